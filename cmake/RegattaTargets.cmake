@@ -1,0 +1,27 @@
+include(${CMAKE_CURRENT_LIST_DIR}/rooms.cmake)
+
+# Warnings and sanitizers for our own code, linked privately.
+add_library(regatta_warnings INTERFACE)
+add_library(regatta::warnings ALIAS regatta_warnings)
+target_compile_options(regatta_warnings INTERFACE
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wno-float-conversion>
+  $<$<BOOL:${REGATTA_WERROR}>:$<$<COMPILE_LANGUAGE:CXX>:-Werror>>)
+
+# regatta_add_room(<room> SOURCES <file>... [LIBRARIES <foreign target>...])
+#
+# One static library regatta::<room>, linked with the rooms that the map allows it.
+function(regatta_add_room room)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LIBRARIES")
+  add_library(regatta_${room} STATIC ${arg_SOURCES})
+  add_library(regatta::${room} ALIAS regatta_${room})
+  target_include_directories(regatta_${room} PUBLIC
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  target_compile_features(regatta_${room} PUBLIC cxx_std_20)
+  list(TRANSFORM regatta_${room}_knows PREPEND regatta_ OUTPUT_VARIABLE rooms)
+  target_link_libraries(regatta_${room} PUBLIC ${rooms} ${arg_LIBRARIES})
+  target_link_libraries(regatta_${room} PRIVATE $<BUILD_INTERFACE:regatta_warnings>)
+  set_target_properties(regatta_${room} PROPERTIES EXPORT_NAME ${room})
+  if(TARGET regatta_precompiled)
+    target_precompile_headers(regatta_${room} REUSE_FROM regatta_precompiled)
+  endif()
+endfunction()

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "regatta/core/id.hpp"
+
+namespace regatta::comm {
+
+/// One message that has fully arrived.
+struct Envelope {
+  Rank source;
+  int tag = 0;
+  std::vector<std::byte> payload;
+};
+
+/// An operation in flight on memory of the caller, who must not touch that memory before it is done.
+class Pending {
+ public:
+  virtual ~Pending() = default;  ///< waits
+  /// Makes progress; true once finished. Never blocks.
+  virtual bool test() = 0;
+  virtual void wait() = 0;
+};
+
+/// Exchange of bytes within a fixed group of ranks.
+///
+/// The rest of Regatta sees MPI only through this class, so every protocol can be tested in one process on a LocalGroup.
+/// Not thread-safe.
+class Communicator {
+ public:
+  virtual ~Communicator() = default;
+
+  virtual Rank rank() const = 0;
+  virtual int size() const = 0;
+
+  /// Starts to send a copy of `payload`. Never blocks; at most one send per peer is in flight, later ones are packed
+  /// together when it has left.
+  /// @param tag  0 .. 32767
+  virtual void post(Rank to, int tag, std::span<const std::byte> payload) = 0;
+
+  /// Takes the next message that has arrived, if any. Never blocks; also moves waiting sends along.
+  /// Messages of one sender come in the order in which they were posted.
+  [[nodiscard]] virtual std::optional<Envelope> poll() = 0;
+
+  /// Whether every posted message has left this process.
+  virtual bool drained() = 0;
+
+  /// Starts to replace `values` by their sum over all ranks. Collective: all ranks start their sums in the same order.
+  [[nodiscard]] virtual std::unique_ptr<Pending> begin_sum(std::span<float> values) = 0;
+};
+
+}  // namespace regatta::comm

@@ -1,0 +1,120 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "regatta/device/matrix_view.hpp"
+
+namespace regatta::device {
+
+enum class Activation : std::int32_t { Identity, Relu, Tanh, Gelu, Sigmoid };
+enum class LossKind : std::int32_t { CrossEntropy, BinaryCrossEntropy, Squared, Absolute, AbsolutePercentage };
+enum class OptimizerKind : std::int32_t { Sgd, Adam, AdamW };
+
+/// Inverted dropout: an element is dropped when a hash of (key, sample, unit) falls below `rate`, the others are scaled by
+/// 1/(1-rate). The sample is the place in the *global* batch, so a team of ranks drops what one rank would drop.
+struct Dropout {
+  float rate = 0;                  ///< [0, 1); 0: none
+  std::uint64_t key = 0;           ///< of (trial seed, optimizer step, layer)
+  std::uint64_t first_sample = 0;  ///< place of the first row in the global batch
+};
+
+/// One dense layer: z = x W + b, y = dropout(activation(z)).
+struct Dense {
+  MatrixView<const float> x;        ///< samples x inputs
+  MatrixView<const float> weights;  ///< inputs x outputs
+  const float* bias = nullptr;      ///< outputs
+  MatrixView<float> z;              ///< samples x outputs, kept for the backward pass
+  MatrixView<float> y;              ///< samples x outputs; may be the block of z when the activation is Identity and rate 0
+  Activation activation = Activation::Identity;
+  Dropout dropout;
+};
+
+/// Gradients of the loss for one dense layer.
+struct DenseGradient {
+  MatrixView<float> y;        ///< in: dL/dy, out: dL/dz; samples x outputs
+  MatrixView<float> weights;  ///< out: dL/dW, inputs x outputs (overwritten)
+  float* bias = nullptr;      ///< out: dL/db, outputs (overwritten)
+  MatrixView<float> x;        ///< out: dL/dx, samples x inputs; data may be null when not needed
+};
+
+/// What the network's outputs are compared with; blocks live on the backend.
+struct Targets {
+  const std::int32_t* labels = nullptr;  ///< per sample: class (CrossEntropy) or 0/1 (BinaryCrossEntropy)
+  const float* values = nullptr;         ///< samples x outputs, for the regression losses
+  const float* class_weights = nullptr;  ///< per class, or null: all 1
+};
+
+/// One step of an optimizer on `count` parameters. Sources: SGD with (Nesterov) momentum as in Sutskever et al. 2013, in the
+/// form of v = momentum v + g; Adam: Kingma and Ba 2015; AdamW: Loshchilov and Hutter 2019.
+struct Update {
+  OptimizerKind kind = OptimizerKind::Sgd;
+  float learning_rate = 0;
+  float momentum = 0;      ///< Sgd
+  bool nesterov = false;   ///< Sgd
+  float beta1 = 0.9f;      ///< Adam, AdamW
+  float beta2 = 0.999f;    ///< Adam, AdamW
+  float epsilon = 1e-8f;   ///< Adam, AdamW
+  float weight_decay = 0;  ///< added to the gradient (Sgd, Adam) or decoupled (AdamW)
+  float l1 = 0;            ///< strength of the L1 penalty; its subgradient l1 sign(w) is added to the gradient
+  std::int64_t step = 1;   ///< counts from 1, for Adam's bias correction
+  float* parameters = nullptr;
+  const float* gradients = nullptr;
+  float* first_moment = nullptr;   ///< momentum buffer or Adam's m; zero at the start
+  float* second_moment = nullptr;  ///< Adam's v; unused by Sgd
+  std::size_t count = 0;
+};
+
+/// Where numbers live and who works on them: the whole seam between Regatta and an accelerator.
+///
+/// Operations are as coarse as a network layer, so the virtual call costs nothing beside the work. They may return before
+/// the work is done, in order; download() and synchronise() wait. One object belongs to one thread.
+/// @throws SystemFailure      the device said no
+/// @throws OutOfDeviceMemory  allocate() only
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  /// "cpu (SkylakeX)" or "NVIDIA H200": for the banner.
+  virtual std::string name() const = 0;
+  /// Whether blocks may be read and written by the host directly.
+  virtual bool host_memory() const = 0;
+
+  virtual float* allocate(std::size_t count) = 0;  ///< zeroed, 64-byte aligned
+  virtual std::int32_t* allocate_indices(std::size_t count) = 0;
+  virtual void release(void* block) noexcept = 0;
+  virtual void upload(std::span<const float> host, float* block) = 0;
+  virtual void upload(std::span<const std::int32_t> host, std::int32_t* block) = 0;
+  virtual void download(const float* block, std::span<float> host) = 0;
+  virtual void zero(float* block, std::size_t count) = 0;
+  virtual void synchronise() = 0;
+
+  /// batch(i, .) = source(rows[i], .)
+  virtual void gather(MatrixView<const float> source, const std::int32_t* rows, MatrixView<float> batch) = 0;
+  virtual void gather(const std::int32_t* source, const std::int32_t* rows, std::span<std::int32_t> batch) = 0;
+
+  virtual void forward(const Dense& layer) = 0;
+  virtual void backward(const Dense& layer, const DenseGradient& gradient) = 0;
+
+  /// Adds the summed (class-weighted) loss of all samples to *sum and writes d(scale * sum)/d(outputs).
+  /// CrossEntropy takes logits, samples x classes; BinaryCrossEntropy one logit per sample. AbsolutePercentage is
+  /// |y - t| / max(|t|, 1e-8). Regression losses are means over the outputs of a sample.
+  /// @param gradient  samples x outputs; data null: only the loss
+  /// @param sum       one float on this backend
+  virtual void loss(LossKind kind, MatrixView<const float> outputs, const Targets& targets, float scale,
+                    MatrixView<float> gradient, float* sum) = 0;
+
+  virtual void update(const Update& update) = 0;
+};
+
+/// The host: OpenBLAS where it was found at run time for matrix products, plain loops for the rest.
+std::unique_ptr<Backend> make_cpu_backend();
+
+/// Loads the CUDA module beside the executable.
+/// @param ordinal  device number as the CUDA runtime counts it, from 0
+/// @throws Unavailable  if this build has no CUDA, or the machine no driver or no such device (the message says which)
+std::unique_ptr<Backend> make_cuda_backend(int ordinal);
+
+}  // namespace regatta::device

@@ -1,0 +1,110 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "regatta/comm/communicator.hpp"
+#include "regatta/comm/node_memory.hpp"
+#include "regatta/core/error.hpp"
+#include "regatta/core/option.hpp"
+#include "regatta/device/backend.hpp"
+#include "regatta/space/space.hpp"
+
+namespace regatta::objective {
+
+/// How a trial can fail without harming its worker.
+enum class FailureKind { Diverged, OutOfMemory, Crash, Timeout, Invalid };
+
+/// Thrown by a Trainable; the trial has failed, the worker goes on. Any other exception from a Trainable counts as Crash.
+struct TrialFailure : Error {
+  TrialFailure(FailureKind failure, const std::string& text) : Error(text), kind(failure) {}
+  FailureKind kind;
+};
+
+/// What a trial has reached after one epoch.
+struct Progress {
+  std::int32_t epoch = 0;       ///< from 1
+  bool finished = false;        ///< nothing left to do
+  double value = 0;             ///< the study's metric
+  std::vector<double> metrics;  ///< in the order of Objective::metrics()
+  double standard_error = 0;    ///< of value over folds; NaN when not known
+  std::vector<double> fold_scores;  ///< empty without cross-validation
+};
+
+/// One trial at work.
+class Trainable {
+ public:
+  virtual ~Trainable() = default;
+
+  /// Does the next piece of work (one epoch at most; some milliseconds to some seconds). Progress at the end of an epoch, else none.
+  /// @throws TrialFailure
+  virtual std::optional<Progress> advance() = 0;
+  /// How long nothing is to be done (a trial that only waits): the caller may sleep that long [s].
+  virtual double idle_seconds() const { return 0; }
+  /// Time spent waiting for team partners so far [s].
+  virtual double communicate_seconds() const { return 0; }
+};
+
+/// What a worker gives to its trials.
+struct WorkerContext {
+  device::Backend* backend = nullptr;
+  comm::NodeMemory* memory = nullptr;
+  comm::Communicator* team = nullptr;  ///< the ranks that train one trial together; null: this rank alone
+};
+
+/// What a trial is started with.
+struct TrialContext {
+  std::int32_t trial = 0;
+  std::int32_t attempt = 1;
+  std::uint64_t seed = 0;
+};
+
+/// What is tuned: turns configurations into numbers. One object per worker.
+class Objective {
+ public:
+  virtual ~Objective() = default;
+
+  /// Names of further metrics that each report carries.
+  virtual std::vector<std::string> metrics() const = 0;
+  /// Epochs of a full training (1 where there is no such thing).
+  virtual std::int32_t epochs() const = 0;
+  /// Loads what all trials share (data). Collective over the ranks of the node. Once, before start().
+  virtual void prepare(const WorkerContext& context) = 0;
+  /// @throws TrialFailure  kind Invalid for a configuration that cannot be run
+  virtual std::unique_ptr<Trainable> start(const space::Config& config, const TrialContext& context) = 0;
+};
+
+/// The [objective] section as the user wrote it, and where its files are looked for.
+struct ObjectiveOptions {
+  std::string type = "network";
+  std::map<std::string, std::string> values;  ///< option name -> text
+  std::map<std::string, Location> where;      ///< for messages
+  std::filesystem::path folder;               ///< of the input file: relative paths start there
+  std::string metric;                         ///< of the study; empty: the objective's own
+  bool maximize = false;
+};
+
+/// Names of all objective types, the first is the default.
+const std::vector<std::string>& objective_names();
+/// Options of [objective] for this type, `type` itself left out.
+const std::vector<Option>& objective_options(const std::string& type);
+/// The metrics that a study with this objective may optimise (network: depends on task), first is the default, and whether the default
+/// direction of each is to maximise.
+std::vector<std::pair<std::string, bool>> objective_metrics(const ObjectiveOptions& options);
+
+/// Everything that can be checked before the job starts, files included: unknown options, wrong values, parameters of the
+/// space that the objective does not know, values in the space that an option does not take.
+void check_objective(const ObjectiveOptions& options, const space::Space& space, Problems& problems);
+
+/// The space of an objective that brings its own (function without [space]), as definitions; else empty.
+std::vector<space::Definition> default_space(const ObjectiveOptions& options);
+
+/// @throws InvalidInput  what check_objective would say
+std::unique_ptr<Objective> make_objective(const ObjectiveOptions& options, const space::Space& space);
+
+}  // namespace regatta::objective

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "regatta/search/event.hpp"
+
+namespace regatta::search {
+
+/// All trials in order and what follows from them: the fold of the events. Every record() is O(log n) at most.
+class History {
+ public:
+  explicit History(bool maximize = false) : maximize_(maximize) {}
+
+  /// @throws InvalidInput  for an event that cannot follow (unknown trial, number out of order)
+  void record(const Event& event);
+
+  const std::vector<Trial>& trials() const { return trials_; }
+  const Trial& operator[](TrialId id) const;
+  /// Number of events recorded.
+  std::uint64_t events() const { return events_; }
+  /// Trials in `state`.
+  std::size_t count(TrialState state) const { return counts_[static_cast<std::size_t>(state)]; }
+  /// Completed or stopped trial with the best objective; the earliest among equals.
+  std::optional<TrialId> incumbent() const { return incumbent_; }
+  /// Trials that hold or will hold a worker: queued, running, paused.
+  const std::set<TrialId>& unfinished() const { return unfinished_; }
+  /// Whether some trial has exactly this configuration.
+  bool contains(const Config& config) const;
+  bool maximize() const { return maximize_; }
+  /// Whether objective `a` is better than `b`; NaN is worse than all.
+  bool better(double a, double b) const;
+  /// Latest note with `key`, or none.
+  const Note* note(std::string_view key) const;
+
+ private:
+  void apply(const TrialCreated&);
+  void apply(const TrialStarted&);
+  void apply(const TrialReported&);
+  void apply(const TrialEnded&);
+  void apply(const TrialRequeued&);
+  void apply(const Note&);
+  template <class Other>
+  void apply(const Other&) {}
+  Trial& known(TrialId id);
+  void move(Trial& trial, TrialState state);
+
+  bool maximize_;
+  std::vector<Trial> trials_;
+  std::uint64_t events_ = 0;
+  std::array<std::size_t, trial_state_count> counts_{};
+  std::optional<TrialId> incumbent_;
+  std::set<TrialId> unfinished_;
+  std::unordered_multimap<std::uint64_t, TrialId> by_config_;  ///< hash of the configuration
+  std::vector<Note> notes_;
+};
+
+}  // namespace regatta::search

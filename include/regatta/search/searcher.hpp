@@ -1,0 +1,44 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "regatta/core/random.hpp"
+#include "regatta/search/history.hpp"
+#include "regatta/space/space.hpp"
+
+namespace regatta::search {
+
+/// Decides which configuration to try next.
+///
+/// A searcher is a function of the history, the run's seed and the number of the trial to come: it knows no clock, no
+/// rank and no file, and keeps nothing but caches. The same history and the same seed therefore always give the same
+/// proposal.
+class Searcher {
+ public:
+  virtual ~Searcher() = default;
+
+  /// @param history  all trials, those still running among them
+  /// @param trial    number of the trial to come; history.trials().size() or more (proposals are made ahead)
+  /// @param avoid    proposals made ahead that are not in the history yet
+  /// @return a feasible configuration that differs from all of `history` and `avoid` unless the space is exhausted; none
+  ///         when there is nothing left to try (the study then ends)
+  virtual std::optional<Config> propose(const History& history, TrialId trial, const std::vector<Config>& avoid) = 0;
+};
+
+struct SearcherOptions {
+  std::string algorithm = "sobol";
+  std::uint64_t seed = 0;
+  int grid_points = 5;  ///< points per continuous or long integer axis for `grid`
+};
+
+/// Names of all searchers, the first is the default.
+const std::vector<std::string>& searcher_names();
+
+/// @throws InvalidInput  unknown algorithm, or one that cannot search this space
+std::unique_ptr<Searcher> make_searcher(const SearcherOptions& options, const space::Space& space);
+
+}  // namespace regatta::search
