@@ -2,8 +2,12 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <set>
+#include <span>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -12,12 +16,17 @@
 
 namespace regatta::search {
 
+/// Hash of a configuration; equal for configurations that same_config calls the same.
+std::uint64_t config_hash(std::span<const double> config);
+/// Whether all entries are equal; inactive parameters (NaN) are equal to each other.
+bool same_config(std::span<const double> a, std::span<const double> b);
+
 /// All trials in order and what follows from them: the fold of the events. Every record() is O(log n) at most.
 class History {
  public:
   explicit History(bool maximize = false) : maximize_(maximize) {}
 
-  /// @throws InvalidInput  for an event that cannot follow (unknown trial, number out of order)
+  /// @throws InvalidInput  for an event that cannot follow (unknown trial, number out of order, a trial that is final)
   void record(const Event& event);
 
   const std::vector<Trial>& trials() const { return trials_; }
@@ -26,7 +35,7 @@ class History {
   std::uint64_t events() const { return events_; }
   /// Trials in `state`.
   std::size_t count(TrialState state) const { return counts_[static_cast<std::size_t>(state)]; }
-  /// Completed or stopped trial with the best objective; the earliest among equals.
+  /// Completed or stopped trial with the best objective (never NaN); the lowest number among equals.
   std::optional<TrialId> incumbent() const { return incumbent_; }
   /// Trials that hold or will hold a worker: queued, running, paused.
   const std::set<TrialId>& unfinished() const { return unfinished_; }
@@ -47,8 +56,9 @@ class History {
   void apply(const Note&);
   template <class Other>
   void apply(const Other&) {}
-  Trial& known(TrialId id);
+  Trial& unfinished_trial(TrialId id);
   void move(Trial& trial, TrialState state);
+  void consider(const Trial& trial);
 
   bool maximize_;
   std::vector<Trial> trials_;
@@ -56,8 +66,8 @@ class History {
   std::array<std::size_t, trial_state_count> counts_{};
   std::optional<TrialId> incumbent_;
   std::set<TrialId> unfinished_;
-  std::unordered_multimap<std::uint64_t, TrialId> by_config_;  ///< hash of the configuration
-  std::vector<Note> notes_;
+  std::unordered_multimap<std::uint64_t, TrialId> by_config_;  ///< hash -> first trial of each configuration
+  std::map<std::string, Note, std::less<>> notes_;             ///< latest by key
 };
 
 }  // namespace regatta::search
