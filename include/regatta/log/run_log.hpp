@@ -5,11 +5,13 @@
 #include <span>
 #include <string>
 
+#include "regatta/log/run_status.hpp"
 #include "regatta/search/event.hpp"
 
 namespace regatta::log {
 
-enum class Sync { None, Second, Event };  ///< when the journal reaches the disk itself
+/// When the journal reaches the disk itself: never, once a second, or before write() returns for each trial that ends.
+enum class Sync { None, Second, Event };
 
 struct RunLogOptions {
   std::filesystem::path directory;
@@ -17,30 +19,29 @@ struct RunLogOptions {
   double snapshot_seconds = 5;  ///< least time between two rewrites of regatta.h5
 };
 
-/// What the status file says beside the counts.
-enum class RunState { Running, Complete, Interrupted, Failed };
-std::string_view name_of(RunState state);  ///< "RUNNING", ...
-
 /// The run directory of a study: journal.bin, regatta.h5, status.json, used_inputs.ini.
 ///
 /// write() is called by the controller's thread before an event takes effect. A thread of the log's own folds the same
-/// events, syncs the journal, and rewrites regatta.h5 (every max(snapshot_seconds, 20 x the last rewrite's time)) and status.json (each second).
+/// events, syncs the journal, and rewrites regatta.h5 (every max(snapshot_seconds, 20 x the last rewrite's time)) and
+/// status.json (each second).
 class RunLog {
  public:
   /// Makes the directory.
-  /// @throws InvalidInput   it holds a run already (finished, running or of other inputs): says what to do
-  /// @throws SystemFailure  it cannot be made or written
+  /// @throws InvalidInput  it holds a run already (finished, running or of other inputs): says what to do
+  /// @throws Unavailable   it cannot be made or written
   static RunLog create(const RunLogOptions& options, const search::StudyHeader& header);
 
   RunLog(RunLog&&) noexcept;
   RunLog& operator=(RunLog&&) noexcept;
   ~RunLog();  ///< stops the thread; does not write a final snapshot
 
-  /// @throws SystemFailure  the journal could not be written, or the log's thread has failed since the last call
+  /// Events logged when it returns survive a kill of this process.
+  /// @throws SystemFailure  the journal could not be written, or the log's thread has failed
   void write(std::span<const search::Event> events);
-  /// Asks for a snapshot soon (signals).
+  /// Asks for a snapshot soon. Not to be called from within a signal handler.
   void request_snapshot();
-  /// Final snapshot and status; joins the thread.
+  /// Joins the thread, writes the final snapshot and status.
+  /// @throws SystemFailure  as write()
   void close(RunState state, const std::string& reason);
 
  private:

@@ -1,38 +1,91 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "regatta/log/journal.hpp"
+#include "regatta/log/run_status.hpp"
+#include "regatta/search/event.hpp"
 #include "regatta/search/history.hpp"
+#include "regatta/space/space.hpp"
 
 namespace regatta::log {
 
 struct WorkerRow {
   search::WorkerJoined joined;
-  double last_seen = 0;
+  double last_seen = 0;  ///< time of the last event that names it
 };
 
-/// A study read back from its run directory, finished, killed or still running.
+/// One start or restart of the job, and how it ended if it did so by itself.
+struct JobRow {
+  search::JobStarted start;
+  std::optional<search::JobEnded> end;
+};
+
+/// One stay of a trial on a worker's lane.
+struct Attempt {
+  search::TrialStarted start;
+  std::optional<search::TrialEnded> end;  ///< none while it runs, or when the worker was lost
+};
+
+/// The fold of all events of a study: what reports and the results file are made of.
 struct Study {
-  std::filesystem::path directory;
+  Study() = default;
+  /// @throws InvalidInputs  the header's space cannot be read
+  explicit Study(search::StudyHeader header_);
+
+  /// Adds the next event.
+  /// @throws InvalidInput  for an event that cannot follow (as History::record)
+  void record(search::Event event);
+
+  std::filesystem::path directory;  ///< empty when it was not read from one
   search::StudyHeader header;
+  space::Space space;
   search::History history;
   std::vector<search::TrialReported> reports;
-  std::vector<search::TrialEnded> ends;
-  std::vector<search::TrialStarted> starts;
-  std::vector<WorkerRow> workers;
-  std::vector<search::JobStarted> jobs;
-  std::vector<search::JobEnded> job_ends;
-  bool torn = false;
+  std::vector<Attempt> attempts;           ///< in the order of their starts
+  std::vector<std::size_t> last_attempt;   ///< by trial: index into attempts, or no_attempt
+  std::vector<WorkerRow> workers;          ///< one row per joining
+  std::vector<JobRow> jobs;
+  std::optional<RunStatus> status;         ///< from status.json
+  bool torn = false;                       ///< the journal has bytes after its last whole frame
+
+  static constexpr std::size_t no_attempt = static_cast<std::size_t>(-1);
 };
 
-/// Folds the journal of the directory.
-/// @throws InvalidInput  no such directory, no journal in it
+/// The space that a header describes.
+/// @throws InvalidInputs  it cannot be read
+space::Space space_of(const search::StudyHeader& header);
+
+/// Folds the journal of the directory and reads its status file. Works while the study runs.
+/// @throws InvalidInput  no such directory, no journal in it, or a journal of a newer schema
 Study read_study(const std::filesystem::path& directory);
 
-/// Writes the complete regatta.h5 of a study (schema: README.md, "The results file").
-void write_results(const Study& study, const std::filesystem::path& file);
+/// How a worker spent a stretch of time. Numbers that reach disk (/timeline/kind): never renumber.
+enum class SpanKind : std::uint8_t { Train = 0, Wait = 1, Communicate = 2, Load = 3 };
+std::string_view name_of(SpanKind kind);  ///< "train", "wait", "communicate", "load"
+
+/// A stretch of time on one lane of a worker. [s since the epoch, UTC]
+struct Span {
+  WorkerId worker;
+  std::int32_t lane = 0;
+  TrialId trial;  ///< names nothing for Wait
+  SpanKind kind = SpanKind::Train;
+  double t_start = 0;
+  double t_end = 0;
+};
+
+/// The timeline that follows from the finished attempts, in the order of the lanes' attempts: Load, Train and Communicate
+/// make up one attempt (communication, which is spread over it, is told as one span at its end); Wait fills the gap
+/// between two attempts on one lane. What a running or lost attempt did is not known and is left out.
+std::vector<Span> timeline_of(const Study& study);
+
+/// Writes the complete regatta.h5 of a study (schema: README.md, "The results file") by temporary file and rename, with
+/// fsync when `sync`.
+/// @throws SystemFailure  it cannot be written
+void write_results(const Study& study, const std::filesystem::path& file, bool sync = true);
 
 }  // namespace regatta::log

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -109,7 +110,9 @@ struct StudyHeader {
   bool maximize = false;
   std::uint64_t seed = 0;
   std::vector<std::string> metrics;  ///< names of TrialReported::metrics
-  std::string used_inputs;           ///< the whole input in force, as text; gives the space again
+  std::string used_inputs;           ///< the whole input in force, as text
+  std::vector<std::pair<std::string, std::string>> space;        ///< name, definition: gives the space again
+  std::vector<std::pair<std::string, std::string>> constraints;  ///< name, expression
   std::string input_hash;            ///< fingerprint of what must not change between restarts
   std::string searcher;
   std::string scheduler;
