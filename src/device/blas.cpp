@@ -1,0 +1,77 @@
+#include "blas.hpp"
+
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <string_view>
+
+#include "regatta/core/error.hpp"
+#include "regatta/device/devices.hpp"
+
+namespace regatta::device {
+namespace {
+
+constexpr std::array<std::string_view, 3> avx512_cores = {"SkylakeX", "Cooperlake", "SapphireRapids"};
+constexpr std::array<std::string_view, 2> avx2_cores = {"Haswell", "Zen"};
+
+bool has_avx512() { return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw"); }
+bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+
+/// Environment that OpenBLAS reads while it is loaded; what the user has set stays.
+void choose_core() {
+  if (has_avx512()) setenv("OPENBLAS_CORETYPE", "SkylakeX", 0);
+  else if (has_avx2()) setenv("OPENBLAS_CORETYPE", "Haswell", 0);
+  setenv("OPENBLAS_NUM_THREADS", "1", 0);
+}
+
+template <class Function>
+Function symbol(void* library, const char* name) {
+  return reinterpret_cast<Function>(dlsym(library, name));
+}
+
+/// "OpenBLAS 0.3.21 DYNAMIC_ARCH ..." -> "OpenBLAS 0.3.21"
+std::string version_of(const char* config) {
+  const std::string_view text = config ? config : "OpenBLAS";
+  const std::size_t second = text.find(' ', std::min(text.find(' '), text.size() - 1) + 1);
+  return std::string(text.substr(0, second));
+}
+
+Blas load() {
+  Blas loaded{nullptr, "none (plain loops)", ""};
+  choose_core();
+  void* library = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
+  if (!library) library = dlopen("libopenblas.so", RTLD_NOW | RTLD_LOCAL);
+  if (!library) return loaded;
+  loaded.sgemm = symbol<Blas::Sgemm>(library, "cblas_sgemm");
+  if (!loaded.sgemm) return loaded;
+  if (const auto set_threads = symbol<void (*)(int)>(library, "openblas_set_num_threads")) set_threads(1);
+  const auto config = symbol<const char* (*)()>(library, "openblas_get_config");
+  const auto core = symbol<const char* (*)()>(library, "openblas_get_corename");
+  const std::string core_name = core ? core() : "unknown";
+  loaded.name = version_of(config ? config() : nullptr) + " core " + core_name;
+  loaded.warning = core_warning(core_name, has_avx512(), has_avx2());
+  return loaded;
+}
+
+}  // namespace
+
+std::string core_warning(const std::string& core, bool avx512, bool avx2) {
+  const bool newest = std::ranges::find(avx512_cores, core) != avx512_cores.end();
+  const bool newer = newest || std::ranges::find(avx2_cores, core) != avx2_cores.end();
+  if (newest || (newer && !avx512) || (!avx512 && !avx2)) return "";
+  return concat("OpenBLAS uses its core ", core, " although this processor has ", avx512 ? "AVX-512" : "AVX2",
+                ": large matrix products run up to ", newer ? 2 : 5, " times slower; unset OPENBLAS_CORETYPE or set it to ",
+                avx512 ? "SkylakeX" : "Haswell");
+}
+
+const Blas& blas() {
+  static const Blas loaded = load();
+  return loaded;
+}
+
+std::string blas_name() { return blas().name; }
+std::string blas_warning() { return blas().warning; }
+
+}  // namespace regatta::device

@@ -1,0 +1,131 @@
+#include <immintrin.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "../blas.hpp"
+#include "elementwise.hpp"
+#include "product.hpp"
+#include "regatta/core/error.hpp"
+#include "regatta/core/text.hpp"
+#include "regatta/device/backend.hpp"
+#include "regatta/device/devices.hpp"
+
+namespace regatta::device {
+namespace {
+
+/// Memory that can be taken without swapping [bytes]; infinite where the system does not tell.
+double available_memory() {
+  std::ifstream file("/proc/meminfo");
+  for (std::string name, unit; file >> name;) {
+    double kilobytes = 0;
+    if (!(file >> kilobytes)) break;
+    if (name == "MemAvailable:") return kilobytes * 1024;
+    std::getline(file, unit);
+  }
+  return std::numeric_limits<double>::infinity();
+}
+
+/// The system promises more memory than it has and kills who uses it, so large blocks are checked beforehand.
+constexpr std::size_t large_block = std::size_t{64} << 20;
+
+void* allocate_zeroed(std::size_t bytes) {
+  constexpr std::size_t line = 64;
+  const std::size_t padded = std::max(line, (bytes + line - 1) / line * line);
+  const bool fits = padded >= bytes && (padded < large_block || static_cast<double>(padded) < available_memory());
+  void* block = fits ? std::aligned_alloc(line, padded) : nullptr;
+  if (!block) throw OutOfDeviceMemory(concat("no host memory for a block of ", format_bytes(static_cast<double>(bytes))));
+  std::memset(block, 0, padded);
+  return block;
+}
+
+std::size_t bytes_of(std::size_t count) {
+  constexpr std::size_t most = std::numeric_limits<std::size_t>::max() / sizeof(float) / 2;
+  return std::min(count, most) * sizeof(float);
+}
+
+/// Numbers below 1e-38 cost a hundred times as much as others; optimizers of converged networks are full of them.
+void flush_denormals() {
+  constexpr unsigned flush_to_zero = 0x8000, denormals_are_zero = 0x0040;
+  _mm_setcsr(_mm_getcsr() | flush_to_zero | denormals_are_zero);
+}
+
+template <class T>
+void copy(std::span<const T> from, T* to) {
+  if (!from.empty()) std::memcpy(to, from.data(), from.size_bytes());
+}
+
+class CpuBackend final : public Backend {
+ public:
+  CpuBackend() { flush_denormals(); }
+
+  std::string name() const override { return "cpu (" + blas_name() + ")"; }
+  bool host_memory() const override { return true; }
+
+  float* allocate(std::size_t count) override { return static_cast<float*>(allocate_zeroed(bytes_of(count))); }
+  std::int32_t* allocate_indices(std::size_t count) override {
+    return static_cast<std::int32_t*>(allocate_zeroed(bytes_of(count)));
+  }
+  void release(void* block) noexcept override { std::free(block); }
+  void upload(std::span<const float> host, float* block) override { copy(host, block); }
+  void upload(std::span<const std::int32_t> host, std::int32_t* block) override { copy(host, block); }
+  void download(const float* block, std::span<float> host) override { copy(std::span(block, host.size()), host.data()); }
+  void zero(float* block, std::size_t count) override { std::fill_n(block, count, 0.0f); }
+  void synchronise() override {}
+
+  void gather(MatrixView<const float> source, const std::int32_t* rows, MatrixView<float> batch) override {
+    const std::size_t columns = source.columns;
+    for (std::size_t i = 0; i < batch.rows; ++i)
+      std::memcpy(batch.data + i * columns, source.data + static_cast<std::size_t>(rows[i]) * columns,
+                  columns * sizeof(float));
+  }
+  void gather(const std::int32_t* source, const std::int32_t* rows, std::span<std::int32_t> batch) override {
+    for (std::size_t i = 0; i < batch.size(); ++i) batch[i] = source[rows[i]];
+  }
+
+  void forward(const Dense& layer) override {
+    const std::size_t inputs = layer.weights.rows, outputs = layer.weights.columns;
+    multiply({layer.x.data, inputs, 1, layer.weights.data, outputs, 1, layer.z.data, layer.x.rows, outputs, inputs},
+             scratch_);
+    activate(layer);
+  }
+
+  void backward(const Dense& layer, const DenseGradient& gradient) override {
+    const std::size_t inputs = layer.weights.rows, outputs = layer.weights.columns, samples = layer.x.rows;
+    activation_gradient(layer, gradient.y, gradient.bias);
+    multiply({layer.x.data, 1, inputs, gradient.y.data, outputs, 1, gradient.weights.data, inputs, outputs, samples},
+             scratch_);
+    if (gradient.x.data)
+      multiply({gradient.y.data, outputs, 1, layer.weights.data, 1, outputs, gradient.x.data, samples, inputs, outputs},
+               scratch_);
+  }
+
+  void loss(LossKind kind, MatrixView<const float> outputs, const Targets& targets, float scale,
+            MatrixView<float> gradient, float* sum) override {
+    *sum += static_cast<float>(loss_sum(kind, outputs, targets, scale, gradient.data));
+  }
+
+  void update(const Update& update) override { update_parameters(update); }
+
+ private:
+  static double loss_sum(LossKind kind, MatrixView<const float> outputs, const Targets& targets, float scale,
+                         float* gradient) {
+    if (kind == LossKind::CrossEntropy) return cross_entropy(outputs, targets, scale, gradient);
+    if (kind == LossKind::BinaryCrossEntropy) return binary_cross_entropy(outputs, targets, scale, gradient);
+    return regression_loss(kind, outputs, targets.values, scale, gradient);
+  }
+
+  std::vector<float> scratch_;  ///< of multiply()
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> make_cpu_backend() { return std::make_unique<CpuBackend>(); }
+
+}  // namespace regatta::device

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+namespace regatta::device {
+
+/// c(i, j) = sum_k a(i, k) b(k, j): `rows` x `columns` numbers from `depth` terms each. c lies in rows without gaps;
+/// a and b are read with any strides, so that transposed operands need no copy of their own.
+struct Product {
+  const float* a;
+  std::size_t a_row, a_step;  ///< a(i, k) = a[i a_row + k a_step]
+  const float* b;
+  std::size_t b_step, b_column;  ///< b(k, j) = b[k b_step + j b_column]
+  float* c;
+  std::size_t rows, columns, depth;
+};
+
+/// @param scratch  kept between calls, so that a training step allocates nothing
+void multiply(const Product& product, std::vector<float>& scratch);
+
+/// The loops that multiply() uses for small products and without OpenBLAS.
+void multiply_by_loops(const Product& product, std::vector<float>& scratch);
+
+}  // namespace regatta::device
