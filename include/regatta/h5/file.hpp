@@ -29,7 +29,8 @@ class File {
   /// Writes everything out and closes; errors are told here, not in the destructor.
   void close();
 
-  /// Writes a dataset; `shape` empty means one dimension of values.size(). More than 1024 values are chunked (4096 rows) and deflated.
+  /// Writes a dataset; `shape` empty means one dimension of values.size(). More than 1024 values are
+  /// shuffled and deflated in chunks of up to 4096 rows and about 1 MiB. A path is written once.
   void write(std::string_view path, std::span<const double> values, std::span<const std::size_t> shape = {});
   void write(std::string_view path, std::span<const float> values, std::span<const std::size_t> shape = {});
   void write(std::string_view path, std::span<const std::int64_t> values, std::span<const std::size_t> shape = {});
@@ -45,7 +46,7 @@ class File {
 
   bool exists(std::string_view path) const;
   bool has_attribute(std::string_view path, std::string_view name) const;
-  /// Names of the members of a group, in order.
+  /// Names of the members of a group, in alphabetical order.
   std::vector<std::string> list(std::string_view group) const;
   std::vector<std::size_t> shape(std::string_view path) const;
 
