@@ -50,6 +50,7 @@ class JournalWriter {
   std::filesystem::path path_;
   int descriptor_ = -1;
   std::uint64_t size_ = 0;         ///< bytes of whole frames in the file
+  bool broken_ = false;            ///< half a frame could not be cut off: nothing may follow it
   std::vector<std::byte> buffer_;  ///< kept between calls
 };
 

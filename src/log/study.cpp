@@ -1,0 +1,73 @@
+#include <algorithm>
+#include <utility>
+
+#include "regatta/core/error.hpp"
+#include "regatta/log/journal.hpp"
+#include "regatta/log/study_reader.hpp"
+
+namespace regatta::log {
+namespace {
+
+std::vector<space::Definition> definitions(const std::vector<std::pair<std::string, std::string>>& lines) {
+  std::vector<space::Definition> result;
+  for (const auto& [name, text] : lines) result.push_back({name, text, {"the logged space", 0}});
+  return result;
+}
+
+void see(Study& study, WorkerId worker, double time) {
+  const auto last = std::find_if(study.workers.rbegin(), study.workers.rend(),
+                                 [&](const WorkerRow& row) { return row.joined.worker == worker; });
+  if (last != study.workers.rend()) last->last_seen = std::max(last->last_seen, time);
+}
+
+}  // namespace
+
+space::Space space_of(const search::StudyHeader& header) {
+  Problems problems;
+  space::Space space = space::Space::parse(definitions(header.space), definitions(header.constraints), problems);
+  if (!problems.empty()) throw InvalidInputs(problems);
+  return space;
+}
+
+Study::Study(search::StudyHeader header_)
+    : header(std::move(header_)), space(space_of(header)), history(header.maximize) {}
+
+void Study::record(search::Event event) {
+  history.record(event);
+  const auto place = [this](TrialId trial) -> std::size_t& { return last_attempt[static_cast<std::size_t>(trial.value)]; };
+  if (std::holds_alternative<search::TrialCreated>(event)) {
+    last_attempt.push_back(no_attempt);
+  } else if (const auto* started = std::get_if<search::TrialStarted>(&event)) {
+    place(started->trial) = attempts.size();
+    attempts.push_back({*started, std::nullopt});
+    see(*this, started->worker, started->time);
+  } else if (auto* reported = std::get_if<search::TrialReported>(&event)) {
+    see(*this, history[reported->trial].worker, reported->time);
+    reports.push_back(std::move(*reported));
+  } else if (auto* ended = std::get_if<search::TrialEnded>(&event)) {
+    see(*this, history[ended->trial].worker, ended->time);
+    const std::size_t attempt = place(ended->trial);
+    if (attempt != no_attempt) attempts[attempt].end = std::move(*ended);
+  } else if (auto* joined = std::get_if<search::WorkerJoined>(&event)) {
+    workers.push_back({*joined, joined->time});
+  } else if (auto* job = std::get_if<search::JobStarted>(&event)) {
+    jobs.push_back({std::move(*job), std::nullopt});
+  } else if (auto* job_end = std::get_if<search::JobEnded>(&event)) {
+    if (!jobs.empty()) jobs.back().end = std::move(*job_end);
+  }
+}
+
+Study read_study(const std::filesystem::path& directory) {
+  std::error_code error;
+  require(std::filesystem::is_directory(directory, error), "there is no run directory ", directory.string());
+  const std::filesystem::path journal = directory / "journal.bin";
+  require(std::filesystem::exists(journal, error), directory.string(), " is no run directory: it has no journal.bin");
+  Study study(read_header(journal));
+  const JournalContent content = read_journal(journal, [&](search::Event&& event) { study.record(std::move(event)); });
+  study.torn = content.torn;
+  study.directory = directory;
+  study.status = read_status(directory);
+  return study;
+}
+
+}  // namespace regatta::log
