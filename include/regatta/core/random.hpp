@@ -50,7 +50,7 @@ class Random {
 
   /// Uniform integer in [0, n), n > 0 (bias below n / 2^64).
   std::uint64_t below(std::uint64_t n) {
-    return static_cast<std::uint64_t>((static_cast<unsigned __int128>(bits()) * n) >> 64);
+    return static_cast<std::uint64_t>((static_cast<Wide>(bits()) * n) >> 64);
   }
 
   /// Standard normal (Box-Muller; one of the pair is thrown away so that the stream has no hidden state).
@@ -66,6 +66,7 @@ class Random {
   }
 
  private:
+  __extension__ typedef unsigned __int128 Wide;
   std::array<std::uint64_t, 4> state_;
 };
 

@@ -26,6 +26,9 @@ struct TrialFailure : Error {
   FailureKind kind;
 };
 
+/// Thrown by a Trainable when not the trial but its worker is broken (device lost): ends the job.
+struct WorkerFailure : Error { using Error::Error; };
+
 /// What a trial has reached after one epoch.
 struct Progress {
   std::int32_t epoch = 0;       ///< from 1
@@ -52,7 +55,7 @@ class Trainable {
 
 /// What a worker gives to its trials.
 struct WorkerContext {
-  device::Backend* backend = nullptr;
+  device::Backend* backend = nullptr;  ///< null on a rank that never trains and only takes part in loading
   comm::NodeMemory* memory = nullptr;
   comm::Communicator* team = nullptr;  ///< the ranks that train one trial together; null: this rank alone
 };

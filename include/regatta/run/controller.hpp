@@ -1,0 +1,107 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "regatta/run/messages.hpp"
+#include "regatta/run/proposals.hpp"
+#include "regatta/schedule/scheduler.hpp"
+#include "regatta/search/history.hpp"
+
+namespace regatta::run {
+
+struct ControllerOptions {
+  std::int64_t trials = 100;  ///< budget: trials to create; 0: no limit
+  std::uint64_t seed = 0;
+  bool maximize = false;
+  std::int32_t workers = 1;
+  std::int32_t prefetch = -1;  ///< assignments that may wait at a worker, 0..4; -1: by the length of the trials
+};
+
+/// What the controller does to the world. log() is always called before the messages that follow from its events.
+class Effects {
+ public:
+  virtual ~Effects() = default;
+  virtual void log(std::span<const search::Event> events) = 0;
+  virtual void send(WorkerId to, const Assign& message) = 0;
+  virtual void send(WorkerId to, const Cancel& message) = 0;
+};
+
+/// Decides who does what when: a state machine without MPI, clock, thread or file. The caller brings messages and the time,
+/// and carries out the effects; so real ranks, a simulator and a test drive the same object.
+class Controller {
+ public:
+  Controller(const ControllerOptions& options, ProposalSource& proposals, schedule::Scheduler& scheduler,
+             Effects& effects);
+
+  /// Takes over what an earlier job has logged: its unfinished trials are queued again.
+  void restore(std::span<const search::Event> events, double now);
+  /// Configurations to try before all proposals, in this order.
+  void enqueue(const std::vector<search::Config>& configs);
+  /// Writes an event that does not come from a trial (workers joining, jobs).
+  void note(const search::Event& event);
+
+  /// A worker's report.
+  void receive(WorkerId from, const Report& report, double now);
+  /// Fills free slots; to be called after receive(), and when time has passed.
+  void step(double now);
+  /// Starts nothing more; running trials go on to their end.
+  void drain(const std::string& reason);
+  /// Starts nothing more and calls running trials in; they are queued again in the log, for a later job.
+  void interrupt(const std::string& reason);
+
+  /// Nothing runs and nothing more will be started.
+  bool finished() const;
+  bool interrupted() const { return interrupted_; }
+  /// Why nothing more is started; empty while the study goes on.
+  const std::string& reason() const { return reason_; }
+  const search::History& history() const { return history_; }
+  /// Trials held by workers, running or waiting there.
+  std::size_t in_flight() const { return in_flight_; }
+
+ private:
+  struct Worker {
+    std::deque<TrialId> trials;  ///< the first is running, the others wait there
+  };
+
+  /// The next trial to start, and where it pauses; none when there is nothing to start now.
+  std::optional<schedule::Job> next_job(double now);
+  bool fill_slot(WorkerId worker, double now);
+  std::optional<TrialId> create_trial(double now);
+  std::optional<Proposal> fresh_proposal();
+  TrialId create(const Proposal& proposal, search::Origin origin, double now);
+  void decide(WorkerId worker, const search::TrialReported& report);
+  void finish(WorkerId from, const Report& report, double now);
+  void set_load(WorkerId worker, std::size_t before);
+  std::size_t depth() const;
+  bool budget_spent() const;
+  void record(search::Event event);
+  void flush();
+
+  ControllerOptions options_;
+  ProposalSource& proposals_;
+  schedule::Scheduler& scheduler_;
+  Effects& effects_;
+  search::History history_;
+  std::vector<Worker> workers_;
+  std::set<std::pair<std::size_t, WorkerId>> by_load_;  ///< (trials held, worker)
+  std::deque<search::Config> user_trials_;
+  std::uint64_t last_user_trial_ = 0;  ///< length of the history after the last one
+  std::deque<TrialId> requeued_;
+  std::vector<search::Event> unlogged_;
+  std::vector<std::pair<WorkerId, Assign>> assigns_;
+  std::vector<std::pair<WorkerId, Cancel>> cancels_;
+  std::size_t in_flight_ = 0;
+  double mean_seconds_ = -1;  ///< of a trial, moving average; < 0: none yet
+  std::string reason_;
+  bool draining_ = false;
+  bool interrupted_ = false;
+};
+
+}  // namespace regatta::run

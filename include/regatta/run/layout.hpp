@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "regatta/core/id.hpp"
+
+namespace regatta::run {
+
+/// What one rank says of itself at the start.
+struct RankInfo {
+  std::string host;
+  int cores = 1;                       ///< in its affinity mask
+  std::vector<std::string> gpu_uuids;  ///< that it sees, in its own numbering
+  std::vector<std::string> gpu_names;
+
+  std::string encode() const;
+  static RankInfo decode(const std::string& text);
+};
+
+enum class DeviceChoice { Auto, Cpu, Cuda };
+enum class Rank0Choice { Auto, Yes, No };
+
+struct LayoutOptions {
+  DeviceChoice device = DeviceChoice::Auto;
+  Rank0Choice rank0 = Rank0Choice::Auto;
+  int ranks_per_trial = 1;
+  bool share_gpu = false;
+};
+
+/// A team: the ranks that train one trial together, its leader first. Rank 0 stands for rank 0's worker thread.
+struct TeamPlan {
+  std::vector<Rank> ranks;
+};
+
+/// Who does what, found from the table of all ranks: the same on every rank.
+struct Layout {
+  std::vector<TeamPlan> teams;       ///< by WorkerId
+  std::vector<int> gpu;              ///< by rank: ordinal in the rank's own numbering, -1: none
+  std::vector<Rank> spares;          ///< ranks without work
+  std::vector<std::string> warnings;
+  int nodes = 1;
+
+  /// The team of a rank, or an invalid id for spares and a rank 0 that only steers.
+  WorkerId team_of(Rank rank) const;
+};
+
+/// @throws InvalidInput  two ranks on one GPU without `share_gpu`, teams that do not fit, nobody left to work: names ranks and option
+/// @throws Unavailable   device = cuda where some worker has none
+Layout plan_layout(const std::vector<RankInfo>& ranks, const LayoutOptions& options);
+
+/// Number of cores in this process's affinity mask.
+int available_cores();
+
+}  // namespace regatta::run

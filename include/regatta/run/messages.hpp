@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "regatta/comm/communicator.hpp"
+#include "regatta/search/trial.hpp"
+
+namespace regatta::run {
+
+/// Names of the messages on the wire; there are no others. Never renumber.
+enum class Tag : int { Assign = 1, Report = 2, Cancel = 3, Shutdown = 4 };
+
+/// Controller -> team leader -> its team: train one trial.
+struct Assign {
+  TrialId trial;
+  std::int32_t lane = 0;
+  std::int32_t attempt = 1;
+  std::int32_t until_epoch = 0;  ///< where it pauses; 0: at its end
+  std::uint64_t seed = 0;
+  search::Config config;
+};
+
+/// Team leader -> controller: what the trial has reached. The leader's word to its team after each epoch as well: a state
+/// other than Running ends the trial there.
+struct Report {
+  TrialId trial;
+  std::int32_t epoch = 0;
+  search::TrialState state = search::TrialState::Running;  ///< Running: goes on
+  search::Reason reason = search::Reason::None;
+  double value = search::not_a_number;
+  double standard_error = search::not_a_number;
+  double seconds = 0;              ///< since the assignment began [s]
+  double load_seconds = 0;         ///< of which set-up [s]
+  double communicate_seconds = 0;  ///< of which waiting for team partners [s]
+  std::vector<double> metrics;
+  std::vector<double> fold_scores;
+  std::string message;
+};
+
+/// Controller -> team leader: end the trial (Stopped, Paused or Cancelled), running or still waiting in the inbox.
+struct Cancel {
+  TrialId trial;
+  search::TrialState state = search::TrialState::Cancelled;
+};
+
+/// Controller -> every leader -> its team: the study is over.
+struct Shutdown {};
+
+void send(comm::Communicator& comm, Rank to, const Assign& message);
+void send(comm::Communicator& comm, Rank to, const Report& message);
+void send(comm::Communicator& comm, Rank to, const Cancel& message);
+void send(comm::Communicator& comm, Rank to, const Shutdown& message);
+
+/// @throws InvalidInput  if `envelope` holds another message
+Assign open_assign(const comm::Envelope& envelope);
+Report open_report(const comm::Envelope& envelope);
+Cancel open_cancel(const comm::Envelope& envelope);
+
+}  // namespace regatta::run

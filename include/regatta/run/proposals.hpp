@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "regatta/search/searcher.hpp"
+
+namespace regatta::run {
+
+/// A configuration that waits to become a trial.
+struct Proposal {
+  search::Config config;
+  std::uint64_t events_seen = 0;  ///< length of the history it was made from
+};
+
+/// Where the controller gets configurations from.
+class ProposalSource {
+ public:
+  virtual ~ProposalSource() = default;
+
+  /// The next proposal; none when none is ready yet, or when nothing is left to try. Never blocks for long.
+  /// @throws whatever the searcher threw
+  virtual std::optional<Proposal> take() = 0;
+  /// Nothing is left to try.
+  virtual bool exhausted() const = 0;
+  /// Events that the history has grown by; called in order, before they take effect.
+  virtual void observe(std::span<const search::Event> events) = 0;
+};
+
+/// Asks the searcher at the moment of need, with all events known: no speculation, the same on every run. Folds the events
+/// into a history of its own.
+class DirectProposals final : public ProposalSource {
+ public:
+  DirectProposals(std::unique_ptr<search::Searcher> searcher, bool maximize);
+
+  std::optional<Proposal> take() override;
+  bool exhausted() const override { return exhausted_; }
+  void observe(std::span<const search::Event> events) override;
+
+ private:
+  std::unique_ptr<search::Searcher> searcher_;
+  search::History history_;
+  std::int32_t next_ = 0;  ///< number of the proposal to come
+  bool exhausted_ = false;
+};
+
+/// Proposals made ahead by a thread with a history of its own, so that a free slot never waits for a searcher.
+class Proposer final : public ProposalSource {
+ public:
+  /// @param ahead  proposals that lie ready, at least 1
+  Proposer(std::unique_ptr<search::Searcher> searcher, bool maximize, int ahead);
+  ~Proposer() override;  ///< ends the thread after the proposal it is at
+
+  std::optional<Proposal> take() override;
+  bool exhausted() const override;
+  void observe(std::span<const search::Event> events) override;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace regatta::run

@@ -1,0 +1,209 @@
+#include "control_loop.hpp"
+
+#include <csignal>
+#include <unordered_map>
+
+#include "enqueued.hpp"
+#include "regatta/core/build_info.hpp"
+#include "regatta/run/backoff.hpp"
+#include "signals.hpp"
+#include "worker_loop.hpp"
+
+namespace regatta::run {
+namespace {
+
+using search::TrialState;
+
+constexpr double tick_seconds = 0.2;
+constexpr double enqueue_seconds = 1.0;
+/// How long running trials may take to answer a call to end: mpirun kills its ranks 2 s after TERM, but not after USR2.
+constexpr double grace_after_term = 0.7;
+constexpr double grace = 30;
+
+/// The controller's effects on real ranks.
+class RealEffects final : public Effects {
+ public:
+  RealEffects(comm::Communicator& peers, const std::vector<Rank>& leaders, log::RunLog& log)
+      : peers_(peers), leaders_(leaders), log_(log) {}
+
+  void log(std::span<const search::Event> events) override {
+    log_.write(events);
+    for (const search::Event& event : events)
+      if (const auto* end = std::get_if<search::TrialEnded>(&event)) ended_.push_back(end->trial);
+  }
+  void send(WorkerId to, const Assign& message) override { run::send(peers_, leader(to), message); }
+  void send(WorkerId to, const Cancel& message) override { run::send(peers_, leader(to), message); }
+
+  std::vector<TrialId> take_ended() { return std::exchange(ended_, {}); }
+
+ private:
+  Rank leader(WorkerId worker) const { return leaders_[static_cast<std::size_t>(worker.value)]; }
+
+  comm::Communicator& peers_;
+  const std::vector<Rank>& leaders_;
+  log::RunLog& log_;
+  std::vector<TrialId> ended_;
+};
+
+std::unique_ptr<ProposalSource> make_proposals(const StudyPlan& plan, std::size_t workers) {
+  auto searcher = search::make_searcher(plan.searcher, plan.space);
+  if (plan.deterministic) return std::make_unique<DirectProposals>(std::move(searcher), plan.controller.maximize);
+  const int by_workers = static_cast<int>(std::max<std::size_t>(8, 4 * workers));
+  return std::make_unique<Proposer>(std::move(searcher), plan.controller.maximize,
+                                    plan.ahead > 0 ? plan.ahead : by_workers);
+}
+
+ControllerOptions controller_options(const StudyPlan& plan, std::size_t workers) {
+  ControllerOptions options = plan.controller;
+  options.workers = static_cast<std::int32_t>(workers);
+  return options;
+}
+
+class ControlLoop {
+ public:
+  ControlLoop(const StudyPlan& plan, const JobFacts& facts, comm::Communicator& peers, const std::vector<Rank>& leaders,
+              WorkerThread* thread, log::RunLog& log, Observer& observer)
+      : plan_(plan),
+        facts_(facts),
+        peers_(peers),
+        leaders_(leaders),
+        thread_(thread),
+        observer_(observer),
+        effects_(peers, leaders, log),
+        proposals_(make_proposals(plan, leaders.size())),
+        scheduler_(schedule::make_scheduler(plan.scheduler)),
+        controller_(controller_options(plan, leaders.size()), *proposals_, *scheduler_, effects_),
+        enqueued_(plan.log.directory, plan.space),
+        backoff_(polling_ceiling(facts, Rank{0})) {
+    for (std::size_t i = 0; i < leaders.size(); ++i)
+      worker_of_[leaders[i].value] = WorkerId{static_cast<std::int32_t>(i)};
+  }
+
+  StudyOutcome run() {
+    introduce();
+    controller_.enqueue(plan_.user_trials);
+    while (!controller_.finished() && !out_of_patience()) {
+      const bool news = receive();
+      const double now = wall_time();
+      controller_.step(now);
+      tell_ended();
+      watch(now);
+      if (news) {
+        backoff_.event();
+      } else {
+        backoff_.wait(tick_seconds);
+      }
+    }
+    controller_.note(search::JobEnded{wall_time(), controller_.reason()});
+    observer_.tick(controller_.history(), wall_time());
+    return outcome();
+  }
+
+  /// Tells all workers that the study is over and waits until the words have left.
+  void dismiss() {
+    for (const Rank leader : leaders_) send(peers_, leader, Shutdown{});
+    while (!peers_.drained()) {
+      static_cast<void>(peers_.poll());
+      backoff_.wait(tick_seconds);
+    }
+  }
+
+ private:
+  void introduce() {
+    search::JobStarted job = plan_.job;
+    job.time = wall_time();
+    controller_.note(job);
+    for (std::size_t i = 0; i < leaders_.size(); ++i) {
+      const Rank leader = facts_.layout.teams[i].ranks.front();
+      const RankInfo& rank = facts_.ranks[static_cast<std::size_t>(leader.value)];
+      const int gpu = facts_.layout.gpu[static_cast<std::size_t>(leader.value)];
+      search::WorkerJoined event{WorkerId{static_cast<std::int32_t>(i)},
+                                 leader.value,
+                                 static_cast<std::int32_t>(facts_.layout.teams[i].ranks.size()),
+                                 rank.cores,
+                                 job.time,
+                                 rank.host,
+                                 gpu < 0 ? "cpu" : rank.gpu_names[static_cast<std::size_t>(gpu)],
+                                 gpu < 0 ? "" : rank.gpu_uuids[static_cast<std::size_t>(gpu)]};
+      controller_.note(event);
+    }
+  }
+
+  /// Takes what has arrived, within bounds, so that free slots are filled in time.
+  bool receive() {
+    constexpr int at_once = 64;
+    int taken = 0;
+    for (; taken < at_once; ++taken) {
+      const auto envelope = peers_.poll();
+      if (!envelope) break;
+      controller_.receive(worker_of_.at(envelope->source.value), open_report(*envelope), wall_time());
+    }
+    return taken > 0;
+  }
+
+  void tell_ended() {
+    for (const TrialId trial : effects_.take_ended())
+      observer_.trial_ended(controller_.history(), controller_.history()[trial]);
+  }
+
+  void watch(double now) {
+    if (thread_) thread_->check();
+    if (SignalWatch::caught() && !controller_.interrupted()) {
+      controller_.interrupt(concat("signal ", SignalWatch::caught()));
+      patience_until_ = now + (SignalWatch::caught() == SIGTERM ? grace_after_term : grace);
+    }
+    if (plan_.deadline > 0 && now >= plan_.deadline && !controller_.interrupted()) {
+      controller_.interrupt("wall time");
+      patience_until_ = now + grace;
+    }
+    if (now - last_enqueue_ >= enqueue_seconds) {
+      last_enqueue_ = now;
+      std::vector<std::string> complaints;
+      controller_.enqueue(enqueued_.take(complaints));
+      for (const std::string& complaint : complaints) observer_.message(complaint);
+    }
+    if (now - last_tick_ >= tick_seconds) {
+      last_tick_ = now;
+      observer_.tick(controller_.history(), now);
+    }
+  }
+
+  bool out_of_patience() const { return patience_until_ > 0 && wall_time() > patience_until_; }
+
+  StudyOutcome outcome() const {
+    const search::History& history = controller_.history();
+    return {controller_.interrupted(), controller_.reason(),
+            history.count(TrialState::Completed) + history.count(TrialState::Stopped)};
+  }
+
+  const StudyPlan& plan_;
+  const JobFacts& facts_;
+  comm::Communicator& peers_;
+  const std::vector<Rank>& leaders_;
+  WorkerThread* thread_;
+  Observer& observer_;
+  RealEffects effects_;
+  std::unique_ptr<ProposalSource> proposals_;
+  std::unique_ptr<schedule::Scheduler> scheduler_;
+  Controller controller_;
+  EnqueuedTrials enqueued_;
+  Backoff backoff_;
+  std::unordered_map<std::int32_t, WorkerId> worker_of_;
+  double last_tick_ = 0;
+  double last_enqueue_ = 0;
+  double patience_until_ = 0;
+};
+
+}  // namespace
+
+StudyOutcome steer(const StudyPlan& plan, const JobFacts& facts, comm::Communicator& peers,
+                   const std::vector<Rank>& leaders, WorkerThread* thread, log::RunLog& log, Observer& observer) {
+  const SignalWatch signals;
+  ControlLoop loop(plan, facts, peers, leaders, thread, log, observer);
+  const StudyOutcome outcome = loop.run();
+  log.close(outcome.interrupted ? log::RunState::Interrupted : log::RunState::Complete, outcome.reason);
+  loop.dismiss();
+  return outcome;
+}
+
+}  // namespace regatta::run

@@ -1,0 +1,147 @@
+#include "control_loop.hpp"
+#include "regatta/core/build_info.hpp"
+#include "regatta/device/devices.hpp"
+#include "regatta/run/study.hpp"
+#include "signals.hpp"
+#include "worker_loop.hpp"
+
+namespace regatta::run {
+namespace {
+
+RankInfo describe_this_rank(const LayoutOptions& options) {
+  RankInfo info;
+  info.host = host_name();
+  info.cores = available_cores();
+  if (options.device == DeviceChoice::Cpu) return info;
+  for (const device::DeviceInfo& gpu : device::cuda_devices()) {
+    info.gpu_uuids.push_back(gpu.uuid);
+    info.gpu_names.push_back(gpu.name);
+  }
+  return info;
+}
+
+/// What rank 0 met when it did its part alone, told to all ranks so that all end alike.
+struct Verdict {
+  char kind = ' ';  ///< ' ' fine, 'I' InvalidInput, 'U' Unavailable, 'S' SystemFailure
+  std::string text;
+
+  void raise() const {
+    if (kind == 'I') throw InvalidInput(text);
+    if (kind == 'U') throw Unavailable(text);
+    if (kind == 'S') throw SystemFailure(text);
+  }
+};
+
+template <class Action>
+Verdict attempt(Action action) {
+  try {
+    action();
+    return {};
+  } catch (const InvalidInput& error) {
+    return {'I', error.what()};
+  } catch (const Unavailable& error) {
+    return {'U', error.what()};
+  } catch (const std::exception& error) {
+    return {'S', error.what()};
+  }
+}
+
+}  // namespace
+
+struct Job::Impl {
+  const StudyPlan& plan;
+  comm::Session* session;
+  JobFacts facts;
+  std::optional<log::RunLog> log;
+  comm::PrivateMemory private_memory;
+
+  Rank rank() const { return session ? session->world().rank() : Rank{0}; }
+  comm::NodeMemory& memory() { return session ? session->node_memory() : private_memory; }
+  int gpu() const { return facts.layout.gpu[static_cast<std::size_t>(rank().value)]; }
+
+  void gather_ranks() {
+    const RankInfo mine = describe_this_rank(plan.layout);
+    if (!session) {
+      facts.ranks = {mine};
+      return;
+    }
+    for (const std::string& text : session->world().all_gather(mine.encode()))
+      facts.ranks.push_back(RankInfo::decode(text));
+    facts.mpi_library = session->library();
+    facts.thread_level = session->thread_level();
+  }
+
+  void open_log() {
+    Verdict verdict;
+    if (rank().value == 0) verdict = attempt([&] { log = log::RunLog::create(plan.log, plan.header); });
+    if (session) {
+      const std::string told = session->world().broadcast(verdict.kind + verdict.text);
+      verdict = {told.front(), told.substr(1)};
+    }
+    verdict.raise();
+  }
+
+  /// The communicator of this rank's team, or null for a team of one.
+  std::unique_ptr<comm::MpiCommunicator> form_team(WorkerId worker) {
+    if (!worker.valid()) return nullptr;
+    const auto& ranks = facts.layout.teams[static_cast<std::size_t>(worker.value)].ranks;
+    return ranks.size() > 1 ? session->world().subgroup(ranks) : nullptr;
+  }
+
+  StudyOutcome run_rank0(Observer& observer) {
+    const WorkerId own = facts.layout.team_of(Rank{0});
+    const double ceiling = polling_ceiling(facts, Rank{0});
+    std::optional<WorkerThread> thread;
+    if (own.valid()) {
+      thread.emplace(plan, memory(), gpu(), ceiling);
+      thread->check();
+    } else {
+      load_only(plan, memory());
+    }
+    comm::LocalGroup alone(1);
+    comm::Communicator& world = session ? static_cast<comm::Communicator&>(session->world()) : alone.at(Rank{0});
+    std::optional<comm::JoinedCommunicator> joined;
+    if (thread) joined.emplace(world, thread->link());
+    comm::Communicator& peers = joined ? static_cast<comm::Communicator&>(*joined) : world;
+
+    std::vector<Rank> leaders;
+    for (const TeamPlan& team : facts.layout.teams)
+      leaders.push_back(team.ranks.front().value == 0 ? Rank{world.size()} : team.ranks.front());
+    try {
+      return steer(plan, facts, peers, leaders, thread ? &*thread : nullptr, *log, observer);
+    } catch (const std::exception& error) {
+      log->close(log::RunState::Failed, error.what());
+      throw;
+    }
+  }
+
+  void run_other() {
+    const SignalWatch signals;  // rank 0 decides what a signal means
+    const WorkerId worker = facts.layout.team_of(rank());
+    const auto team = form_team(worker);
+    if (!worker.valid()) {
+      load_only(plan, memory());
+      return;
+    }
+    const bool leads = facts.layout.teams[static_cast<std::size_t>(worker.value)].ranks.front() == rank();
+    work(plan, leads ? &session->world() : nullptr, team.get(), memory(), gpu(), polling_ceiling(facts, rank()));
+  }
+};
+
+Job::Job(const StudyPlan& plan, comm::Session* session) : impl_(new Impl{plan, session, {}, {}, {}}) {
+  impl_->gather_ranks();
+  impl_->facts.layout = plan_layout(impl_->facts.ranks, plan.layout);
+  impl_->open_log();
+}
+
+Job::~Job() = default;
+
+const JobFacts& Job::facts() const { return impl_->facts; }
+
+StudyOutcome Job::run(Observer& observer) {
+  if (impl_->rank().value == 0) return impl_->run_rank0(observer);
+  impl_->run_other();
+  return {};
+}
+
+}  // namespace regatta::run

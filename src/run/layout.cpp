@@ -1,0 +1,163 @@
+#include "regatta/run/layout.hpp"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <thread>
+
+#include "regatta/core/error.hpp"
+#include "regatta/core/json.hpp"
+
+namespace regatta::run {
+namespace {
+
+using Ranks = std::vector<Rank>;
+
+std::map<std::string, Ranks> ranks_by_host(const std::vector<RankInfo>& ranks) {
+  std::map<std::string, Ranks> nodes;
+  for (std::size_t i = 0; i < ranks.size(); ++i) nodes[ranks[i].host].push_back(Rank{static_cast<std::int32_t>(i)});
+  return nodes;
+}
+
+const RankInfo& info(const std::vector<RankInfo>& ranks, Rank rank) {
+  return ranks[static_cast<std::size_t>(rank.value)];
+}
+
+std::set<std::string> gpus_of(const std::vector<RankInfo>& ranks, const Ranks& node) {
+  std::set<std::string> uuids;
+  for (const Rank rank : node) uuids.insert(info(ranks, rank).gpu_uuids.begin(), info(ranks, rank).gpu_uuids.end());
+  return uuids;
+}
+
+/// Whether rank 0's process trains too.
+bool rank0_works(const std::vector<RankInfo>& ranks, const LayoutOptions& options) {
+  if (options.rank0 != Rank0Choice::Auto) return options.rank0 == Rank0Choice::Yes;
+  if (ranks.size() == 1) return true;
+  if (options.device == DeviceChoice::Cpu) return false;
+  const Ranks node = ranks_by_host(ranks).at(ranks.front().host);
+  return node.size() <= gpus_of(ranks, node).size();
+}
+
+/// Gives each working rank of a node a GPU of its own: the only one it sees, else the next that nobody has taken.
+void place_on_gpus(const std::vector<RankInfo>& ranks, const Ranks& workers, const LayoutOptions& options,
+                   Layout& layout) {
+  std::map<std::string, Rank> owner;
+  for (const Rank rank : workers) {
+    const auto& uuids = info(ranks, rank).gpu_uuids;
+    if (uuids.empty()) continue;
+    const auto unused = std::ranges::find_if(uuids, [&](const std::string& uuid) { return !owner.contains(uuid); });
+    if (unused != uuids.end()) {
+      owner.emplace(*unused, rank);
+      layout.gpu[static_cast<std::size_t>(rank.value)] = static_cast<int>(unused - uuids.begin());
+    } else if (options.share_gpu) {
+      const auto choice = static_cast<std::size_t>(rank.value) % uuids.size();
+      layout.gpu[static_cast<std::size_t>(rank.value)] = static_cast<int>(choice);
+    } else {
+      require(uuids.size() > 1, "ranks ", owner.at(uuids.front()).value, " and ", rank.value, " on ",
+              info(ranks, rank).host, " both see only GPU ", uuids.front(),
+              "; start one rank per GPU, or set gpu.share = true");
+    }
+  }
+}
+
+/// Ranks that work: with GPUs around, only those that got one (the others are spares).
+Ranks working_ranks(const std::vector<RankInfo>& ranks, const LayoutOptions& options, Layout& layout) {
+  const bool use_gpu = options.device != DeviceChoice::Cpu;
+  Ranks working;
+  for (const auto& [host, node] : ranks_by_host(ranks)) {
+    Ranks candidates;
+    for (const Rank rank : node)
+      if (rank.value != 0 || rank0_works(ranks, options)) candidates.push_back(rank);
+    const bool gpus = use_gpu && !gpus_of(ranks, node).empty();
+    if (gpus) place_on_gpus(ranks, candidates, options, layout);
+    for (const Rank rank : candidates) {
+      const bool has_gpu = layout.gpu[static_cast<std::size_t>(rank.value)] >= 0;
+      if (options.device == DeviceChoice::Cuda && !gpus)
+        throw Unavailable(concat("workers.device = cuda, but rank ", rank.value, " on ", host, " sees no GPU"));
+      (gpus && !has_gpu ? layout.spares : working).push_back(rank);
+    }
+  }
+  std::ranges::sort(working);
+  std::ranges::sort(layout.spares);
+  return working;
+}
+
+/// Teams of neighbours: never over two nodes while a node has room for a whole one.
+void form_teams(const std::vector<RankInfo>& ranks, const Ranks& working, std::size_t team_size, Layout& layout) {
+  std::map<std::string, Ranks> nodes;
+  for (const Rank rank : working) nodes[info(ranks, rank).host].push_back(rank);
+  Ranks left;
+  for (auto& [host, node] : nodes) {
+    const std::size_t whole = team_size > node.size() ? 0 : node.size() / team_size * team_size;
+    for (std::size_t i = 0; i < whole; i += team_size)
+      layout.teams.push_back({Ranks(node.begin() + i, node.begin() + i + team_size)});
+    left.insert(left.end(), node.begin() + whole, node.end());
+  }
+  const std::size_t whole = left.size() / team_size * team_size;
+  for (std::size_t i = 0; i < whole; i += team_size)
+    layout.teams.push_back({Ranks(left.begin() + i, left.begin() + i + team_size)});
+  layout.spares.insert(layout.spares.end(), left.begin() + whole, left.end());
+  std::ranges::sort(layout.teams, {}, [](const TeamPlan& team) { return team.ranks.front(); });
+}
+
+void add_warnings(const std::vector<RankInfo>& ranks, Layout& layout) {
+  if (!layout.spares.empty()) {
+    std::string list;
+    for (const Rank rank : layout.spares) list += (list.empty() ? "" : ", ") + std::to_string(rank.value);
+    layout.warnings.push_back("ranks without work (no GPU or no full team left for them): " + list);
+  }
+  for (const auto& [host, node] : ranks_by_host(ranks)) {
+    const int cores = info(ranks, node.front()).cores;
+    if (cores == 1 && node.size() > 1 && std::thread::hardware_concurrency() > 1)
+      layout.warnings.push_back("ranks on " + host + " are bound to one core each; mpirun --bind-to none lets them use all");
+  }
+}
+
+}  // namespace
+
+std::string RankInfo::encode() const {
+  return Json{{"host", host}, {"cores", cores}, {"uuids", gpu_uuids}, {"names", gpu_names}}.dump();
+}
+
+RankInfo RankInfo::decode(const std::string& text) {
+  const Json json = Json::parse(text);
+  return {json.at("host"), json.at("cores"), json.at("uuids"), json.at("names")};
+}
+
+WorkerId Layout::team_of(Rank rank) const {
+  for (std::size_t i = 0; i < teams.size(); ++i)
+    if (std::ranges::find(teams[i].ranks, rank) != teams[i].ranks.end()) return WorkerId{static_cast<std::int32_t>(i)};
+  return {};
+}
+
+Layout plan_layout(const std::vector<RankInfo>& ranks, const LayoutOptions& options) {
+  require(!ranks.empty(), "a job needs a rank");
+  require(options.ranks_per_trial >= 1, "workers.ranks_per_trial must be at least 1, got ", options.ranks_per_trial);
+  Layout layout;
+  layout.gpu.assign(ranks.size(), -1);
+  layout.nodes = static_cast<int>(ranks_by_host(ranks).size());
+  Ranks working = working_ranks(ranks, options, layout);
+  require(!working.empty(), "nobody is left to work: ", ranks.size(),
+          " rank(s), and workers.rank0 = false keeps rank 0 free for steering; start more ranks");
+  const auto team_size = static_cast<std::size_t>(options.ranks_per_trial);
+  if (team_size > 1 && working.front().value == 0) {
+    layout.warnings.push_back("rank 0 only steers: its worker thread takes trials of one rank only");
+    working.erase(working.begin());
+  }
+  form_teams(ranks, working, team_size, layout);
+  require(!layout.teams.empty(), "workers.ranks_per_trial = ", options.ranks_per_trial, " needs as many working ranks, but only ",
+          working.size(), " of ", ranks.size(), " ranks can work (rank 0 steers); start more ranks");
+  add_warnings(ranks, layout);
+  return layout;
+}
+
+int available_cores() {
+  cpu_set_t mask;
+  CPU_ZERO(&mask);
+  if (sched_getaffinity(0, sizeof(mask), &mask) != 0) return 1;
+  return CPU_COUNT(&mask);
+}
+
+}  // namespace regatta::run

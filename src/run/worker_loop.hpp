@@ -1,0 +1,45 @@
+#pragma once
+
+#include <exception>
+#include <memory>
+#include <thread>
+
+#include "funneled_memory.hpp"
+#include "regatta/comm/local_group.hpp"
+#include "regatta/run/study.hpp"
+
+namespace regatta::run {
+
+/// Longest pause of a polling loop [s]: 1 ms, more where many ranks share a core.
+double polling_ceiling(const JobFacts& facts, Rank rank);
+
+/// Loads what all trials share, without training: for ranks that only steer or have no work. Collective over the node.
+void load_only(const StudyPlan& plan, comm::NodeMemory& memory);
+
+/// A worker's whole life.
+/// @param gpu  ordinal, or -1 for the host
+void work(const StudyPlan& plan, comm::Communicator* controller, comm::Communicator* team, comm::NodeMemory& memory,
+          int gpu, double ceiling);
+
+/// Rank 0's worker: a thread that talks to the controller over an in-process link.
+class WorkerThread {
+ public:
+  /// Returns when the worker has loaded its data; serves its requests to `memory` meanwhile.
+  WorkerThread(const StudyPlan& plan, comm::NodeMemory& memory, int gpu, double ceiling);
+  WorkerThread(const WorkerThread&) = delete;
+  WorkerThread& operator=(const WorkerThread&) = delete;
+  ~WorkerThread();
+
+  comm::Communicator& link() { return group_.at(Rank{0}); }
+  /// @throws what ended the worker early
+  void check();
+
+ private:
+  comm::LocalGroup group_{2};
+  FunneledMemory memory_;
+  std::mutex mutex_;
+  std::exception_ptr failure_;
+  std::thread thread_;
+};
+
+}  // namespace regatta::run
