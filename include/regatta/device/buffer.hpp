@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "regatta/device/backend.hpp"
+
+namespace regatta::device {
+
+/// Owns one block of a backend, which must outlive it. T is float or std::int32_t.
+template <class T>
+class Buffer {
+  static_assert(std::is_same_v<T, float> || std::is_same_v<T, std::int32_t>);
+
+ public:
+  Buffer() = default;
+  /// `count` zeros. @throws OutOfDeviceMemory
+  Buffer(Backend& backend, std::size_t count) : backend_(&backend), size_(count) {
+    if (count == 0) return;
+    if constexpr (std::is_same_v<T, float>) data_ = backend.allocate(count);
+    else data_ = backend.allocate_indices(count);
+  }
+  Buffer(Backend& backend, std::span<const T> values) : Buffer(backend, values.size()) {
+    if (size_ > 0) backend.upload(values, data_);
+  }
+  Buffer(Buffer&& other) noexcept { *this = std::move(other); }
+  Buffer& operator=(Buffer&& other) noexcept {
+    std::swap(backend_, other.backend_);
+    std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
+    return *this;
+  }
+  ~Buffer() {
+    if (data_) backend_->release(data_);
+  }
+
+  T* data() { return data_; }
+  const T* data() const { return data_; }
+  std::size_t size() const { return size_; }
+
+  /// A copy on the host.
+  std::vector<float> download() const requires std::is_same_v<T, float> {
+    std::vector<float> host(size_);
+    if (size_ > 0) backend_->download(data_, host);
+    return host;
+  }
+
+ private:
+  Backend* backend_ = nullptr;
+  T* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+}  // namespace regatta::device

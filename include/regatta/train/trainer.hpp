@@ -1,0 +1,92 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "regatta/comm/communicator.hpp"
+#include "regatta/device/backend.hpp"
+#include "regatta/train/device_data.hpp"
+#include "regatta/train/gradient_reducer.hpp"
+#include "regatta/train/network.hpp"
+#include "regatta/train/optimizer.hpp"
+
+namespace regatta::train {
+
+/// Everything that determines one training, besides the data.
+struct TrainingSpec {
+  NetworkSpec network;
+  device::LossKind loss = device::LossKind::CrossEntropy;
+  bool balanced = false;  ///< weigh each class by rows / (classes * rows of the class)
+  OptimizerSpec optimizer;
+  LearningRate learning_rate;
+  std::size_t batch = 64;         ///< of the whole team; more than the rows counts as all rows
+  double divergence_factor = 10;  ///< a mean loss above this times that of the first epoch has diverged
+  std::uint64_t seed = 0;
+};
+
+/// What one epoch has come to. Diverged: the mean loss is not finite or has passed its limit.
+struct EpochLoss {
+  std::int32_t epoch = 0;  ///< from 1
+  double mean = 0;         ///< over the samples as they were trained on (with dropout and class weights, without penalties)
+  bool diverged = false;
+};
+
+/// Trains one network, alone or as one rank of a team.
+///
+/// Each epoch takes the rows in an order drawn from (seed, epoch), in batches, the last one as short as it comes. In a team
+/// each rank computes a contiguous share of every batch, and the gradients are summed: the result is that of one rank but
+/// for rounding. The same seed, data and team give the same bits.
+class Trainer {
+ public:
+  /// Collective over the team from the first advance() on, but not here. All arguments outlive this object.
+  /// @throws device::OutOfDeviceMemory
+  Trainer(device::Backend& backend, const Part& part, std::size_t classes, const TrainingSpec& spec,
+          comm::Communicator* team = nullptr);
+
+  /// Some optimizer steps (about 2 GFLOP); what the epoch has come to when it is over.
+  std::optional<EpochLoss> advance();
+
+  /// Outputs for the rows of `part`, rows x outputs, without dropout. Collective over the team: each rank computes a
+  /// share and all have all of them.
+  std::vector<float> outputs(const Part& part);
+
+  std::int32_t epochs() const { return epoch_; }  ///< completed
+  const Network& network() const { return network_; }
+  double wait_seconds() const { return reducer_.wait_seconds() + wait_seconds_; }
+
+ private:
+  struct Share {
+    std::size_t first, end;
+  };
+
+  void begin_epoch();
+  EpochLoss end_epoch();
+  void step();
+  void learn(Share share, std::size_t batch_first, std::size_t batch_rows);
+  Share share_of(std::size_t first, std::size_t end) const;
+  void sum(std::span<float> values);
+
+  device::Backend& backend_;
+  const Part& part_;
+  TrainingSpec spec_;
+  comm::Communicator* team_;
+  std::size_t batch_;
+  std::size_t chunk_;  ///< rows of one forward pass without training
+  Network network_;
+  GradientReducer reducer_;
+  std::vector<std::int32_t> order_;  ///< of this epoch
+  device::Buffer<std::int32_t> rows_, labels_;
+  device::Buffer<float> x_, values_, loss_sum_, class_weights_;
+  std::size_t next_ = 0;  ///< place in the order
+  std::int64_t steps_ = 0;
+  std::int32_t epoch_ = 0;
+  double first_loss_ = 0;
+  double wait_seconds_ = 0;
+};
+
+/// rows / (classes that occur * rows of the class); 1 for a class without rows.
+std::vector<float> balanced_class_weights(std::span<const std::int32_t> labels, std::size_t classes);
+
+}  // namespace regatta::train

@@ -1,0 +1,161 @@
+#include "regatta/train/trainer.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "regatta/core/clock.hpp"
+#include "regatta/core/error.hpp"
+#include "regatta/core/random.hpp"
+
+namespace regatta::train {
+namespace {
+
+/// Streams of random numbers of one trial: never renumber, or the same seed trains another network.
+enum Stream : std::uint64_t { initial_weights = 1, dropout = 2, order = 3 };
+
+/// Rows of one forward pass without training, where a batch is not larger.
+constexpr std::size_t least_chunk = 512;
+
+/// Floating-point operations of one advance(): some hundredths of a second on a processor core.
+constexpr double slice_work = 2e9;
+
+std::vector<float> weights_for(const Part& part, std::size_t classes, bool balanced) {
+  if (!balanced || part.labels().empty()) return {};
+  return balanced_class_weights(part.labels(), classes);
+}
+
+}  // namespace
+
+std::vector<float> balanced_class_weights(std::span<const std::int32_t> labels, std::size_t classes) {
+  std::vector<std::size_t> counts(classes, 0);
+  for (const std::int32_t label : labels) ++counts[static_cast<std::size_t>(label)];
+  const auto present = static_cast<double>(classes) - static_cast<double>(std::ranges::count(counts, std::size_t{0}));
+  std::vector<float> weights(classes, 1.0f);
+  for (std::size_t c = 0; c < classes; ++c)
+    if (counts[c] > 0)
+      weights[c] = static_cast<float>(static_cast<double>(labels.size()) / (present * static_cast<double>(counts[c])));
+  return weights;
+}
+
+Trainer::Trainer(device::Backend& backend, const Part& part, std::size_t classes, const TrainingSpec& spec,
+                 comm::Communicator* team)
+    : backend_(backend),
+      part_(part),
+      spec_(spec),
+      team_(team && team->size() > 1 ? team : nullptr),
+      batch_(std::min(spec.batch, part.size())),
+      chunk_(std::max(batch_, least_chunk)),
+      network_(backend, spec.network, chunk_, derive_seed(spec.seed, initial_weights)),
+      reducer_(backend, team, network_.weights(), network_.parameters().size()),
+      order_(part.rows().begin(), part.rows().end()),
+      rows_(backend, std::max(order_.size(), chunk_)),
+      labels_(backend, part.split().labels ? batch_ : 0),
+      x_(backend, chunk_ * spec.network.inputs),
+      values_(backend, batch_ * part.split().values.columns),
+      loss_sum_(backend, 1),
+      class_weights_(backend, weights_for(part, classes, spec.balanced)) {
+  require(batch_ > 0, "training needs rows and a batch of at least 1, got ", part.size(), " and ", spec.batch);
+}
+
+std::optional<EpochLoss> Trainer::advance() {
+  const double step_work = 6.0 * static_cast<double>(network_.parameters().size()) * static_cast<double>(batch_);
+  if (next_ == 0) begin_epoch();
+  for (double work = 0; work < slice_work && next_ < order_.size(); work += step_work) step();
+  if (next_ < order_.size()) return std::nullopt;
+  return end_epoch();
+}
+
+void Trainer::begin_epoch() {
+  order_.assign(part_.rows().begin(), part_.rows().end());
+  Random random(derive_seed(spec_.seed, order), static_cast<std::uint64_t>(epoch_));
+  random.shuffle(std::span(order_));
+  backend_.upload(order_, rows_.data());
+  backend_.zero(loss_sum_.data(), 1);
+}
+
+EpochLoss Trainer::end_epoch() {
+  next_ = 0;
+  std::array<float, 1> total{};
+  backend_.download(loss_sum_.data(), total);
+  sum(total);
+  EpochLoss result{++epoch_, static_cast<double>(total[0]) / static_cast<double>(order_.size()), false};
+  if (epoch_ == 1) first_loss_ = result.mean;
+  const double limit = spec_.divergence_factor * std::max(first_loss_, 1e-6);
+  result.diverged = !std::isfinite(result.mean) || result.mean > limit;
+  return result;
+}
+
+/// Rank r of g takes the places from n r / g to n (r + 1) / g, so that shares differ by one row at most.
+Trainer::Share Trainer::share_of(std::size_t first, std::size_t end) const {
+  if (!team_) return {first, end};
+  const auto rank = static_cast<std::size_t>(team_->rank().value), size = static_cast<std::size_t>(team_->size());
+  const std::size_t count = end - first;
+  return {first + count * rank / size, first + count * (rank + 1) / size};
+}
+
+void Trainer::step() {
+  const std::size_t first = next_, end = std::min(first + batch_, order_.size());
+  const Share share = share_of(first, end);
+  float* gradients = network_.gradients().data();
+  if (share.end > share.first) learn(share, first, end - first);
+  else network_.backward_nothing([&](std::size_t weight) { reducer_.ready(gradients, weight); });
+  reducer_.finish(gradients);
+  const auto per_epoch = static_cast<std::int64_t>((order_.size() + batch_ - 1) / batch_);
+  const double rate = spec_.learning_rate.at(steps_, per_epoch);
+  network_.update(spec_.optimizer, rate, ++steps_);
+  next_ = end;
+}
+
+/// Gradients of this rank's share of one batch, handed to the team layer by layer.
+void Trainer::learn(Share share, std::size_t batch_first, std::size_t batch_rows) {
+  const DeviceSplit& split = part_.split();
+  const std::size_t count = share.end - share.first;
+  const std::int32_t* rows = rows_.data() + share.first;
+  const device::MatrixView<float> x{x_.data(), count, split.x.columns};
+  backend_.gather(split.x, rows, x);
+  device::Targets targets{nullptr, nullptr, class_weights_.data()};
+  if (split.labels) {
+    backend_.gather(split.labels, rows, {labels_.data(), count});
+    targets.labels = labels_.data();
+  }
+  if (split.values.data) {
+    backend_.gather(split.values, rows, {values_.data(), count, split.values.columns});
+    targets.values = values_.data();
+  }
+  const std::uint64_t key = derive_seed(derive_seed(spec_.seed, dropout), static_cast<std::uint64_t>(steps_));
+  const auto outputs = network_.forward(x, key, share.first - batch_first);
+  backend_.loss(spec_.loss, outputs, targets, 1.0f / static_cast<float>(batch_rows), network_.output_gradient(),
+                loss_sum_.data());
+  network_.backward([&](std::size_t weight) { reducer_.ready(network_.gradients().data(), weight); });
+}
+
+std::vector<float> Trainer::outputs(const Part& part) {
+  const std::size_t columns = spec_.network.outputs, inputs = spec_.network.inputs;
+  std::vector<float> all(part.size() * columns, 0.0f);
+  const Share share = share_of(0, part.size());
+  const device::MatrixView<const float> source = part.split().x;
+  for (std::size_t first = share.first; first < share.end; first += chunk_) {
+    const std::size_t count = std::min(chunk_, share.end - first);
+    device::MatrixView<const float> x{source.data + first * inputs, count, inputs};
+    if (!part.whole()) {
+      backend_.upload(part.rows().subspan(first, count), rows_.data());
+      const device::MatrixView<float> batch{x_.data(), count, inputs};
+      backend_.gather(source, rows_.data(), batch);
+      x = batch;
+    }
+    const auto outputs = network_.forward(x);
+    backend_.download(outputs.data, std::span(all).subspan(first * columns, count * columns));
+  }
+  sum(all);
+  return all;
+}
+
+void Trainer::sum(std::span<float> values) {
+  if (!team_ || values.empty()) return;
+  const Stopwatch clock;
+  team_->begin_sum(values)->wait();
+  wait_seconds_ += clock.seconds();
+}
+
+}  // namespace regatta::train
