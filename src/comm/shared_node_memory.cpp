@@ -13,6 +13,8 @@ namespace {
 constexpr std::size_t alignment = 64;
 constexpr std::size_t broadcast_bytes = std::size_t{1} << 28;  ///< per call, far below MPI's int counts
 
+}  // namespace
+
 /// Touching a page of shared memory that the file system cannot hold is a fatal signal, so the space is asked for before.
 bool fits_shared_memory(std::size_t bytes) {
   struct statvfs info {};
@@ -21,9 +23,7 @@ bool fits_shared_memory(std::size_t bytes) {
   return static_cast<double>(bytes) * 1.1 < free_bytes;
 }
 
-}  // namespace
-
-SharedNodeMemory::SharedNodeMemory(MPI_Comm world) {
+SharedNodeMemory::SharedNodeMemory(MPI_Comm world, Fits fits) : fits_(fits) {
   check_mpi(MPI_Comm_split_type(world, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node_), "find the ranks of this node");
   check_mpi(MPI_Comm_rank(node_, &rank_), "tell the rank");
 }
@@ -34,7 +34,7 @@ SharedNodeMemory::~SharedNodeMemory() {
 }
 
 std::span<std::byte> SharedNodeMemory::allocate(std::size_t bytes) {
-  unsigned long long request[2] = {bytes, leader() && fits_shared_memory(bytes) ? 1ull : 0ull};
+  unsigned long long request[2] = {bytes, leader() && fits_(bytes) ? 1ull : 0ull};
   check_mpi(MPI_Bcast(request, 2, MPI_UNSIGNED_LONG_LONG, 0, node_), "agree on a block");
   if (request[1]) return shared_block(request[0]);
   const std::span<std::byte> copy = copies_.allocate(request[0]);

@@ -41,6 +41,7 @@ using Units = std::span<const std::pair<std::string_view, double>>;
 /// Sum of number-unit pairs ("2h30min"), or one bare number.
 std::optional<double> parse_units(std::string_view text, Units units) {
   if (const auto bare = parse_number(text)) return *bare >= 0 ? bare : std::nullopt;
+  if (text.empty()) return std::nullopt;
   double total = 0;
   while (!(text = trim(text)).empty()) {
     const std::size_t digits = text.find_first_not_of("0123456789.");
