@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "regatta/space/config.hpp"
@@ -42,10 +43,12 @@ struct Parameter {
   bool categorical() const {
     return kind == Kind::Choice || kind == Kind::Ordinal || kind == Kind::Grid || kind == Kind::Constant;
   }
-  /// Config entries are whole numbers or indices.
+  /// Config entries are indices, whole numbers or multiples of `step`.
   bool discrete() const;
   /// Number of different values; none for continuous parameters.
   std::optional<double> cardinality() const;
+  /// Value number `place` of a discrete parameter, ascending from 0 to cardinality() - 1.
+  double nth(double place) const;
 
   /// Inverse of the distribution function: the value (Config entry) at `unit` in [0, 1).
   double decode(double unit) const;
