@@ -32,7 +32,6 @@ Controller::Controller(const ControllerOptions& options, ProposalSource& proposa
 
 void Controller::restore(std::span<const search::Event> events, double now) {
   for (const search::Event& event : events) history_.record(event);
-  proposals_.observe(events);
   for (const TrialId trial : history_.unfinished()) {
     if (history_[trial].state == search::TrialState::Running) record(search::TrialRequeued{trial, now});
     requeued_.push_back(trial);

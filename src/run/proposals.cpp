@@ -19,8 +19,11 @@ bool is_proposal(const search::Event& event) {
 
 }  // namespace
 
-DirectProposals::DirectProposals(std::unique_ptr<search::Searcher> searcher, bool maximize)
-    : searcher_(std::move(searcher)), history_(maximize) {}
+DirectProposals::DirectProposals(std::unique_ptr<search::Searcher> searcher, bool maximize,
+                                 std::span<const search::Event> earlier)
+    : searcher_(std::move(searcher)), history_(maximize) {
+  observe(earlier);
+}
 
 std::optional<Proposal> DirectProposals::take() {
   if (exhausted_) return std::nullopt;
@@ -103,8 +106,10 @@ struct Proposer::Impl {
   }
 };
 
-Proposer::Proposer(std::unique_ptr<search::Searcher> searcher, bool maximize, int ahead)
+Proposer::Proposer(std::unique_ptr<search::Searcher> searcher, bool maximize, int ahead,
+                   std::span<const search::Event> earlier)
     : impl_(std::make_unique<Impl>(std::move(searcher), maximize, static_cast<std::size_t>(std::max(1, ahead)))) {
+  impl_->news.assign(earlier.begin(), earlier.end());
   impl_->thread = std::thread([impl = impl_.get()] {
     try {
       impl->run();

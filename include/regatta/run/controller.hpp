@@ -40,7 +40,8 @@ class Controller {
   Controller(const ControllerOptions& options, ProposalSource& proposals, schedule::Scheduler& scheduler,
              Effects& effects);
 
-  /// Takes over what an earlier job has logged: its unfinished trials are queued again.
+  /// Takes over what an earlier job has logged (the source of proposals knows it already): its unfinished trials are
+  /// queued again.
   void restore(std::span<const search::Event> events, double now);
   /// Configurations to try before all proposals, in this order.
   void enqueue(const std::vector<search::Config>& configs);

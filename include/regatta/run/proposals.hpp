@@ -34,7 +34,9 @@ class ProposalSource {
 /// into a history of its own.
 class DirectProposals final : public ProposalSource {
  public:
-  DirectProposals(std::unique_ptr<search::Searcher> searcher, bool maximize);
+  /// @param earlier  what an earlier job has logged
+  DirectProposals(std::unique_ptr<search::Searcher> searcher, bool maximize,
+                  std::span<const search::Event> earlier = {});
 
   std::optional<Proposal> take() override;
   bool exhausted() const override { return exhausted_; }
@@ -50,8 +52,10 @@ class DirectProposals final : public ProposalSource {
 /// Proposals made ahead by a thread with a history of its own, so that a free slot never waits for a searcher.
 class Proposer final : public ProposalSource {
  public:
-  /// @param ahead  proposals that lie ready, at least 1
-  Proposer(std::unique_ptr<search::Searcher> searcher, bool maximize, int ahead);
+  /// @param ahead    proposals that lie ready, at least 1
+  /// @param earlier  what an earlier job has logged
+  Proposer(std::unique_ptr<search::Searcher> searcher, bool maximize, int ahead,
+           std::span<const search::Event> earlier = {});
   ~Proposer() override;  ///< ends the thread after the proposal it is at
 
   std::optional<Proposal> take() override;

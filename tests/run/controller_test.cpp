@@ -1,0 +1,285 @@
+#include "regatta/run/controller.hpp"
+
+#include <set>
+
+#include "regatta/core/error.hpp"
+
+namespace regatta::run {
+namespace {
+
+using search::Config;
+using search::Reason;
+using search::TrialState;
+
+/// Proposes 0, 1, 2, ... up to `count`; `hungry` makes it slow for one call.
+class Numbers final : public ProposalSource {
+ public:
+  explicit Numbers(int count) : count_(count) {}
+  std::optional<Proposal> take() override {
+    if (hungry || next_ >= count_) return std::nullopt;
+    return Proposal{{static_cast<double>(next_++)}, seen};
+  }
+  bool exhausted() const override { return next_ >= count_; }
+  void observe(std::span<const search::Event> events) override { seen += events.size(); }
+
+  bool hungry = false;
+  std::uint64_t seen = 0;
+
+ private:
+  int count_;
+  int next_ = 0;
+};
+
+/// Writes down what the controller does, in order.
+class Notebook final : public Effects {
+ public:
+  void log(std::span<const search::Event> events) override {
+    logged.insert(logged.end(), events.begin(), events.end());
+    for (const auto& event : events)
+      if (const auto* started = std::get_if<search::TrialStarted>(&event)) started_in_log.insert(started->trial);
+  }
+  void send(WorkerId to, const Assign& message) override {
+    EXPECT_TRUE(started_in_log.contains(message.trial)) << "sent before it was logged";
+    assigned.emplace_back(to, message);
+  }
+  void send(WorkerId to, const Cancel& message) override { cancelled.emplace_back(to, message); }
+
+  std::vector<search::Event> logged;
+  std::set<TrialId> started_in_log;
+  std::vector<std::pair<WorkerId, Assign>> assigned;
+  std::vector<std::pair<WorkerId, Cancel>> cancelled;
+};
+
+class ControllerTest : public testing::Test {
+ protected:
+  static constexpr WorkerId first{0}, second{1};
+
+  void build(std::int64_t trials, int proposals = 1000, std::int32_t prefetch = 0) {
+    source = std::make_unique<Numbers>(proposals);
+    controller = std::make_unique<Controller>(ControllerOptions{trials, 7, false, 2, prefetch}, *source, *scheduler, book);
+  }
+  void end(WorkerId worker, TrialId trial, double value, TrialState state = TrialState::Completed, double seconds = 1) {
+    Report report;
+    report.trial = trial;
+    report.epoch = 1;
+    report.state = state;
+    report.value = value;
+    report.seconds = seconds;
+    controller->receive(worker, report, ++now);
+    controller->step(now);
+  }
+
+  double now = 0;
+  Notebook book;
+  std::unique_ptr<Numbers> source;
+  std::unique_ptr<schedule::Scheduler> scheduler = schedule::make_scheduler({});
+  std::unique_ptr<Controller> controller;
+};
+
+TEST_F(ControllerTest, GivesEveryWorkerATrialAndLogsItFirst) {
+  build(10);
+
+  controller->step(now);
+
+  ASSERT_EQ(book.assigned.size(), 2u);
+  EXPECT_EQ(book.assigned[0].second.trial, TrialId{0});
+  EXPECT_NE(book.assigned[0].first, book.assigned[1].first);
+  EXPECT_NE(book.assigned[0].second.seed, book.assigned[1].second.seed);
+  EXPECT_EQ(controller->history().count(TrialState::Running), 2u);
+}
+
+TEST_F(ControllerTest, RefillsASlotAsSoonAsItIsFree) {
+  build(10);
+  controller->step(now);
+
+  end(second, TrialId{1}, 0.5);
+
+  ASSERT_EQ(book.assigned.size(), 3u);
+  EXPECT_EQ(book.assigned[2].first, second);
+  EXPECT_EQ(controller->history()[TrialId{1}].objective, 0.5);
+}
+
+TEST_F(ControllerTest, SpendsItsBudgetExactly) {
+  build(5);
+  controller->step(now);
+  for (int trial = 0; trial < 5; ++trial) {
+    EXPECT_FALSE(controller->finished());
+    end(book.assigned[static_cast<std::size_t>(trial)].first, TrialId{trial}, trial);
+  }
+
+  EXPECT_TRUE(controller->finished());
+  EXPECT_EQ(controller->reason(), "budget spent");
+  EXPECT_EQ(controller->history().trials().size(), 5u);
+  EXPECT_EQ(controller->history().incumbent(), TrialId{0});
+}
+
+TEST_F(ControllerTest, EndsWhenEveryConfigurationIsTried) {
+  build(0, 3);
+  controller->step(now);
+  for (int trial = 0; trial < 3; ++trial) end(book.assigned[static_cast<std::size_t>(trial)].first, TrialId{trial}, 1);
+
+  EXPECT_TRUE(controller->finished());
+  EXPECT_EQ(controller->reason(), "every configuration tried");
+}
+
+TEST_F(ControllerTest, LeavesASlotFreeUntilAProposalIsReady) {
+  build(10);
+  source->hungry = true;
+  controller->step(now);
+  EXPECT_TRUE(book.assigned.empty());
+  EXPECT_FALSE(controller->finished());
+
+  source->hungry = false;
+  controller->step(now);
+
+  EXPECT_EQ(book.assigned.size(), 2u);
+}
+
+TEST_F(ControllerTest, TriesTheUsersConfigurationsFirstAndNeverTwice) {
+  build(4);
+  source->seen = 0;
+  controller->enqueue({{42}, {1}});
+
+  controller->step(now);
+  end(first, TrialId{0}, 1);
+  end(second, TrialId{1}, 1);
+
+  const auto& trials = controller->history().trials();
+  ASSERT_EQ(trials.size(), 4u);
+  EXPECT_EQ(trials[0].config, Config{42});
+  EXPECT_EQ(trials[0].origin, search::Origin::User);
+  EXPECT_EQ(trials[1].config, Config{1});
+  EXPECT_EQ(trials[2].config, Config{0});
+  EXPECT_EQ(trials[2].origin, search::Origin::Searcher);
+}
+
+TEST_F(ControllerTest, DropsAProposalThatAUsersTrialHasOvertaken) {
+  class Stale final : public ProposalSource {
+   public:
+    std::optional<Proposal> take() override { return Proposal{{static_cast<double>(next++)}, 0}; }
+    bool exhausted() const override { return false; }
+    void observe(std::span<const search::Event>) override {}
+    int next = 0;
+  } stale;
+  Controller one({3, 7, false, 2, 0}, stale, *scheduler, book);
+  one.enqueue({{0}});
+
+  one.step(now);
+
+  ASSERT_EQ(one.history().trials().size(), 2u);
+  EXPECT_EQ(one.history().trials()[1].config, Config{1});
+}
+
+TEST_F(ControllerTest, RunsTheUsersTrialsBeyondTheBudget) {
+  build(1);
+  controller->enqueue({{5}, {6}, {7}});
+  controller->step(now);
+  end(first, TrialId{0}, 1);
+  end(second, TrialId{1}, 1);
+  end(first, TrialId{2}, 1);
+
+  EXPECT_TRUE(controller->finished());
+  EXPECT_EQ(controller->history().trials().size(), 3u);
+}
+
+TEST_F(ControllerTest, CountsAFailedTrialAsAResult) {
+  build(2);
+  controller->step(now);
+
+  Report report;
+  report.trial = TrialId{0};
+  report.state = TrialState::Failed;
+  report.reason = Reason::Diverged;
+  report.value = 3;
+  report.message = "the loss is nan";
+  controller->receive(first, report, 1);
+  end(second, TrialId{1}, 2.0);
+
+  const search::Trial& failed = controller->history()[TrialId{0}];
+  EXPECT_EQ(failed.state, TrialState::Failed);
+  EXPECT_EQ(failed.reason, Reason::Diverged);
+  EXPECT_EQ(failed.message, "the loss is nan");
+  EXPECT_EQ(controller->history().incumbent(), TrialId{1});
+  EXPECT_TRUE(controller->finished());
+}
+
+TEST_F(ControllerTest, LetsShortTrialsWaitAtTheirWorkerButNotLongOnes) {
+  build(100, 1000, -1);
+  controller->step(now);
+  end(first, TrialId{0}, 1, TrialState::Completed, 0.0005);
+  EXPECT_GT(controller->in_flight(), 2u);
+  EXPECT_LE(controller->in_flight(), 10u);
+
+  book = {};
+  build(100, 1000, -1);
+  controller->step(now);
+  end(first, TrialId{0}, 1, TrialState::Completed, 1.0);
+  EXPECT_EQ(controller->in_flight(), 2u);
+}
+
+TEST_F(ControllerTest, CallsRunningTrialsInWhenInterruptedAndQueuesThemAgain) {
+  build(10);
+  controller->step(now);
+
+  controller->interrupt("wall time");
+  ASSERT_EQ(book.cancelled.size(), 2u);
+  end(first, TrialId{0}, 1, TrialState::Cancelled);
+  end(second, TrialId{1}, 1, TrialState::Completed);
+
+  EXPECT_TRUE(controller->finished());
+  EXPECT_EQ(controller->history()[TrialId{0}].state, TrialState::Queued);
+  EXPECT_EQ(controller->history()[TrialId{1}].state, TrialState::Completed);
+  EXPECT_EQ(book.assigned.size(), 2u);
+}
+
+TEST_F(ControllerTest, TakesAnEarlierJobsUnfinishedTrialsUpAgainFirst) {
+  build(3);
+  controller->step(now);
+  end(first, TrialId{0}, 1);
+  const std::vector<search::Event> logged = book.logged;
+  book = {};
+  build(3);
+
+  controller->restore(logged, now);
+  controller->step(now);
+
+  ASSERT_EQ(book.assigned.size(), 2u);
+  EXPECT_EQ(book.assigned[0].second.trial, TrialId{1});
+  EXPECT_EQ(book.assigned[0].second.attempt, 2);
+  EXPECT_EQ(book.assigned[1].second.trial, TrialId{2});
+}
+
+TEST_F(ControllerTest, RefusesAReportOfATrialThatTheWorkerDoesNotHold) {
+  build(3);
+  controller->step(now);
+
+  EXPECT_THROW(end(second, TrialId{0}, 1), InvalidInput);
+}
+
+TEST_F(ControllerTest, AsksTheSchedulerAfterEachReport) {
+  class StopAtTwo final : public schedule::Scheduler {
+   public:
+    schedule::Job next(const search::History&) override { return {}; }
+    schedule::Decision on_report(const search::History&, const search::TrialReported& report) override {
+      return report.epoch >= 2 ? schedule::Decision::Stop : schedule::Decision::Continue;
+    }
+  };
+  scheduler = std::make_unique<StopAtTwo>();
+  build(10);
+  controller->step(now);
+  Report report;
+  report.trial = TrialId{0};
+  for (int epoch : {1, 2}) {
+    report.epoch = epoch;
+    report.value = epoch;
+    controller->receive(first, report, now);
+    controller->step(now);
+  }
+
+  ASSERT_EQ(book.cancelled.size(), 1u);
+  EXPECT_EQ(book.cancelled[0].second.trial, TrialId{0});
+  EXPECT_EQ(book.cancelled[0].second.state, TrialState::Stopped);
+}
+
+}  // namespace
+}  // namespace regatta::run

@@ -1,0 +1,215 @@
+#include "regatta/run/worker.hpp"
+
+#include <cmath>
+#include <thread>
+
+#include "regatta/comm/local_group.hpp"
+#include "regatta/device/devices.hpp"
+
+namespace regatta::run {
+namespace {
+
+using search::Reason;
+using search::TrialState;
+
+/// Three epochs; the first entry of the configuration says what happens.
+class Script final : public objective::Objective {
+ public:
+  enum What { Fine = 0, Throws = 1, NotANumber = 2, NoMemory = 3, CannotStart = 4, WorkerBroken = 5, Odd = 6 };
+
+  std::vector<std::string> metrics() const override { return {"other"}; }
+  std::int32_t epochs() const override { return 3; }
+  void prepare(const objective::WorkerContext& context) override { team_ = context.team; }
+  std::unique_ptr<objective::Trainable> start(const space::Config& config, const objective::TrialContext&) override {
+    const int what = static_cast<int>(config[0]);
+    if (what == CannotStart) throw objective::TrialFailure(objective::FailureKind::Invalid, "too wide");
+    if (what == Odd && team_ && team_->rank().value == 1) throw std::bad_alloc();
+    return std::make_unique<Steps>(what, team_);
+  }
+
+ private:
+  class Steps final : public objective::Trainable {
+   public:
+    Steps(int what, comm::Communicator* team) : what_(what), team_(team) {}
+    std::optional<objective::Progress> advance() override {
+      if (what_ == Throws) throw std::runtime_error("no luck");
+      if (what_ == NoMemory) throw device::OutOfDeviceMemory("8 GiB wanted");
+      if (what_ == WorkerBroken) throw objective::WorkerFailure("the device is lost");
+      std::vector<float> sum{1};
+      if (team_) team_->begin_sum(sum)->wait();
+      objective::Progress progress;
+      progress.epoch = ++epoch_;
+      progress.finished = epoch_ == 3;
+      progress.value = what_ == NotANumber ? NAN : 10.0 * sum[0] + epoch_;
+      progress.metrics = {0.5};
+      return progress;
+    }
+
+   private:
+    int what_, epoch_ = 0;
+    comm::Communicator* team_;
+  };
+  comm::Communicator* team_ = nullptr;
+};
+
+class WorkerTest : public testing::Test {
+ protected:
+  void assign(int trial, double what, std::int32_t until = 0) {
+    send(controller(), Rank{1}, Assign{TrialId{trial}, 0, 1, until, 0, {what}});
+  }
+  comm::Communicator& controller() { return link.at(Rank{0}); }
+  /// Steps until the worker has nothing to do; returns its reports.
+  std::vector<Report> run() {
+    std::vector<Report> reports;
+    while (worker.step() == 0) {
+    }
+    while (const auto envelope = controller().poll()) reports.push_back(open_report(*envelope));
+    return reports;
+  }
+
+  comm::LocalGroup link{2};
+  Script script;
+  Worker worker{&link.at(Rank{1}), nullptr, script};
+};
+
+TEST_F(WorkerTest, ReportsEveryEpochAndTheEnd) {
+  assign(0, Script::Fine);
+
+  const auto reports = run();
+
+  ASSERT_EQ(reports.size(), 3u);
+  EXPECT_EQ(reports[0].epoch, 1);
+  EXPECT_EQ(reports[0].state, TrialState::Running);
+  EXPECT_EQ(reports[2].state, TrialState::Completed);
+  EXPECT_EQ(reports[2].value, 13);
+  EXPECT_EQ(reports[2].metrics, (std::vector<double>{0.5}));
+  EXPECT_FALSE(worker.busy());
+}
+
+TEST_F(WorkerTest, TurnsEveryFailureOfATrialIntoAReasonAndGoesOn) {
+  const std::vector<std::pair<double, Reason>> cases{{Script::Throws, Reason::Crash},
+                                                    {Script::NotANumber, Reason::Diverged},
+                                                    {Script::NoMemory, Reason::OutOfMemory},
+                                                    {Script::CannotStart, Reason::Invalid}};
+  for (const auto& [what, reason] : cases) {
+    assign(1, what);
+    const auto reports = run();
+    ASSERT_EQ(reports.size(), 1u) << what;
+    EXPECT_EQ(reports[0].state, TrialState::Failed);
+    EXPECT_EQ(reports[0].reason, reason);
+    EXPECT_FALSE(reports[0].message.empty());
+  }
+  assign(2, Script::Fine);
+  EXPECT_EQ(run().back().state, TrialState::Completed);
+}
+
+TEST_F(WorkerTest, LetsABrokenWorkerEscape) {
+  assign(0, Script::WorkerBroken);
+
+  EXPECT_THROW(run(), objective::WorkerFailure);
+}
+
+TEST_F(WorkerTest, PausesAtItsGoal) {
+  assign(0, Script::Fine, 2);
+
+  const auto reports = run();
+
+  ASSERT_EQ(reports.size(), 2u);
+  EXPECT_EQ(reports[1].state, TrialState::Paused);
+  EXPECT_EQ(reports[1].epoch, 2);
+}
+
+TEST_F(WorkerTest, EndsACancelledTrialRunningOrWaiting) {
+  assign(0, Script::Fine);
+  assign(1, Script::Fine);
+  worker.step();  // trial 0 starts, trial 1 waits
+  send(controller(), Rank{1}, Cancel{TrialId{1}, TrialState::Cancelled});
+  send(controller(), Rank{1}, Cancel{TrialId{0}, TrialState::Stopped});
+
+  const auto reports = run();
+
+  ASSERT_EQ(reports.size(), 2u);
+  EXPECT_EQ(reports[0].trial, TrialId{1});
+  EXPECT_EQ(reports[0].state, TrialState::Cancelled);
+  EXPECT_EQ(reports[1].trial, TrialId{0});
+  EXPECT_EQ(reports[1].state, TrialState::Stopped);
+}
+
+TEST_F(WorkerTest, IgnoresACancelThatComesTooLate) {
+  assign(0, Script::Fine);
+  run();
+  send(controller(), Rank{1}, Cancel{TrialId{0}, TrialState::Stopped});
+
+  EXPECT_TRUE(run().empty());
+}
+
+TEST_F(WorkerTest, LeavesAtShutdown) {
+  EXPECT_FALSE(worker.finished());
+  send(controller(), Rank{1}, Shutdown{});
+  run();
+
+  EXPECT_TRUE(worker.finished());
+}
+
+/// A team of three in threads, with the controller played by the test.
+class TeamTest : public testing::Test {
+ protected:
+  TeamTest() {
+    for (int rank = 0; rank < 3; ++rank)
+      threads.emplace_back([this, rank] {
+        Script script;
+        script.prepare({nullptr, nullptr, &team.at(Rank{rank})});
+        Worker worker(rank == 0 ? &link.at(Rank{1}) : nullptr, &team.at(Rank{rank}), script);
+        while (!worker.finished())
+          if (worker.step() > 0) std::this_thread::yield();
+      });
+  }
+  ~TeamTest() override {
+    send(link.at(Rank{0}), Rank{1}, Shutdown{});
+    for (auto& thread : threads) thread.join();
+  }
+  Report next() {
+    while (true)
+      if (const auto envelope = link.at(Rank{0}).poll()) return open_report(*envelope);
+  }
+  void assign(int trial, double what) { send(link.at(Rank{0}), Rank{1}, Assign{TrialId{trial}, 0, 1, 0, 0, {what}}); }
+
+  comm::LocalGroup link{2}, team{3};
+  std::vector<std::thread> threads;
+};
+
+TEST_F(TeamTest, TrainsOneTrialTogetherAndReportsOnce) {
+  assign(0, Script::Fine);
+  for (int epoch = 1; epoch <= 3; ++epoch) {
+    const Report report = next();
+    EXPECT_EQ(report.epoch, epoch);
+    EXPECT_EQ(report.value, 30 + epoch);  // the sum over three ranks
+  }
+  assign(1, Script::Fine);
+  EXPECT_EQ(next().trial, TrialId{1});
+}
+
+TEST_F(TeamTest, FailsTogetherWhenOneRankCannotStart) {
+  assign(0, Script::Odd);
+
+  const Report report = next();
+  EXPECT_EQ(report.state, TrialState::Failed);
+
+  assign(1, Script::Fine);
+  EXPECT_EQ(next().epoch, 1);
+}
+
+TEST_F(TeamTest, EndsTogetherAtACancelAndTakesTheNextTrial) {
+  assign(0, Script::Fine);
+  send(link.at(Rank{0}), Rank{1}, Cancel{TrialId{0}, TrialState::Stopped});
+  Report report = next();
+  while (report.state == TrialState::Running) report = next();
+  EXPECT_TRUE(report.state == TrialState::Stopped || report.state == TrialState::Completed);
+
+  assign(1, Script::Fine);
+  while (report.trial != TrialId{1} || report.state == TrialState::Running) report = next();
+  EXPECT_EQ(report.state, TrialState::Completed);
+}
+
+}  // namespace
+}  // namespace regatta::run
