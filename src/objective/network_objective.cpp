@@ -1,0 +1,209 @@
+#include "regatta/objective/network_objective.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include "network_trainable.hpp"
+#include "regatta/core/random.hpp"
+#include "regatta/core/text.hpp"
+#include "regatta/train/dataset.hpp"
+#include "regatta/train/folds.hpp"
+#include "settings.hpp"
+#include "training_spec.hpp"
+
+namespace regatta::objective {
+namespace {
+
+using train::Where;
+
+constexpr Where parts[] = {Where::Valid, Where::Train, Where::Test};
+
+std::filesystem::path data_file(const ObjectiveOptions& options, const Values& values) {
+  const std::filesystem::path file = values.text("data");
+  return file.is_absolute() ? file : options.folder / file;
+}
+
+/// The names that `metrics` lists; the loss beside the study's metric for `auto`.
+std::vector<std::string> further_metrics(const Values& values, const std::string& own) {
+  if (values.text("metrics") != "auto") return split(values.text("metrics"), ',');
+  const auto metric = train::parse_metric(own);
+  if (!metric || metric->measure == train::Measure::Loss) return {};
+  return {train::name_of({metric->where, train::Measure::Loss})};
+}
+
+std::string own_metric(const ObjectiveOptions& options, bool classification) {
+  return options.metric.empty() ? train::metric_names(Where::Valid, classification).front() : options.metric;
+}
+
+std::vector<std::string> all_metric_names(bool classification) {
+  std::vector<std::string> names;
+  for (const Where where : parts)
+    for (const std::string& name : train::metric_names(where, classification)) names.push_back(name);
+  return names;
+}
+
+std::string metric_problem(const std::string& name, const train::DatasetInfo& data, std::size_t folds) {
+  const auto names = all_metric_names(data.classes > 0);
+  if (std::ranges::find(names, name) == names.end())
+    return concat("there is no metric '", name, "' for ", data.classes > 0 ? "a classification" : "a regression",
+                  suggestion(name, names));
+  const Where where = train::parse_metric(name)->where;
+  if (where == Where::Valid && folds == 0 && data.valid_rows == 0)
+    return concat("metric ", name, " needs a validation part, which the data set does not have: set folds, or import the ",
+                  "data with one");
+  if (where == Where::Test && data.test_rows == 0)
+    return concat("metric ", name, " needs a test part, which the data set does not have");
+  return "";
+}
+
+/// Everything that the data set rules out.
+class DataCheck {
+ public:
+  DataCheck(const ObjectiveOptions& options, const space::Space& space, Problems& problems)
+      : options_(options), space_(space), problems_(problems),
+        values_(Settings(network_options(), options, space).fixed()) {}
+
+  void run() {
+    if (values_.text("data").empty())
+      return add("data", "type network needs a data set: write data = FILE in [objective]");
+    try {
+      data_ = train::inspect_dataset(data_file(options_, values_));
+    } catch (const InvalidInput& error) {
+      return add("data", error.what());
+    }
+    check_task();
+    check_folds();
+    check_metrics();
+    check_training();
+  }
+
+ private:
+  void add(const std::string& option, const std::string& problem) {
+    if (!problem.empty()) problems_.push_back({location_of(options_, option), problem});
+  }
+
+  void check_task() {
+    const std::string task = data_.classes > 0 ? "classification" : "regression";
+    const std::string& wanted = values_.text("task");
+    if (wanted != "auto" && wanted != task)
+      add("task", concat("task = ", wanted, ", but ", values_.text("data"), " holds data for a ", task));
+  }
+
+  void check_folds() {
+    const std::size_t folds = values_.count("folds");
+    if (folds == 1 || folds > data_.train_rows)
+      add("folds", concat("folds must be 0 or lie between 2 and the rows of the training part (", data_.train_rows,
+                          "), got ", folds));
+  }
+
+  void check_metrics() {
+    const std::string own = own_metric(options_, data_.classes > 0);
+    const std::size_t folds = values_.count("folds");
+    add(options_.where.contains("metric") ? "metric" : "data", metric_problem(own, data_, folds));
+    if (values_.text("metrics") == "auto") return;
+    for (const std::string& name : further_metrics(values_, own)) add("metrics", metric_problem(name, data_, folds));
+  }
+
+  void check_training() {
+    for (const std::string& loss : possible_texts(network_options(), options_, space_, "loss"))
+      add("loss", loss_problem(loss, {data_.features, data_.classes, data_.outputs}));
+    for (const std::string& weights : possible_texts(network_options(), options_, space_, "class_weight"))
+      if (weights == "balanced" && data_.classes == 0)
+        add("class_weight", "class_weight = balanced needs data with classes");
+  }
+
+  const ObjectiveOptions& options_;
+  const space::Space& space_;
+  Problems& problems_;
+  Values values_;
+  train::DatasetInfo data_;
+};
+
+class NetworkObjective final : public Objective {
+ public:
+  NetworkObjective(const ObjectiveOptions& options, const space::Space& space)
+      : settings_(network_options(), options, space), file_(data_file(options, settings_.fixed())) {
+    const Values fixed = settings_.fixed();
+    const train::DatasetInfo info = train::inspect_dataset(file_);
+    const std::string own = own_metric(options, info.classes > 0);
+    study_.metrics.push_back(*train::parse_metric(own));
+    for (const std::string& name : further_metrics(fixed, own)) study_.metrics.push_back(*train::parse_metric(name));
+    study_.maximize = options.maximize;
+    study_.best_epoch = fixed.text("report") == "best";
+    study_.folds = fixed.count("folds");
+    study_.fold_seed = static_cast<std::uint64_t>(fixed.number("fold_seed"));
+    study_.spread_folds = fixed.text("fold_parallel") == "ranks";
+    const Option& epochs = *find_option(network_options(), "epochs");
+    for (const std::string& text : possible_texts(network_options(), options, space, "epochs"))
+      epochs_ = std::max(epochs_, static_cast<std::int32_t>(number_of(epochs, text)));
+  }
+
+  std::vector<std::string> metrics() const override {
+    std::vector<std::string> names;
+    for (std::size_t m = 1; m < study_.metrics.size(); ++m) names.push_back(train::name_of(study_.metrics[m]));
+    return names;
+  }
+
+  std::int32_t epochs() const override { return epochs_; }
+
+  void prepare(const WorkerContext& context) override {
+    require(context.backend && context.memory, "a network needs a backend and the memory of a node");
+    worker_ = context;
+    data_.dataset = train::load_dataset(file_, *context.memory);
+    data_.placed = std::make_unique<train::DeviceData>(*context.backend, data_.dataset);
+    data_.test = std::make_unique<train::Part>(data_.placed->test());
+    const train::DeviceSplit& train = data_.placed->train();
+    data_.divisions.clear();
+    if (study_.folds == 0) {
+      data_.divisions.push_back({train::Part(train), train::Part(data_.placed->valid())});
+      return;
+    }
+    for (auto& fold : train::make_folds(train.host.rows, train.host.labels, study_.folds, study_.fold_seed))
+      data_.divisions.push_back({{train, std::move(fold.train)}, {train, std::move(fold.held_out)}});
+  }
+
+  std::unique_ptr<Trainable> start(const space::Config& config, const TrialContext& context) override {
+    require(!data_.divisions.empty(), "prepare() comes before start()");
+    const DataShape shape{data_.dataset.features, data_.dataset.classes, data_.dataset.outputs};
+    const train::TrainingSpec spec = training_spec(settings_.at(config), shape, context.seed);
+    return std::make_unique<NetworkTrainable>(worker_, data_, study_, spec);
+  }
+
+ private:
+  Settings settings_;
+  std::filesystem::path file_;
+  NetworkStudy study_;
+  std::int32_t epochs_ = 1;
+  WorkerContext worker_;
+  NetworkData data_;
+};
+
+}  // namespace
+
+void check_network(const ObjectiveOptions& options, const space::Space& space, Problems& problems) {
+  const std::size_t before = problems.size();
+  check_space(network_options(), network_study_options(), space, problems);
+  if (problems.size() == before) DataCheck(options, space, problems).run();
+}
+
+std::vector<std::pair<std::string, bool>> network_metrics(const ObjectiveOptions& options) {
+  std::vector<bool> tasks{true, false};
+  try {
+    const Values fixed = Settings(network_options(), options, space::Space()).fixed();
+    tasks = {train::inspect_dataset(data_file(options, fixed)).classes > 0};
+  } catch (const InvalidInput&) {  // check_network says what is wrong with the file
+  }
+  std::vector<std::pair<std::string, bool>> metrics;
+  for (const bool classification : tasks)
+    for (const std::string& name : all_metric_names(classification))
+      if (const std::pair metric{name, train::maximized(train::parse_metric(name)->measure)};
+          std::ranges::find(metrics, metric) == metrics.end())
+        metrics.push_back(metric);
+  return metrics;
+}
+
+std::unique_ptr<Objective> make_network_objective(const ObjectiveOptions& options, const space::Space& space) {
+  return std::make_unique<NetworkObjective>(options, space);
+}
+
+}  // namespace regatta::objective

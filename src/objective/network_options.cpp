@@ -1,0 +1,94 @@
+#include <limits>
+
+#include "regatta/objective/network_objective.hpp"
+
+namespace regatta::objective {
+namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr double below_one = 0.999999;
+
+Option word(const char* name, const char* fallback, const char* help, std::vector<std::string> words) {
+  return {name, OptionType::Word, fallback, help, std::move(words)};
+}
+
+Option whole(const char* name, const char* fallback, const char* help, double low, double high) {
+  return {name, OptionType::Integer, fallback, help, {}, low, high};
+}
+
+Option number(const char* name, const char* fallback, const char* help, double low, double high) {
+  return {name, OptionType::Number, fallback, help, {}, low, high};
+}
+
+std::vector<Option> study_table() {
+  return {
+      {"data", OptionType::Path, "", "data set (HDF5), relative to the input file"},
+      word("model", "mlp", "kind of network", {"mlp"}),
+      word("task", "auto", "what the data must be made for; auto: whatever it is",
+           {"auto", "classification", "regression"}),
+      {"metrics", OptionType::Text, "auto",
+       "further metrics that each report carries, separated by commas; auto: the loss where the study's metric is measured"},
+      word("report", "last", "the trial's value is that of its last epoch, or the best of its epochs so far",
+           {"last", "best"}),
+      whole("folds", "0", "folds of cross-validation over the training part (the validation part is then not used); 0: none",
+            0, 1000),
+      whole("fold_seed", "1", "seed of the division into folds, the same for all trials", 0, 9007199254740992.0),
+      word("fold_parallel", "none", "in a team: every fold by all ranks together, or whole folds spread over the ranks",
+           {"none", "ranks"}),
+  };
+}
+
+std::vector<Option> network_table() {
+  return {
+      whole("layers", "2", "hidden layers; 0: linear or logistic regression", 0, 16),
+      whole("units", "64", "units of each hidden layer", 1, 65536),
+      word("activation", "relu", "of the hidden layers; gelu is its tanh form", {"relu", "tanh", "gelu", "sigmoid"}),
+      number("dropout", "0", "share of each hidden layer's units that is dropped while training", 0, 0.99),
+      word("init", "auto", "variance of the first weights; auto: he for relu and gelu, xavier for others",
+           {"auto", "he", "xavier", "lecun"}),
+      word("loss", "auto", "auto: cross_entropy for classes, squared for numbers",
+           {"auto", "cross_entropy", "binary_cross_entropy", "squared", "absolute", "absolute_percentage"}),
+      number("l1", "0", "strength of the L1 penalty on weights", 0, 1000),
+      number("weight_decay", "0", "added to the gradient (sgd, adam) or decoupled (adamw)", 0, 1000),
+      word("class_weight", "none", "balanced: rare classes count as much as frequent ones", {"none", "balanced"}),
+  };
+}
+
+std::vector<Option> training_table() {
+  return {
+      whole("batch_size", "64", "samples per step, of the whole team; at most all rows", 1, 16777216),
+      word("optimizer", "adam", "rule of the steps", {"sgd", "adam", "adamw"}),
+      number("learning_rate", "0.001", "length of the steps", 1e-12, 1000),
+      number("momentum", "0.9", "of sgd", 0, below_one),
+      {"nesterov", OptionType::Flag, "false", "look-ahead momentum of sgd"},
+      number("beta1", "0.9", "of adam and adamw: memory of the mean", 0, below_one),
+      number("beta2", "0.999", "of adam and adamw: memory of the mean square", 0, below_one),
+      number("epsilon", "1e-8", "of adam and adamw: keeps steps finite", 1e-30, 1),
+      word("schedule", "constant", "of the learning rate", {"constant", "step", "cosine"}),
+      whole("step_epochs", "10", "of schedule step: epochs between two drops", 1, 1e9),
+      number("step_factor", "0.1", "of schedule step: what each drop multiplies with", 1e-6, 1),
+      number("warmup_epochs", "0", "epochs in which the learning rate rises to its full value", 0, 1e9),
+      number("min_learning_rate", "0", "where schedule cosine ends and step stops falling", 0, 1000),
+      whole("epochs", "27", "passes over the training part", 1, 1e9),
+      number("divergence_factor", "10", "a training loss above this times that of the first epoch ends the trial", 1,
+             infinity),
+  };
+}
+
+}  // namespace
+
+const std::vector<Option>& network_options() {
+  static const std::vector<Option> table = [] {
+    std::vector<Option> all = study_table();
+    for (const auto& part : {network_table(), training_table()}) all.insert(all.end(), part.begin(), part.end());
+    return all;
+  }();
+  return table;
+}
+
+const std::vector<std::string>& network_study_options() {
+  static const std::vector<std::string> names = names_of(study_table());
+  return names;
+}
+
+}  // namespace regatta::objective

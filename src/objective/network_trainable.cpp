@@ -1,0 +1,167 @@
+#include "network_trainable.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <new>
+
+#include "regatta/core/clock.hpp"
+#include "regatta/core/text.hpp"
+#include "regatta/device/devices.hpp"
+#include "regatta/train/folds.hpp"
+
+namespace regatta::objective {
+namespace {
+
+constexpr double not_known = std::numeric_limits<double>::quiet_NaN();
+
+const train::Part& part_of(train::Where where, const Division& division, const NetworkData& data) {
+  if (where == train::Where::Train) return division.train;
+  return where == train::Where::Valid ? division.judged : *data.test;
+}
+
+/// Runs `work`; memory that was not there is a failure of this trial, not of the worker.
+template <class Work>
+auto within_memory(Work work) {
+  try {
+    return work();
+  } catch (const std::bad_alloc&) {
+    throw TrialFailure(FailureKind::OutOfMemory, "the host's memory does not hold this network and batch");
+  } catch (const device::OutOfDeviceMemory& error) {
+    throw TrialFailure(FailureKind::OutOfMemory, error.what());
+  }
+}
+
+}  // namespace
+
+NetworkTrainable::NetworkTrainable(const WorkerContext& worker, const NetworkData& data, const NetworkStudy& study,
+                                   const train::TrainingSpec& spec)
+    : data_(data),
+      study_(study),
+      spec_(spec),
+      team_(worker.team && worker.team->size() > 1 ? worker.team : nullptr),
+      spread_(team_ && study.folds > 0 && study.spread_folds),
+      scores_(data.divisions.size()) {
+  const auto ranks = team_ ? static_cast<std::size_t>(team_->size()) : 1;
+  const auto rank = team_ ? static_cast<std::size_t>(team_->rank().value) : 0;
+  within_memory([&] {
+    for (std::size_t d = 0; d < data.divisions.size(); ++d) {
+      if (spread_ && d % ranks != rank) continue;
+      runs_.push_back({d, std::make_unique<train::Trainer>(*worker.backend, data.divisions[d].train,
+                                                           data.dataset.classes, spec_, spread_ ? nullptr : team_)});
+    }
+  });
+}
+
+std::optional<Progress> NetworkTrainable::advance() {
+  return within_memory([this] { return advance_runs(); });
+}
+
+std::optional<Progress> NetworkTrainable::advance_runs() {
+  if (next_run_ < runs_.size()) {
+    if (judge(runs_[next_run_])) ++next_run_;
+    if (next_run_ < runs_.size()) return std::nullopt;
+  }
+  next_run_ = 0;
+  if (spread_) exchange();
+  if (failure_) throw *failure_;
+  return combine();
+}
+
+/// Trains on; scores the epoch when it is over.
+/// @return whether it is over
+bool NetworkTrainable::judge(Run& run) {
+  const auto loss = run.trainer->advance();
+  if (!loss) return false;
+  if (loss->diverged)
+    failure_ = TrialFailure(FailureKind::Diverged,
+                            concat("the training loss is ", format_short(loss->mean), " in epoch ", loss->epoch));
+  else
+    scores_[run.division] = scores(run);
+  const bool known = std::ranges::all_of(scores_[run.division], [](double score) { return std::isfinite(score); });
+  if (!known && !failure_)
+    failure_ = TrialFailure(FailureKind::Diverged, concat("the outputs are not finite after epoch ", loss->epoch));
+  if (failure_ && !spread_) throw *failure_;
+  return true;
+}
+
+std::vector<double> NetworkTrainable::scores(Run& run) {
+  const Division& division = data_.divisions[run.division];
+  std::map<train::Where, std::vector<float>> outputs;
+  std::vector<double> scores;
+  for (const train::Metric& metric : study_.metrics) {
+    const train::Part& part = part_of(metric.where, division, data_);
+    if (!outputs.contains(metric.where)) outputs[metric.where] = run.trainer->outputs(part);
+    scores.push_back(train::score(metric.measure, {outputs[metric.where], spec_.network.outputs, spec_.loss,
+                                                   part.labels(), data_.dataset.classes, part.values()}));
+  }
+  return scores;
+}
+
+/// Every rank learns the scores of all folds, and whether any of them has failed. Each score travels as two numbers, because
+/// a sum is one of floats.
+void NetworkTrainable::exchange() {
+  const Stopwatch clock;
+  const std::size_t count = study_.metrics.size();
+  std::vector<float> numbers(data_.divisions.size() * count * 2 + 1, 0.0f);
+  numbers.back() = failure_ ? 1.0f : 0.0f;
+  for (const Run& run : runs_)
+    for (std::size_t m = 0; !failure_ && m < count; ++m) {
+      const double score = scores_[run.division][m];
+      float* pair = &numbers[(run.division * count + m) * 2];
+      pair[0] = static_cast<float>(score);
+      pair[1] = static_cast<float>(score - static_cast<double>(pair[0]));
+    }
+  team_->begin_sum(numbers)->wait();
+  for (std::size_t d = 0; d < data_.divisions.size(); ++d) {
+    scores_[d].resize(count);
+    for (std::size_t m = 0; m < count; ++m) {
+      const float* pair = &numbers[(d * count + m) * 2];
+      scores_[d][m] = static_cast<double>(pair[0]) + static_cast<double>(pair[1]);
+    }
+  }
+  if (numbers.back() > 0 && !failure_)
+    failure_ = TrialFailure(FailureKind::Diverged, "a fold on another rank of the team has diverged");
+  exchange_seconds_ += clock.seconds();
+}
+
+Progress NetworkTrainable::combine() {
+  Progress progress;
+  progress.epoch = ++epoch_;
+  progress.finished = epoch_ >= spec_.learning_rate.epochs;
+  progress.standard_error = not_known;
+  std::vector<double> column(scores_.size());
+  for (std::size_t m = 0; m < study_.metrics.size(); ++m) {
+    for (std::size_t d = 0; d < scores_.size(); ++d) column[d] = scores_[d][m];
+    const train::Summary summary = train::summarise(column);
+    if (m > 0) {
+      progress.metrics.push_back(summary.mean);
+      continue;
+    }
+    progress.value = summary.mean;
+    if (study_.folds == 0) continue;
+    progress.standard_error = summary.standard_error;
+    progress.fold_scores = column;
+  }
+  if (study_.best_epoch) remember_best(progress);
+  return progress;
+}
+
+/// Puts the best epoch's value in the place of this one's.
+void NetworkTrainable::remember_best(Progress& progress) {
+  const bool better =
+      !best_ || (study_.maximize ? progress.value > best_->value : progress.value < best_->value);
+  if (better) best_ = progress;
+  progress.value = best_->value;
+  progress.standard_error = best_->standard_error;
+  progress.fold_scores = best_->fold_scores;
+}
+
+double NetworkTrainable::communicate_seconds() const {
+  double seconds = exchange_seconds_;
+  for (const Run& run : runs_) seconds += run.trainer->wait_seconds();
+  return seconds;
+}
+
+}  // namespace regatta::objective

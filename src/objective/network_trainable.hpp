@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "regatta/objective/objective.hpp"
+#include "regatta/train/device_data.hpp"
+#include "regatta/train/metrics.hpp"
+#include "regatta/train/trainer.hpp"
+
+namespace regatta::objective {
+
+/// What a study with `type = network` measures.
+struct NetworkStudy {
+  std::vector<train::Metric> metrics;  ///< the study's own first
+  bool maximize = false;               ///< as the study does
+  bool best_epoch = false;             ///< the value is that of the best epoch so far
+  std::size_t folds = 0;               ///< 0: no cross-validation
+  std::uint64_t fold_seed = 1;
+  bool spread_folds = false;           ///< over the ranks of a team
+};
+
+/// What to train on and what to be judged on: one of these, or one per fold.
+struct Division {
+  train::Part train, judged;
+};
+
+/// The data of a study, shared by all trials of a worker.
+struct NetworkData {
+  train::Dataset dataset;
+  std::unique_ptr<train::DeviceData> placed;
+  std::vector<Division> divisions;
+  std::unique_ptr<train::Part> test;
+};
+
+/// Trains one network per division, all of them to the same epoch before the next one begins, and reports the mean of their
+/// scores. All folds start from the same weights and take the same seed as a single training would.
+class NetworkTrainable final : public Trainable {
+ public:
+  /// All arguments outlive this object.
+  NetworkTrainable(const WorkerContext& worker, const NetworkData& data, const NetworkStudy& study,
+                   const train::TrainingSpec& spec);
+
+  std::optional<Progress> advance() override;
+  double communicate_seconds() const override;
+
+ private:
+  struct Run {
+    std::size_t division = 0;
+    std::unique_ptr<train::Trainer> trainer;
+  };
+
+  std::optional<Progress> advance_runs();
+  bool judge(Run& run);
+  std::vector<double> scores(Run& run);
+  void exchange();
+  Progress combine();
+  void remember_best(Progress& progress);
+
+  const NetworkData& data_;
+  const NetworkStudy& study_;
+  train::TrainingSpec spec_;
+  comm::Communicator* team_;  ///< null where ranks do not divide this trial
+  bool spread_;               ///< whole folds over the ranks of the team
+  std::vector<Run> runs_;     ///< of this rank
+  std::size_t next_run_ = 0;
+  std::vector<std::vector<double>> scores_;  ///< by division and metric, of this epoch
+  std::optional<TrialFailure> failure_;      ///< of this epoch
+  std::int32_t epoch_ = 0;
+  std::optional<Progress> best_;
+  double exchange_seconds_ = 0;
+};
+
+}  // namespace regatta::objective
