@@ -41,6 +41,8 @@ class History {
   const std::set<TrialId>& unfinished() const { return unfinished_; }
   /// Whether some trial has exactly this configuration.
   bool contains(const Config& config) const;
+  /// Number of different configurations among the trials.
+  std::size_t distinct() const { return by_config_.size(); }
   bool maximize() const { return maximize_; }
   /// Whether objective `a` is better than `b`; NaN is worse than all.
   bool better(double a, double b) const;

@@ -1,0 +1,52 @@
+#include "regatta/search/searcher.hpp"
+
+#include <algorithm>
+
+#include "grid_searcher.hpp"
+#include "random_searcher.hpp"
+#include "regatta/core/error.hpp"
+#include "regatta/core/text.hpp"
+#include "sobol_searcher.hpp"
+
+namespace regatta::search {
+namespace {
+
+struct Entry {
+  std::string name;
+  std::unique_ptr<Searcher> (*make)(const SearcherOptions&, const space::Space&);
+};
+
+template <class Kind>
+std::unique_ptr<Searcher> make(const SearcherOptions& options, const space::Space& space) {
+  return std::make_unique<Kind>(options, space);
+}
+
+/// Every searcher, the default first.
+const std::vector<Entry>& table() {
+  static const std::vector<Entry> entries = {
+      {"sobol", make<SobolSearcher>},
+      {"random", make<RandomSearcher>},
+      {"grid", make<GridSearcher>},
+  };
+  return entries;
+}
+
+}  // namespace
+
+const std::vector<std::string>& searcher_names() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> result;
+    for (const Entry& entry : table()) result.push_back(entry.name);
+    return result;
+  }();
+  return names;
+}
+
+std::unique_ptr<Searcher> make_searcher(const SearcherOptions& options, const space::Space& space) {
+  const auto found = std::ranges::find(table(), options.algorithm, &Entry::name);
+  require(found != table().end(), "unknown search algorithm '", options.algorithm, "': expected one of ",
+          join(searcher_names(), ", "), suggestion(options.algorithm, searcher_names()));
+  return found->make(options, space);
+}
+
+}  // namespace regatta::search
