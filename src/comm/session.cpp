@@ -33,16 +33,24 @@ Launch detect_launch() {
   return launch;
 }
 
+void require_all_ranks(const Launch& launch, int ranks) {
+  if (ranks > 1 || launch.ranks <= 1) return;
+  throw Unavailable(concat(launch.launcher, " started ", launch.ranks,
+                           " processes that do not find each other, so each believes to be alone; start them with the mpirun "
+                           "of the MPI that Regatta was built with, or with srun --mpi=pmix"));
+}
+
 Session::Session(const Launch& launch, int& argc, char**& argv) {
   if (MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided_) != MPI_SUCCESS)
     throw Unavailable("MPI could not start");
   world_ = std::make_unique<MpiCommunicator>(MPI_COMM_WORLD);
-  if (world_->size() > 1 || launch.ranks <= 1) return;
-  world_.reset();
-  MPI_Finalize();
-  throw Unavailable(concat(launch.launcher, " started ", launch.ranks,
-                           " processes that do not find each other, so each believes to be alone; start them with the mpirun "
-                           "of the MPI that Regatta was built with, or with srun --mpi=pmix"));
+  try {
+    require_all_ranks(launch, world_->size());
+  } catch (...) {
+    world_.reset();
+    MPI_Finalize();
+    throw;
+  }
 }
 
 Session::~Session() {

@@ -1,6 +1,7 @@
 #include "control_loop.hpp"
 #include "regatta/core/build_info.hpp"
 #include "regatta/device/devices.hpp"
+#include "regatta/run/agreement.hpp"
 #include "regatta/run/study.hpp"
 #include "signals.hpp"
 #include "worker_loop.hpp"
@@ -18,32 +19,6 @@ RankInfo describe_this_rank(const LayoutOptions& options) {
     info.gpu_names.push_back(gpu.name);
   }
   return info;
-}
-
-/// What rank 0 met when it did its part alone, told to all ranks so that all end alike.
-struct Verdict {
-  char kind = ' ';  ///< ' ' fine, 'I' InvalidInput, 'U' Unavailable, 'S' SystemFailure
-  std::string text;
-
-  void raise() const {
-    if (kind == 'I') throw InvalidInput(text);
-    if (kind == 'U') throw Unavailable(text);
-    if (kind == 'S') throw SystemFailure(text);
-  }
-};
-
-template <class Action>
-Verdict attempt(Action action) {
-  try {
-    action();
-    return {};
-  } catch (const InvalidInput& error) {
-    return {'I', error.what()};
-  } catch (const Unavailable& error) {
-    return {'U', error.what()};
-  } catch (const std::exception& error) {
-    return {'S', error.what()};
-  }
 }
 
 }  // namespace
@@ -72,13 +47,10 @@ struct Job::Impl {
   }
 
   void open_log() {
-    Verdict verdict;
-    if (rank().value == 0) verdict = attempt([&] { log = log::RunLog::create(plan.log, plan.header); });
-    if (session) {
-      const std::string told = session->world().broadcast(verdict.kind + verdict.text);
-      verdict = {told.front(), told.substr(1)};
-    }
-    verdict.raise();
+    from_rank0(session, [this] {
+      log = log::RunLog::create(plan.log, plan.header);
+      return std::string();
+    });
   }
 
   /// The communicator of this rank's team, or null for a team of one.

@@ -18,11 +18,16 @@ struct Launch {
 /// Read from the environment; touches no MPI.
 Launch detect_launch();
 
+/// Refuses to be one of several processes that do not find each other, which would all believe to be rank 0.
+/// @param ranks  that found each other
+/// @throws Unavailable  with the cure
+void require_all_ranks(const Launch& launch, int ranks);
+
 /// MPI from its start to its end. One object per process, made by the main thread, which makes all calls (FUNNELED).
 class Session {
  public:
   /// Starts MPI.
-  /// @throws Unavailable  a launcher started several processes that do not find each other: says the cure
+  /// @throws Unavailable  as require_all_ranks
   Session(const Launch& launch, int& argc, char**& argv);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
