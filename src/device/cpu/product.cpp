@@ -102,13 +102,7 @@ template <int rows, int vectors>
 }
 void multiply_sse2(const Product& p, std::vector<float>& scratch) { multiply_tiles<3, 1>(p, scratch); }
 
-using Multiply = void (*)(const Product&, std::vector<float>&);
-
-Multiply best_loops() {
-  if (__builtin_cpu_supports("x86-64-v4")) return multiply_avx512;
-  if (__builtin_cpu_supports("x86-64-v3")) return multiply_avx2;
-  return multiply_sse2;
-}
+constexpr Multiply all_loops[] = {multiply_avx512, multiply_avx2, multiply_sse2};
 
 /// Above this many multiply-adds the blocking of a library gains more than its call and its packing cost.
 constexpr double library_pays = 256.0 * 256.0 * 256.0;
@@ -128,15 +122,16 @@ void multiply_by_library(Blas::Sgemm sgemm, const Product& p) {
 
 }  // namespace
 
-void multiply_by_loops(const Product& product, std::vector<float>& scratch) {
-  static const Multiply loops = best_loops();
-  loops(product, scratch);
+std::span<const Multiply> multiply_loops() {
+  static const std::size_t too_new =
+      __builtin_cpu_supports("x86-64-v4") ? 0 : __builtin_cpu_supports("x86-64-v3") ? 1 : 2;
+  return std::span(all_loops).subspan(too_new);
 }
 
 void multiply(const Product& product, std::vector<float>& scratch) {
   if (is_large(product))
     if (const Blas::Sgemm sgemm = blas().sgemm) return multiply_by_library(sgemm, product);
-  multiply_by_loops(product, scratch);
+  multiply_loops().front()(product, scratch);
 }
 
 }  // namespace regatta::device

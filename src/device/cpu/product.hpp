@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <vector>
 
 namespace regatta::device {
@@ -19,7 +20,10 @@ struct Product {
 /// @param scratch  kept between calls, so that a training step allocates nothing
 void multiply(const Product& product, std::vector<float>& scratch);
 
-/// The loops that multiply() uses for small products and without OpenBLAS.
-void multiply_by_loops(const Product& product, std::vector<float>& scratch);
+using Multiply = void (*)(const Product&, std::vector<float>&);
+
+/// The loops that multiply() uses for small products and without OpenBLAS, for each instruction set that this processor
+/// has. The first are the fastest.
+std::span<const Multiply> multiply_loops();
 
 }  // namespace regatta::device
