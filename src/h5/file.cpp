@@ -7,6 +7,9 @@
 namespace regatta::h5 {
 namespace {
 
+/// Deflate packs at most 1032 to 1: a dataset that claims more is not in the file, and must not be allocated.
+constexpr std::uintmax_t best_compression = 2048;
+
 Properties access_properties() {
   Properties properties(H5Pcreate(H5P_FILE_ACCESS));
   H5Pset_libver_bounds(properties.get(), H5F_LIBVER_EARLIEST, H5F_LIBVER_V18);
@@ -98,7 +101,8 @@ File File::create(const std::filesystem::path& path) {
   auto impl = std::make_unique<Impl>();
   impl->path = path;
   impl->file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access_properties().get());
-  if (impl->file < 0) throw SystemFailure(concat(path.string(), ": cannot be created: ", innermost_message()));
+  if (impl->file < 0)
+    throw SystemFailure(concat(path.string(), ": cannot be created: ", innermost_message()));
   return File(std::move(impl));
 }
 
@@ -109,6 +113,7 @@ File File::open(const std::filesystem::path& path) {
   impl->path = path;
   impl->file = H5Fopen(path.c_str(), H5F_ACC_RDONLY, access_properties().get());
   require(impl->file >= 0, path.string(), ": is a damaged or truncated HDF5 file: ", innermost_message());
+  impl->most_bytes = std::filesystem::file_size(path) * best_compression;
   return File(std::move(impl));
 }
 
@@ -120,7 +125,8 @@ void File::close() {
   const std::string reason = flushed ? "" : innermost_message();
   const bool closed = H5Fclose(file) >= 0;
   if (flushed && closed) return;
-  throw SystemFailure(concat(impl_->path.string(), ": could not be written: ", flushed ? innermost_message() : reason));
+  throw SystemFailure(
+      concat(impl_->path.string(), ": could not be written: ", flushed ? innermost_message() : reason));
 }
 
 bool File::exists(std::string_view path) const {
@@ -141,7 +147,8 @@ std::vector<std::string> File::list(std::string_view group) const {
         H5Lget_name_by_idx(opened.get(), ".", H5_INDEX_NAME, H5_ITER_INC, i, nullptr, 0, H5P_DEFAULT);
     expect<InvalidInput>(length >= 0, impl_->path, group, "cannot be listed");
     std::string name(static_cast<std::size_t>(length), '\0');
-    H5Lget_name_by_idx(opened.get(), ".", H5_INDEX_NAME, H5_ITER_INC, i, name.data(), name.size() + 1, H5P_DEFAULT);
+    H5Lget_name_by_idx(opened.get(), ".", H5_INDEX_NAME, H5_ITER_INC, i, name.data(), name.size() + 1,
+                       H5P_DEFAULT);
     names.push_back(std::move(name));
   }
   return names;

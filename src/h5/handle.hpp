@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -14,8 +16,8 @@
 
 namespace regatta::h5 {
 
-/// The turn of one thread in the HDF5 library, which most builds do not make safe for threads. Also keeps HDF5 from
-/// printing its errors: they go into our exceptions.
+/// The turn of one thread in the HDF5 library, which most builds do not make safe for threads. Also keeps
+/// HDF5 from printing its errors: they go into our exceptions.
 class Turn {
  public:
   Turn() : lock_(mutex()) { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
@@ -73,6 +75,7 @@ void expect(bool ok, const std::filesystem::path& file, std::string_view path, s
 struct OpenFile {
   std::filesystem::path path;
   hid_t file = H5I_INVALID_HID;
+  std::uintmax_t most_bytes = std::numeric_limits<std::uintmax_t>::max();  ///< that its datasets can hold
 
   OpenFile() = default;
   OpenFile(const OpenFile&) = delete;

@@ -5,26 +5,30 @@
 namespace regatta::h5 {
 namespace {
 
-/// Deflate packs at most 1032 to 1: a dataset that claims more cannot be in the file, and must not be allocated.
-constexpr std::uintmax_t best_compression = 2048;
-
 bool is_number(const Type& type) {
   const H5T_class_t kind = H5Tget_class(type.get());
   return kind == H5T_FLOAT || kind == H5T_INTEGER;
 }
 
-/// Number of values in the dataset.
-std::size_t checked_count(const OpenFile& file, std::string_view path, const Dataset& dataset, std::size_t bytes) {
+/// Lengths of the dataset's dimensions, after checking that their product is possible.
+std::vector<hsize_t> checked_extents(const OpenFile& file, std::string_view path, const Dataset& dataset) {
   const Space space(H5Dget_space(dataset.get()));
+  const Type type(H5Dget_type(dataset.get()));
   const H5S_class_t kind = H5Sget_simple_extent_type(space.get());
   if (kind != H5S_SIMPLE && kind != H5S_SCALAR) fail<InvalidInput>(file.path, path, "holds no values");
-  std::uintmax_t count = 1;
-  const std::uintmax_t most = std::filesystem::file_size(file.path) * best_compression / std::max<std::size_t>(1, bytes);
-  for (const hsize_t length : extents(space)) {
-    if (length != 0 && count > most / length)
+  std::vector<hsize_t> lengths = extents(space);
+  std::uintmax_t bytes = std::max<std::size_t>(1, H5Tget_size(type.get()));
+  for (const hsize_t length : lengths) {
+    if (length != 0 && bytes > file.most_bytes / length)
       fail<InvalidInput>(file.path, path, "claims more values than a file of this size can hold");
-    count *= length;
+    bytes *= length;
   }
+  return lengths;
+}
+
+std::size_t checked_count(const OpenFile& file, std::string_view path, const Dataset& dataset) {
+  std::size_t count = 1;
+  for (const hsize_t length : checked_extents(file, path, dataset)) count *= length;
   return count;
 }
 
@@ -38,7 +42,7 @@ Dataset number_dataset(const OpenFile& file, std::string_view path) {
 template <class T>
 std::vector<T> read_numbers(const OpenFile& file, std::string_view path, hid_t type) {
   const Dataset dataset = number_dataset(file, path);
-  std::vector<T> values(checked_count(file, path, dataset, sizeof(T)));
+  std::vector<T> values(checked_count(file, path, dataset));
   const herr_t done = H5Dread(dataset.get(), type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data());
   expect<InvalidInput>(done >= 0, file.path, path, "cannot be read");
   return values;
@@ -51,13 +55,15 @@ void read_slab(const OpenFile& file, std::string_view path, hid_t type, hsize_t 
   std::vector<hsize_t> lengths = extents(space);
   if (lengths.empty()) fail<InvalidInput>(file.path, path, "is a single value, expected rows");
   if (first > lengths.front() || count > lengths.front() - first)
-    fail<InvalidInput>(file.path, path,
-                       concat("has ", lengths.front(), " rows, asked for rows ", first, " to ", first + count));
+    fail<InvalidInput>(
+        file.path, path,
+        concat("has ", lengths.front(), " rows, asked for rows ", first, " to ", first + count));
   lengths.front() = count;
   const Space memory(H5Screate_simple(static_cast<int>(lengths.size()), lengths.data(), nullptr));
   const hssize_t expected = H5Sget_simple_extent_npoints(memory.get());
   if (static_cast<hsize_t>(expected) != size)
-    fail<InvalidInput>(file.path, path, concat(count, " rows hold ", expected, " values, got room for ", size));
+    fail<InvalidInput>(file.path, path,
+                       concat(count, " rows hold ", expected, " values, got room for ", size));
   if (size == 0) return;
   std::vector<hsize_t> start(lengths.size(), 0);
   start.front() = first;
@@ -66,7 +72,8 @@ void read_slab(const OpenFile& file, std::string_view path, hid_t type, hsize_t 
   expect<InvalidInput>(done >= 0, file.path, path, "cannot be read");
 }
 
-Attribute open_attribute(const OpenFile& file, std::string_view path, const Object& object, std::string_view name) {
+Attribute open_attribute(const OpenFile& file, std::string_view path, const Object& object,
+                         std::string_view name) {
   Attribute attribute(H5Aopen(object.get(), std::string(name).c_str(), H5P_DEFAULT));
   if (!attribute.valid()) fail<InvalidInput>(file.path, path, concat("has no attribute '", name, "'"));
   const Space space(H5Aget_space(attribute.get()));
@@ -85,7 +92,7 @@ bool File::has_attribute(std::string_view path, std::string_view name) const {
 std::vector<std::size_t> File::shape(std::string_view path) const {
   const Turn turn;
   const Dataset dataset = impl_->dataset(path);
-  const std::vector<hsize_t> lengths = extents(Space(H5Dget_space(dataset.get())));
+  const std::vector<hsize_t> lengths = checked_extents(*impl_, path, dataset);
   return {lengths.begin(), lengths.end()};
 }
 
@@ -115,7 +122,7 @@ std::vector<std::string> File::read_strings(std::string_view path) const {
   const Dataset dataset = impl_->dataset(path);
   const Type type(H5Dget_type(dataset.get()));
   if (H5Tget_class(type.get()) != H5T_STRING) fail<InvalidInput>(impl_->path, path, "does not hold text");
-  checked_count(*impl_, path, dataset, H5Tget_size(type.get()));
+  checked_count(*impl_, path, dataset);
   const Space space(H5Dget_space(dataset.get()));
   return strings_of(type, space, [&](hid_t memory, void* buffer) {
     const herr_t done = H5Dread(dataset.get(), memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, buffer);
@@ -123,7 +130,8 @@ std::vector<std::string> File::read_strings(std::string_view path) const {
   });
 }
 
-void File::read_rows(std::string_view path, std::size_t first, std::size_t count, std::span<float> values) const {
+void File::read_rows(std::string_view path, std::size_t first, std::size_t count,
+                     std::span<float> values) const {
   const Turn turn;
   read_slab(*impl_, path, H5T_NATIVE_FLOAT, first, count, values.size(), values.data());
 }
@@ -142,10 +150,12 @@ std::string File::text_attribute(std::string_view path, std::string_view name) c
   if (H5Tget_class(type.get()) != H5T_STRING)
     fail<InvalidInput>(impl_->path, path, concat("its attribute '", name, "' is not text"));
   const Space space(H5Aget_space(attribute.get()));
-  return strings_of(type, space, [&](hid_t memory, void* buffer) {
-    expect<InvalidInput>(H5Aread(attribute.get(), memory, buffer) >= 0, impl_->path, path,
-                         concat("its attribute '", name, "' cannot be read"));
-  }).front();
+  return strings_of(type, space,
+                    [&](hid_t memory, void* buffer) {
+                      expect<InvalidInput>(H5Aread(attribute.get(), memory, buffer) >= 0, impl_->path, path,
+                                           concat("its attribute '", name, "' cannot be read"));
+                    })
+      .front();
 }
 
 double File::number_attribute(std::string_view path, std::string_view name) const {
@@ -153,7 +163,8 @@ double File::number_attribute(std::string_view path, std::string_view name) cons
   const Object object = impl_->object(path);
   const Attribute attribute = open_attribute(*impl_, path, object, name);
   const Type type(H5Aget_type(attribute.get()));
-  if (!is_number(type)) fail<InvalidInput>(impl_->path, path, concat("its attribute '", name, "' is not a number"));
+  if (!is_number(type))
+    fail<InvalidInput>(impl_->path, path, concat("its attribute '", name, "' is not a number"));
   double value = 0.0;
   expect<InvalidInput>(H5Aread(attribute.get(), H5T_NATIVE_DOUBLE, &value) >= 0, impl_->path, path,
                        concat("its attribute '", name, "' cannot be read"));

@@ -1,20 +1,21 @@
 #include "regatta/h5/file.hpp"
 
-#include <csignal>
+#include <sys/resource.h>
 #include <cmath>
+#include <csignal>
 #include <fstream>
 #include <limits>
 #include <numeric>
-#include <sys/resource.h>
 #include <thread>
 
-#include "message_of.hpp"
 #include "regatta/core/error.hpp"
+#include "support/message_of.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace regatta::h5 {
 namespace {
 
+using support::message_of;
 using support::TemporaryFolder;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -190,7 +191,8 @@ TEST(H5File, NamesFilePathAndRuleWhenSomethingIsNotThere) {
   const std::string prefix = path.string();
 
   EXPECT_EQ(message_of<InvalidInput>([&] { file.read_doubles("/y"); }), prefix + ": /y: is missing");
-  EXPECT_EQ(message_of<InvalidInput>([&] { file.read_doubles("/text"); }), prefix + ": /text: does not hold numbers");
+  EXPECT_EQ(message_of<InvalidInput>([&] { file.read_doubles("/text"); }),
+            prefix + ": /text: does not hold numbers");
   EXPECT_EQ(message_of<InvalidInput>([&] { file.read_strings("/x"); }), prefix + ": /x: does not hold text");
   EXPECT_EQ(message_of<InvalidInput>([&] { file.text_attribute("/x", "unit"); }),
             prefix + ": /x: has no attribute 'unit'");
@@ -221,7 +223,8 @@ TEST(H5File, RefusesUseAfterClose) {
   file.close();
   file.close();
 
-  EXPECT_THAT(message_of<InvalidInput>([&] { file.write("/x", std::vector<double>{1.0}); }), HasSubstr("is closed"));
+  EXPECT_THAT(message_of<InvalidInput>([&] { file.write("/x", std::vector<double>{1.0}); }),
+              HasSubstr("is closed"));
 }
 
 TEST(H5File, MovesItsFile) {
@@ -319,7 +322,9 @@ TEST(H5File, ServesSeveralThreadsAtOnce) {
   EXPECT_THAT(matches, ElementsAre(20, 20, 20, 20));
 }
 
-TEST(H5, NamesItsVersion) { EXPECT_THAT(library_version(), testing::MatchesRegex("[0-9]+\\.[0-9]+\\.[0-9]+")); }
+TEST(H5, NamesItsVersion) {
+  EXPECT_THAT(library_version(), testing::MatchesRegex("[0-9]+\\.[0-9]+\\.[0-9]+"));
+}
 
 }  // namespace
 }  // namespace regatta::h5

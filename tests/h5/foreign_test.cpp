@@ -1,19 +1,21 @@
 #include <hdf5.h>
 
-#include "message_of.hpp"
 #include "regatta/core/error.hpp"
 #include "regatta/h5/file.hpp"
+#include "support/message_of.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace regatta::h5 {
 namespace {
 
+using support::message_of;
 using support::TemporaryFolder;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
 /// A dataset /x of `rows` elements of `stored` type, as other programs write it.
-void write_foreign(const std::filesystem::path& path, hid_t stored, hid_t memory, hsize_t rows, const void* values) {
+void write_foreign(const std::filesystem::path& path, hid_t stored, hid_t memory, hsize_t rows,
+                   const void* values) {
   const hid_t file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
   const hid_t space = H5Screate_simple(1, &rows, nullptr);
   const hid_t dataset = H5Dcreate2(file, "/x", stored, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
@@ -86,6 +88,8 @@ TEST(H5Foreign, RefusesADatasetThatClaimsMoreThanTheFileCanHold) {
 
   EXPECT_THAT(message_of<InvalidInput>([&] { File::open(path).read_floats("/x"); }),
               HasSubstr("/x: claims more values than a file of this size can hold"));
+  EXPECT_THAT(message_of<InvalidInput>([&] { File::open(path).shape("/x"); }),
+              HasSubstr("/x: claims more values"));
 }
 
 TEST(H5Foreign, RefusesTypesThatAreNoNumbers) {

@@ -48,6 +48,7 @@ class File {
   bool has_attribute(std::string_view path, std::string_view name) const;
   /// Names of the members of a group, in alphabetical order.
   std::vector<std::string> list(std::string_view group) const;
+  /// Lengths of the dimensions of a dataset, none for a single value; refuses more values than the file can hold.
   std::vector<std::size_t> shape(std::string_view path) const;
 
   /// The whole dataset, converted to the number type asked for.

@@ -13,9 +13,9 @@ namespace regatta::train {
 /// One part of a data set; owns nothing.
 struct Split {
   std::size_t rows = 0;
-  std::span<const float> x;             ///< rows x features
+  std::span<const float> x;              ///< rows x features
   std::span<const std::int32_t> labels;  ///< rows, 0 .. classes-1; empty for regression
-  std::span<const float> values;        ///< rows x outputs; empty for classification
+  std::span<const float> values;         ///< rows x outputs; empty for classification
 };
 
 /// A data set in memory: views into blocks of a NodeMemory.
@@ -26,22 +26,30 @@ struct Dataset {
   std::vector<std::string> class_names;
   std::string origin;
   std::string licence;
-  Split train, valid, test;  ///< valid and test may have no rows
+  Split train, valid, test;        ///< valid and test may have no rows
   std::vector<std::size_t> shape;  ///< of one sample, product = features: {64}, {8, 8, 1}
 };
 
-/// Data in the host's own vectors, as importers and generators make it.
+/// Data in the host's own vectors, as importers and generators make it; parts as in Split.
 struct Table {
   std::vector<float> x;
   std::vector<std::int32_t> labels;
   std::vector<float> values;
 };
+
+/// What was taken from each column and what it was then divided by; both empty when nothing was done.
+struct Scaling {
+  std::vector<double> offset, divisor;  ///< [unit of the column]
+};
+
 struct TableSet {
   std::vector<std::size_t> shape;
   std::size_t classes = 0;
   std::size_t outputs = 0;
   std::vector<std::string> class_names;
   std::string origin, licence;
+  Scaling scaling;         ///< of the features
+  Scaling target_scaling;  ///< of the targets of a regression
   Table train, valid, test;
 };
 
@@ -61,10 +69,25 @@ DatasetInfo inspect_dataset(const std::filesystem::path& file);
 /// @throws InvalidInput  as inspect_dataset, and for NaN, infinite values and labels out of range
 Dataset load_dataset(const std::filesystem::path& file, comm::NodeMemory& memory);
 
-/// Writes the layout that load_dataset reads, by temporary file and rename.
+/// Writes the layout that load_dataset reads, by temporary file and rename:
+///
+///     /train/x, /valid/x, /test/x    [rows, ...shape]; valid and test are left out when they have no rows
+///     /train/y, ...                  int32 [rows] labels from 0, or float [rows] or [rows, outputs] targets
+///     /class_names                   one text per class
+///     /standardise/mean, /scale      [features], and /standardise/target_mean, /target_scale [outputs]: what
+///     was done to
+///                                    the numbers, (raw - mean) / scale
+///     attributes of /                regatta_data = "1", task = "classification" or "regression", classes,
+///     origin, licence
+///
+/// A reader needs /train/x, /train/y and, for labels, the attribute classes or /class_names; the rest is
+/// optional.
+/// @throws InvalidInput   as check_dataset
+/// @throws SystemFailure  cannot write; the old file stays
 void write_dataset(const std::filesystem::path& file, const TableSet& data);
 
-/// @throws InvalidInput  if the parts do not fit each other
+/// @throws InvalidInput  if the parts do not fit each other or hold what load_dataset refuses; names part,
+/// rule and row
 void check_dataset(const TableSet& data);
 
 }  // namespace regatta::train

@@ -2,7 +2,7 @@
 
 #include <string>
 
-namespace regatta::h5 {
+namespace regatta::support {
 
 /// The message of the exception `Kind` that `call` throws; "no exception" if there is none.
 template <class Kind, class Call>
@@ -15,4 +15,4 @@ std::string message_of(const Call& call) {
   return "no exception";
 }
 
-}  // namespace regatta::h5
+}  // namespace regatta::support

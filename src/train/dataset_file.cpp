@@ -1,0 +1,146 @@
+#include "dataset_file.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "regatta/core/error.hpp"
+#include "regatta/core/text.hpp"
+
+namespace regatta::train {
+namespace {
+
+constexpr double most_classes = 1e6;
+
+std::string x_of(std::size_t split) { return concat('/', split_names[split], "/x"); }
+std::string y_of(std::size_t split) { return concat('/', split_names[split], "/y"); }
+
+std::string dimensions_text(std::span<const std::size_t> lengths) {
+  std::string text;
+  for (const std::size_t length : lengths) text += (text.empty() ? "" : " x ") + std::to_string(length);
+  return text.empty() ? "no dimensions" : text;
+}
+
+std::string optional_text(const h5::File& file, std::string_view name) {
+  return file.has_attribute("/", name) ? file.text_attribute("/", name) : "";
+}
+
+}  // namespace
+
+DatasetFile::DatasetFile(const std::filesystem::path& path) : path_(path), file_(h5::File::open(path)) {
+  const std::string version = optional_text(file_, "regatta_data");
+  require(version.empty() || version == "1", where("/"), ": its attribute regatta_data is '", version,
+          "', this version of Regatta reads '1'");
+  read_task();
+  for (std::size_t split = 0; split < split_names.size(); ++split) check_split(split);
+  require(head_.rows[0] > 0, where("/train/x"), ": has no rows");
+  head_.origin = optional_text(file_, "origin");
+  head_.licence = optional_text(file_, "licence");
+}
+
+std::string DatasetFile::where(std::string_view path) const { return concat(path_.string(), ": ", path); }
+
+void DatasetFile::read_task() {
+  for (const char* const path : {"/train/x", "/train/y"})
+    require(file_.exists(path), where(path), ": is missing");
+  const std::string found = file_.is_floating("/train/y") ? "regression" : "classification";
+  const std::string stated = optional_text(file_, "task");
+  const std::string task = stated.empty() ? found : stated;
+  require(task == "classification" || task == "regression", where("/"),
+          ": its attribute task must be classification or regression, got '", task, "'");
+  if (task == "classification") read_class_count();
+}
+
+void DatasetFile::read_class_count() {
+  if (file_.exists("/class_names")) head_.class_names = file_.read_strings("/class_names");
+  const bool stated = file_.has_attribute("/", "classes");
+  require(
+      stated || !head_.class_names.empty(), where("/"),
+      ": a classification needs the attribute classes (the number of classes) or the dataset /class_names");
+  const double classes =
+      stated ? file_.number_attribute("/", "classes") : static_cast<double>(head_.class_names.size());
+  require(classes >= 2.0 && classes <= most_classes && classes == std::floor(classes), where("/"),
+          ": its attribute classes must be a whole number of at least 2, got ", format_number(classes));
+  head_.classes = static_cast<std::size_t>(classes);
+  require(head_.class_names.empty() || head_.class_names.size() == head_.classes, where("/class_names"),
+          ": has ", head_.class_names.size(), " names for ", head_.classes, " classes");
+}
+
+void DatasetFile::check_split(std::size_t split) {
+  const std::string path = x_of(split);
+  if (!file_.exists(path)) {
+    require(!file_.exists(y_of(split)), where(path), ": is missing beside ", y_of(split));
+    return;
+  }
+  std::vector<std::size_t> lengths = file_.shape(path);
+  require(lengths.size() >= 2 && lengths.size() <= most_dimensions + 1, where(path),
+          ": must be rows x features (or rows x the shape of a sample), got ", dimensions_text(lengths));
+  file_.is_floating(path);  // refuses what is no number
+  head_.rows[split] = lengths.front();
+  lengths.erase(lengths.begin());
+  if (split == 0) {
+    head_.shape = lengths;
+    head_.features = 1;
+    for (const std::size_t length : lengths) head_.features *= length;
+    require(head_.features > 0, where(path), ": its samples have no features");
+  }
+  require(lengths == head_.shape, where(path), ": its samples are ", dimensions_text(lengths),
+          ", those of /train/x are ", dimensions_text(head_.shape));
+  check_targets(split);
+}
+
+void DatasetFile::check_targets(std::size_t split) {
+  const std::string path = y_of(split);
+  require(file_.exists(path), where(path), ": is missing");
+  const bool floating = file_.is_floating(path);
+  require(!floating || head_.classes == 0, where(path),
+          ": labels must be stored as integers, got floating-point numbers");
+  const std::vector<std::size_t> lengths = file_.shape(path);
+  require(lengths.size() == 1 || lengths.size() == 2, where(path), ": must be rows or rows x outputs, got ",
+          dimensions_text(lengths));
+  require(lengths.front() == head_.rows[split], where(path), ": has ", lengths.front(), " rows, ",
+          x_of(split), " has ", head_.rows[split]);
+  const std::size_t outputs = lengths.size() == 2 ? lengths[1] : 1;
+  if (head_.classes > 0) {
+    require(outputs == 1, where(path), ": must be one label per row, got ", outputs);
+    return;
+  }
+  if (split == 0) head_.outputs = outputs;
+  require(outputs > 0, where(path), ": its samples have no targets");
+  require(outputs == head_.outputs, where(path), ": has ", outputs, " targets per row, /train/y has ",
+          head_.outputs);
+}
+
+void DatasetFile::read_x(std::size_t split, std::span<float> x) const {
+  if (x.empty()) return;
+  file_.read_rows(x_of(split), 0, head_.rows[split], x);
+  check_finite(x, head_.features, where(x_of(split)));
+}
+
+void DatasetFile::read_labels(std::size_t split, std::span<std::int32_t> labels) const {
+  if (labels.empty()) return;
+  file_.read_rows(y_of(split), 0, head_.rows[split], labels);
+  check_labels(labels, head_.classes, where(y_of(split)));
+}
+
+void DatasetFile::read_values(std::size_t split, std::span<float> values) const {
+  if (values.empty()) return;
+  file_.read_rows(y_of(split), 0, head_.rows[split], values);
+  check_finite(values, head_.outputs, where(y_of(split)));
+}
+
+void check_finite(std::span<const float> numbers, std::size_t per_row, std::string_view where) {
+  const auto bad = std::ranges::find_if_not(numbers, [](float number) { return std::isfinite(number); });
+  if (bad == numbers.end()) return;
+  const auto row = static_cast<std::size_t>(bad - numbers.begin()) / per_row;
+  throw InvalidInput(concat(where, ": row ", row, " (from 0) holds ", *bad, ", expected finite numbers"));
+}
+
+void check_labels(std::span<const std::int32_t> labels, std::size_t classes, std::string_view where) {
+  const auto bad = std::ranges::find_if(
+      labels, [&](std::int32_t label) { return label < 0 || static_cast<std::size_t>(label) >= classes; });
+  if (bad == labels.end()) return;
+  throw InvalidInput(concat(where, ": row ", bad - labels.begin(), " (from 0) holds label ", *bad,
+                            ", expected 0 .. ", classes - 1));
+}
+
+}  // namespace regatta::train

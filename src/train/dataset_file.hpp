@@ -1,0 +1,58 @@
+#pragma once
+
+#include <array>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "regatta/h5/file.hpp"
+
+namespace regatta::train {
+
+constexpr std::array<std::string_view, 3> split_names{"train", "valid", "test"};
+constexpr std::size_t most_dimensions = 8;  ///< of one sample
+
+/// What a data set holds, without its numbers.
+struct DatasetHead {
+  std::vector<std::size_t> shape;  ///< of one sample
+  std::size_t features = 0;        ///< product of shape
+  std::size_t classes = 0;         ///< 0: regression
+  std::size_t outputs = 0;         ///< 0: classification
+  std::array<std::size_t, 3> rows{};
+  std::vector<std::string> class_names;
+  std::string origin, licence;
+};
+
+/// A data file opened for reading, with a layout that was found right. Functions take the number of a split,
+/// and throw InvalidInput naming file, path and first offending row.
+class DatasetFile {
+ public:
+  /// @throws InvalidInput
+  explicit DatasetFile(const std::filesystem::path& path);
+
+  const DatasetHead& head() const { return head_; }
+  void read_x(std::size_t split, std::span<float> x) const;
+  void read_labels(std::size_t split, std::span<std::int32_t> labels) const;
+  void read_values(std::size_t split, std::span<float> values) const;
+
+ private:
+  void read_task();
+  void read_class_count();
+  void check_split(std::size_t split);
+  void check_targets(std::size_t split);
+  std::string where(std::string_view path) const;
+
+  std::filesystem::path path_;
+  h5::File file_;
+  DatasetHead head_;
+};
+
+/// @throws InvalidInput  "WHERE: row R (from 0) holds nan, expected finite numbers"
+void check_finite(std::span<const float> numbers, std::size_t per_row, std::string_view where);
+
+/// @throws InvalidInput  "WHERE: row R (from 0) holds label L, expected 0 .. CLASSES - 1"
+void check_labels(std::span<const std::int32_t> labels, std::size_t classes, std::string_view where);
+
+}  // namespace regatta::train

@@ -1,0 +1,76 @@
+#include "regatta/train/generate.hpp"
+
+#include <cmath>
+
+#include "import_samples.hpp"
+#include "import_texts.hpp"
+#include "regatta/core/error.hpp"
+#include "regatta/core/random.hpp"
+#include "regatta/core/text.hpp"
+
+namespace regatta::train {
+namespace {
+
+std::vector<double> unit_weights(std::size_t features, Random& random) {
+  std::vector<double> weights(features);
+  double squares = 0.0;
+  for (double& weight : weights) {
+    weight = random.uniform();
+    squares += weight * weight;
+  }
+  for (double& weight : weights) weight /= std::sqrt(squares);
+  return weights;
+}
+
+}  // namespace
+
+TableSet generate_regression(const RegressionOptions& options) {
+  require(options.samples >= 10, "a regression needs at least 10 samples, got ", options.samples);
+  require(options.features >= 1, "a regression needs at least 1 feature, got ", options.features);
+  require(options.noise >= 0.0, "the noise must be at least 0, got ", options.noise);
+  Random random(options.seed, 0);
+  const std::vector<double> weights = unit_weights(options.features, random);
+  Samples samples;
+  samples.rows = options.samples;
+  for (std::size_t i = 0; i < options.samples; ++i) {
+    double y = 0.0;
+    for (const double weight : weights) {
+      samples.x.push_back(random.normal());
+      y += weight * samples.x.back();
+    }
+    samples.values.push_back(y + options.noise * random.normal());
+  }
+  TableSet data;
+  data.shape = {options.features};
+  data.outputs = 1;
+  SplitOptions split;
+  split.seed = options.seed;
+  split.scale = Scale::None;
+  split.origin = concat("generated: y = X w + ", format_number(options.noise), " e, seed ", options.seed);
+  split.licence = "CC0-1.0";
+  split_and_scale(samples, {}, split, false, data);
+  return data;
+}
+
+std::vector<Option> regression_options() {
+  return {
+      {"samples", OptionType::Integer, "1000", "rows in all, split 70/15/15", {}, 10, 1e8},
+      {"features", OptionType::Integer, "10", "columns, all of them informative", {}, 1, 1e6},
+      {"noise",
+       OptionType::Number,
+       "0.1",
+       "standard deviation of the noise, that of the signal being 1",
+       {},
+       0},
+      {"seed", OptionType::Integer, "1", "another seed gives other samples of another problem", {}, 0},
+  };
+}
+
+TableSet generate_regression(const std::map<std::string, std::string>& options) {
+  const OptionTexts texts(regression_options(), options);
+  return generate_regression(RegressionOptions{
+      static_cast<std::size_t>(texts.number("samples")), static_cast<std::size_t>(texts.number("features")),
+      texts.number("noise"), static_cast<std::uint64_t>(texts.number("seed"))});
+}
+
+}  // namespace regatta::train
