@@ -1,0 +1,268 @@
+#include "regatta/train/trainer.hpp"
+
+#include <cmath>
+#include <thread>
+
+#include "regatta/comm/local_group.hpp"
+#include "regatta/train/metrics.hpp"
+#include "samples.hpp"
+
+namespace regatta::train {
+namespace {
+
+using device::Activation;
+using device::LossKind;
+
+/// Data on the CPU backend of the thread that makes it.
+struct Bench {
+  explicit Bench(const Samples& samples) : data(samples.dataset()), placed(*backend, data) {}
+
+  std::unique_ptr<device::Backend> backend = device::make_cpu_backend();
+  Dataset data;
+  DeviceData placed;
+  Part train{placed.train()}, valid{placed.valid()};
+};
+
+EpochLoss epoch(Trainer& trainer) {
+  for (;;)
+    if (const auto loss = trainer.advance()) return *loss;
+}
+
+TrainingSpec classifier(const Samples& samples, std::vector<std::size_t> hidden) {
+  TrainingSpec spec;
+  spec.network = {samples.features, std::move(hidden), samples.classes, Activation::Relu, 0, Init::Auto};
+  spec.learning_rate.base = 0.01;
+  spec.batch = 32;
+  spec.seed = 5;
+  return spec;
+}
+
+double accuracy(Trainer& trainer, const Part& part, std::size_t classes) {
+  const auto outputs = trainer.outputs(part);
+  return score(Measure::Accuracy, {outputs, classes, LossKind::CrossEntropy, part.labels(), classes, {}});
+}
+
+TEST(Trainer, LearnsToTellCloudsApart) {
+  const Samples samples = clouds(500, 6, 4, 0.3);
+  Bench bench(samples);
+  Trainer trainer(*bench.backend, bench.train, 4, classifier(samples, {32}));
+
+  const double first = epoch(trainer).mean;
+  for (int e = 1; e < 15; ++e) epoch(trainer);
+
+  EXPECT_LT(epoch(trainer).mean, 0.3 * first);
+  EXPECT_GT(accuracy(trainer, bench.valid, 4), 0.9);
+}
+
+TEST(Trainer, GivesTheSameBitsForTheSameSeed) {
+  const Samples samples = clouds(200, 6, 3);
+  Bench bench(samples);
+  TrainingSpec spec = classifier(samples, {16, 16});
+  spec.network.dropout = 0.2f;
+  const auto parameters = [&] {
+    Trainer trainer(*bench.backend, bench.train, 3, spec);
+    for (int e = 0; e < 3; ++e) epoch(trainer);
+    return trainer.network().parameters().download();
+  };
+
+  const auto first = parameters(), again = parameters();
+  spec.seed = 6;
+
+  EXPECT_EQ(first, again);
+  EXPECT_NE(first, parameters());
+}
+
+TEST(Trainer, FindsTheLineOfALinearRegression) {
+  const Samples samples = line(400, 3, 2, 0);
+  Bench bench(samples);
+  TrainingSpec spec;
+  spec.network = {3, {}, 2};
+  spec.loss = LossKind::Squared;
+  spec.learning_rate.base = 0.02;
+  Trainer trainer(*bench.backend, bench.train, 0, spec);
+
+  for (int e = 0; e < 200; ++e) epoch(trainer);
+
+  const std::vector<float> right{0.5f, 1.5f, 1.5f, 2.5f, 2.5f, 0.5f, 1, 1};
+  EXPECT_THAT(trainer.network().parameters().download(), testing::Pointwise(testing::FloatNear(1e-3f), right));
+}
+
+/// The weight of one feature x = 1 or 0 is the log of the odds: a logistic regression with a known answer.
+TEST(Trainer, FindsTheLogOddsOfALogisticRegression) {
+  Samples samples{1, 2, 0, {}, {}, {}};
+  for (int i = 0; i < 400; ++i) {
+    samples.train.x.push_back(i < 200 ? 1.0f : 0.0f);
+    samples.train.labels.push_back(i < 200 ? i % 4 == 0 : i % 2 == 0);  // 1 with 1/4 and 1/2
+  }
+  Bench bench(samples);
+  TrainingSpec spec = classifier(samples, {});
+  spec.loss = LossKind::BinaryCrossEntropy;
+  spec.network.outputs = 1;
+  spec.optimizer.kind = device::OptimizerKind::Sgd;
+  spec.learning_rate.base = 1;
+  spec.batch = 400;
+  Trainer trainer(*bench.backend, bench.train, 2, spec);
+
+  for (int e = 0; e < 400; ++e) epoch(trainer);
+
+  const std::vector<float> right{-std::log(3.0f), 0};
+  EXPECT_THAT(trainer.network().parameters().download(), testing::Pointwise(testing::FloatNear(1e-3f), right));
+}
+
+TEST(Trainer, TakesEveryRowOncePerEpochTheLastBatchBeingShort) {
+  const Samples samples = clouds(70, 2, 2);
+  Bench bench(samples);
+  TrainingSpec spec = classifier(samples, {});
+  spec.learning_rate.base = 0;  // so that the mean loss of the epoch is that of the data
+  Trainer trainer(*bench.backend, bench.train, 2, spec);
+
+  const double trained = epoch(trainer).mean;
+
+  const auto outputs = trainer.outputs(bench.train);
+  const double judged = score(Measure::Loss, {outputs, 2, LossKind::CrossEntropy, bench.train.labels(), 2, {}});
+  EXPECT_NEAR(trained, judged, 1e-6);
+}
+
+TEST(Trainer, TakesABatchOfMoreThanAllRowsAsAllRows) {
+  const Samples samples = clouds(50, 2, 2);
+  Bench bench(samples);
+  TrainingSpec spec = classifier(samples, {8}), whole = spec;
+  spec.batch = 1000000;
+  whole.batch = 50;
+  Trainer first(*bench.backend, bench.train, 2, spec), second(*bench.backend, bench.train, 2, whole);
+  EXPECT_EQ(epoch(first).mean, epoch(second).mean);
+}
+
+TEST(Trainer, TellsThatATrainingHasDiverged) {
+  const Samples samples = line(200, 3, 1, 0.1);
+  Bench bench(samples);
+  TrainingSpec spec;
+  spec.network = {3, {16}, 1};
+  spec.loss = LossKind::Squared;
+  spec.optimizer.kind = device::OptimizerKind::Sgd;
+  spec.learning_rate.base = 100;
+  Trainer trainer(*bench.backend, bench.train, 0, spec);
+
+  bool diverged = false;
+  for (int e = 0; e < 20 && !diverged; ++e) diverged = epoch(trainer).diverged;
+
+  EXPECT_TRUE(diverged);
+}
+
+TEST(Trainer, TrainsOnTheRowsOfItsPartOnly) {
+  Samples samples = clouds(60, 2, 2);
+  for (std::size_t i = 40; i < 60; ++i) samples.train.x[2 * i] = std::nanf("");
+  Bench bench(samples);
+  std::vector<std::int32_t> rows(40);
+  for (std::int32_t i = 0; i < 40; ++i) rows[static_cast<std::size_t>(i)] = i;
+  const Part part(bench.placed.train(), rows);
+  Trainer trainer(*bench.backend, part, 2, classifier(samples, {8}));
+
+  EXPECT_FALSE(epoch(trainer).diverged);
+  EXPECT_EQ(trainer.outputs(Part(bench.placed.train(), {3, 1})).size(), 4u);
+}
+
+TEST(Trainer, GivesAPartsOutputsInItsOrder) {
+  const Samples samples = clouds(600, 2, 3);
+  Bench bench(samples);
+  Trainer trainer(*bench.backend, bench.train, 3, classifier(samples, {8}));
+  const auto all = trainer.outputs(bench.valid);
+  const Part some(bench.placed.valid(), {599, 0, 7});
+
+  const auto outputs = trainer.outputs(some);
+
+  for (std::size_t i = 0; i < 3; ++i)
+    for (std::size_t j = 0; j < 3; ++j)
+      EXPECT_NEAR(outputs[i * 3 + j], all[static_cast<std::size_t>(some.rows()[i]) * 3 + j], 1e-6);
+  EXPECT_EQ(some.labels()[1], samples.valid.labels[0]);
+}
+
+TEST(ClassWeights, MakeEveryClassCountTheSame) {
+  const std::vector<std::int32_t> labels{0, 0, 0, 1, 3, 3};
+  const auto weights = balanced_class_weights(labels, 4);
+  EXPECT_THAT(weights, testing::Pointwise(testing::FloatNear(1e-6f), std::vector<float>{2.0f / 3, 2, 1, 1}));
+}
+
+TEST(ClassWeights, PullTheDecisionToTheRareClass) {
+  Samples samples{1, 2, 0, {}, {}, {}};
+  for (int i = 0; i < 100; ++i) {
+    samples.train.x.push_back(0);
+    samples.train.labels.push_back(i < 90 ? 0 : 1);
+  }
+  Bench bench(samples);
+  TrainingSpec spec = classifier(samples, {});
+  const auto gap = [&] {
+    Trainer trainer(*bench.backend, bench.train, 2, spec);
+    for (int e = 0; e < 100; ++e) epoch(trainer);
+    const auto parameters = trainer.network().parameters().download();
+    return parameters[2] - parameters[3];  // the biases
+  };
+
+  EXPECT_NEAR(gap(), std::log(9.0), 0.2);
+  spec.balanced = true;
+  EXPECT_NEAR(gap(), 0, 0.1);
+}
+
+/// What a team of `ranks` makes of a training: losses of the epochs, outputs and parameters of its first rank.
+struct TeamResult {
+  std::vector<double> losses;
+  std::vector<float> outputs, parameters;
+};
+
+TeamResult train_as_team(int ranks, const Samples& samples, const TrainingSpec& spec) {
+  comm::LocalGroup group(ranks);
+  std::vector<TeamResult> results(static_cast<std::size_t>(ranks));
+  const auto work = [&](int rank) {
+    Bench bench(samples);
+    Trainer trainer(*bench.backend, bench.train, samples.classes, spec, &group.at(Rank{rank}));
+    TeamResult& result = results[static_cast<std::size_t>(rank)];
+    for (int e = 0; e < 4; ++e) result.losses.push_back(epoch(trainer).mean);
+    result.outputs = trainer.outputs(bench.valid);
+    result.parameters = trainer.network().parameters().download();
+  };
+  std::vector<std::thread> threads;
+  for (int rank = 0; rank < ranks; ++rank) threads.emplace_back(work, rank);
+  for (auto& thread : threads) thread.join();
+  for (const TeamResult& result : results) {
+    EXPECT_EQ(result.parameters, results[0].parameters);
+    EXPECT_EQ(result.outputs, results[0].outputs);
+    EXPECT_EQ(result.losses, results[0].losses);
+  }
+  return results[0];
+}
+
+class TeamOf : public testing::TestWithParam<int> {};
+
+TEST_P(TeamOf, RanksEqualsOneRankWithinRounding) {
+  const Samples samples = clouds(101, 6, 3);  // batches of 32, 32, 32 and 5: some ranks have nothing of the last
+  TrainingSpec spec = classifier(samples, {16, 12});
+  spec.network.dropout = 0.3f;
+  spec.balanced = true;
+  spec.optimizer.weight_decay = 0.01;
+  spec.optimizer.l1 = 0.001;
+  spec.optimizer.kind = device::OptimizerKind::Sgd;
+  spec.optimizer.momentum = 0.9;
+
+  const TeamResult alone = train_as_team(1, samples, spec), team = train_as_team(GetParam(), samples, spec);
+
+  for (std::size_t e = 0; e < alone.losses.size(); ++e) EXPECT_NEAR(team.losses[e], alone.losses[e], 1e-5);
+  EXPECT_THAT(team.parameters, testing::Pointwise(testing::FloatNear(2e-5f), alone.parameters));
+  EXPECT_THAT(team.outputs, testing::Pointwise(testing::FloatNear(2e-4f), alone.outputs));
+}
+
+INSTANTIATE_TEST_SUITE_P(Sizes, TeamOf, testing::Values(2, 3, 7));
+
+TEST(Team, EqualsOneRankForARegression) {
+  const Samples samples = line(90, 4, 2, 0.1);
+  TrainingSpec spec;
+  spec.network = {4, {10}, 2, Activation::Tanh};
+  spec.loss = LossKind::Squared;
+  spec.batch = 16;
+
+  const TeamResult alone = train_as_team(1, samples, spec), team = train_as_team(3, samples, spec);
+
+  EXPECT_THAT(team.parameters, testing::Pointwise(testing::FloatNear(1e-4f), alone.parameters));
+}
+
+}  // namespace
+}  // namespace regatta::train
