@@ -27,7 +27,8 @@ std::vector<std::vector<std::size_t>> groups_of(const Model& model) {
 class Counter {
  public:
   explicit Counter(const Model& model)
-      : model_(model), config_(model.parameters.size(), std::numeric_limits<double>::quiet_NaN()),
+      : model_(model),
+        config_(model.parameters.size(), std::numeric_limits<double>::quiet_NaN()),
         read_(model.parameters.size(), false) {
     for (const auto& condition : model.conditions)
       if (condition)

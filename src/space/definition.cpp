@@ -115,8 +115,8 @@ const Distribution& find_distribution(const std::string& word) {
   if (found != distributions.end()) return *found;
   const std::vector<std::string> names = distribution_names();
   const std::string hint = suggestion(word, names);
-  throw InvalidInput(concat("unknown distribution '", word, "'",
-                            hint.empty() ? "; known are " + join(names, ", ") : hint));
+  throw InvalidInput(
+      concat("unknown distribution '", word, "'", hint.empty() ? "; known are " + join(names, ", ") : hint));
 }
 
 std::vector<Argument> arguments_of(Walker& walker, std::string_view text) {
@@ -134,7 +134,8 @@ std::vector<Argument> arguments_of(Walker& walker, std::string_view text) {
 
 double number_in(const Distribution& distribution, const Argument& argument) {
   const auto number = parse_number(argument.text);
-  require(number.has_value() && !argument.quoted, distribution.name, " needs numbers, got '", argument.text, "'");
+  require(number.has_value() && !argument.quoted, distribution.name, " needs numbers, got '", argument.text,
+          "'");
   return *number;
 }
 
@@ -144,7 +145,8 @@ double whole_in(const Distribution& distribution, const Argument& argument) {
   std::int64_t exact = 0;
   const char* end = argument.text.data() + argument.text.size();
   const bool digits = std::from_chars(argument.text.data(), end, exact).ptr == end;
-  const bool fits = std::abs(number) <= largest_whole && (!digits || static_cast<std::int64_t>(number) == exact);
+  const bool fits =
+      std::abs(number) <= largest_whole && (!digits || static_cast<std::int64_t>(number) == exact);
   require(fits, "whole numbers are exact up to 2^53 (9007199254740992) only, got ", argument.text);
   return number;
 }
@@ -154,12 +156,12 @@ void check_bounds(const Distribution& distribution, const Parameter& parameter) 
   const std::string range = concat("from ", format_number(low), " to ", format_number(high));
   require(low <= high, "the range of ", distribution.name, " is empty: its low ", format_number(low),
           " is above its high ", format_number(high));
-  require(low < high || parameter.discrete(), "the range of ", distribution.name, " holds one value only; write constant(",
-          format_number(low), ")");
+  require(low < high || parameter.discrete(), "the range of ", distribution.name,
+          " holds one value only; write constant(", format_number(low), ")");
   const bool logarithmic = parameter.kind == Kind::LogUniform || parameter.kind == Kind::QLogUniform ||
                            parameter.kind == Kind::LogInt;
-  require(!logarithmic || low > 0, distribution.name, " needs bounds above 0, because it takes their logarithm; got ",
-          format_number(low));
+  require(!logarithmic || low > 0, distribution.name,
+          " needs bounds above 0, because it takes their logarithm; got ", format_number(low));
   require(std::isfinite(high - low) && (!logarithmic || std::isfinite(high / low)), "the range ", range,
           " is too wide for a double");
 }
@@ -246,11 +248,11 @@ ParsedDefinition parse_definition(std::string_view name, std::string_view text) 
           "'; write constant(...) for a fixed value");
   const Distribution& distribution = find_distribution(word);
   const std::vector<Argument> arguments = arguments_of(walker, text);
-  require(!arguments.empty() || distribution.arguments > 0, distribution.name, " needs at least one value: ",
-          distribution.usage);
-  require(distribution.arguments == 0 || arguments.size() == distribution.arguments, distribution.name, " needs ",
-          distribution.arguments, distribution.arguments == 1 ? " value, " : " values, ", distribution.usage, ", got ",
-          arguments.size());
+  require(!arguments.empty() || distribution.arguments > 0, distribution.name,
+          " needs at least one value: ", distribution.usage);
+  require(distribution.arguments == 0 || arguments.size() == distribution.arguments, distribution.name,
+          " needs ", distribution.arguments, distribution.arguments == 1 ? " value, " : " values, ",
+          distribution.usage, ", got ", arguments.size());
 
   ParsedDefinition result;
   result.parameter.name = name;
@@ -271,8 +273,7 @@ ParsedDefinition parse_definition(std::string_view name, std::string_view text) 
 std::string name_violation(std::string_view name) {
   if (name.empty() || !starts_word(name.front()) || !std::ranges::all_of(name, continues_word))
     return concat("a name is made of letters, digits and _ and starts with no digit, got '", name, "'");
-  if (is_reserved(name))
-    return concat("'", name, "' is a word of the space language and cannot be a name");
+  if (is_reserved(name)) return concat("'", name, "' is a word of the space language and cannot be a name");
   return {};
 }
 
@@ -288,13 +289,15 @@ double entry_of(const Parameter& parameter, std::string_view text) {
             parameter.definition);
     return entry;
   }
-  const bool quoted = text.size() >= 2 && (text.front() == '"' || text.front() == '\'') && text.back() == text.front();
+  const bool quoted =
+      text.size() >= 2 && (text.front() == '"' || text.front() == '\'') && text.back() == text.front();
   const Value wanted = value_of({std::string(quoted ? text.substr(1, text.size() - 2) : text), quoted});
   std::vector<std::string> texts;
   for (const Value& value : parameter.categories) texts.push_back(to_text(value));
   const auto found = std::ranges::find(texts, to_text(wanted));
-  require(found != texts.end(), "'", text, "' is no value of '", parameter.name, "' (", listed(parameter), ")",
-          suggestion(text, texts));
+  if (found == texts.end())
+    throw InvalidInput(concat("'", text, "' is no value of '", parameter.name, "' (", listed(parameter), ")",
+                              suggestion(text, texts)));
   return static_cast<double>(found - texts.begin());
 }
 

@@ -31,14 +31,16 @@ Expression::Truth Expression::truth(std::size_t index, std::span<const double> c
       const Truth inner = truth(node.left, config);
       return inner == Truth::Unknown ? inner : inner == Truth::True ? Truth::False : Truth::True;
     }
-    default: return compare(node.operation, operand(node.left, config), operand(node.right, config));
+    default:
+      return compare(node.operation, operand(node.left, config), operand(node.right, config));
   }
 }
 
 Operand Expression::operand(std::size_t index, std::span<const double> config) const {
   const Node& node = nodes_[index];
   if (node.operation == Operation::Literal) return node.literal;
-  if (node.operation != Operation::Entry && node.operation != Operation::Category) return arithmetic(node, config);
+  if (node.operation != Operation::Entry && node.operation != Operation::Category)
+    return arithmetic(node, config);
   const double entry = config[node.parameter];
   if (std::isnan(entry)) return {0, Operand::inactive};
   if (node.operation == Operation::Entry) return {entry, Operand::no_word};
@@ -53,11 +55,16 @@ Operand Expression::arithmetic(const Node& node, std::span<const double> config)
   if (left.word != Operand::no_word || right.word != Operand::no_word)
     return {std::numeric_limits<double>::quiet_NaN(), Operand::no_word};
   switch (node.operation) {
-    case Operation::Add: return {left.number + right.number, Operand::no_word};
-    case Operation::Subtract: return {left.number - right.number, Operand::no_word};
-    case Operation::Multiply: return {left.number * right.number, Operand::no_word};
-    case Operation::Divide: return {left.number / right.number, Operand::no_word};
-    default: return {-left.number, Operand::no_word};
+    case Operation::Add:
+      return {left.number + right.number, Operand::no_word};
+    case Operation::Subtract:
+      return {left.number - right.number, Operand::no_word};
+    case Operation::Multiply:
+      return {left.number * right.number, Operand::no_word};
+    case Operation::Divide:
+      return {left.number / right.number, Operand::no_word};
+    default:
+      return {-left.number, Operand::no_word};
   }
 }
 
@@ -67,12 +74,18 @@ Expression::Truth Expression::compare(Operation operation, const Operand& left, 
   const bool numbers = left.word == Operand::no_word && right.word == Operand::no_word;
   const bool equal = numbers ? left.number == right.number : left.word == right.word;
   switch (operation) {
-    case Operation::Equal: return known(equal);
-    case Operation::Unequal: return known(!equal);
-    case Operation::Less: return known(numbers && left.number < right.number);
-    case Operation::LessOrEqual: return known(numbers && left.number <= right.number);
-    case Operation::Greater: return known(numbers && left.number > right.number);
-    default: return known(numbers && left.number >= right.number);
+    case Operation::Equal:
+      return known(equal);
+    case Operation::Unequal:
+      return known(!equal);
+    case Operation::Less:
+      return known(numbers && left.number < right.number);
+    case Operation::LessOrEqual:
+      return known(numbers && left.number <= right.number);
+    case Operation::Greater:
+      return known(numbers && left.number > right.number);
+    default:
+      return known(numbers && left.number >= right.number);
   }
 }
 

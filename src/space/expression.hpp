@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -20,20 +21,33 @@ struct Operand {
   static constexpr std::int32_t inactive = -2;
 };
 
+/// What a node does. Or to Not take truths; Equal to GreaterOrEqual take operands and give a truth; Add to
+/// Negate take and give operands; the rest are leaves.
 enum class Operation : std::uint8_t {
-  Or, And, Not,                                                // of truths
-  Equal, Unequal, Less, LessOrEqual, Greater, GreaterOrEqual,  // of operands, to a truth
-  Add, Subtract, Multiply, Divide, Negate,                     // of operands
-  Literal,                                                     // node.literal
-  Entry,                                                       // the Config entry of node.parameter, a number
-  Category,                                                    // what the Config entry of node.parameter means by table node.table
+  Or,
+  And,
+  Not,
+  Equal,
+  Unequal,
+  Less,
+  LessOrEqual,
+  Greater,
+  GreaterOrEqual,
+  Add,
+  Subtract,
+  Multiply,
+  Divide,
+  Negate,
+  Literal,   ///< node.literal
+  Entry,     ///< the Config entry of node.parameter, a number
+  Category,  ///< what the Config entry of node.parameter means by table node.table
 };
 
 /// A condition or constraint, compiled: an evaluation touches no text and no heap.
 class Expression {
  public:
-  /// Whether the expression is true. Comparisons with an inactive parameter are neither true nor false (Kleene's
-  /// logic), so neither `x == 1` nor `not (x == 1)` is true for an inactive x.
+  /// Whether the expression is true. Comparisons with an inactive parameter are neither true nor false
+  /// (Kleene's logic), so neither `x == 1` nor `not (x == 1)` is true for an inactive x.
   bool is_true(std::span<const double> config) const;
 
   /// Whether the configuration may stay: true, or it reads an inactive parameter.
@@ -49,7 +63,7 @@ class Expression {
 
   struct Node {
     Operation operation;
-    std::size_t left = 0;   ///< node numbers
+    std::size_t left = 0;  ///< node numbers
     std::size_t right = 0;
     Operand literal = {};
     std::size_t parameter = 0;
@@ -61,7 +75,7 @@ class Expression {
   Operand arithmetic(const Node& node, std::span<const double> config) const;
   static Truth compare(Operation operation, const Operand& left, const Operand& right);
 
-  std::vector<Node> nodes_;  ///< the root is the last
+  std::vector<Node> nodes_;                   ///< the root is the last
   std::vector<std::vector<Operand>> tables_;  ///< values of categorical parameters by index
   std::vector<std::size_t> reads_;
 };

@@ -12,9 +12,13 @@ namespace {
 
 constexpr std::size_t deepest = 200;
 
-constexpr std::array<std::pair<std::string_view, Operation>, 6> comparisons{{
-    {"==", Operation::Equal}, {"!=", Operation::Unequal}, {"<", Operation::Less}, {"<=", Operation::LessOrEqual},
-    {">", Operation::Greater}, {">=", Operation::GreaterOrEqual}}};
+constexpr std::array<std::pair<std::string_view, Operation>, 6> comparisons{
+    {{"==", Operation::Equal},
+     {"!=", Operation::Unequal},
+     {"<", Operation::Less},
+     {"<=", Operation::LessOrEqual},
+     {">", Operation::Greater},
+     {">=", Operation::GreaterOrEqual}}};
 
 }  // namespace
 
@@ -28,7 +32,8 @@ Expression ExpressionParser::parse() {
   std::ranges::sort(result_.reads_);
   const auto repeated = std::ranges::unique(result_.reads_);
   result_.reads_.erase(repeated.begin(), repeated.end());
-  require(!result_.reads_.empty(), "the expression '", trim(text_.substr(tokens_.front().position - 1)), "' reads no parameter");
+  require(!result_.reads_.empty(), "the expression '", trim(text_.substr(tokens_.front().position - 1)),
+          "' reads no parameter");
   // The root must be the last node, and is: every node is added after its operands.
   return std::move(result_);
 }
@@ -73,7 +78,8 @@ ExpressionParser::Term ExpressionParser::comparison() {
     const Term result = compare(operation, left, sum());
     const bool chained = std::ranges::any_of(
         comparisons, [&](const auto& known) { return accept(Token::Type::Symbol, known.first); });
-    require(!chained, "comparisons cannot be chained; write 'a < b and b < c'", place(tokens_[next_ - 1].position));
+    require(!chained, "comparisons cannot be chained; write 'a < b and b < c'",
+            place(tokens_[next_ - 1].position));
     return result;
   }
   return left;
@@ -134,9 +140,12 @@ ExpressionParser::Term ExpressionParser::primary() {
           token.text, "'", place(token.position));
   ++next_;
   if (token.type != Token::Type::Number)
-    return {.type = Term::Type::Word, .quoted = token.type == Token::Type::Quoted, .word = token.text,
+    return {.type = Term::Type::Word,
+            .quoted = token.type == Token::Type::Quoted,
+            .word = token.text,
             .position = token.position};
-  const std::size_t node = add({.operation = Operation::Literal, .literal = {token.number, Operand::no_word}});
+  const std::size_t node =
+      add({.operation = Operation::Literal, .literal = {token.number, Operand::no_word}});
   return {.type = Term::Type::Number, .node = node, .literal = true, .position = token.position};
 }
 

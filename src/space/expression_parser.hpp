@@ -15,11 +15,9 @@ namespace regatta::space {
 ///     or:          and { "or" and }
 ///     and:         not { "and" not }
 ///     not:         "not" not | comparison
-///     comparison:  sum [ ("==" | "!=" | "<" | "<=" | ">" | ">=") sum | ["not"] "in" "(" sum { "," sum } ")" ]
-///     sum:         product { ("+" | "-") product }
-///     product:     sign { ("*" | "/") sign }
-///     sign:        "-" sign | "+" sign | primary
-///     primary:     number | word | quoted word | "(" or ")"
+///     comparison:  sum [ ("==" | "!=" | "<" | "<=" | ">" | ">=") sum | ["not"] "in" "(" sum { "," sum } ")"
+///     ] sum:         product { ("+" | "-") product } product:     sign { ("*" | "/") sign } sign:        "-"
+///     sign | "+" sign | primary primary:     number | word | quoted word | "(" or ")"
 class ExpressionParser {
  public:
   ExpressionParser(std::string_view text, std::size_t offset, const Scope& scope);
@@ -27,8 +25,8 @@ class ExpressionParser {
   Expression parse();
 
  private:
-  /// A part of the expression and what it can be used for. Whether a bare word names a parameter or a category
-  /// is known only when its partner in a comparison is.
+  /// A part of the expression and what it can be used for. Whether a bare word names a parameter or a
+  /// category is known only when its partner in a comparison is.
   struct Term {
     enum class Type { Truth, Number, Category, Word };
 
@@ -56,6 +54,7 @@ class ExpressionParser {
   Term compare_word(Operation operation, const Term& category, const Term& word);
   void check_partners(Operation operation, const Term& left, const Term& right) const;
   void check_category_partner(Operation operation, const Term& category, const Term& other) const;
+  [[noreturn]] void reject_unknown(const Term& name) const;
   [[noreturn]] void reject_word(const Term& word, const Term& partner) const;
 
   void settle(Term& term, const Term& partner);
@@ -81,7 +80,7 @@ class ExpressionParser {
   std::vector<Token> tokens_;
   std::size_t next_ = 0;
   std::size_t depth_ = 0;
-  std::map<std::string, std::int32_t> words_;     ///< their numbers
+  std::map<std::string, std::int32_t> words_;  ///< their numbers
   std::map<std::size_t, std::size_t> tables_;  ///< by parameter
   Expression result_;
 };

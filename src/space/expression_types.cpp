@@ -60,17 +60,20 @@ ExpressionParser::Term ExpressionParser::compare(Operation operation, Term left,
 }
 
 /// The order of words is their order in the definition of an ordinal parameter.
-ExpressionParser::Term ExpressionParser::compare_word(Operation operation, const Term& category, const Term& word) {
+ExpressionParser::Term ExpressionParser::compare_word(Operation operation, const Term& category,
+                                                      const Term& word) {
   const Parameter& parameter = *category.parameter;
   const auto place = category_of(parameter, word.word);
-  require(place.has_value(), "'", word.word, "' is no value of '", parameter.name, "' (", listed(parameter), ")",
-          suggestion(word.word, texts_of(parameter)));
+  if (!place)
+    throw InvalidInput(concat("'", word.word, "' is no value of '", parameter.name, "' (", listed(parameter),
+                              ")", suggestion(word.word, texts_of(parameter))));
   Term literal{.type = Term::Type::Category};
   literal.node = add({.operation = Operation::Literal, .literal = {0, number_of(word.word)}});
   if (!is_ordering(operation)) return join(operation, category, literal, Term::Type::Truth);
 
-  require(parameter.kind == Kind::Ordinal, "the values of '", parameter.name, "' have no order, because it is a ",
-          name_of(parameter.kind), "; use == or in, or make it an ordinal");
+  require(parameter.kind == Kind::Ordinal, "the values of '", parameter.name,
+          "' have no order, because it is a ", name_of(parameter.kind),
+          "; use == or in, or make it an ordinal");
   result_.nodes_[literal.node].literal = {static_cast<double>(*place), Operand::no_word};
   Term entry{.type = Term::Type::Number};
   entry.node = add({.operation = Operation::Entry, .parameter = result_.nodes_[category.node].parameter});
@@ -80,38 +83,47 @@ ExpressionParser::Term ExpressionParser::compare_word(Operation operation, const
 void ExpressionParser::check_partners(Operation operation, const Term& left, const Term& right) const {
   for (const Term* term : {&left, &right}) {
     const Term& partner = term == &left ? right : left;
-    require(term->type != Term::Type::Truth, "a comparison cannot be compared again", place(partner.position));
+    require(term->type != Term::Type::Truth, "a comparison cannot be compared again",
+            place(partner.position));
     if (term->type == Term::Type::Word && partner.type != Term::Type::Category) reject_word(*term, partner);
     if (term->type == Term::Type::Category) check_category_partner(operation, *term, partner);
   }
 }
 
-void ExpressionParser::check_category_partner(Operation operation, const Term& category, const Term& other) const {
+void ExpressionParser::check_category_partner(Operation operation, const Term& category,
+                                              const Term& other) const {
   if (other.type == Term::Type::Word) return;
   const Parameter& parameter = *category.parameter;
   const bool needs_number = other.type == Term::Type::Number || is_ordering(operation);
-  require(!needs_number || has_numbers(parameter), "'", parameter.name, "' holds words (", listed(parameter),
-          ") and cannot be compared with a number");
+  if (needs_number && !has_numbers(parameter))
+    throw InvalidInput(concat("'", parameter.name, "' holds words (", listed(parameter),
+                              ") and cannot be compared with a number"));
   if (!other.literal || is_ordering(operation)) return;
   const double number = result_.nodes_[other.node].literal.number;
-  const bool known = std::ranges::any_of(
-      parameter.categories, [&](const Value& value) { return !is_word(value) && as_double(value) == number; });
-  require(known, format_number(number), " is no value of '", parameter.name, "' (", listed(parameter), ")");
+  const bool known = std::ranges::any_of(parameter.categories, [&](const Value& value) {
+    return !is_word(value) && as_double(value) == number;
+  });
+  if (!known)
+    throw InvalidInput(
+        concat(format_number(number), " is no value of '", parameter.name, "' (", listed(parameter), ")"));
 }
 
 void ExpressionParser::reject_word(const Term& word, const Term& partner) const {
-  const bool with_number = partner.type == Term::Type::Number;
-  const std::string hint = word.quoted ? "" : suggestion(word.word, readable_names());
-  if (with_number && partner.parameter)
-    throw InvalidInput(concat("'", partner.parameter->name, "' is a number and cannot be compared with the word '",
-                              word.word, "'", hint));
+  if (partner.type == Term::Type::Number && partner.parameter)
+    throw InvalidInput(concat("'", partner.parameter->name,
+                              "' is a number and cannot be compared with the word '", word.word, "'",
+                              word.quoted ? "" : suggestion(word.word, readable_names())));
   if (word.quoted)
     throw InvalidInput(concat("the word '", word.word, "' must be compared with a parameter that holds words",
                               place(word.position)));
-  throw InvalidInput(concat("unknown parameter '", word.word, "'", hint));
+  reject_unknown(word);
 }
 
-/// A bare word is a category where its partner has that category, else a parameter of that name, else stays a word.
+void ExpressionParser::reject_unknown(const Term& name) const {
+  throw InvalidInput(concat("unknown parameter '", name.word, "'", suggestion(name.word, readable_names())));
+}
+
+/// A bare word is a category where its partner has that category, else a parameter of that name, else a word.
 void ExpressionParser::settle(Term& term, const Term& partner) {
   if (term.type != Term::Type::Word || term.quoted) return;
   const Parameter* other = partner.type == Term::Type::Word ? named(partner) : partner.parameter;
@@ -127,7 +139,7 @@ const Parameter* ExpressionParser::named(const Term& term) const {
 
 ExpressionParser::Term ExpressionParser::reference(const Term& name) {
   const Parameter* parameter = named(name);
-  require(parameter != nullptr, "unknown parameter '", name.word, "'", suggestion(name.word, readable_names()));
+  if (!parameter) reject_unknown(name);
   const auto index = static_cast<std::size_t>(parameter - scope_.parameters.data());
   if (index >= scope_.visible || scope_.faulty[index]) throw UnreadableParameter{index};
   result_.reads_.push_back(index);
@@ -153,8 +165,7 @@ ExpressionParser::Term ExpressionParser::as_number(Term term) {
 }
 
 const ExpressionParser::Term& ExpressionParser::as_truth(const Term& term) const {
-  if (term.type == Term::Type::Word && !term.quoted && !named(term))
-    throw InvalidInput(concat("unknown parameter '", term.word, "'", suggestion(term.word, readable_names())));
+  if (term.type == Term::Type::Word && !term.quoted && !named(term)) reject_unknown(term);
   require(term.type == Term::Type::Truth, "expected a comparison such as 'x == 1', got a value alone",
           place(term.position));
   return term;

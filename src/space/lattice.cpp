@@ -6,8 +6,8 @@
 namespace regatta::space {
 namespace {
 
-/// A bound such as 0.3 counts as a multiple of 0.1 although 0.3 / 0.1 is a little below 3: rounding of the bound, of
-/// the step and of their quotient.
+/// A bound such as 0.3 counts as a multiple of 0.1 although 0.3 / 0.1 is a little below 3: rounding of the
+/// bound, of the step and of their quotient.
 double slack(double quotient) { return 0x1p-50 * std::max(1.0, std::abs(quotient)); }
 
 }  // namespace
@@ -26,7 +26,8 @@ double Lattice::at(double k) const {
 double Lattice::nearest(double value) const { return std::clamp(std::round(value / step), first, last); }
 
 Lattice lattice_of(const Parameter& parameter) {
-  if (parameter.kind == Kind::Int || parameter.kind == Kind::LogInt) return {parameter.low, parameter.high, 1};
+  if (parameter.kind == Kind::Int || parameter.kind == Kind::LogInt)
+    return {parameter.low, parameter.high, 1};
   const double q = parameter.step;
   const double low = parameter.low / q, high = parameter.high / q;
   const double least = parameter.kind == Kind::QLogUniform ? 1 : -HUGE_VAL;

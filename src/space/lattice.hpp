@@ -17,7 +17,8 @@ struct Lattice {
   double nearest(double value) const;
 };
 
-/// The values of an int, logint, quniform or qloguniform parameter; last < first where no multiple lies in its range.
+/// The values of an int, logint, quniform or qloguniform parameter; last < first where no multiple lies in
+/// its range.
 Lattice lattice_of(const Parameter& parameter);
 
 }  // namespace regatta::space

@@ -20,7 +20,7 @@ struct Model {
   std::vector<Definition> definitions;
   std::vector<Definition> constraint_definitions;
   std::map<std::string, std::size_t, std::less<>> places;  ///< of parameters by name
-  std::optional<double> cardinality;
+  std::optional<double> cardinality = 1;                   ///< Space::cardinality; 1 for no parameter
 
   /// Whether the condition of parameter `index` holds; reads only entries before it.
   bool active(std::size_t index, std::span<const double> config) const {
@@ -31,8 +31,8 @@ struct Model {
 /// Space::cardinality.
 std::optional<double> count_configurations(const Model& model);
 
-/// Tries up to 100,000 configurations (all of a space that has no more, else random ones) and reports the constraints
-/// that none of them meets, or all together.
+/// Tries up to 100,000 configurations (all of a space that has no more, else random ones) and reports the
+/// constraints that none of them meets, or all together.
 void check_satisfiable(const Model& model, Problems& problems);
 
 }  // namespace regatta::space

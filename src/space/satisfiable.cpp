@@ -83,7 +83,8 @@ void check_satisfiable(const Model& model, Problems& problems) {
   }
   if (alone) return;
   std::vector<std::string> names;
-  for (const Definition& constraint : model.constraint_definitions) names.push_back("'" + constraint.name + "'");
+  for (const Definition& constraint : model.constraint_definitions)
+    names.push_back("'" + constraint.name + "'");
   problems.push_back({model.constraint_definitions.back().where,
                       concat("no configuration meets the constraints ", join(names, ", "),
                              " together, although each alone can be met (", tried, ")")});

@@ -25,7 +25,8 @@ std::vector<std::string> names_of(const std::vector<Parameter>& parameters) {
 std::string entry_violation(const Parameter& parameter, bool active, double entry) {
   if (std::isnan(entry)) {
     if (!active) return {};
-    const std::string reason = parameter.condition.empty() ? "" : ", although '" + parameter.condition + "' holds";
+    const std::string reason =
+        parameter.condition.empty() ? "" : ", although '" + parameter.condition + "' holds";
     return "'" + parameter.name + "' has no value" + reason;
   }
   if (!active)
@@ -40,14 +41,15 @@ std::string entry_violation(const Parameter& parameter, bool active, double entr
 struct Space::Content : Model {};
 
 Space::Space() {
-  static const auto nothing = std::make_shared<const Content>(Content{Model{.cardinality = 1}});
+  static const auto nothing = std::make_shared<const Content>();
   content_ = nothing;
 }
 
 Space Space::parse(std::span<const Definition> parameters, std::span<const Definition> constraints,
                    Problems& problems) {
   Space space;
-  space.content_ = std::make_shared<const Content>(Content{SpaceReader(problems).read(parameters, constraints)});
+  space.content_ =
+      std::make_shared<const Content>(Content{SpaceReader(problems).read(parameters, constraints)});
   return space;
 }
 
@@ -69,7 +71,8 @@ Config Space::decode(std::span<const double> unit) const {
 }
 
 UnitPoint Space::encode(std::span<const double> config) const {
-  require(config.size() == size(), "a configuration of this space has ", size(), " entries, got ", config.size());
+  require(config.size() == size(), "a configuration of this space has ", size(), " entries, got ",
+          config.size());
   UnitPoint unit(size(), 0.5);
   for (std::size_t i = 0; i < size(); ++i)
     if (!std::isnan(config[i])) unit[i] = content_->parameters[i].encode(config[i]);
@@ -96,7 +99,8 @@ std::string Space::violation(std::span<const double> config) const {
   for (std::size_t c = 0; c < content_->constraints.size(); ++c) {
     if (content_->constraints[c].permits(config)) continue;
     const Definition& broken = content_->constraint_definitions[c];
-    return concat("the constraint '", broken.name, " = ", trim(broken.text), "' does not hold for ", text(config));
+    return concat("the constraint '", broken.name, " = ", trim(broken.text), "' does not hold for ",
+                  text(config));
   }
   return {};
 }
@@ -106,7 +110,8 @@ Config Space::read(std::span<const std::pair<std::string, std::string>> values) 
   std::set<std::string_view> seen;
   for (const auto& [name, text] : values) {
     const auto index = index_of(name);
-    require(index.has_value(), "unknown parameter '", name, "'", suggestion(name, names_of(parameters())));
+    if (!index)
+      throw InvalidInput(concat("unknown parameter '", name, "'", suggestion(name, names_of(parameters()))));
     require(seen.insert(name).second, "'", name, "' is given twice");
     if (!trim(text).empty()) config[*index] = entry_of(parameters()[*index], text);
   }

@@ -74,8 +74,8 @@ bool SpaceReader::accept_name(const Definition& definition, std::span<const Defi
   }
   const auto twin = std::ranges::find(earlier, definition.name, &Definition::name);
   if (twin == earlier.end()) return true;
-  problems_.push_back({definition.where, concat("the ", what, " '", definition.name, "' is defined twice, first at ",
-                                                twin->where.text())});
+  problems_.push_back({definition.where, concat("the ", what, " '", definition.name,
+                                                "' is defined twice, first at ", twin->where.text())});
   return false;
 }
 
@@ -96,7 +96,8 @@ void SpaceReader::report_unreadable(std::size_t reader, std::size_t read) {
 }
 
 /// Places from `from` to `to` along "the condition of a names b"; empty when there is no way.
-std::vector<std::size_t> SpaceReader::path(std::size_t from, std::size_t to, std::set<std::size_t>& seen) const {
+std::vector<std::size_t> SpaceReader::path(std::size_t from, std::size_t to,
+                                           std::set<std::size_t>& seen) const {
   if (from == to) return {to};
   if (!seen.insert(from).second || condition_offsets_[from] == 0) return {};
   std::vector<Token> tokens;

@@ -16,10 +16,16 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
 /// What people write who come from other languages, and how it is written here.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 9> foreign_symbols{{
-    {"&&", "; write 'and'"}, {"||", "; write 'or'"}, {"&", "; write 'and'"}, {"|", "; write 'or'"},
-    {"<>", "; write '!='"}, {"=>", "; write '>='"}, {"=<", "; write '<='"}, {"=", "; write '==' to compare"},
-    {"!", "; write 'not'"}}};
+constexpr std::array<std::pair<std::string_view, std::string_view>, 9> foreign_symbols{
+    {{"&&", "; write 'and'"},
+     {"||", "; write 'or'"},
+     {"&", "; write 'and'"},
+     {"|", "; write 'or'"},
+     {"<>", "; write '!='"},
+     {"=>", "; write '>='"},
+     {"=<", "; write '<='"},
+     {"=", "; write '==' to compare"},
+     {"!", "; write 'not'"}}};
 
 constexpr std::array<std::string_view, 13> symbols{"==", "!=", "<=", ">=", "<", ">", "+",
                                                    "-",  "*",  "/",  "(",  ")", ","};
@@ -92,7 +98,8 @@ std::vector<Token> tokenize(std::string_view text, std::size_t offset) {
   Tokenizer tokenizer(text, offset);
   std::vector<Token> tokens{tokenizer.next()};
   while (tokens.back().type != Token::Type::End) {
-    require(tokens.size() < most_tokens, "an expression may have at most ", most_tokens, " words and symbols");
+    require(tokens.size() < most_tokens, "an expression may have at most ", most_tokens,
+            " words and symbols");
     tokens.push_back(tokenizer.next());
   }
   return tokens;

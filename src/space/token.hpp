@@ -12,13 +12,14 @@ struct Token {
   enum class Type { Word, Quoted, Number, Symbol, End };
 
   Type type = Type::End;
-  std::string text;      ///< a quoted word without its quotes
+  std::string text;  ///< a quoted word without its quotes
   double number = 0;
   std::size_t position;  ///< of its first character in the whole text, from 1
 };
 
 /// The tokens of `text` from character `offset` on (0: all), ended by one of type End.
-/// @throws InvalidInput  a character that no expression has, a quote that is not closed, a number out of range
+/// @throws InvalidInput  a character that no expression has, a quote that is not closed, a number out of
+/// range
 std::vector<Token> tokenize(std::string_view text, std::size_t offset);
 
 /// " at character 12 of 'int(1, 3) if'".

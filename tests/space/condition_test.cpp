@@ -9,13 +9,13 @@ namespace {
 
 /// Whether `x if condition` is active in the configuration of `values`, beside these parameters.
 bool active(const std::string& condition, const std::vector<std::pair<std::string, std::string>>& values) {
-  const Space space = space_of({"optimizer = choice(sgd, adam, 'two words')", "layers = int(1, 9)",
-                                "rate = uniform(0, 1)", "depth = choice(none, 5, 10)",
-                                "size = ordinal(small, medium, large)", "batch = ordinal(16, 32, 64)",
-                                "momentum = uniform(0, 1) if optimizer == sgd", "x = constant(1) if " + condition});
-  std::vector<std::pair<std::string, std::string>> all{{"optimizer", "sgd"}, {"layers", "2"}, {"rate", "0.5"},
-                                                       {"depth", "5"}, {"size", "medium"}, {"batch", "32"},
-                                                       {"momentum", "0.9"}, {"x", "1"}};
+  const Space space = space_of(
+      {"optimizer = choice(sgd, adam, 'two words')", "layers = int(1, 9)", "rate = uniform(0, 1)",
+       "depth = choice(none, 5, 10)", "size = ordinal(small, medium, large)", "batch = ordinal(16, 32, 64)",
+       "momentum = uniform(0, 1) if optimizer == sgd", "x = constant(1) if " + condition});
+  std::vector<std::pair<std::string, std::string>> all{
+      {"optimizer", "sgd"}, {"layers", "2"}, {"rate", "0.5"},     {"depth", "5"},
+      {"size", "medium"},   {"batch", "32"}, {"momentum", "0.9"}, {"x", "1"}};
   for (auto& [name, text] : all)
     for (const auto& [changed, value] : values)
       if (name == changed) text = value;
@@ -103,8 +103,8 @@ TEST(Condition, ComparingAnInactiveParameterIsFalse) {
 }
 
 TEST(Condition, NestsToAnyDepth) {
-  const Space space = space_of({"a = choice(on, off)", "b = choice(on, off) if a == on", "c = choice(on, off) if b == on",
-                                "d = uniform(0, 1) if c == on"});
+  const Space space = space_of({"a = choice(on, off)", "b = choice(on, off) if a == on",
+                                "c = choice(on, off) if b == on", "d = uniform(0, 1) if c == on"});
 
   const Config all = space.decode(std::vector<double>{0, 0, 0, 0.5});
   const Config none = space.decode(std::vector<double>{0.9, 0, 0, 0.5});
@@ -122,7 +122,8 @@ TEST(Condition, ACategoryWinsOverAParameterOfTheSameName) {
 }
 
 TEST(Condition, ComparesTheWordsOfTwoParameters) {
-  const Space space = space_of({"first = choice(a, b)", "second = choice(b, c)", "x = constant(1) if first == second"});
+  const Space space =
+      space_of({"first = choice(a, b)", "second = choice(b, c)", "x = constant(1) if first == second"});
 
   EXPECT_EQ(space.text(space.decode(std::vector<double>{0.9, 0.1, 0})), "first=b second=b x=1");
   EXPECT_EQ(space.text(space.decode(std::vector<double>{0.1, 0.1, 0})), "first=a second=b");
@@ -158,11 +159,13 @@ TEST(Condition, RejectsComparisonsOfDifferentTypes) {
   EXPECT_EQ(problem_of("activation + 1 == 2"),
             "x.ini:5: 'x': 'activation' holds words and cannot be used in arithmetic");
   EXPECT_EQ(problem_of("activation < tanh"),
-            "x.ini:5: 'x': the values of 'activation' have no order, because it is a choice; use == or in, or make it "
+            "x.ini:5: 'x': the values of 'activation' have no order, because it is a choice; use == or in, "
+            "or make it "
             "an ordinal");
-  EXPECT_EQ(problem_of("'relu' == 3"),
-            "x.ini:5: 'x': the word 'relu' must be compared with a parameter that holds words at character 14 of "
-            "'int(1, 2) if 'relu' == 3'");
+  EXPECT_EQ(
+      problem_of("'relu' == 3"),
+      "x.ini:5: 'x': the word 'relu' must be compared with a parameter that holds words at character 14 of "
+      "'int(1, 2) if 'relu' == 3'");
 }
 
 TEST(Condition, RejectsWhatIsNoComparison) {
@@ -190,14 +193,16 @@ TEST(Condition, RejectsBadSyntaxAndSaysWhere) {
            (condition.empty() ? "" : " ") + condition + "'";
   };
   EXPECT_EQ(problem_of("layers = 1"), at("unexpected '='", 21, "layers = 1") + "; write '==' to compare");
-  EXPECT_EQ(problem_of("layers == 1 && rate > 0"), at("unexpected '&&'", 26, "layers == 1 && rate > 0") + "; write 'and'");
+  EXPECT_EQ(problem_of("layers == 1 && rate > 0"),
+            at("unexpected '&&'", 26, "layers == 1 && rate > 0") + "; write 'and'");
   EXPECT_EQ(problem_of("layers == 1 $"), at("unexpected '$'", 26, "layers == 1 $"));
   EXPECT_EQ(problem_of("layers == 1 rate"), at("unexpected 'rate'", 26, "layers == 1 rate"));
   EXPECT_EQ(problem_of("layers =="), at("the expression ends too early", 23, "layers =="));
   EXPECT_EQ(problem_of(""), at("the expression ends too early", 13, ""));
   EXPECT_EQ(problem_of("(layers == 1"), at("expected ')', got the end", 26, "(layers == 1"));
   EXPECT_EQ(problem_of("layers in 1"), at("expected '(', got '1'", 24, "layers in 1"));
-  EXPECT_EQ(problem_of("layers == and"), at("expected a parameter, a number or a word, got 'and'", 24, "layers == and"));
+  EXPECT_EQ(problem_of("layers == and"),
+            at("expected a parameter, a number or a word, got 'and'", 24, "layers == and"));
   EXPECT_EQ(problem_of("activation == 'relu"), at("the quote is not closed", 28, "activation == 'relu"));
   EXPECT_EQ(problem_of("layers == 1x"), at("this is not a number", 24, "layers == 1x"));
   EXPECT_EQ(problem_of("layers == 1e999"), at("this is not a number", 24, "layers == 1e999"));
@@ -208,7 +213,8 @@ TEST(Condition, RejectsAnExpressionNestedBeyondReason) {
 
   EXPECT_THAT(problem_of(deep), testing::HasSubstr("at most 10000 words and symbols"));
   EXPECT_THAT(problem_of(deep.substr(0, 5000)), testing::HasSubstr("nested at most 200 deep"));
-  EXPECT_THAT(problem_of(std::string(5000, '-') + "layers > 1"), testing::HasSubstr("nested at most 200 deep"));
+  EXPECT_THAT(problem_of(std::string(5000, '-') + "layers > 1"),
+              testing::HasSubstr("nested at most 200 deep"));
 }
 
 TEST(Condition, EvaluatesALongChainOfTerms) {
@@ -219,9 +225,10 @@ TEST(Condition, EvaluatesALongChainOfTerms) {
 }
 
 TEST(Condition, MayNotReadALaterParameter) {
-  EXPECT_EQ(problems_of({"a = int(1, 2) if b == 1", "b = int(1, 2)"}),
-            "x.ini:1: 'a': the condition reads 'b', which is defined later (x.ini:2); conditions may read earlier "
-            "parameters only");
+  EXPECT_EQ(
+      problems_of({"a = int(1, 2) if b == 1", "b = int(1, 2)"}),
+      "x.ini:1: 'a': the condition reads 'b', which is defined later (x.ini:2); conditions may read earlier "
+      "parameters only");
 }
 
 TEST(Condition, MayNotReadItsOwnParameter) {

@@ -6,7 +6,8 @@ namespace regatta::space {
 namespace {
 
 TEST(Constraint, RefusesConfigurationsThatBreakIt) {
-  const Space space = space_of({"layers = int(1, 8)", "units = int(1, 512)"}, {"memory = layers * units <= 1024"});
+  const Space space =
+      space_of({"layers = int(1, 8)", "units = int(1, 512)"}, {"memory = layers * units <= 1024"});
 
   EXPECT_TRUE(space.feasible(Config{4, 256}));
   EXPECT_FALSE(space.feasible(Config{5, 256}));
@@ -15,8 +16,9 @@ TEST(Constraint, RefusesConfigurationsThatBreakIt) {
 }
 
 TEST(Constraint, HoldsWhereItReadsAnInactiveParameter) {
-  const Space space = space_of({"optimizer = choice(sgd, adam)", "momentum = uniform(0, 1) if optimizer == sgd"},
-                               {"calm = momentum < 0.5", "both = optimizer == sgd and momentum < 0.5"});
+  const Space space =
+      space_of({"optimizer = choice(sgd, adam)", "momentum = uniform(0, 1) if optimizer == sgd"},
+               {"calm = momentum < 0.5", "both = optimizer == sgd and momentum < 0.5"});
 
   EXPECT_TRUE(space.feasible(space.decode(std::vector<double>{0.9, 0.9})));
   EXPECT_FALSE(space.feasible(space.decode(std::vector<double>{0.1, 0.9})));
@@ -24,8 +26,9 @@ TEST(Constraint, HoldsWhereItReadsAnInactiveParameter) {
 }
 
 TEST(Constraint, ReadsParametersOfAllKinds) {
-  const Space space = space_of({"a = choice(none, 5)", "b = ordinal(low, high)", "c = grid(1, 2)", "d = constant(3)"},
-                               {"r = a == none or c + d == 5 and b >= high"});
+  const Space space =
+      space_of({"a = choice(none, 5)", "b = ordinal(low, high)", "c = grid(1, 2)", "d = constant(3)"},
+               {"r = a == none or c + d == 5 and b >= high"});
 
   EXPECT_TRUE(space.feasible(Config{0, 0, 0, 0}));
   EXPECT_FALSE(space.feasible(Config{1, 0, 1, 0}));
@@ -35,7 +38,8 @@ TEST(Constraint, ReadsParametersOfAllKinds) {
 TEST(Constraint, RejectsNamesAndTypesAsConditionsDo) {
   const Lines space{"layers = int(1, 3)", "activation = choice(relu, tanh)"};
 
-  EXPECT_EQ(problems_of(space, {"r = layer < 2"}), "x.ini:101: 'r': unknown parameter 'layer'; did you mean 'layers'?");
+  EXPECT_EQ(problems_of(space, {"r = layer < 2"}),
+            "x.ini:101: 'r': unknown parameter 'layer'; did you mean 'layers'?");
   EXPECT_EQ(problems_of(space, {"r = activation == tan"}),
             "x.ini:101: 'r': 'tan' is no value of 'activation' (relu, tanh); did you mean 'tanh'?");
   EXPECT_EQ(problems_of(space, {"r = layers <"}),
@@ -58,24 +62,27 @@ TEST(Constraint, IsNamedWhenNoConfigurationOfAFiniteSpaceMeetsIt) {
 
 TEST(Constraint, IsNamedWhenNoRandomConfigurationMeetsIt) {
   EXPECT_EQ(problems_of({"a = uniform(0, 1)", "b = uniform(0, 1)"}, {"never = a + b > 2.5"}),
-            "x.ini:101: no configuration meets the constraint 'never = a + b > 2.5' (100000 random ones were tried)");
+            "x.ini:101: no configuration meets the constraint 'never = a + b > 2.5' (100000 random ones were "
+            "tried)");
 }
 
 TEST(Constraint, IsNamedTogetherWithItsRivals) {
   EXPECT_EQ(problems_of({"a = int(1, 9)"}, {"small = a < 4", "large = a > 6"}),
-            "x.ini:102: no configuration meets the constraints 'small', 'large' together, although each alone can be "
+            "x.ini:102: no configuration meets the constraints 'small', 'large' together, although each "
+            "alone can be "
             "met (all 9 were tried)");
 }
 
 TEST(Constraint, IsFoundSatisfiableByOneConfigurationOfAFiniteSpace) {
-  EXPECT_EQ(problems_of({"a = int(1, 100)", "b = int(1, 100)", "c = int(1, 10)"},
-                        {"corner = a + b + c == 210"}),
-            "");
+  EXPECT_EQ(
+      problems_of({"a = int(1, 100)", "b = int(1, 100)", "c = int(1, 10)"}, {"corner = a + b + c == 210"}),
+      "");
 }
 
 TEST(Constraint, SkipsInactiveParametersInTheCountOfWhatWasTried) {
-  EXPECT_EQ(problems_of({"a = choice(x, y)", "b = int(1, 5) if a == x"}, {"never = a == x and a == y"}),
-            "x.ini:101: no configuration meets the constraint 'never = a == x and a == y' (all 6 were tried)");
+  EXPECT_EQ(
+      problems_of({"a = choice(x, y)", "b = int(1, 5) if a == x"}, {"never = a == x and a == y"}),
+      "x.ini:101: no configuration meets the constraint 'never = a == x and a == y' (all 6 were tried)");
 }
 
 TEST(Constraint, IsKeptAsWritten) {

@@ -1,6 +1,7 @@
 // Every mistake in a definition gives one sentence with the rule and the value.
 #include <gtest/gtest.h>
 
+#include "regatta/core/random.hpp"
 #include "spaces.hpp"
 
 namespace regatta::space {
@@ -15,15 +16,18 @@ std::string problem_of(const std::string& definition) {
 TEST(Definition, RejectsAnUnknownDistributionAndNamesTheNearest) {
   EXPECT_EQ(problem_of("unifrom(0, 1)"), "unknown distribution 'unifrom'; did you mean 'uniform'?");
   EXPECT_EQ(problem_of("zipf(1)"),
-            "unknown distribution 'zipf'; known are uniform, loguniform, quniform, qloguniform, normal, lognormal, int, "
+            "unknown distribution 'zipf'; known are uniform, loguniform, quniform, qloguniform, normal, "
+            "lognormal, int, "
             "randint, logint, lograndint, choice, ordinal, constant, grid");
 }
 
 TEST(Definition, RejectsWhatIsNoDistribution) {
-  EXPECT_EQ(problem_of("0.1"),
-            "expected a distribution such as uniform(0, 1), got '0.1'; write constant(...) for a fixed value");
-  EXPECT_EQ(problem_of("sgd"),
-            "expected a distribution such as uniform(0, 1), got 'sgd'; write constant(...) for a fixed value");
+  EXPECT_EQ(
+      problem_of("0.1"),
+      "expected a distribution such as uniform(0, 1), got '0.1'; write constant(...) for a fixed value");
+  EXPECT_EQ(
+      problem_of("sgd"),
+      "expected a distribution such as uniform(0, 1), got 'sgd'; write constant(...) for a fixed value");
   EXPECT_EQ(problem_of(""),
             "expected a distribution such as uniform(0, 1), got ''; write constant(...) for a fixed value");
 }
@@ -55,18 +59,22 @@ TEST(Definition, RejectsFractionsWhereWholeNumbersBelong) {
 TEST(Definition, RejectsAnEmptyRange) {
   EXPECT_EQ(problem_of("uniform(1, 0)"), "the range of uniform is empty: its low 1 is above its high 0");
   EXPECT_EQ(problem_of("logint(8, 4)"), "the range of logint is empty: its low 8 is above its high 4");
-  EXPECT_EQ(problem_of("quniform(1, 0, 0.1)"), "the range of quniform is empty: its low 1 is above its high 0");
+  EXPECT_EQ(problem_of("quniform(1, 0, 0.1)"),
+            "the range of quniform is empty: its low 1 is above its high 0");
 }
 
 TEST(Definition, AdvisesAConstantForARangeOfOneNumber) {
-  EXPECT_EQ(problem_of("uniform(0.5, 0.5)"), "the range of uniform holds one value only; write constant(0.5)");
-  EXPECT_EQ(problem_of("loguniform(2, 2)"), "the range of loguniform holds one value only; write constant(2)");
+  EXPECT_EQ(problem_of("uniform(0.5, 0.5)"),
+            "the range of uniform holds one value only; write constant(0.5)");
+  EXPECT_EQ(problem_of("loguniform(2, 2)"),
+            "the range of loguniform holds one value only; write constant(2)");
 }
 
 TEST(Definition, RejectsALogarithmOfANonPositiveBound) {
   EXPECT_EQ(problem_of("loguniform(0, 1)"),
             "loguniform needs bounds above 0, because it takes their logarithm; got 0");
-  EXPECT_EQ(problem_of("logint(-3, 5)"), "logint needs bounds above 0, because it takes their logarithm; got -3");
+  EXPECT_EQ(problem_of("logint(-3, 5)"),
+            "logint needs bounds above 0, because it takes their logarithm; got -3");
   EXPECT_EQ(problem_of("qloguniform(0, 5, 1)"),
             "qloguniform needs bounds above 0, because it takes their logarithm; got 0");
 }
@@ -76,7 +84,8 @@ TEST(Definition, RejectsABadStep) {
   EXPECT_EQ(problem_of("qloguniform(1, 8, -2)"), "the step of qloguniform must be above 0, got -2");
   EXPECT_EQ(problem_of("quniform(4, 5, 3)"), "no multiple of 3 lies from 4 to 5");
   EXPECT_EQ(problem_of("quniform(0, 1, 1e-300)"),
-            "the step 1e-300 is too small for the range of quniform: at most 562949953421312 steps from 0 can be told "
+            "the step 1e-300 is too small for the range of quniform: at most 562949953421312 steps from 0 "
+            "can be told "
             "apart");
 }
 
@@ -86,20 +95,24 @@ TEST(Definition, RejectsADeviationThatIsNotPositive) {
 }
 
 TEST(Definition, RejectsRangesThatADoubleCannotHold) {
-  EXPECT_EQ(problem_of("uniform(-1e308, 1e308)"), "the range from -1e+308 to 1e+308 is too wide for a double");
-  EXPECT_EQ(problem_of("loguniform(1e-200, 1e200)"), "the range from 1e-200 to 1e+200 is too wide for a double");
+  EXPECT_EQ(problem_of("uniform(-1e308, 1e308)"),
+            "the range from -1e+308 to 1e+308 is too wide for a double");
+  EXPECT_EQ(problem_of("loguniform(1e-200, 1e200)"),
+            "the range from 1e-200 to 1e+200 is too wide for a double");
   EXPECT_EQ(problem_of("lognormal(0, 1000)"),
-            "lognormal with mean 0 and deviation 1000 reaches numbers too large or too small for a double; its mean "
+            "lognormal with mean 0 and deviation 1000 reaches numbers too large or too small for a double; "
+            "its mean "
             "and deviation are those of the logarithm");
 }
 
 TEST(Definition, RejectsIntegersThatADoubleCannotHold) {
   EXPECT_EQ(problem_of("int(0, 9007199254740993)"),
             "whole numbers are exact up to 2^53 (9007199254740992) only, got 9007199254740993");
-  EXPECT_EQ(problem_of("int(-1e300, 0)"), "whole numbers are exact up to 2^53 (9007199254740992) only, got -1e300");
+  EXPECT_EQ(problem_of("int(-1e300, 0)"),
+            "whole numbers are exact up to 2^53 (9007199254740992) only, got -1e300");
   EXPECT_EQ(problem_of("int(0, 9007199254740992)"),
             "int tells at most 2^50 (1125899906842624) whole numbers apart, got the range from 0 to "
-            "9.007199254740992e+15");
+            "9007199254740992");
   EXPECT_EQ(problem_of("logint(1, 17592186044417)"),
             "logint tells whole numbers apart up to 2^44 (17592186044416) only, got 17592186044417");
 }
@@ -119,8 +132,9 @@ TEST(Definition, RejectsBadPunctuationAndSaysWhere) {
   EXPECT_EQ(problem_of("choice('a)"), "the quote is not closed at character 8 of 'choice('a)'");
   EXPECT_EQ(problem_of("choice('', a)"), "a word may not be empty at character 8 of 'choice('', a)'");
   EXPECT_EQ(problem_of("choice('a' b)"), "expected ',' or ')' at character 12 of 'choice('a' b)'");
-  EXPECT_EQ(problem_of("uniform(0, 1) when y"),
-            "only 'if' and a condition may follow the distribution at character 15 of 'uniform(0, 1) when y'");
+  EXPECT_EQ(
+      problem_of("uniform(0, 1) when y"),
+      "only 'if' and a condition may follow the distribution at character 15 of 'uniform(0, 1) when y'");
   EXPECT_EQ(problem_of("uniform(0, 1))"),
             "only 'if' and a condition may follow the distribution at character 14 of 'uniform(0, 1))'");
 }
@@ -142,14 +156,38 @@ TEST(Definition, RejectsANameThatIsTakenAndSaysWhere) {
 
 TEST(Definition, CollectsTheMistakesOfAllLines) {
   Problems problems;
-  Space::parse(definitions_of({"a = int(2, 1)", "b = uniform(0, 1)", "c = choic(x)", "d = int(1, 2) if z == 1"}),
-               definitions_of({"r = b < q"}, 101), problems);
+  Space::parse(
+      definitions_of({"a = int(2, 1)", "b = uniform(0, 1)", "c = choic(x)", "d = int(1, 2) if z == 1"}),
+      definitions_of({"r = b < q"}, 101), problems);
 
   ASSERT_EQ(problems.size(), 4u);
   EXPECT_EQ(problems[0].where.line, 1);
   EXPECT_EQ(problems[1].where.line, 3);
   EXPECT_EQ(problems[2].where.line, 4);
   EXPECT_EQ(problems[3].where.line, 101);
+}
+
+TEST(Definition, AnyTextGivesASpaceOrASentence) {
+  const std::vector<std::string> pieces{
+      "uniform", "int",  "choice", "ordinal", "(",    ")",   ",",   " ",  "if",   " if ",
+      "a",       "b",    "1",      "-3",      "1e-4", "0.5", "'w'", "\"", "==",   "<",
+      "and",     " or ", " not ",  " in ",    "+",    "*",   "/",   "x",  "\xff", "999999999999999999999",
+      "=",       "."};
+  Random random(5);
+  for (int i = 0; i < 5000; ++i) {
+    std::string definition = random.below(2) ? "int(1, 3) if " : "";
+    for (std::uint64_t n = 1 + random.below(12); n > 0; --n)
+      definition += pieces[random.below(pieces.size())];
+    Problems problems;
+    const Space space = Space::parse(
+        std::vector<Definition>{{"a", "int(1, 3)", {}}, {"b", "choice(w, x)", {}}, {"c", definition, {}}}, {},
+        problems);
+
+    if (problems.empty())
+      EXPECT_EQ(space.violation(space.decode(std::vector<double>(3, 0.3))), "") << definition;
+    else
+      EXPECT_THAT(problems[0].text, testing::StartsWith("'c': ")) << definition;
+  }
 }
 
 TEST(Definition, KeepsTheTextsApart) {

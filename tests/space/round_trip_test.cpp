@@ -16,29 +16,39 @@ std::string numbers(Random& random, bool whole, bool positive) {
   const double scale = std::pow(10, 6 * random.uniform() - (whole ? 0 : 3));
   double low = positive ? scale * random.uniform() : scale * (2 * random.uniform() - 1);
   if (whole) low = std::floor(low) + (positive ? 1 : 0);
-  const double high = whole ? low + std::floor(scale * random.uniform()) : low + scale * (0.01 + random.uniform());
+  const double high =
+      whole ? low + std::floor(scale * random.uniform()) : low + scale * (0.01 + random.uniform());
   return format_number(low) + ", " + format_number(high);
 }
 
 std::string words(Random& random) {
   std::string text = "none";
-  for (std::uint64_t i = random.below(40); i > 0; --i)
-    text += random.below(2) ? ", w" + std::to_string(i) : ", " + std::to_string(i);
+  for (std::uint64_t i = random.below(40); i > 0; --i) text += concat(random.below(2) ? ", w" : ", ", i);
   return text;
 }
 
 std::string random_definition(Random& random) {
   switch (random.below(10)) {
-    case 0: return "uniform(" + numbers(random, false, false) + ")";
-    case 1: return "loguniform(" + numbers(random, false, true) + ")";
-    case 2: return "quniform(" + numbers(random, false, false) + ", 0.0001)";
-    case 3: return "qloguniform(" + numbers(random, true, true) + ", 0.5)";
-    case 4: return "normal(" + format_number(random.normal()) + ", " + format_number(0.1 + random.uniform()) + ")";
-    case 5: return "lognormal(" + format_number(random.normal()) + ", " + format_number(0.1 + random.uniform()) + ")";
-    case 6: return "int(" + numbers(random, true, false) + ")";
-    case 7: return "logint(" + numbers(random, true, true) + ")";
-    case 8: return "choice(" + words(random) + ")";
-    default: return "ordinal(" + words(random) + ")";
+    case 0:
+      return concat("uniform(", numbers(random, false, false), ")");
+    case 1:
+      return concat("loguniform(", numbers(random, false, true), ")");
+    case 2:
+      return concat("quniform(", numbers(random, false, false), ", 0.0001)");
+    case 3:
+      return concat("qloguniform(", numbers(random, true, true), ", 0.5)");
+    case 4:
+      return concat("normal(", random.normal(), ", ", 0.1 + random.uniform(), ")");
+    case 5:
+      return concat("lognormal(", random.normal(), ", ", 0.1 + random.uniform(), ")");
+    case 6:
+      return concat("int(", numbers(random, true, false), ")");
+    case 7:
+      return concat("logint(", numbers(random, true, true), ")");
+    case 8:
+      return concat("choice(", words(random), ")");
+    default:
+      return concat("ordinal(", words(random), ")");
   }
 }
 
@@ -47,10 +57,10 @@ Space random_space(std::uint64_t seed) {
   Random random(seed);
   Lines lines;
   for (int i = 0; i < 10; ++i) {
-    std::string line = "p" + std::to_string(i) + " = " + random_definition(random);
+    std::string line = concat("p", i, " = ", random_definition(random));
     if (i % 3 == 2) {
-      lines[lines.size() - 1] = "p" + std::to_string(i - 1) + " = choice(on, off, 3)";
-      line += " if p" + std::to_string(i - 1) + " in (on, 3)";
+      lines.back() = concat("p", i - 1, " = choice(on, off, 3)");
+      line += concat(" if p", i - 1, " in (on, 3)");
     }
     lines.push_back(line);
   }
@@ -180,11 +190,12 @@ TEST_P(ExactRange, EveryValueSurvivesTheRoundTrip) {
 INSTANTIATE_TEST_SUITE_P(
     Ranges, ExactRange,
     testing::Values(Exact{"int(0, 1)"}, Exact{"int(-1000000, 1000000)"}, Exact{"int(0, 1125899906842623)"},
-                    Exact{"int(9007199254740000, 9007199254740992)"}, Exact{"logint(1, 1)"}, Exact{"logint(1, 1000)"},
-                    Exact{"logint(1, 17592186044416)"}, Exact{"logint(8, 256)"}, Exact{"quniform(0, 1, 0.001)"},
-                    Exact{"quniform(-0.7, 0.9, 0.1)"}, Exact{"quniform(0, 1000000, 0.3)"},
-                    Exact{"qloguniform(0.001, 1, 0.001)"}, Exact{"qloguniform(16, 1e12, 16)"},
-                    Exact{"qloguniform(1e-20, 3, 1)"}, Exact{"grid(1, 2, 4, x)"}, Exact{"constant(4)"}));
+                    Exact{"int(9007199254740000, 9007199254740992)"}, Exact{"logint(1, 1)"},
+                    Exact{"logint(1, 1000)"}, Exact{"logint(1, 17592186044416)"}, Exact{"logint(8, 256)"},
+                    Exact{"quniform(0, 1, 0.001)"}, Exact{"quniform(-0.7, 0.9, 0.1)"},
+                    Exact{"quniform(0, 1000000, 0.3)"}, Exact{"qloguniform(0.001, 1, 0.001)"},
+                    Exact{"qloguniform(16, 1e12, 16)"}, Exact{"qloguniform(1e-20, 3, 1)"},
+                    Exact{"grid(1, 2, 4, x)"}, Exact{"constant(4)"}));
 
 }  // namespace
 }  // namespace regatta::space

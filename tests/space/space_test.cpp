@@ -11,15 +11,12 @@ namespace {
 
 using Texts = std::vector<std::pair<std::string, std::string>>;
 
-const Lines digits{"learning_rate = loguniform(1e-4, 1e-1)",
-                   "layers = int(1, 3)",
-                   "activation = choice(relu, tanh, gelu)",
-                   "optimizer = choice(sgd, adam)",
-                   "momentum = uniform(0, 0.99) if optimizer == sgd",
-                   "step = quniform(0, 1, 0.1)"};
+const Lines digits{"learning_rate = loguniform(1e-4, 1e-1)",          "layers = int(1, 3)",
+                   "activation = choice(relu, tanh, gelu)",           "optimizer = choice(sgd, adam)",
+                   "momentum = uniform(0, 0.99) if optimizer == sgd", "step = quniform(0, 1, 0.1)"};
 
-const Texts good{{"learning_rate", "1e-2"}, {"layers", "2"}, {"activation", "gelu"},
-                 {"optimizer", "sgd"}, {"momentum", "0.9"}, {"step", "0.3"}};
+const Texts good{{"learning_rate", "1e-2"}, {"layers", "2"},     {"activation", "gelu"},
+                 {"optimizer", "sgd"},      {"momentum", "0.9"}, {"step", "0.3"}};
 
 Texts with(const std::string& name, const std::string& text) {
   Texts texts = good;
@@ -77,7 +74,8 @@ TEST(Space, QuotesWordsWithBlanks) {
 TEST(Space, ReadsNumbersInAnyNotation) {
   const Space space = space_of({"a = ordinal(0.5, 16)", "b = int(1, 2000)", "c = quniform(0, 1, 0.1)"});
 
-  EXPECT_EQ(space.read(Texts{{"a", "5e-1"}, {"b", "1e3"}, {"c", "0.30000000000000004"}}), (Config{0, 1000, 0.3}));
+  EXPECT_EQ(space.read(Texts{{"a", "5e-1"}, {"b", "1e3"}, {"c", "0.30000000000000004"}}),
+            (Config{0, 1000, 0.3}));
   EXPECT_EQ(space.read(Texts{{"a", "16.0"}, {"b", "7"}, {"c", "1"}}), (Config{1, 7, 1}));
 }
 
@@ -107,7 +105,8 @@ TEST(Space, RefusesValuesOutsideTheirParameter) {
   EXPECT_EQ(error_of(with("layers", "4")), "'layers' = 4 lies outside int(1, 3)");
   EXPECT_EQ(error_of(with("layers", "1.5")), "'layers' = 1.5 lies outside int(1, 3)");
   EXPECT_EQ(error_of(with("layers", "two")), "'layers' needs a number, got 'two'");
-  EXPECT_EQ(error_of(with("learning_rate", "0.2")), "'learning_rate' = 0.2 lies outside loguniform(1e-4, 1e-1)");
+  EXPECT_EQ(error_of(with("learning_rate", "0.2")),
+            "'learning_rate' = 0.2 lies outside loguniform(1e-4, 1e-1)");
   EXPECT_EQ(error_of(with("step", "0.33")), "'step' = 0.33 lies outside quniform(0, 1, 0.1)");
   EXPECT_EQ(error_of(with("activation", "rely")),
             "'rely' is no value of 'activation' (relu, tanh, gelu); did you mean 'relu'?");
@@ -146,7 +145,8 @@ TEST(Space, GivesInactiveParametersTheMiddleOfTheCube) {
 }
 
 TEST(Space, DeactivatesChainsOfConditions) {
-  const Space space = space_of({"a = choice(on, off)", "b = int(1, 2) if a == on", "c = int(1, 2) if b == 1"});
+  const Space space =
+      space_of({"a = choice(on, off)", "b = int(1, 2) if a == on", "c = int(1, 2) if b == 1"});
   Config config{1, 1, 1};
 
   space.deactivate(config);
@@ -169,15 +169,17 @@ TEST(SpaceCardinality, MultipliesIndependentParameters) {
 
 TEST(SpaceCardinality, CountsConditionalParametersOnlyWhereTheyAreActive) {
   EXPECT_EQ(space_of({"a = choice(x, y)", "b = int(1, 5) if a == x"}).cardinality(), 5 + 1);
-  EXPECT_EQ(space_of({"a = choice(x, y)", "b = int(1, 5) if a == x", "c = int(1, 3) if b > 3", "d = int(1, 7)"})
-                .cardinality(),
-            ((3 + 2 * 3) + 1) * 7);
+  EXPECT_EQ(
+      space_of({"a = choice(x, y)", "b = int(1, 5) if a == x", "c = int(1, 3) if b > 3", "d = int(1, 7)"})
+          .cardinality(),
+      ((3 + 2 * 3) + 1) * 7);
 }
 
 TEST(SpaceCardinality, CountsLayersThatNest) {
-  EXPECT_EQ(space_of({"n = int(1, 3)", "u1 = int(1, 10)", "u2 = int(1, 10) if n >= 2", "u3 = int(1, 10) if n >= 3"})
-                .cardinality(),
-            10 + 100 + 1000);
+  EXPECT_EQ(
+      space_of({"n = int(1, 3)", "u1 = int(1, 10)", "u2 = int(1, 10) if n >= 2", "u3 = int(1, 10) if n >= 3"})
+          .cardinality(),
+      10 + 100 + 1000);
 }
 
 TEST(SpaceCardinality, IsNoneForContinuousAndForHugeSpaces) {
@@ -187,7 +189,8 @@ TEST(SpaceCardinality, IsNoneForContinuousAndForHugeSpaces) {
 }
 
 TEST(SpaceCardinality, AgreesWithAWalkOverTheCube) {
-  const Space space = space_of({"a = int(1, 3)", "b = choice(x, y) if a > 1", "c = ordinal(1, 2, 3) if b == y"});
+  const Space space =
+      space_of({"a = int(1, 3)", "b = choice(x, y) if a > 1", "c = ordinal(1, 2, 3) if b == y"});
   std::set<std::string> seen;
 
   for (int i = 0; i < 10'000; ++i)

@@ -16,7 +16,8 @@ inline std::vector<Definition> definitions_of(const Lines& lines, int first_line
   std::vector<Definition> definitions;
   for (const std::string& line : lines) {
     const std::size_t sign = line.find('=');
-    definitions.push_back({std::string(trim(line.substr(0, sign))), std::string(trim(line.substr(sign + 1))),
+    definitions.push_back({std::string(trim(line.substr(0, sign))),
+                           std::string(trim(line.substr(sign + 1))),
                            {"x.ini", first_line++}});
   }
   return definitions;

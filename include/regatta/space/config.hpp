@@ -9,9 +9,9 @@ namespace regatta::space {
 
 /// One assignment of the parameters of a Space, in the order of Space::parameters().
 ///
-/// Every entry is a plain number, so that a Config travels and is logged as its doubles: the value itself for numeric
-/// parameters (integers are exact up to 2^53), the index of the category for choice, ordinal and grid, and NaN for a
-/// parameter whose condition does not hold.
+/// Every entry is a plain number, so that a Config travels and is logged as its doubles: the value itself for
+/// numeric parameters (integers are exact up to 2^53), the index of the category for choice, ordinal and
+/// grid, and NaN for a parameter whose condition does not hold.
 using Config = std::vector<double>;
 
 /// A point of the unit cube: one coordinate in [0, 1) per parameter (inactive ones too).

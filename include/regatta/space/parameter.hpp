@@ -32,9 +32,9 @@ std::string_view name_of(Kind kind);
 struct Parameter {
   std::string name;
   Kind kind = Kind::Uniform;
-  double low = 0;       ///< lower bound; mean for normal and the mean of the logarithm for lognormal
-  double high = 0;      ///< upper bound; standard deviation for normal and lognormal
-  double step = 0;      ///< q of quniform and qloguniform, else 0
+  double low = 0;   ///< lower bound; mean for normal and the mean of the logarithm for lognormal
+  double high = 0;  ///< upper bound; standard deviation for normal and lognormal
+  double step = 0;  ///< q of quniform and qloguniform, else 0
   std::vector<Value> categories;  ///< choice, ordinal, grid, constant (one entry): the values by index
   std::string definition;         ///< as the user wrote it, without the condition
   std::string condition;          ///< text after `if`, or empty
@@ -52,7 +52,7 @@ struct Parameter {
 
   /// Inverse of the distribution function: the value (Config entry) at `unit` in [0, 1).
   double decode(double unit) const;
-  /// The unit coordinate of a value; decode(encode(v)) == v for discrete parameters, and to rounding for others.
+  /// The unit coordinate of a value; decode(encode(v)) == v for discrete parameters, to rounding for others.
   double encode(double value) const;
   /// Whether `value` (a Config entry, not NaN) is one this parameter can take.
   bool contains(double value) const;

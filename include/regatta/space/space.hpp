@@ -26,8 +26,8 @@ class Space {
  public:
   Space();  ///< no parameter
 
-  /// Reads the space language (README.md, "The space language"). Everything wrong is added to `problems`, with file,
-  /// line, rule and the nearest known name; the result is only to be used when nothing was added.
+  /// Reads the space language (README.md, "The space language"). Everything wrong is added to `problems`,
+  /// with file, line, rule and the nearest known name; the result is only to be used when nothing was added.
   static Space parse(std::span<const Definition> parameters, std::span<const Definition> constraints,
                      Problems& problems);
 
@@ -36,8 +36,9 @@ class Space {
   /// Place of the parameter, or none.
   std::optional<std::size_t> index_of(std::string_view name) const;
 
-  /// Number of configurations that differ, before constraints (a conditional parameter counts only where it is active);
-  /// none when a parameter is continuous or the number passes 2^53.
+  /// Number of configurations that differ, before constraints (a conditional parameter counts only where it
+  /// is active); none when a parameter is continuous, the number passes 2^53 or counting takes over a million
+  /// steps.
   std::optional<double> cardinality() const;
 
   /// @param unit  size() coordinates in [0, 1)
@@ -52,7 +53,8 @@ class Space {
   /// Sets entries whose condition does not hold to NaN.
   void deactivate(Config& config) const;
 
-  /// Empty when `config` is one that decode could give and the constraints hold; else one sentence with the rule.
+  /// Empty when `config` is one that decode could give and the constraints hold; else a sentence with the
+  /// rule.
   std::string violation(std::span<const double> config) const;
 
   /// The configuration that the user wrote as `name = value` texts; inactive parameters may be left out.
