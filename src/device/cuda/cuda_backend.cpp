@@ -1,0 +1,142 @@
+#include "cuda_backend.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <string>
+
+#include "check.hpp"
+#include "handles.hpp"
+#include "kernels.hpp"
+#include "product.hpp"
+
+namespace regatta::device::cuda {
+namespace {
+
+std::string device_name(int ordinal) {
+  cudaDeviceProp properties{};
+  check(cudaGetDeviceProperties(&properties, ordinal));
+  return properties.name;
+}
+
+/// A size that no device has instead of an overflow.
+std::size_t bytes_of(std::size_t count) {
+  constexpr std::size_t most = std::numeric_limits<std::size_t>::max() / sizeof(float) / 2;
+  return std::clamp<std::size_t>(count, 1, most) * sizeof(float);
+}
+
+/// One stream of work on one device.
+class CudaBackend final : public Backend {
+ public:
+  explicit CudaBackend(int ordinal) : device_(ordinal), name_(device_name(ordinal)), blas_(stream_) {}
+  ~CudaBackend() override { device_.use(); }
+
+  std::string name() const override { return name_; }
+  bool host_memory() const override { return false; }
+
+  float* allocate(std::size_t count) override { return static_cast<float*>(zeroed(bytes_of(count))); }
+  std::int32_t* allocate_indices(std::size_t count) override {
+    return static_cast<std::int32_t*>(zeroed(bytes_of(count)));
+  }
+  void release(void* block) noexcept override { cudaFree(block); }
+
+  void upload(std::span<const float> host, float* block) override { copy_in(host.data(), block, host.size_bytes()); }
+  void upload(std::span<const std::int32_t> host, std::int32_t* block) override {
+    copy_in(host.data(), block, host.size_bytes());
+  }
+  void download(const float* block, std::span<float> host) override {
+    device_.use();
+    check(cudaMemcpyAsync(host.data(), block, host.size_bytes(), cudaMemcpyDeviceToHost, stream_));
+    synchronise();
+  }
+  void zero(float* block, std::size_t count) override { clear(block, count * sizeof(float)); }
+  void synchronise() override { check(cudaStreamSynchronize(stream_)); }
+
+  void gather(MatrixView<const float> source, const std::int32_t* rows, MatrixView<float> batch) override {
+    device_.use();
+    gather_rows(source, rows, batch, stream_);
+  }
+  void gather(const std::int32_t* source, const std::int32_t* rows, std::span<std::int32_t> batch) override {
+    device_.use();
+    gather_indices(source, rows, batch.data(), batch.size(), stream_);
+  }
+
+  void forward(const Dense& layer) override {
+    if (layer.z.size() == 0) return;
+    device_.use();
+    multiply(blas_, layer.x, layer.weights, layer.z);
+    activate(layer, stream_);
+  }
+
+  void backward(const Dense& layer, const DenseGradient& gradient) override {
+    if (gradient.y.size() == 0) return backward_of_nothing(gradient);
+    device_.use();
+    activation_gradient(layer, gradient.y.data, gradient.bias, partial(gradient.y), stream_);
+    weight_gradient(blas_, layer.x, gradient.y, gradient.weights);
+    if (gradient.x.data) input_gradient(blas_, gradient.y, layer.weights, gradient.x);
+  }
+
+  void loss(LossKind kind, MatrixView<const float> outputs, const Targets& targets, float scale,
+            MatrixView<float> gradient, float* sum) override {
+    if (outputs.size() == 0) return;
+    device_.use();
+    cuda::loss(kind, outputs, targets, scale, gradient.data, sum, scratch_.at_least(loss_slices(outputs.rows)), stream_);
+  }
+
+  void update(const Update& update) override {
+    device_.use();
+    cuda::update(update, stream_);
+  }
+
+ private:
+  /// The calling thread's device, which CUDA keeps per thread.
+  class Device {
+   public:
+    explicit Device(int ordinal) : ordinal_(ordinal) { check(cudaSetDevice(ordinal)); }
+    void use() const noexcept { cudaSetDevice(ordinal_); }  // can fail only where the next call fails too
+
+   private:
+    int ordinal_;
+  };
+
+  void clear(void* block, std::size_t bytes) {
+    device_.use();
+    check(cudaMemsetAsync(block, 0, bytes, stream_));
+  }
+
+  void* zeroed(std::size_t bytes) {
+    device_.use();
+    void* block = allocate_bytes(bytes);
+    clear(block, bytes);
+    return block;
+  }
+
+  /// Waits, since the caller may change or free its numbers right after.
+  void copy_in(const void* host, void* block, std::size_t bytes) {
+    device_.use();
+    check(cudaMemcpyAsync(block, host, bytes, cudaMemcpyHostToDevice, stream_));
+    synchronise();
+  }
+
+  /// Room for the sums over slices of samples.
+  float* partial(MatrixView<const float> gradient) {
+    return scratch_.at_least(gradient_slices(gradient.rows) * gradient.columns);
+  }
+
+  /// A rank of a team may have no samples in the last batch; its gradients are zero all the same.
+  void backward_of_nothing(const DenseGradient& gradient) {
+    clear(gradient.weights.data, gradient.weights.size() * sizeof(float));
+    clear(gradient.bias, gradient.weights.columns * sizeof(float));
+  }
+
+  Device device_;
+  std::string name_;
+  Stream stream_;
+  Cublas blas_;
+  Scratch scratch_;
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> make_backend(int ordinal) { return std::make_unique<CudaBackend>(ordinal); }
+
+}  // namespace regatta::device::cuda

@@ -1,0 +1,64 @@
+#include "handles.hpp"
+
+#include "check.hpp"
+#include "regatta/core/error.hpp"
+#include "regatta/core/text.hpp"
+#include "regatta/device/devices.hpp"
+
+namespace regatta::device::cuda {
+namespace {
+
+constexpr std::size_t workspace_bytes = std::size_t{32} << 20;  // what NVIDIA advises for compute capability 9
+
+[[noreturn]] void out_of_memory(std::size_t bytes) {
+  std::size_t free = 0, total = 0;
+  cudaMemGetInfo(&free, &total);
+  throw OutOfDeviceMemory(concat("no GPU memory for a block of ", format_bytes(static_cast<double>(bytes)), ": ",
+                                 format_bytes(static_cast<double>(free)), " of ",
+                                 format_bytes(static_cast<double>(total)), " are free"));
+}
+
+}  // namespace
+
+void* allocate_bytes(std::size_t bytes) {
+  void* block = nullptr;
+  const cudaError_t status = cudaMalloc(&block, bytes);
+  if (status == cudaErrorMemoryAllocation) {
+    cudaGetLastError();  // or the next launch would find it
+    out_of_memory(bytes);
+  }
+  check(status);
+  return block;
+}
+
+Stream::Stream() { check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking)); }
+Stream::~Stream() { cudaStreamDestroy(stream_); }
+
+Scratch::~Scratch() { cudaFree(data_); }
+
+float* Scratch::at_least(std::size_t count) {
+  if (count <= count_) return data_;
+  cudaFree(data_);  // waits until the device has finished with it
+  data_ = nullptr;
+  count_ = 0;
+  data_ = static_cast<float*>(allocate_bytes(count * sizeof(float)));
+  count_ = count;
+  return data_;
+}
+
+Cublas::Cublas(cudaStream_t stream) {
+  float* workspace = workspace_.at_least(workspace_bytes / sizeof(float));
+  check(cublasCreate(&handle_));
+  try {
+    check(cublasSetStream(handle_, stream));
+    check(cublasSetWorkspace(handle_, workspace, workspace_bytes));  // after the stream, which would reset it
+    check(cublasSetMathMode(handle_, CUBLAS_DEFAULT_MATH));          // no TF32 for single precision
+  } catch (...) {
+    cublasDestroy(handle_);
+    throw;
+  }
+}
+
+Cublas::~Cublas() { cublasDestroy(handle_); }
+
+}  // namespace regatta::device::cuda

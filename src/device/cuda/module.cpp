@@ -1,0 +1,101 @@
+#include <cuda_runtime.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <string>
+#include <string_view>
+
+#include "../cuda_module.hpp"
+#include "check.hpp"
+#include "cuda_backend.hpp"
+#include "regatta/core/error.hpp"
+
+namespace regatta::device::cuda {
+namespace {
+
+thread_local std::string last_failure;
+
+/// 13000 -> "13.0"; CUDA says 0 for a driver that is not there.
+std::string version_text(int version) {
+  return version > 0 ? concat(version / 1000, ".", version % 1000 / 10) : "none";
+}
+
+std::string version_texts() {
+  int runtime = 0, driver = 0;
+  cudaRuntimeGetVersion(&runtime);
+  cudaDriverGetVersion(&driver);
+  return concat("CUDA runtime ", version_text(runtime), ", driver ", version_text(driver));
+}
+
+const char* versions() {
+  static const std::string text = version_texts();
+  return text.c_str();
+}
+
+const char* failure() { return last_failure.c_str(); }
+
+int device_count() {
+  int count = 0;  // stays untouched when there is no driver
+  const cudaError_t status = cudaGetDeviceCount(&count);
+  if (status == cudaSuccess && count > 0) return count;
+  cudaGetLastError();
+  last_failure = status == cudaSuccess ? "CUDA finds no device"
+                                       : concat("CUDA finds no device: ", cudaGetErrorString(status), " (error ",
+                                                static_cast<int>(status), ")");
+  last_failure += concat("; ", versions());
+  return 0;
+}
+
+/// The 16 bytes in the groups of RFC 4122, as nvidia-smi prints them.
+std::string uuid_text(const cudaUUID_t& uuid) {
+  std::string text = "GPU";
+  for (int i = 0; i < 16; ++i) {
+    if (i == 0 || i == 4 || i == 6 || i == 8 || i == 10) text += '-';
+    char digits[3];
+    std::snprintf(digits, sizeof digits, "%02x", static_cast<unsigned>(static_cast<unsigned char>(uuid.bytes[i])));
+    text += digits;
+  }
+  return text;
+}
+
+template <std::size_t size>
+void copy_text(std::string_view text, char (&out)[size]) {
+  out[text.copy(out, size - 1)] = '\0';
+}
+
+bool device(int ordinal, CudaModuleDevice* description) {
+  try {
+    cudaDeviceProp properties{};
+    check(cudaGetDeviceProperties(&properties, ordinal));
+    copy_text(properties.name, description->name);
+    copy_text(uuid_text(properties.uuid), description->uuid);
+    description->memory = static_cast<double>(properties.totalGlobalMem);
+    return true;
+  } catch (const std::exception& error) {
+    last_failure = error.what();
+    return false;
+  }
+}
+
+Backend* create(int ordinal) {
+  try {
+    return make_backend(ordinal).release();
+  } catch (const std::exception& error) {
+    last_failure = error.what();
+    return nullptr;
+  }
+}
+
+}  // namespace
+}  // namespace regatta::device::cuda
+
+const regatta::device::CudaModule* regatta_cuda_module() {
+  namespace cuda = regatta::device::cuda;
+  static constexpr regatta::device::CudaModule table = {regatta::device::cuda_module_abi,
+                                                        cuda::device_count,
+                                                        cuda::device,
+                                                        cuda::create,
+                                                        cuda::versions,
+                                                        cuda::failure};
+  return &table;
+}
