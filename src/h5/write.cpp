@@ -10,7 +10,7 @@ namespace {
 constexpr hsize_t small_dataset = 1024;  ///< [values] up to here a chunk index costs more than it saves
 constexpr hsize_t chunk_rows = 4096;
 constexpr hsize_t chunk_bytes = hsize_t{1} << 20;  ///< HDF5's own chunk cache holds 1 MiB
-constexpr unsigned deflate_level = 4;
+constexpr unsigned deflate_level = 6;
 
 Properties link_properties() {
   Properties properties(H5Pcreate(H5P_LINK_CREATE));
@@ -28,7 +28,9 @@ Properties storage_properties(std::vector<hsize_t> lengths, std::size_t count, s
   lengths.front() = std::min({lengths.front(), chunk_rows, std::max<hsize_t>(1, chunk_bytes / row_bytes)});
   H5Pset_chunk(properties.get(), static_cast<int>(lengths.size()), lengths.data());
   if (H5Zfilter_avail(H5Z_FILTER_DEFLATE) <= 0) return properties;
-  H5Pset_shuffle(properties.get());
+  // Columns of doubles and counters pack better by byte planes; samples of few different floats pack better
+  // as they are.
+  if (value_bytes == 8) H5Pset_shuffle(properties.get());
   H5Pset_deflate(properties.get(), deflate_level);
   return properties;
 }

@@ -49,6 +49,18 @@ void read_split(const OptionTexts& texts, Format format, SplitOptions& split) {
   read_scale(texts, format, split);
 }
 
+/// "8x8x1" as lengths.
+std::vector<std::size_t> shape_of(const std::string& text) {
+  std::vector<std::size_t> shape;
+  for (const std::string& part : split(text, 'x')) {
+    const auto length = parse_integer(part);
+    require(length && *length > 0 && *length <= 1'000'000,
+            "command line: shape must be lengths such as 8x8x1, got '", text, "'");
+    shape.push_back(static_cast<std::size_t>(*length));
+  }
+  return shape;
+}
+
 CsvOptions csv_options(const std::vector<std::filesystem::path>& inputs, const OptionTexts& texts) {
   require(inputs.size() == 1, "expected one table, got ", inputs.size(),
           " files; give test samples of their own with test_file=FILE");
@@ -61,6 +73,7 @@ CsvOptions csv_options(const std::vector<std::filesystem::path>& inputs, const O
             ": is no table in text");
   options.targets = split(texts.text("target"), ',');
   options.ignored = split(texts.text("ignore"), ',');
+  options.shape = shape_of(texts.text("shape"));
   const std::string task = texts.text("task"), header = texts.text("header");
   if (task != "auto") options.task = task == "regression" ? Task::Regression : Task::Classification;
   if (header != "auto") options.header = header == "yes" ? Header::Yes : Header::No;
@@ -72,7 +85,7 @@ IdxOptions idx_options(const std::vector<std::filesystem::path>& inputs, const O
   require(inputs.size() == 2 || inputs.size() == 4,
           "IDX files come as IMAGES LABELS [TEST_IMAGES TEST_LABELS], got ", inputs.size(),
           inputs.size() == 1 ? " file" : " files");
-  for (const char* const name : {"target", "ignore", "task", "header", "scale_targets", "test_file"})
+  for (const char* const name : {"target", "ignore", "shape", "task", "header", "scale_targets", "test_file"})
     require(!texts.given(name), "command line: ", name, " is an option for tables, ", inputs.front().string(),
             " is an IDX file");
   IdxOptions options;
@@ -92,6 +105,7 @@ std::vector<Option> import_options() {
   return {
       {"target", OptionType::Text, "-1", "names or numbers of the target columns (1 the first, -1 the last)"},
       {"ignore", OptionType::Text, "", "names or numbers of columns to leave out"},
+      {"shape", OptionType::Text, "", "lengths of one sample such as 8x8x1, row after row"},
       {"task", OptionType::Word, "auto", "what the target is", {"auto", "classification", "regression"}},
       {"header", OptionType::Word, "auto", "whether the first line names the columns", {"auto", "yes", "no"}},
       {"test_file", OptionType::Path, "", "a table whose rows are the test rows"},

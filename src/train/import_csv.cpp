@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <cfloat>
 #include <cmath>
+#include <functional>
 #include <map>
+#include <numeric>
 #include <optional>
 #include <set>
 
@@ -237,6 +239,16 @@ Samples read_test_file(const CsvOptions& options, const TextTable& table, const 
   return SampleReader(test, columns).read();
 }
 
+std::vector<std::size_t> sample_shape(const CsvOptions& options, const TextTable& table,
+                                      std::size_t features) {
+  if (options.shape.empty()) return {features};
+  const std::size_t values =
+      std::accumulate(options.shape.begin(), options.shape.end(), std::size_t{1}, std::multiplies<>());
+  require(values == features, table.file(), ": has ", features, " features, the shape asked for holds ",
+          values);
+  return options.shape;
+}
+
 }  // namespace
 
 TableSet import_csv(const CsvOptions& options) {
@@ -245,7 +257,7 @@ TableSet import_csv(const CsvOptions& options) {
   const Samples samples = SampleReader(table, columns).read();
   const Samples test = read_test_file(options, table, columns);
   TableSet data;
-  data.shape = {columns.width()};
+  data.shape = sample_shape(options, table, columns.width());
   data.classes = columns.class_names.size();
   data.outputs = columns.classification ? 0 : columns.targets.size();
   data.class_names = columns.class_names;

@@ -70,7 +70,8 @@ Samples read_samples(const IdxFile& images, const std::filesystem::path& labels_
 }
 
 std::vector<std::size_t> sample_shape(const IdxFile& images) {
-  std::vector<std::size_t> shape(images.lengths.size() == 3 ? 3 : images.lengths.size() - 1, 1);  // one channel
+  std::vector<std::size_t> shape(images.lengths.size() == 3 ? 3 : images.lengths.size() - 1,
+                                 1);  // one channel
   std::copy(images.lengths.begin() + 1, images.lengths.end(), shape.begin());
   return shape;
 }

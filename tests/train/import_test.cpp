@@ -164,6 +164,16 @@ TEST(ImportCsv, NamesEveryBadFieldWithItsLine) {
               HasSubstr("a.csv:2: column 'x' holds '1,5', expected a number such as 1.5"));
 }
 
+TEST(ImportCsv, GivesSamplesTheShapeAskedFor) {
+  const char* const text = "1,2,3,4,a\n5,6,7,8,b\n";
+
+  EXPECT_THAT(import_text(text, with(all_train, {{"shape", "2x2x1"}})).shape, ElementsAre(2, 2, 1));
+  EXPECT_EQ(import_message(text, with(all_train, {{"shape", "2x3"}})),
+            "a.csv: has 4 features, the shape asked for holds 6");
+  EXPECT_EQ(import_message(text, with(all_train, {{"shape", "2xa"}})),
+            "command line: shape must be lengths such as 8x8x1, got '2xa'");
+}
+
 TEST(ImportCsv, TellsAtMostTwentyProblems) {
   std::string text = "x,y\n1,0.5\n";
   for (int i = 0; i < 100; ++i) text += "?,1\n";
@@ -355,14 +365,13 @@ TEST(ImportIdx, RefusesAFileCutAnywhereOrWithHugeLengths) {
   const TemporaryFolder folder;
   const auto labels = folder.write("labels", idx({4}, 4));
   const std::string whole = idx({4, 2, 2}, 16);
+  IdxOptions options;
+  options.images = folder / "images";
+  options.labels = labels;
 
   for (std::size_t length = 0; length < whole.size(); ++length) {
-    const auto images = folder.write("images", whole.substr(0, length));
-    EXPECT_THAT(message_of<InvalidInput>([&] {
-                  import_idx({{}, images, labels, {}, {}});
-                }),
-                HasSubstr("images"))
-        << length;
+    folder.write("images", whole.substr(0, length));
+    EXPECT_THAT(message_of<InvalidInput>([&] { import_idx(options); }), HasSubstr("images")) << length;
   }
   const auto huge = folder.write("huge", idx({0xffffffffu, 0xffffffffu, 0xffffffffu}, 16));
   EXPECT_THAT(message_of<InvalidInput>([&] {

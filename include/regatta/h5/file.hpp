@@ -30,7 +30,7 @@ class File {
   void close();
 
   /// Writes a dataset; `shape` empty means one dimension of values.size(). More than 1024 values are
-  /// shuffled and deflated in chunks of up to 4096 rows and about 1 MiB. A path is written once.
+  /// deflated in chunks of up to 4096 rows and about 1 MiB. A path is written once.
   void write(std::string_view path, std::span<const double> values, std::span<const std::size_t> shape = {});
   void write(std::string_view path, std::span<const float> values, std::span<const std::size_t> shape = {});
   void write(std::string_view path, std::span<const std::int64_t> values, std::span<const std::size_t> shape = {});

@@ -44,6 +44,7 @@ struct CsvOptions : SplitOptions {
   std::vector<std::string>
       targets;  ///< names or numbers of columns (1 the first, -1 the last); empty: the last column
   std::vector<std::string> ignored;  ///< columns to leave out, named likewise
+  std::vector<std::size_t> shape;    ///< of one sample, {8, 8, 1}; empty: the number of features
   /// Auto: words are classes; so are whole numbers with at most 50 different values, each twice or more on
   /// average.
   Task task = Task::Auto;
