@@ -10,6 +10,7 @@ namespace {
 constexpr std::uint64_t trial_streams = 0x7472;  // keeps these streams apart from others of the same seed
 constexpr double walkable_cardinality = 1e7;
 constexpr int redraws = 32;
+const std::vector<Config> no_configs;
 
 std::optional<Enumeration> enumeration_of(const space::Space& space) {
   const auto cardinality = space.cardinality();
@@ -51,17 +52,23 @@ std::optional<Config> DrawingSearcher::propose(const History& history, TrialId t
   const Seen seen{history, avoid};
   std::optional<Config> own = own_point(trial, random);
   if (own && !seen.contains(*own)) return own;
+  if (!own && !enumeration_) throw_infeasible();
   const bool exhausted = feasible_count_ && history.distinct() + avoid.size() >= *feasible_count_ &&
                          seen.size() >= *feasible_count_;
   if (!exhausted) {
     if (auto other = redraw(seen, random)) return other;
     if (auto other = walk(seen, random)) return other;
   }
-  if (!own) own = walk(Seen{History(), {}}, random);
-  if (!own)
-    throw SystemFailure(concat("no configuration that meets the constraints was found in ", rejection_limit(),
-                               " points in a row: make the constraints wider or the ranges narrower"));
-  return own;
+  if (own) return own;
+  const History nothing;
+  auto any = walk(Seen{nothing, no_configs}, random);
+  if (!any) throw_infeasible();
+  return any;
+}
+
+void DrawingSearcher::throw_infeasible() const {
+  throw SystemFailure(concat("no configuration that meets the constraints was found in ", rejection_limit(),
+                             " points in a row: make the constraints wider or the ranges narrower"));
 }
 
 std::uint64_t DrawingSearcher::rejection_limit() const { return enumeration_ ? 10'000 : 1'000'000; }

@@ -34,6 +34,7 @@ class DrawingSearcher : public Searcher {
   std::optional<Config> redraw(const Seen& seen, Random& random);
   std::optional<Config> walk(const Seen& seen, Random& random);
   Config random_start(Random& random);
+  [[noreturn]] void throw_infeasible() const;
 
   space::Space space_;
   std::uint64_t seed_;

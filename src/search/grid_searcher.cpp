@@ -8,6 +8,14 @@
 namespace regatta::search {
 namespace {
 
+struct Hash {
+  std::size_t operator()(const Config& config) const { return config_hash(config); }
+};
+
+struct Same {
+  bool operator()(const Config& a, const Config& b) const { return same_config(a, b); }
+};
+
 constexpr int infeasible_limit = 10'000'000;
 
 std::vector<Axis> axes_of(const space::Space& space, int points) {
@@ -36,13 +44,9 @@ std::optional<Config> GridSearcher::propose(const History& history, TrialId, con
   if (history.trials().size() < known_trials_) restart();  // another history: what was passed with the last may be new
   known_trials_ = history.trials().size();
   std::erase_if(untried_, [&](const Config& config) { return history.contains(config); });
-  // Nearly all of `avoid` is in `untried_`: looking each one up keeps this linear.
-  std::unordered_set<std::uint64_t> hashes;
-  for (const Config& config : avoid) hashes.insert(config_hash(config));
-  const auto free = [&](const Config& config) {
-    return !hashes.contains(config_hash(config)) ||
-           std::ranges::none_of(avoid, [&](const Config& other) { return same_config(other, config); });
-  };
+  // Nearly all of `untried_` is in `avoid`: looking each one up keeps this linear.
+  const std::unordered_set<Config, Hash, Same> ahead(avoid.begin(), avoid.end());
+  const auto free = [&](const Config& config) { return !ahead.contains(config); };
   const auto found = std::ranges::find_if(untried_, free);
   if (found != untried_.end()) return *found;
   while (fetch(history))
