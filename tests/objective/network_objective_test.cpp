@@ -1,0 +1,251 @@
+#include "regatta/objective/network_objective.hpp"
+
+#include <cmath>
+#include <thread>
+
+#include "fixture.hpp"
+#include "regatta/comm/local_group.hpp"
+#include "regatta/core/error.hpp"
+#include "regatta/train/folds.hpp"
+
+namespace regatta::objective {
+namespace {
+
+class NetworkObjective : public testing::Test {
+ protected:
+  NetworkObjective() {
+    write_data(folder, "three.h5", 3);
+    write_data(folder, "two.h5", 2);
+    write_data(folder, "line.h5", 0);
+  }
+
+  ObjectiveOptions options(Texts values, const std::string& metric = "") {
+    ObjectiveOptions all = options_of(values, folder.path());
+    all.metric = metric;
+    all.maximize = true;
+    return all;
+  }
+
+  FailureKind failure_of(Workshop& workshop, const Texts& values) {
+    try {
+      workshop.run(values);
+    } catch (const TrialFailure& failure) {
+      return failure.kind;
+    }
+    ADD_FAILURE() << "the trial did not fail";
+    return FailureKind::Crash;
+  }
+
+  support::TemporaryFolder folder;
+};
+
+TEST_F(NetworkObjective, TrainsForItsEpochsAndReportsEach) {
+  Workshop workshop(options({{"data", "three.h5"}, {"epochs", "5"}, {"learning_rate", "0.01"}}), {});
+
+  const auto epochs = workshop.run();
+
+  ASSERT_EQ(epochs.size(), 5u);
+  EXPECT_EQ(workshop.objective().epochs(), 5);
+  for (std::size_t e = 0; e < 5; ++e) EXPECT_EQ(epochs[e].epoch, static_cast<int>(e) + 1);
+  EXPECT_EQ(workshop.objective().metrics(), (std::vector<std::string>{"val_loss"}));
+  EXPECT_LT(epochs[4].metrics.at(0), epochs[0].metrics.at(0));
+  EXPECT_GT(epochs[4].value, 0.6);
+  EXPECT_TRUE(std::isnan(epochs[4].standard_error));
+  EXPECT_TRUE(epochs[4].fold_scores.empty());
+}
+
+TEST_F(NetworkObjective, TakesAParameterOfTheSpaceInPlaceOfTheOption) {
+  const auto space = space_of({{"optimizer", "choice(sgd, adam)"}, {"momentum", "uniform(0, 0.99) if optimizer == sgd"},
+                               {"epochs", "int(1, 4)"}});
+  const Texts sgd{{"data", "three.h5"}, {"epochs", "3"}, {"optimizer", "sgd"}, {"momentum", "0.5"}};
+  Workshop fixed(options(sgd), {}), tuned(options({{"data", "three.h5"}, {"epochs", "9"}, {"momentum", "0.1"}}), space);
+
+  const auto right = fixed.run(), same = tuned.run({{"optimizer", "sgd"}, {"momentum", "0.5"}, {"epochs", "3"}}),
+             other = tuned.run({{"optimizer", "sgd"}, {"momentum", "0.6"}, {"epochs", "3"}});
+
+  EXPECT_EQ(tuned.objective().epochs(), 4);
+  EXPECT_EQ(same.size(), 3u);
+  EXPECT_EQ(same.back().metrics, right.back().metrics);
+  EXPECT_NE(other.back().metrics, right.back().metrics);
+  EXPECT_EQ(tuned.run({{"optimizer", "adam"}, {"epochs", "2"}}).size(), 2u);
+}
+
+TEST_F(NetworkObjective, RepeatsItselfForTheSameSeedOnly) {
+  Workshop workshop(options({{"data", "three.h5"}, {"epochs", "3"}, {"dropout", "0.2"}}), {});
+
+  const auto first = workshop.run({}, 7).back().metrics, again = workshop.run({}, 7).back().metrics;
+
+  EXPECT_EQ(first, again);
+  EXPECT_NE(first, workshop.run({}, 8).back().metrics);
+}
+
+TEST_F(NetworkObjective, ReportsTheMetricsThatWereAskedFor) {
+  Workshop workshop(options({{"data", "three.h5"}, {"epochs", "1"}, {"metrics", "train_loss, val_f1_macro"}}, "val_loss"), {});
+
+  EXPECT_EQ(workshop.objective().metrics(), (std::vector<std::string>{"train_loss", "val_f1_macro"}));
+  const auto progress = workshop.run().back();
+  EXPECT_EQ(progress.metrics.size(), 2u);
+  EXPECT_GT(progress.value, 0);
+}
+
+TEST_F(NetworkObjective, ReportsTheBestEpochWhereAskedFor) {
+  const Texts rough{{"data", "three.h5"}, {"epochs", "12"}, {"learning_rate", "0.3"}};
+  Texts best = rough;
+  best.emplace_back("report", "best");
+
+  const auto last = Workshop(options(rough), {}).run(), kept = Workshop(options(best), {}).run();
+
+  double highest = 0;
+  bool fell = false;
+  for (std::size_t e = 0; e < last.size(); ++e) {
+    fell = fell || last[e].value < highest;
+    highest = std::max(highest, last[e].value);
+    EXPECT_EQ(kept[e].value, highest);
+  }
+  EXPECT_TRUE(fell) << "the training was too smooth to show anything";
+}
+
+TEST_F(NetworkObjective, LearnsARegressionWithoutHiddenLayers) {
+  ObjectiveOptions regression = options({{"data", "line.h5"}, {"layers", "0"}, {"epochs", "150"}, {"learning_rate", "0.02"},
+                                         {"metrics", "val_r2"}});
+  regression.maximize = false;
+  Workshop workshop(regression, {});
+
+  const auto end = workshop.run().back();
+
+  EXPECT_NEAR(end.value, 0.1, 0.03);  // the root mean square of the noise
+  EXPECT_GT(end.metrics[0], 0.99);
+}
+
+TEST_F(NetworkObjective, TakesOneLogitForTwoClasses) {
+  Workshop workshop(options({{"data", "two.h5"}, {"loss", "binary_cross_entropy"}, {"layers", "0"}, {"epochs", "60"},
+                             {"learning_rate", "0.02"}}), {});
+  EXPECT_GT(workshop.run().back().value, 0.8);
+}
+
+TEST_F(NetworkObjective, NamesADivergence) {
+  const auto space = space_of({{"learning_rate", "loguniform(0.001, 1000)"}});
+  ObjectiveOptions regression = options({{"data", "line.h5"}, {"optimizer", "sgd"}, {"momentum", "0.99"}});
+  Workshop workshop(regression, space);
+  EXPECT_EQ(failure_of(workshop, {{"learning_rate", "900"}}), FailureKind::Diverged);
+}
+
+TEST_F(NetworkObjective, NamesALackOfMemoryAndGoesOn) {
+  const auto space = space_of({{"units", "int(1, 65536)"}});
+  Workshop workshop(options({{"data", "three.h5"}, {"layers", "16"}, {"epochs", "1"}}), space);
+  EXPECT_EQ(failure_of(workshop, {{"units", "65536"}}), FailureKind::OutOfMemory);  // 1 TB
+  EXPECT_EQ(workshop.run({{"units", "4"}}).size(), 1u);
+}
+
+TEST_F(NetworkObjective, NamesAConfigurationThatCannotBe) {
+  const auto space = space_of({{"dropout", "normal(5, 0.001)"}});
+  Workshop workshop(options({{"data", "three.h5"}}), space);
+  EXPECT_EQ(failure_of(workshop, {{"dropout", "5"}}), FailureKind::Invalid);
+}
+
+/// Every fold as a data set of its own, trained once: what cross-validation must equal.
+TEST_F(NetworkObjective, CrossValidatesLikeSingleRunsOnTheSameFolds) {
+  const std::size_t k = 4;
+  const train::Table all = table(150, 3, 1);
+  std::vector<double> scores;
+  for (const train::Fold& fold : train::make_folds(150, all.labels, k, 9)) {
+    train::TableSet single;
+    single.shape = {2};
+    single.classes = 3;
+    single.class_names = {"a", "b", "c"};
+    for (const auto& [rows, part] : {std::pair{&fold.train, &single.train}, {&fold.held_out, &single.valid}})
+      for (const auto row : *rows) {
+        const auto i = static_cast<std::size_t>(row);
+        part->x.insert(part->x.end(), {all.x[2 * i], all.x[2 * i + 1]});
+        part->labels.push_back(all.labels[i]);
+      }
+    train::write_dataset(folder / "fold.h5", single);
+    scores.push_back(Workshop(options({{"data", "fold.h5"}, {"epochs", "4"}}, "val_loss"), {}).run().back().value);
+  }
+
+  Workshop workshop(options({{"data", "three.h5"}, {"epochs", "4"}, {"folds", "4"}, {"fold_seed", "9"}}, "val_loss"), {});
+  const auto epochs = workshop.run();
+
+  ASSERT_EQ(epochs.size(), 4u);
+  // Rows stand in another order within the single data sets, but each fold takes the same ones in the same order.
+  for (std::size_t f = 0; f < k; ++f) EXPECT_NEAR(epochs.back().fold_scores.at(f), scores[f], 1e-6);
+  EXPECT_NEAR(epochs.back().value, train::summarise(scores).mean, 1e-6);
+  EXPECT_NEAR(epochs.back().standard_error, train::summarise(scores).standard_error, 1e-6);
+}
+
+std::vector<Progress> run_in_team(int ranks, const ObjectiveOptions& options) {
+  comm::LocalGroup group(ranks);
+  std::vector<std::vector<Progress>> results(static_cast<std::size_t>(ranks));
+  std::vector<std::thread> threads;
+  for (int rank = 0; rank < ranks; ++rank)
+    threads.emplace_back([&, rank] {
+      Workshop workshop(options, {}, &group.at(Rank{rank}));
+      results[static_cast<std::size_t>(rank)] = workshop.run();
+    });
+  for (auto& thread : threads) thread.join();
+  for (const auto& result : results) EXPECT_EQ(result.back().fold_scores, results[0].back().fold_scores);
+  return results[0];
+}
+
+TEST_F(NetworkObjective, SpreadsFoldsOverTheRanksOfATeam) {
+  const Texts spread{{"data", "three.h5"}, {"epochs", "3"}, {"folds", "5"}, {"fold_parallel", "ranks"}};
+
+  const auto alone = Workshop(options(spread, "val_loss"), {}).run(), team = run_in_team(3, options(spread, "val_loss")),
+             idle = run_in_team(6, options(spread, "val_loss"));
+
+  for (std::size_t f = 0; f < 5; ++f) {
+    EXPECT_NEAR(team.back().fold_scores.at(f), alone.back().fold_scores.at(f), 1e-12);
+    EXPECT_NEAR(idle.back().fold_scores.at(f), alone.back().fold_scores.at(f), 1e-12);
+  }
+}
+
+TEST_F(NetworkObjective, TrainsFoldsByTheWholeTeam) {
+  const Texts folds{{"data", "three.h5"}, {"epochs", "3"}, {"folds", "3"}};
+
+  const auto alone = Workshop(options(folds, "val_loss"), {}).run(), team = run_in_team(2, options(folds, "val_loss"));
+
+  for (std::size_t f = 0; f < 3; ++f)
+    EXPECT_NEAR(team.back().fold_scores.at(f), alone.back().fold_scores.at(f), 1e-5);
+}
+
+TEST_F(NetworkObjective, EndsATrialOnAllRanksWhenAFoldOfOneDiverges) {
+  const ObjectiveOptions wild = options({{"data", "line.h5"}, {"optimizer", "sgd"}, {"momentum", "0.99"}, {"folds", "2"},
+                                         {"learning_rate", "900"}, {"fold_parallel", "ranks"}});
+  comm::LocalGroup group(3);
+  std::vector<int> diverged(3, 0);
+  std::vector<std::thread> threads;
+  for (int rank = 0; rank < 3; ++rank)
+    threads.emplace_back([&, rank] {
+      Workshop workshop(wild, {}, &group.at(Rank{rank}));
+      try {
+        workshop.run();
+      } catch (const TrialFailure& failure) {
+        diverged[static_cast<std::size_t>(rank)] = failure.kind == FailureKind::Diverged;
+      }
+    });
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(diverged, (std::vector<int>{1, 1, 1}));
+}
+
+std::filesystem::path shipped_data() { return std::filesystem::path(REGATTA_SOURCE_DIR) / "inputs" / "data"; }
+
+TEST(ShippedData, OfIrisIsToldApartByLogisticRegression) {
+  ObjectiveOptions options = options_of({{"data", "iris.h5"}, {"layers", "0"}, {"folds", "5"}, {"epochs", "60"},
+                                         {"learning_rate", "0.05"}, {"batch_size", "16"}, {"class_weight", "balanced"}},
+                                        shipped_data());
+  options.metric = "val_balanced_accuracy";
+
+  const auto end = Workshop(options, {}).run().back();
+
+  EXPECT_GE(end.value, 0.95);
+  EXPECT_EQ(end.fold_scores.size(), 5u);
+}
+
+TEST(ShippedData, OfDigitsIsReadByASmallNetworkInAFewEpochs) {
+  const ObjectiveOptions options = options_of({{"data", "digits.h5"}, {"layers", "2"}, {"units", "128"}, {"epochs", "12"},
+                                               {"learning_rate", "0.002"}, {"schedule", "cosine"}}, shipped_data());
+  EXPECT_GE(Workshop(options, {}).run().back().value, 0.97);
+}
+
+}  // namespace
+}  // namespace regatta::objective
