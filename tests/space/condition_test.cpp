@@ -196,6 +196,7 @@ TEST(Condition, RejectsBadSyntaxAndSaysWhere) {
   EXPECT_EQ(problem_of("layers == 1 && rate > 0"),
             at("unexpected '&&'", 26, "layers == 1 && rate > 0") + "; write 'and'");
   EXPECT_EQ(problem_of("layers == 1 $"), at("unexpected '$'", 26, "layers == 1 $"));
+  EXPECT_EQ(problem_of("layers > ."), at("unexpected '.'", 23, "layers > ."));
   EXPECT_EQ(problem_of("layers == 1 rate"), at("unexpected 'rate'", 26, "layers == 1 rate"));
   EXPECT_EQ(problem_of("layers =="), at("the expression ends too early", 23, "layers =="));
   EXPECT_EQ(problem_of(""), at("the expression ends too early", 13, ""));
@@ -246,6 +247,8 @@ TEST(Condition, ReportsACycleAsWhatItIs) {
 TEST(Condition, OnAFaultyParameterIsNotReportedAsWell) {
   EXPECT_EQ(problems_of({"a = int(2, 1)", "b = int(1, 2) if a == 1"}),
             "x.ini:1: 'a': the range of int is empty: its low 2 is above its high 1");
+  EXPECT_EQ(problems_of({"a = choice(x, x)", "b = int(1, 2) if a == x"}),
+            "x.ini:1: 'a': choice holds the value 'x' twice");
 }
 
 }  // namespace

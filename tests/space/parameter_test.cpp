@@ -133,6 +133,12 @@ TEST(Parameter, MultiplesStartAtTheFirstInTheRange) {
   EXPECT_EQ(x.decode(below_one), 16);
 }
 
+TEST(Parameter, BoundsThatAreMultiplesCountDespiteRounding) {
+  EXPECT_EQ(parameter_of("quniform(0, 0.3, 0.1)").nth(3), 0.3);
+  EXPECT_EQ(parameter_of("quniform(0, 0.3, 0.1)").cardinality(), 4);
+  EXPECT_EQ(parameter_of("quniform(1.1, 1.3, 0.1)").nth(0), 1.1);
+}
+
 TEST(Parameter, CategoriesShareTheCubeEvenly) {
   const auto share = shares(parameter_of("choice(a, b, c)"), 99'999);
 
