@@ -196,7 +196,7 @@ TEST(Condition, RejectsBadSyntaxAndSaysWhere) {
   EXPECT_EQ(problem_of("layers == 1 && rate > 0"),
             at("unexpected '&&'", 26, "layers == 1 && rate > 0") + "; write 'and'");
   EXPECT_EQ(problem_of("layers == 1 $"), at("unexpected '$'", 26, "layers == 1 $"));
-  EXPECT_EQ(problem_of("layers > ."), at("unexpected '.'", 23, "layers > ."));
+  EXPECT_EQ(problem_of("layers > .x"), at("unexpected '.'", 23, "layers > .x"));
   EXPECT_EQ(problem_of("layers == 1 rate"), at("unexpected 'rate'", 26, "layers == 1 rate"));
   EXPECT_EQ(problem_of("layers =="), at("the expression ends too early", 23, "layers =="));
   EXPECT_EQ(problem_of(""), at("the expression ends too early", 13, ""));
