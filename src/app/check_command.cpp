@@ -1,0 +1,100 @@
+#include <algorithm>
+#include <iostream>
+
+#include "commands.hpp"
+#include "regatta/core/build_info.hpp"
+#include "regatta/core/text.hpp"
+#include "regatta/device/devices.hpp"
+#include "regatta/report/table.hpp"
+#include "regatta/train/dataset.hpp"
+#include "study_inputs.hpp"
+
+namespace regatta::app {
+namespace {
+
+using report::Align;
+
+std::string count_of(const space::Space& space) {
+  const auto number = space.cardinality();
+  return number ? format_number(*number) + " different configurations" : "infinitely many configurations";
+}
+
+std::string space_text(const space::Space& space) {
+  report::Table table({{"parameter", Align::Left}, {"values", Align::Left}, {"how many"}, {"only if", Align::Left}});
+  for (const space::Parameter& parameter : space.parameters()) {
+    const auto cardinality = parameter.cardinality();
+    table.add({parameter.name, parameter.definition, cardinality ? format_number(*cardinality) : "real",
+               parameter.condition});
+  }
+  std::string text = concat("Space: ", space.size(), " parameters, ", count_of(space), "\n", table.text());
+  if (!space.constraints().empty()) text += "Constraints:\n";
+  for (const Entry& constraint : space.constraints()) text += concat("  ", constraint.name, " = ", constraint.text, "\n");
+  return text;
+}
+
+std::string user_trials_text(const StudyInputs& inputs) {
+  if (inputs.user_trials.empty()) return "";
+  std::string text = concat("Tried first: ", inputs.user_trials.size(), " configurations of yours\n");
+  constexpr std::size_t most = 10;
+  for (std::size_t i = 0; i < std::min(most, inputs.user_trials.size()); ++i)
+    text += concat("  ", inputs.space.text(inputs.user_trials[i]), "\n");
+  if (inputs.user_trials.size() > most) text += "  ...\n";
+  return text;
+}
+
+std::string data_text(const objective::ObjectiveOptions& options) {
+  const auto data = options.values.find("data");
+  if (data == options.values.end()) return "";
+  const train::DatasetInfo info = train::inspect_dataset(options.folder / data->second);
+  return concat("  data ", data->second, ": ", info.train_rows, " training, ", info.valid_rows, " validation, ", info.test_rows,
+                " test rows; ", info.features, " features, ",
+                info.classes > 0 ? concat(info.classes, " classes") : concat(info.outputs, " outputs"), "\n");
+}
+
+std::string objective_text(const StudyInputs& inputs) {
+  std::string text = concat("Objective: ", inputs.objective.type, ", ", inputs.maximize ? "maximize " : "minimize ", inputs.metric, "\n");
+  text += data_text(inputs.objective);
+  for (const auto& [name, value] : inputs.objective.values)
+    if (name != "data") text += concat("  ", name, " = ", value, "\n");
+  return text;
+}
+
+std::string plan_text(const StudyInputs& inputs) {
+  std::string text = concat("Search: ", inputs.searcher.algorithm, ", scheduler ", inputs.scheduler.algorithm, ", seed ", inputs.seed, "\nBudget: ",
+                            inputs.trials > 0 ? concat(inputs.trials, " trials") : "no limit of trials");
+  if (inputs.walltime > 0) text += ", " + format_duration(inputs.walltime);
+  return text + "\n";
+}
+
+/// Ranks that all run here, as a launcher on this machine would start them.
+std::vector<run::RankInfo> ranks_here(int ranks) {
+  run::RankInfo info;
+  info.host = host_name();
+  info.cores = run::available_cores();
+  for (const device::DeviceInfo& gpu : device::cuda_devices()) {
+    info.gpu_uuids.push_back(gpu.uuid);
+    info.gpu_names.push_back(gpu.name);
+  }
+  return std::vector<run::RankInfo>(static_cast<std::size_t>(ranks), info);
+}
+
+std::string layout_text(const StudyInputs& inputs, int ranks) {
+  const run::Layout layout = run::plan_layout(ranks_here(ranks), inputs.layout);
+  std::string text = concat("Layout: ", ranks, ranks == 1 ? " rank" : " ranks", " on this machine, ", layout.teams.size(),
+                            " workers of ", inputs.layout.ranks_per_trial, ranks == 1 ? " rank" : " ranks", "\n");
+  for (const std::string& warning : layout.warnings) text += "  warning: " + warning + "\n";
+  return text;
+}
+
+}  // namespace
+
+int check_command(const Arguments& arguments) {
+  const StudyInputs inputs = read_inputs(arguments.operands.front(), arguments.overrides);
+  const int ranks = static_cast<int>(*parse_integer(arguments.option("ranks")));
+  std::cout << "Study: " << inputs.name << " (" << inputs.source.string() << ")\n"
+            << space_text(inputs.space) << user_trials_text(inputs) << objective_text(inputs) << plan_text(inputs)
+            << layout_text(inputs, ranks) << "Results: " << inputs.log.directory.string() << "\nThe input is valid.\n";
+  return 0;
+}
+
+}  // namespace regatta::app

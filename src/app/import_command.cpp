@@ -1,0 +1,73 @@
+#include <iostream>
+
+#include "commands.hpp"
+#include "regatta/core/text.hpp"
+#include "regatta/train/generate.hpp"
+#include "regatta/train/import.hpp"
+
+namespace regatta::app {
+namespace {
+
+/// The operands behind the kind: files, and options as NAME=VALUE.
+struct Request {
+  std::vector<std::filesystem::path> files;
+  std::map<std::string, std::string> options;
+};
+
+Request read_request(const std::vector<std::string>& operands) {
+  Request request;
+  for (std::size_t i = 1; i < operands.size(); ++i) {
+    const std::size_t equals = operands[i].find('=');
+    const std::string name = operands[i].substr(0, equals);
+    if (equals == std::string::npos || !is_name(name))
+      request.files.emplace_back(operands[i]);
+    else
+      require(request.options.emplace(name, operands[i].substr(equals + 1)).second, name, " is given twice");
+  }
+  return request;
+}
+
+void check_options(const Request& request, const std::vector<Option>& known) {
+  Problems problems;
+  for (const auto& [name, text] : request.options) {
+    const Option* option = find_option(known, name);
+    const std::string wrong = option ? violation(*option, text)
+                                     : concat("unknown option '", name, "'", suggestion(name, names_of(known)));
+    if (!wrong.empty()) problems.push_back({{"command line"}, wrong});
+  }
+  if (!problems.empty()) throw InvalidInputs(problems);
+}
+
+train::TableSet data_set(const std::string& kind, Request& request) {
+  if (kind == "regression") {
+    check_options(request, train::regression_options());
+    require(request.files.empty(), "regatta import regression makes data of its own; '", 
+            request.files.empty() ? "" : request.files.front().string(), "' is one file too many");
+    return train::generate_regression(request.options);
+  }
+  check_options(request, train::import_options());
+  require(!request.files.empty(), "regatta import data needs the files to read and, as the last, the one to write");
+  return train::import_data(request.files, request.options);
+}
+
+}  // namespace
+
+int import_command(const Arguments& arguments) {
+  const std::string& kind = arguments.operands.front();
+  const std::vector<std::string> kinds{"data", "regression"};
+  require(kind == "data" || kind == "regression", "regatta import knows data and regression, got '", kind, "'",
+          suggestion(kind, kinds));
+  Request request = read_request(arguments.operands);
+  require(!request.files.empty(), "regatta import ", kind, " needs a file to write, such as OUT.h5");
+  const std::filesystem::path output = request.files.back();
+  require(output.extension() == ".h5", "the last file is the one to write and must end in .h5, got '", output.string(), "'");
+  request.files.pop_back();
+  train::write_dataset(output, data_set(kind, request));
+  const train::DatasetInfo info = train::inspect_dataset(output);
+  std::cout << output.string() << ": " << info.train_rows << " training, " << info.valid_rows << " validation, " << info.test_rows
+            << " test rows; " << info.features << " features, "
+            << (info.classes > 0 ? concat(info.classes, " classes") : concat(info.outputs, " outputs")) << "\n";
+  return 0;
+}
+
+}  // namespace regatta::app

@@ -1,0 +1,47 @@
+#include <cstdlib>
+#include <exception>
+#include <iostream>
+#include <string>
+
+#include "commands.hpp"
+#include "exit_code.hpp"
+#include "help.hpp"
+#include "regatta/core/error.hpp"
+
+namespace {
+
+using namespace regatta;
+
+/// Whether this is the first process of what a launcher has started: what is wrong with the command line is said once.
+bool is_first_process() {
+  for (const char* name : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"})
+    if (const char* rank = std::getenv(name)) return std::string(rank) == "0";
+  return true;
+}
+
+int dispatch(int argc, char** argv) {
+  const app::Arguments arguments = app::parse_arguments(argc, argv, app::commands());
+  if (argc < 2) {
+    if (is_first_process()) std::cerr << app::general_help();
+    return app::bad_input;
+  }
+  if (arguments.help) {
+    if (is_first_process()) std::cout << app::command_help(*arguments.command);
+    return app::finished;
+  }
+  return arguments.command->action(arguments);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return dispatch(argc, argv);
+  } catch (const std::exception& error) {
+    const app::ExitCode code = app::exit_code_of(error);
+    const bool lines = dynamic_cast<const InvalidInputs*>(&error) != nullptr;  // each names its place
+    const bool met_by_all = code != app::runtime_error;
+    if (!met_by_all || is_first_process()) std::cerr << (lines ? "" : "regatta: error: ") << error.what() << std::endl;
+    return code;
+  }
+}

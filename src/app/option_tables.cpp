@@ -1,0 +1,128 @@
+#include "option_tables.hpp"
+
+#include <algorithm>
+
+#include "regatta/objective/objective.hpp"
+#include "regatta/schedule/scheduler.hpp"
+#include "regatta/search/searcher.hpp"
+
+namespace regatta::app {
+namespace {
+
+constexpr double no_bound = std::numeric_limits<double>::infinity();
+
+Option text(std::string name, std::string help) { return {std::move(name), OptionType::Text, "", std::move(help)}; }
+
+Option path(std::string name, std::string help) { return {std::move(name), OptionType::Path, "", std::move(help)}; }
+
+Option word(std::string name, std::string fallback, std::vector<std::string> words, std::string help) {
+  return {std::move(name), OptionType::Word, std::move(fallback), std::move(help), std::move(words)};
+}
+
+Option flag(std::string name, std::string fallback, std::string help) {
+  return {std::move(name), OptionType::Flag, std::move(fallback), std::move(help)};
+}
+
+Option integer(std::string name, std::string fallback, double low, double high, std::string help,
+               std::vector<std::string> words = {}) {
+  return {std::move(name), OptionType::Integer, std::move(fallback), std::move(help), std::move(words), low, high};
+}
+
+Option duration(std::string name, std::string fallback, double low, std::string help) {
+  return {std::move(name), OptionType::Duration, std::move(fallback), std::move(help), {}, low, no_bound};
+}
+
+std::vector<Option> study_options() {
+  return {
+      text("name", "Name of the study; by default that of the input file."),
+      text("metric", "What is optimised; by default the objective's own metric."),
+      word("direction", "", {"minimize", "maximize"}, "By default as the metric wants it."),
+      integer("trials", "100", 1, 0x1p31 - 1, "Configurations to try, at most.", {"unlimited"}),
+      duration("walltime", "", 0.001, "Time after which the run ends by itself, ready to be resumed."),
+      integer("seed", "1", 0, 0x1p53, "Same seed, same proposals."),
+      path("initial", "CSV or JSON file with configurations to try first."),
+  };
+}
+
+std::vector<Option> search_options() {
+  const std::vector<std::string>& names = search::searcher_names();
+  return {
+      word("algorithm", names.front(), names, "Decides which configuration to try next."),
+      integer("grid_points", "5", 1, 1e6, "grid: points per continuous or long integer axis."),
+      flag("deterministic", "false", "Propose with all results known, nothing ahead of time: the same on every run."),
+      integer("ahead", "auto", 1, 1e6, "Proposals that lie ready.", {"auto"}),
+  };
+}
+
+std::vector<Option> scheduler_options() {
+  const std::vector<std::string>& names = schedule::scheduler_names();
+  return {word("algorithm", names.front(), names, "Decides how long each trial trains.")};
+}
+
+std::vector<Option> workers_options() {
+  return {
+      integer("ranks_per_trial", "1", 1, 1e6, "Ranks that train one trial together."),
+      word("rank0", "auto", {"auto", "true", "false"},
+           "Whether rank 0 trains too; auto: when its node has no more ranks than GPUs, or without a launcher."),
+      word("device", "auto", {"auto", "cpu", "cuda"}, "auto: a GPU where a rank has one of its own."),
+      integer("lanes", "auto", 1, 1, "Trials at once on one device.", {"auto"}),
+      integer("prefetch", "auto", 0, 4, "Trials that wait at a worker; auto: some when trials are very short.", {"auto"}),
+  };
+}
+
+std::vector<Option> gpu_options() { return {flag("share", "false", "Allow several workers on one GPU.")}; }
+
+std::vector<Option> log_options() {
+  return {
+      path("directory", "Where results go; by default runs/NAME."),
+      word("sync", "second", {"none", "second", "event"},
+           "When the journal is forced to disk: never, once a second, after each trial."),
+      duration("snapshot", "5s", 0.01, "Least time between two rewrites of regatta.h5."),
+      integer("verbosity", "1", 0, 3, "0: errors, 1: progress and summary, 2: a line per trial, 3: everything."),
+      word("progress", "auto", {"auto", "true", "false"}, "A live progress line; auto: on a terminal."),
+  };
+}
+
+std::vector<SectionTable> make_tables() {
+  return {
+      {"study", "What is to be found, and when to stop.", SectionContent::Options, study_options()},
+      {"space", "What may vary: `name = uniform(0, 1)`; see `regatta help space`.", SectionContent::Definitions},
+      {"constraints", "Expressions over the parameters that must hold.", SectionContent::Definitions},
+      {"objective", "What is tuned. Options of a network may also stand in [space].", SectionContent::ObjectiveOptions},
+      {"trial", "A configuration to try first; may be repeated.", SectionContent::Trial},
+      {"search", "Where to look.", SectionContent::Options, search_options()},
+      {"scheduler", "How long to train.", SectionContent::Options, scheduler_options()},
+      {"workers", "Who trains.", SectionContent::Options, workers_options()},
+      {"gpu", "Use of the GPUs.", SectionContent::Options, gpu_options()},
+      {"log", "What is kept and shown.", SectionContent::Options, log_options()},
+  };
+}
+
+}  // namespace
+
+const std::vector<SectionTable>& section_tables() {
+  static const std::vector<SectionTable> tables = make_tables();
+  return tables;
+}
+
+const SectionTable* find_section(std::string_view name) {
+  const auto found = std::ranges::find(section_tables(), name, &SectionTable::name);
+  return found == section_tables().end() ? nullptr : &*found;
+}
+
+std::vector<std::string> section_names() {
+  std::vector<std::string> names;
+  for (const SectionTable& table : section_tables()) names.push_back(table.name);
+  return names;
+}
+
+std::vector<Option> objective_section(const std::string& type) {
+  const std::vector<std::string>& names = objective::objective_names();
+  std::vector<Option> options{word("type", names.front(), names, "What is tuned.")};
+  if (std::ranges::find(names, type) == names.end()) return options;
+  const std::vector<Option>& own = objective::objective_options(type);
+  options.insert(options.end(), own.begin(), own.end());
+  return options;
+}
+
+}  // namespace regatta::app

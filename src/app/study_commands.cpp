@@ -1,0 +1,62 @@
+#include <sstream>
+#include <iostream>
+
+#include "commands.hpp"
+#include "regatta/core/clock.hpp"
+#include "regatta/core/file.hpp"
+#include "regatta/log/study_reader.hpp"
+#include "regatta/report/best.hpp"
+#include "regatta/report/csv.hpp"
+#include "regatta/report/report.hpp"
+
+namespace regatta::app {
+namespace {
+
+log::Study read(const Arguments& arguments) { return log::read_study(arguments.operands.front()); }
+
+void write_csv_file(const log::Study& study, const std::string& file) {
+  if (file == "-") {
+    report::write_csv(study, std::cout);
+    return;
+  }
+  std::ostringstream text;
+  report::write_csv(study, text);
+  replace_file(file, text.str());
+  std::cout << file << ": " << study.history.trials().size() << " trials\n";
+}
+
+report::BestFormat format_of(const std::string& word) {
+  return word == "json"    ? report::BestFormat::Json
+         : word == "shell" ? report::BestFormat::Shell
+                           : report::BestFormat::Ini;
+}
+
+}  // namespace
+
+int status_command(const Arguments& arguments) {
+  std::cout << report::status_text(read(arguments), wall_time());
+  return 0;
+}
+
+int report_command(const Arguments& arguments) {
+  std::cout << report::report_text(read(arguments));
+  return 0;
+}
+
+int best_command(const Arguments& arguments) {
+  std::cout << report::best_text(read(arguments), format_of(arguments.option("format")));
+  return 0;
+}
+
+int export_command(const Arguments& arguments) {
+  const std::string csv = arguments.option("csv"), h5 = arguments.option("h5");
+  require(!csv.empty() || !h5.empty(), "regatta export needs --csv FILE or --h5 FILE");
+  const log::Study study = read(arguments);
+  if (!csv.empty()) write_csv_file(study, csv);
+  if (h5.empty()) return 0;
+  log::write_results(study, h5);
+  std::cout << h5 << ": " << study.history.trials().size() << " trials\n";
+  return 0;
+}
+
+}  // namespace regatta::app

@@ -1,0 +1,271 @@
+#include "study_inputs.hpp"
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+#include "option_tables.hpp"
+#include "regatta/core/text.hpp"
+#include "used_inputs.hpp"
+#include "user_trials.hpp"
+
+namespace regatta::app {
+namespace {
+
+using EntriesBySection = std::map<std::string, std::vector<Entry>>;
+
+/// What was written, by section, before anything is understood.
+struct Written {
+  EntriesBySection file;
+  EntriesBySection command_line;
+  std::vector<WrittenTrial> trials;
+};
+
+/// `text` without one pair of quotes around it.
+std::string unquoted(const std::string& text) {
+  const bool quoted = text.size() >= 2 && (text.front() == '"' || text.front() == '\'') && text.front() == text.back();
+  return quoted ? text.substr(1, text.size() - 2) : text;
+}
+
+void check_section(const std::string& name, const Location& where, Problems& problems) {
+  if (find_section(name) || name.empty()) return;
+  problems.push_back({where, concat("unknown section [", name, "]", suggestion(name, section_names()))});
+}
+
+/// The entries, without quotes around the texts of options.
+std::vector<Entry> readable(const SectionTable* section, std::vector<Entry> entries) {
+  if (!section || section->content == SectionContent::Definitions) return entries;
+  for (Entry& entry : entries) entry.text = unquoted(entry.text);
+  return entries;
+}
+
+Written gather(std::string_view text, const std::string& file, std::span<const Override> overrides,
+               Problems& problems) {
+  Written written;
+  for (const Section& section : scan(text, file, problems)) {
+    check_section(section.name, section.where, problems);
+    if (section.name == "trial") {
+      written.trials.push_back({section.where, without_duplicates("trial", section.entries, problems)});
+      continue;
+    }
+    std::ranges::move(readable(find_section(section.name), section.entries),
+                      std::back_inserter(written.file[section.name]));
+  }
+  for (const Override& given : overrides) {
+    check_section(given.section, given.entry.where, problems);
+    if (given.section == "trial")
+      problems.push_back({given.entry.where, "trials to run first are given in the input file, as sections [trial]"});
+    for (const Entry& entry : readable(find_section(given.section), {given.entry}))
+      written.command_line[given.section].push_back(entry);
+  }
+  return written;
+}
+
+/// The definitions of the file, with those of the command line in their place or behind them.
+std::vector<Entry> definitions(Written& written, const std::string& section, Problems& problems) {
+  std::vector<Entry> merged = without_duplicates(section, written.file[section], problems);
+  for (const Entry& entry : without_duplicates(section, written.command_line[section], problems)) {
+    const auto place = std::ranges::find(merged, entry.name, &Entry::name);
+    if (place == merged.end())
+      merged.push_back(entry);
+    else
+      *place = entry;
+  }
+  return merged;
+}
+
+/// The objective's type as written, when it is one.
+std::optional<std::string> written_type(Written& written) {
+  for (const auto* entries : {&written.command_line["objective"], &written.file["objective"]})
+    for (const Entry& entry : *entries)
+      if (entry.name == "type")
+        return std::ranges::count(objective::objective_names(), entry.text) ? std::optional(entry.text) : std::nullopt;
+  return objective::objective_names().front();
+}
+
+OptionValues read_objective(Written& written, Problems& problems) {
+  const std::optional<std::string> type = written_type(written);
+  std::vector<Entry>& file = written.file["objective"];
+  std::vector<Entry>& command_line = written.command_line["objective"];
+  if (!type)  // nothing but the type can be judged
+    for (auto* entries : {&file, &command_line})
+      std::erase_if(*entries, [](const Entry& entry) { return entry.name != "type"; });
+  return {"objective", objective_section(type.value_or("")), file, command_line, problems};
+}
+
+ValuesBySection read_values(Written& written, Problems& problems) {
+  ValuesBySection values;
+  values.emplace("objective", read_objective(written, problems));
+  for (const SectionTable& section : section_tables())
+    if (section.content == SectionContent::Options)
+      values.emplace(section.name, OptionValues(section.name, section.options, written.file[section.name],
+                                                written.command_line[section.name], problems));
+  return values;
+}
+
+objective::ObjectiveOptions objective_of(const OptionValues& values, const std::filesystem::path& file) {
+  objective::ObjectiveOptions options;
+  options.type = values.text("type");
+  options.folder = std::filesystem::absolute(file).parent_path();
+  for (const OptionValue& value : values.all()) {
+    if (value.origin == Origin::Default) continue;
+    options.where[value.option.name] = value.where;
+    if (value.option.name != "type") options.values[value.option.name] = value.text;
+  }
+  return options;
+}
+
+bool usable_as_folder(const std::string& name) {
+  return name.find('/') == std::string::npos && name != "." && name != "..";
+}
+
+void read_study(StudyInputs& inputs, const OptionValues& study, Problems& problems) {
+  inputs.name = study.text("name").empty() ? inputs.source.stem().string() : study.text("name");
+  if (!usable_as_folder(inputs.name))
+    problems.push_back({study["name"].where, concat("name must be usable as the name of a folder, got '", inputs.name, "'")});
+  inputs.trials = static_cast<std::int64_t>(study.number("trials"));
+  inputs.walltime = study.number("walltime");
+  inputs.seed = static_cast<std::uint64_t>(study.number("seed"));
+}
+
+void read_algorithms(StudyInputs& inputs, const OptionValues& search, const OptionValues& scheduler) {
+  inputs.searcher.algorithm = search.text("algorithm");
+  inputs.searcher.seed = inputs.seed;
+  inputs.searcher.grid_points = static_cast<int>(search.number("grid_points"));
+  inputs.deterministic = search.flag("deterministic");
+  inputs.ahead = static_cast<int>(search.number("ahead"));
+  inputs.scheduler.algorithm = scheduler.text("algorithm");
+}
+
+void read_layout(StudyInputs& inputs, const OptionValues& workers, const OptionValues& gpu) {
+  const std::string& device = workers.text("device");
+  inputs.layout.device = device == "cpu"    ? run::DeviceChoice::Cpu
+                         : device == "cuda" ? run::DeviceChoice::Cuda
+                                            : run::DeviceChoice::Auto;
+  const std::string& rank0 = workers.text("rank0");
+  inputs.layout.rank0 = rank0 == "auto" ? run::Rank0Choice::Auto
+                        : workers.flag("rank0") ? run::Rank0Choice::Yes
+                                                : run::Rank0Choice::No;
+  inputs.layout.ranks_per_trial = static_cast<int>(workers.number("ranks_per_trial"));
+  inputs.layout.share_gpu = gpu.flag("share");
+  inputs.prefetch = static_cast<int>(workers.number("prefetch", -1));
+}
+
+void read_log(StudyInputs& inputs, const OptionValues& log) {
+  const std::string& directory = log.text("directory");
+  inputs.log.directory = directory.empty() ? std::filesystem::path("runs") / inputs.name : std::filesystem::path(directory);
+  const std::string& sync = log.text("sync");
+  inputs.log.sync = sync == "none" ? log::Sync::None : sync == "event" ? log::Sync::Event : log::Sync::Second;
+  inputs.log.snapshot_seconds = log.number("snapshot");
+  inputs.verbosity = static_cast<int>(log.number("verbosity"));
+  if (log.text("progress") != "auto") inputs.progress = log.flag("progress");
+}
+
+/// What read_space found out beside the space.
+struct SpaceFacts {
+  bool brought = false;  ///< the definitions come from the objective
+  bool usable = false;   ///< nothing is wrong with them
+};
+
+SpaceFacts read_space(StudyInputs& inputs, Written& written, Problems& problems) {
+  const std::size_t before = problems.size();
+  std::vector<Entry> parameters = definitions(written, "space", problems);
+  const bool brought = parameters.empty();
+  if (brought) parameters = objective::default_space(inputs.objective);
+  const Location whole_file{inputs.source.string(), 0};
+  if (parameters.empty())
+    problems.push_back({whole_file, "section [space] has no parameter; add one, as 'x = uniform(0, 1)'"});
+  inputs.space = space::Space::parse(parameters, definitions(written, "constraints", problems), problems);
+  return {brought, problems.size() == before};
+}
+
+/// Fills in the metric and its direction.
+void read_metric(StudyInputs& inputs, const OptionValues& study, Problems& problems) {
+  const auto metrics = objective::objective_metrics(inputs.objective);  // looks into the data where the task tells them
+  inputs.metric = study.text("metric").empty() ? metrics.front().first : study.text("metric");
+  const auto known = std::ranges::find(metrics, inputs.metric, [](const auto& metric) { return metric.first; });
+  if (known == metrics.end()) {
+    std::vector<std::string> names;
+    for (const auto& metric : metrics) names.push_back(metric.first);
+    problems.push_back({study["metric"].where, concat("metric must be one of ", join(names, ", "), ", got '", inputs.metric,
+                                                      "'", suggestion(inputs.metric, names))});
+    return;
+  }
+  const std::string& direction = study.text("direction");
+  inputs.maximize = direction.empty() ? known->second : direction == "maximize";
+  inputs.objective.metric = inputs.metric;
+  inputs.objective.maximize = inputs.maximize;
+}
+
+void read_user_trials(StudyInputs& inputs, const Written& written, const OptionValue& initial, NamedFiles files,
+                      Problems& problems) {
+  std::vector<WrittenTrial> trials = written.trials;
+  if (!initial.text.empty() && files == NamedFiles::Check) {
+    const auto file = inputs.objective.folder / initial.text;
+    std::ranges::move(read_trial_file(file.lexically_normal(), initial.where, inputs.space, problems), std::back_inserter(trials));
+  }
+  inputs.user_trials = configs_of(trials, inputs.space, problems);
+}
+
+/// What only shows when parts meet: options of the objective and parameters, the metric, the searcher and the space.
+void check_together(StudyInputs& inputs, const ValuesBySection& values, Problems& problems) {
+  const OptionValues& study = values.at("study");
+  inputs.objective.metric = study.text("metric");
+  if (!study["metric"].where.file.empty()) inputs.objective.where["metric"] = study["metric"].where;
+  objective::check_objective(inputs.objective, inputs.space, problems);
+  if (!problems.empty()) return;
+  Location blamed = study["metric"].where;
+  try {
+    read_metric(inputs, study, problems);
+    blamed = values.at("search")["algorithm"].where;
+    search::make_searcher(inputs.searcher, inputs.space);
+  } catch (const InvalidInput& error) {
+    if (blamed.file.empty()) blamed.file = inputs.source.string();
+    problems.push_back({blamed, error.what()});
+  }
+}
+
+/// The metric and its direction as the used inputs say them.
+void trust_metric(StudyInputs& inputs, const OptionValues& study) {
+  inputs.metric = inputs.objective.metric = study.text("metric");
+  inputs.maximize = inputs.objective.maximize = study.text("direction") == "maximize";
+}
+
+/// Throws all problems: those of the input file by line, then those of other places.
+void throw_sorted(Problems& problems, const std::string& file) {
+  if (problems.empty()) return;
+  std::ranges::stable_sort(problems, {}, [&](const Problem& problem) {
+    return problem.where.file == file ? std::tuple(0, problem.where.line) : std::tuple(1, 0);
+  });
+  throw InvalidInputs(problems);
+}
+
+}  // namespace
+
+StudyInputs parse_inputs(std::string_view text, const std::filesystem::path& file, std::span<const Override> overrides,
+                         NamedFiles files) {
+  Problems problems;
+  Written written = gather(text, file.string(), overrides, problems);
+  const ValuesBySection values = read_values(written, problems);
+  StudyInputs inputs;
+  inputs.source = file;
+  inputs.objective = objective_of(values.at("objective"), file);
+  read_study(inputs, values.at("study"), problems);
+  read_algorithms(inputs, values.at("search"), values.at("scheduler"));
+  read_layout(inputs, values.at("workers"), values.at("gpu"));
+  read_log(inputs, values.at("log"));
+  const SpaceFacts space = read_space(inputs, written, problems);
+  if (space.usable) read_user_trials(inputs, written, values.at("study")["initial"], files, problems);
+  if (files == NamedFiles::Trust) trust_metric(inputs, values.at("study"));
+  if (space.usable && files == NamedFiles::Check) check_together(inputs, values, problems);
+  throw_sorted(problems, file.string());
+  inputs.used = used_inputs_text(inputs, values, space.brought);
+  inputs.fingerprint = fingerprint_of(inputs, values);
+  return inputs;
+}
+
+StudyInputs read_inputs(const std::filesystem::path& file, std::span<const Override> overrides) {
+  return parse_inputs(read_input_text(file), file, overrides);
+}
+
+}  // namespace regatta::app
