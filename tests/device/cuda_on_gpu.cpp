@@ -1,0 +1,10 @@
+#include "cuda_tested_backend.hpp"
+#include "regatta/device/devices.hpp"
+
+namespace regatta::device {
+
+std::unique_ptr<Backend> make_tested_backend() { return cuda_devices().empty() ? nullptr : make_cuda_backend(0); }
+
+std::string tested_backend_absence() { return cuda_status(); }
+
+}  // namespace regatta::device

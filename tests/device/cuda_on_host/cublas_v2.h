@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "cuda_runtime.h"
+
+// The part of cuBLAS that the CUDA backend uses, as plain loops; see cuda_runtime.h beside it.
+
+enum cublasStatus_t { CUBLAS_STATUS_SUCCESS = 0, CUBLAS_STATUS_INVALID_VALUE = 7 };
+enum cublasOperation_t { CUBLAS_OP_N = 0, CUBLAS_OP_T = 1 };
+enum cublasMath_t { CUBLAS_DEFAULT_MATH = 0 };
+
+using cublasHandle_t = struct HostBlas*;
+
+const char* cublasGetStatusString(cublasStatus_t status);
+cublasStatus_t cublasCreate(cublasHandle_t* handle);
+cublasStatus_t cublasDestroy(cublasHandle_t handle);
+cublasStatus_t cublasSetStream(cublasHandle_t handle, cudaStream_t stream);
+cublasStatus_t cublasSetWorkspace(cublasHandle_t handle, void* workspace, std::size_t bytes);
+cublasStatus_t cublasSetMathMode(cublasHandle_t handle, cublasMath_t mode);
+
+/// C = alpha op(A) op(B) + beta C, all by columns; op(A) is m x k, op(B) k x n. C is not read when beta is 0.
+cublasStatus_t cublasSgemm_64(cublasHandle_t handle, cublasOperation_t a_operation, cublasOperation_t b_operation,
+                              std::int64_t m, std::int64_t n, std::int64_t k, const float* alpha, const float* a,
+                              std::int64_t a_leading, const float* b, std::int64_t b_leading, const float* beta, float* c,
+                              std::int64_t c_leading);

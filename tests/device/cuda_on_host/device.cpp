@@ -1,0 +1,185 @@
+#include <ucontext.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <stdexcept>
+#include <vector>
+
+#include "cublas_v2.h"
+#include "cuda_runtime.h"
+
+dim3 threadIdx, blockIdx, blockDim, gridDim;
+
+namespace {
+
+constexpr std::size_t stack_bytes = std::size_t{64} << 10;
+constexpr std::size_t device_bytes = std::size_t{256} << 20;
+
+std::map<void*, std::size_t> blocks;
+
+std::size_t bytes_in_use() {
+  std::size_t sum = 0;
+  for (const auto& [block, bytes] : blocks) sum += bytes;
+  return sum;
+}
+
+/// One thread of the block: a coroutine that runs until its next barrier.
+struct Thread {
+  ucontext_t context{};
+  dim3 index;
+  std::unique_ptr<char[]> stack = std::make_unique_for_overwrite<char[]>(stack_bytes);
+  bool done = false;
+};
+
+ucontext_t scheduler;
+Thread* running = nullptr;
+const std::function<void()>* body = nullptr;
+
+void run_body() {
+  (*body)();
+  running->done = true;
+}
+
+void start(Thread& thread, const dim3& index) {
+  thread.index = index;
+  thread.done = false;
+  getcontext(&thread.context);
+  thread.context.uc_stack.ss_sp = thread.stack.get();
+  thread.context.uc_stack.ss_size = stack_bytes;
+  thread.context.uc_link = &scheduler;
+  makecontext(&thread.context, run_body, 0);
+}
+
+void resume(Thread& thread) {
+  running = &thread;
+  threadIdx = thread.index;
+  swapcontext(&scheduler, &thread.context);
+}
+
+/// All threads from one barrier to the next. Backwards in every other round, to show threads that do not wait for others.
+/// @return how many have ended
+std::size_t run_round(std::vector<Thread>& threads, bool backwards) {
+  std::size_t ended = 0;
+  for (std::size_t i = 0; i < threads.size(); ++i) {
+    Thread& thread = threads[backwards ? threads.size() - 1 - i : i];
+    resume(thread);
+    ended += thread.done;
+  }
+  return ended;
+}
+
+void run_block(std::vector<Thread>& threads) {
+  for (std::size_t i = 0; i < threads.size(); ++i) {
+    const auto place = static_cast<unsigned>(i);
+    start(threads[i], dim3(place % blockDim.x, place / blockDim.x % blockDim.y, place / blockDim.x / blockDim.y));
+  }
+  std::size_t ended = 0;
+  for (bool backwards = false; ended == 0; backwards = !backwards) ended = run_round(threads, backwards);
+  if (ended < threads.size()) throw std::logic_error("some threads of a block have ended, others wait at a barrier");
+}
+
+bool is_valid(const cudaLaunchConfig_t& launch) {
+  const dim3 &grid = launch.gridDim, &block = launch.blockDim;
+  const unsigned threads = block.x * block.y * block.z;
+  return threads > 0 && threads <= 1024 && block.z <= 64 && grid.x > 0 && grid.x <= 0x7fffffff && grid.y > 0 &&
+         grid.y <= 65535 && grid.z > 0 && grid.z <= 65535;
+}
+
+}  // namespace
+
+void __syncthreads() { swapcontext(&running->context, &scheduler); }
+
+cudaError_t run_grid(const cudaLaunchConfig_t& launch, const std::function<void()>& thread) {
+  if (!is_valid(launch)) return cudaErrorInvalidConfiguration;
+  gridDim = launch.gridDim;
+  blockDim = launch.blockDim;
+  body = &thread;
+  static std::vector<Thread> threads;  // keeps their stacks
+  threads.resize(std::size_t{blockDim.x} * blockDim.y * blockDim.z);
+  for (unsigned z = 0; z < gridDim.z; ++z)
+    for (unsigned y = 0; y < gridDim.y; ++y)
+      for (unsigned x = 0; x < gridDim.x; ++x) {
+        blockIdx = dim3(x, y, z);
+        run_block(threads);
+      }
+  return cudaSuccess;
+}
+
+const char* cudaGetErrorString(cudaError_t error) {
+  return error == cudaErrorInvalidConfiguration ? "invalid configuration argument" : "an error of the pretended device";
+}
+cudaError_t cudaGetLastError() { return cudaSuccess; }
+cudaError_t cudaRuntimeGetVersion(int* version) { return *version = 12040, cudaSuccess; }
+cudaError_t cudaDriverGetVersion(int* version) { return *version = 13000, cudaSuccess; }
+cudaError_t cudaGetDeviceCount(int* count) { return *count = 1, cudaSuccess; }
+cudaError_t cudaSetDevice(int device) { return device == 0 ? cudaSuccess : cudaErrorInvalidDevice; }
+
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
+  if (device != 0) return cudaErrorInvalidDevice;
+  std::strcpy(properties->name, "Pretended device");
+  for (std::size_t i = 0; i < 16; ++i) properties->uuid.bytes[i] = static_cast<char>(0x11 * i);
+  properties->totalGlobalMem = device_bytes;
+  return cudaSuccess;
+}
+
+cudaError_t cudaMalloc(void** block, std::size_t bytes) {
+  if (bytes > device_bytes - bytes_in_use()) return cudaErrorMemoryAllocation;
+  constexpr std::size_t alignment = 256;
+  *block = std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+  std::memset(*block, 0xff, bytes);
+  blocks[*block] = bytes;
+  return cudaSuccess;
+}
+
+cudaError_t cudaFree(void* block) {
+  if (block && blocks.erase(block) == 0) return cudaErrorInvalidValue;
+  std::free(block);
+  return cudaSuccess;
+}
+
+cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
+  *total = device_bytes;
+  *free = device_bytes - bytes_in_use();
+  return cudaSuccess;
+}
+
+cudaError_t cudaMemsetAsync(void* block, int value, std::size_t bytes, cudaStream_t) {
+  std::memset(block, value, bytes);
+  return cudaSuccess;
+}
+
+cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind, cudaStream_t) {
+  if (bytes > 0) std::memcpy(to, from, bytes);
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) { return *stream = nullptr, cudaSuccess; }
+cudaError_t cudaStreamDestroy(cudaStream_t) { return cudaSuccess; }
+cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
+
+const char* cublasGetStatusString(cublasStatus_t) { return "an error of the pretended cuBLAS"; }
+cublasStatus_t cublasCreate(cublasHandle_t* handle) { return *handle = nullptr, CUBLAS_STATUS_SUCCESS; }
+cublasStatus_t cublasDestroy(cublasHandle_t) { return CUBLAS_STATUS_SUCCESS; }
+cublasStatus_t cublasSetStream(cublasHandle_t, cudaStream_t) { return CUBLAS_STATUS_SUCCESS; }
+cublasStatus_t cublasSetWorkspace(cublasHandle_t, void*, std::size_t) { return CUBLAS_STATUS_SUCCESS; }
+cublasStatus_t cublasSetMathMode(cublasHandle_t, cublasMath_t) { return CUBLAS_STATUS_SUCCESS; }
+
+cublasStatus_t cublasSgemm_64(cublasHandle_t, cublasOperation_t a_operation, cublasOperation_t b_operation,
+                              std::int64_t m, std::int64_t n, std::int64_t k, const float* alpha, const float* a,
+                              std::int64_t a_leading, const float* b, std::int64_t b_leading, const float* beta, float* c,
+                              std::int64_t c_leading) {
+  const bool a_turned = a_operation == CUBLAS_OP_T, b_turned = b_operation == CUBLAS_OP_T;
+  if (a_leading < (a_turned ? k : m) || b_leading < (b_turned ? n : k) || c_leading < m)
+    return CUBLAS_STATUS_INVALID_VALUE;
+  for (std::int64_t j = 0; j < n; ++j)
+    for (std::int64_t i = 0; i < m; ++i) {
+      float sum = 0;
+      for (std::int64_t l = 0; l < k; ++l)
+        sum += a[a_turned ? l + i * a_leading : i + l * a_leading] * b[b_turned ? j + l * b_leading : l + j * b_leading];
+      float& out = c[i + j * c_leading];
+      out = *alpha * sum + (*beta == 0 ? 0.0f : *beta * out);
+    }
+  return CUBLAS_STATUS_SUCCESS;
+}

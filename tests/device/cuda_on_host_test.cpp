@@ -1,0 +1,48 @@
+#include <cstring>
+
+#include "cuda_tested_backend.hpp"
+#include "device/cuda/launch.hpp"
+#include "device/cuda_module.hpp"
+
+// The source files of the CUDA module, compiled for the host (see cuda_on_host/cuda_runtime.h).
+namespace regatta::device {
+
+std::unique_ptr<Backend> make_tested_backend() { return std::unique_ptr<Backend>(regatta_cuda_module()->create(0)); }
+
+std::string tested_backend_absence() { return regatta_cuda_module()->failure(); }
+
+namespace {
+
+TEST(CudaModule, DescribesItsDevices) {
+  const CudaModule* module = regatta_cuda_module();
+
+  CudaModuleDevice device{};
+
+  EXPECT_EQ(module->abi, cuda_module_abi);
+  ASSERT_EQ(module->device_count(), 1);
+  ASSERT_TRUE(module->device(0, &device));
+  EXPECT_STREQ(device.name, "Pretended device");
+  EXPECT_STREQ(device.uuid, "GPU-00112233-4455-6677-8899-aabbccddeeff");
+  EXPECT_EQ(device.memory, 256.0 * 1024 * 1024);
+  EXPECT_STREQ(module->versions(), "CUDA runtime 12.4, driver 13.0");
+}
+
+TEST(CudaModule, SaysWhyADeviceCannotBeUsed) {
+  EXPECT_EQ(regatta_cuda_module()->create(7), nullptr);
+
+  EXPECT_THAT(regatta_cuda_module()->failure(), testing::HasSubstr("CUDA failed at cuda_backend.cpp:"));
+}
+
+TEST(CudaLaunch, CoversEveryNumberOnce) {
+  for (const std::size_t count : {std::size_t{1}, std::size_t{256}, std::size_t{257}}) {
+    const cuda::Shape shape = cuda::line_shape(count);
+    EXPECT_GE(std::size_t{shape.grid.x} * shape.block.x, count);
+    EXPECT_LT((std::size_t{shape.grid.x} - 1) * shape.block.x, count);
+  }
+  EXPECT_EQ(cuda::line_shape(std::size_t{1} << 40).grid.x, cuda::most_line_blocks);
+  EXPECT_EQ(cuda::matrix_shape(9, std::size_t{1} << 40).grid.y, cuda::most_blocks_y);
+  EXPECT_EQ(cuda::matrix_shape(9, 33).grid.x, 2u);
+}
+
+}  // namespace
+}  // namespace regatta::device

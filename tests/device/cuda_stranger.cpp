@@ -1,0 +1,2 @@
+// A library that is no CUDA module.
+int stranger() { return 1; }
