@@ -55,7 +55,8 @@ std::optional<int> stated_dimensions(const ObjectiveOptions& options) {
   const auto stated = number(options, "dimensions");
   if (!stated) return fixed;
   const int dimensions = static_cast<int>(*stated);
-  require(!fixed || *fixed == dimensions, name, " has ", fixed.value_or(0), " dimensions, got dimensions = ", dimensions);
+  require(!fixed || *fixed == dimensions, name, " has ", fixed.value_or(0),
+          " dimensions, got dimensions = ", dimensions);
   require(dimensions >= TestFunction::least_dimensions(name), name, " needs at least ",
           TestFunction::least_dimensions(name), " dimensions, got ", dimensions);
   return dimensions;
@@ -70,8 +71,8 @@ TestFunction make_function(const ObjectiveOptions& options, int dimensions) {
 
 /// A parameter of the space that is one coordinate of the function.
 struct Coordinate {
-  std::size_t index = 0;         ///< in a Config
-  std::vector<double> listed;    ///< the numbers of a choice by index; empty: the entry is the number
+  std::size_t index = 0;       ///< in a Config
+  std::vector<double> listed;  ///< the numbers of a choice by index; empty: the entry is the number
 
   double at(double entry) const { return listed.empty() ? entry : listed[static_cast<std::size_t>(entry)]; }
 };
@@ -80,9 +81,12 @@ struct Coordinate {
 std::optional<std::vector<double>> numbers_of(const std::vector<space::Value>& categories) {
   std::vector<double> numbers;
   for (const space::Value& value : categories) {
-    if (const auto* whole = std::get_if<std::int64_t>(&value)) numbers.push_back(static_cast<double>(*whole));
-    else if (const auto* real = std::get_if<double>(&value)) numbers.push_back(*real);
-    else return {};
+    if (const auto* whole = std::get_if<std::int64_t>(&value))
+      numbers.push_back(static_cast<double>(*whole));
+    else if (const auto* real = std::get_if<double>(&value))
+      numbers.push_back(*real);
+    else
+      return {};
   }
   return numbers;
 }
@@ -127,7 +131,11 @@ struct Behaviour {
 class FunctionTrial : public Trainable {
  public:
   FunctionTrial(const Behaviour& behaviour, const TrialContext& context, double value, double minimum)
-      : behaviour_(behaviour), fault_(behaviour.fault_of(context)), seed_(context.seed), value_(value), minimum_(minimum) {
+      : behaviour_(behaviour),
+        fault_(behaviour.fault_of(context)),
+        seed_(context.seed),
+        value_(value),
+        minimum_(minimum) {
     Random random(seed_, sleep_stream);
     sleep_ = behaviour_.sleep.zero() ? 0 : behaviour_.sleep.draw(random);
     if (sleep_ > 0) start_ = Clock::now();
@@ -168,7 +176,8 @@ class FunctionTrial : public Trainable {
 
   double noise() const {
     if (behaviour_.noise == 0) return 0;
-    return behaviour_.noise * Random(derive_seed(seed_, noise_stream), static_cast<std::uint64_t>(epoch_)).normal();
+    return behaviour_.noise *
+           Random(derive_seed(seed_, noise_stream), static_cast<std::uint64_t>(epoch_)).normal();
   }
 
   const Behaviour& behaviour_;  ///< of the objective, which lives longer
@@ -193,8 +202,10 @@ class FunctionObjective : public Objective {
 
   std::unique_ptr<Trainable> start(const space::Config& config, const TrialContext& context) override {
     if (behaviour_.fault_of(context) == "invalid")
-      throw TrialFailure(FailureKind::Invalid, "the function objective was told to refuse this configuration");
-    return std::make_unique<FunctionTrial>(behaviour_, context, function_(point(config)), function_.minimum());
+      throw TrialFailure(FailureKind::Invalid,
+                         "the function objective was told to refuse this configuration");
+    return std::make_unique<FunctionTrial>(behaviour_, context, function_(point(config)),
+                                           function_.minimum());
   }
 
  private:
@@ -204,7 +215,8 @@ class FunctionObjective : public Objective {
     for (std::size_t i = 0; i < x.size(); ++i) {
       const double entry = config.at(coordinates_[i].index);
       const int dimension = static_cast<int>(i);
-      x[i] = std::isnan(entry) ? (function_.low(dimension) + function_.high(dimension)) / 2 : coordinates_[i].at(entry);
+      x[i] = std::isnan(entry) ? (function_.low(dimension) + function_.high(dimension)) / 2
+                               : coordinates_[i].at(entry);
     }
     return x;
   }
@@ -226,7 +238,7 @@ bool holds(const ObjectiveOptions& options, const std::string& name, Problems& p
   }
 }
 
-/// Whether every option is what the table of options says: what is not was reported by whoever checks the table.
+/// Whether the options keep to their table; what does not is reported by whoever checks the table.
 bool well_formed(const ObjectiveOptions& options) {
   return std::ranges::all_of(function_options(), [&](const Option& option) {
     return violation(option, text_of(options, option.name)).empty();
@@ -236,31 +248,42 @@ bool well_formed(const ObjectiveOptions& options) {
 }  // namespace
 
 const std::vector<Option>& function_options() {
+  using enum OptionType;
   static const std::vector<Option> options = {
-      {.name = "function", .type = OptionType::Word, .fallback = "branin",
-       .help = "Which test function is minimised.", .words = TestFunction::names()},
-      {.name = "dimensions", .type = OptionType::Integer, .fallback = "auto",
-       .help = "Number of coordinates; auto: as many as [space] has numbers, else the function's own or 2.",
-       .words = {"auto"}, .low = 1, .high = 1000},
-      {.name = "shift", .type = OptionType::Integer, .fallback = "none",
-       .help = "Seed of an offset that moves the minimum away from where the formula has it; none or 0: not moved.",
-       .words = {"none"}, .low = 0},
-      {.name = "noise", .type = OptionType::Number, .fallback = "0",
-       .help = "Standard deviation of normal noise that is added to each value.", .low = 0},
-      {.name = "epochs", .type = OptionType::Integer, .fallback = "1",
-       .help = "Number of reports of each trial; the value comes down to the function's as 1/epoch.",
-       .low = 1, .high = 1e6},
-      {.name = "sleep", .type = OptionType::Text, .fallback = "0",
-       .help = "How long a trial takes: a duration, normal(mean, sd), uniform(low, high), exponential(mean) or "
-               "lognormal(mu, sigma)."},
-      {.name = "fail_rate", .type = OptionType::Number, .fallback = "0",
-       .help = "Fraction of the trials that fail with an exception.", .low = 0, .high = 1},
-      {.name = "fault", .type = OptionType::Word, .fallback = "none",
-       .help = "How the trial `fault_trial` fails: by an exception, with NaN, as an invalid configuration, out of memory, "
-               "or together with its worker.",
-       .words = {"none", "throw", "nan", "invalid", "memory", "worker"}},
-      {.name = "fault_trial", .type = OptionType::Integer, .fallback = "0",
-       .help = "Number of the trial that has the fault.", .low = 0, .high = 2147483647},
+      {"function", Word, "branin", "Which test function is minimised.", TestFunction::names()},
+      {"dimensions",
+       Integer,
+       "auto",
+       "Number of coordinates; auto: as many as [space] has numbers, else the function's own or 2.",
+       {"auto"},
+       1,
+       1000},
+      {"shift",
+       Integer,
+       "none",
+       "Seed of an offset that moves the minimum from where the formula has it; none or 0: not moved.",
+       {"none"},
+       0},
+      {"noise", Number, "0", "Standard deviation of normal noise that is added to each value.", {}, 0},
+      {"epochs",
+       Integer,
+       "1",
+       "Reports of each trial; the value comes down to the function's as 1/epoch.",
+       {},
+       1,
+       1e6},
+      {"sleep", Text, "0",
+       "How long a trial takes: a duration, normal(mean, sd), uniform(low, high), exponential(mean) or "
+       "lognormal(mu, sigma)."},
+      {"fail_rate", Number, "0", "Fraction of the trials that fail with an exception.", {}, 0, 1},
+      {"fault",
+       Word,
+       "none",
+       "How trial `fault_trial` fails: by an exception, with NaN, as an invalid configuration, out of "
+       "memory, or "
+       "with its whole worker.",
+       {"none", "throw", "nan", "invalid", "memory", "worker"}},
+      {"fault_trial", Integer, "0", "Number of the trial that has the fault.", {}, 0, 2147483647},
   };
   return options;
 }
@@ -273,8 +296,8 @@ void check_function(const ObjectiveOptions& options, const space::Space& space, 
   holds(options, "dimensions", problems, [&] {
     const std::string name = word(options, "function");
     const int numbers = static_cast<int>(coordinates_of(space).size());
-    require(!stated || *stated == numbers, name, " has ", stated.value_or(0), " dimensions, but [space] has ", numbers,
-            " parameters that are numbers");
+    require(!stated || *stated == numbers, name, " has ", stated.value_or(0), " dimensions, but [space] has ",
+            numbers, " parameters that are numbers");
     require(numbers >= TestFunction::least_dimensions(name), name, " needs at least ",
             TestFunction::least_dimensions(name), " parameters that are numbers, but [space] has ", numbers);
   });
@@ -282,19 +305,22 @@ void check_function(const ObjectiveOptions& options, const space::Space& space, 
 
 std::vector<space::Definition> function_space(const ObjectiveOptions& options) {
   try {
-    const TestFunction function = make_function(options, stated_dimensions(options).value_or(default_dimensions));
+    const TestFunction function =
+        make_function(options, stated_dimensions(options).value_or(default_dimensions));
     std::vector<space::Definition> definitions;
     for (int i = 0; i < function.dimensions(); ++i)
-      definitions.push_back({concat("x", i + 1),
-                             concat("uniform(", format_number(function.low(i)), ", ", format_number(function.high(i)), ")"),
-                             where(options, "function")});
+      definitions.push_back(
+          {concat("x", i + 1),
+           concat("uniform(", format_number(function.low(i)), ", ", format_number(function.high(i)), ")"),
+           where(options, "function")});
     return definitions;
   } catch (const InvalidInput&) {
     return {};
   }
 }
 
-std::unique_ptr<Objective> make_function_objective(const ObjectiveOptions& options, const space::Space& space) {
+std::unique_ptr<Objective> make_function_objective(const ObjectiveOptions& options,
+                                                   const space::Space& space) {
   Problems problems;
   check_function(options, space, problems);
   if (!problems.empty()) throw InvalidInputs(problems);

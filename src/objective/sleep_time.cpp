@@ -15,7 +15,8 @@ constexpr std::string_view forms =
     "a duration, normal(mean, sd), uniform(low, high), exponential(mean) or lognormal(mu, sigma)";
 
 /// The arguments of "name(a, b)" as numbers; none when the text has another form.
-std::optional<std::vector<double>> arguments(std::string_view text, std::string_view name, std::size_t count) {
+std::optional<std::vector<double>> arguments(std::string_view text, std::string_view name,
+                                             std::size_t count) {
   if (!text.starts_with(name)) return {};
   text = trim(text.substr(name.size()));
   if (!text.starts_with('(') || !text.ends_with(')')) return {};
@@ -47,16 +48,22 @@ SleepTime::SleepTime(std::string_view text) {
     require(!text.empty() && seconds.has_value(), "sleep must be ", forms, ", got '", text, "'");
     first_ = *seconds;
   }
-  require(kind_ == Kind::LogNormal || (first_ >= 0 && second_ >= 0), "sleep must not be negative, got '", text, "'");
+  require(kind_ == Kind::LogNormal || (first_ >= 0 && second_ >= 0), "sleep must not be negative, got '",
+          text, "'");
 }
 
 double SleepTime::draw(Random& random) const {
   switch (kind_) {
-    case Kind::Normal: return std::max(0.0, first_ + second_ * random.normal());
-    case Kind::Uniform: return first_ + (second_ - first_) * random.uniform();
-    case Kind::Exponential: return -first_ * std::log(1.0 - random.uniform());
-    case Kind::LogNormal: return std::exp(first_ + second_ * random.normal());
-    case Kind::Fixed: break;
+    case Kind::Normal:
+      return std::max(0.0, first_ + second_ * random.normal());
+    case Kind::Uniform:
+      return first_ + (second_ - first_) * random.uniform();
+    case Kind::Exponential:
+      return -first_ * std::log(1.0 - random.uniform());
+    case Kind::LogNormal:
+      return std::exp(first_ + second_ * random.normal());
+    case Kind::Fixed:
+      break;
   }
   return first_;
 }

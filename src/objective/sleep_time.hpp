@@ -7,8 +7,9 @@
 
 namespace regatta::objective {
 
-/// A distribution of durations in seconds, cut off at 0: "1s", "normal(1, 0.2)", "uniform(0.5, 1.5)", "exponential(1)" (the
-/// mean), "lognormal(mu, sigma)" (of the logarithm of the seconds). Arguments other than mu and sigma take units.
+/// A distribution of durations in seconds, cut off at 0: "1s", "normal(1, 0.2)", "uniform(0.5, 1.5)",
+/// "exponential(1)" (the mean), "lognormal(mu, sigma)" (of the logarithm of the seconds). Arguments other
+/// than mu and sigma take units.
 class SleepTime {
  public:
   /// @throws InvalidInput  with the rule and the text

@@ -86,7 +86,8 @@ double levy(Point x) {
 
 double rosenbrock(Point x) {
   double sum = 0;
-  for (std::size_t i = 0; i + 1 < x.size(); ++i) sum += 100 * square(x[i + 1] - square(x[i])) + square(1 - x[i]);
+  for (std::size_t i = 0; i + 1 < x.size(); ++i)
+    sum += 100 * square(x[i + 1] - square(x[i])) + square(1 - x[i]);
   return sum;
 }
 
@@ -113,7 +114,7 @@ double rastrigin(Point x) {
   return sum;
 }
 
-/// The minimum of a function with one valley in [low, high], by golden section; exact to the square root of rounding.
+/// Where a function with one valley in [low, high] has its minimum, to the square root of rounding.
 template <class Function>
 double golden_section(const Function& f, double low, double high) {
   constexpr double ratio = std::numbers::phi - 1;
@@ -158,15 +159,20 @@ struct Entry {
   double (*formula)(Point);
   int fixed_dimensions;  ///< 0: any from least_dimensions on
   int least_dimensions;
-  double low, high;      ///< the same in each dimension, but for Branin's second
+  double low, high;  ///< the same in each dimension, but for Branin's second
   std::vector<double> (*minimiser)(int dimensions);
 };
 
 const std::vector<Entry>& table() {
   static const std::vector<Entry> entries = {
-      {"branin", branin, 2, 2, -5, 10, [](int) { return std::vector<double>{pi, 2.275}; }},
+      {"branin", branin, 2, 2, -5, 10,
+       [](int) {
+         return std::vector<double>{pi, 2.275};
+       }},
       {"hartmann3", hartmann3, 3, 3, 0, 1,
-       [](int) { return std::vector<double>{0.11461433858967189, 0.555648849971857, 0.8525469535208658}; }},
+       [](int) {
+         return std::vector<double>{0.11461433858967189, 0.555648849971857, 0.8525469535208658};
+       }},
       {"hartmann6", hartmann6, 6, 6, 0, 1,
        [](int) {
          return std::vector<double>{0.20168951100670543, 0.15001069182345797, 0.4768739742218971,
@@ -211,8 +217,8 @@ int TestFunction::least_dimensions(const std::string& name) { return entry_of(na
 
 TestFunction::TestFunction(const std::string& name, int dimensions, std::optional<std::uint64_t> shift) {
   const Entry& entry = entry_of(name);
-  require(entry.fixed_dimensions == 0 || dimensions == entry.fixed_dimensions, name, " has ", entry.fixed_dimensions,
-          " dimensions, got ", dimensions);
+  require(entry.fixed_dimensions == 0 || dimensions == entry.fixed_dimensions, name, " has ",
+          entry.fixed_dimensions, " dimensions, got ", dimensions);
   require(dimensions >= entry.least_dimensions, name, " needs at least ", entry.least_dimensions,
           " dimensions, got ", dimensions);
   formula_ = entry.formula;
@@ -225,7 +231,8 @@ TestFunction::TestFunction(const std::string& name, int dimensions, std::optiona
 }
 
 double TestFunction::operator()(std::span<const double> x) const {
-  require(x.size() == low_.size(), "the function has ", low_.size(), " dimensions, got a point of ", x.size());
+  require(x.size() == low_.size(), "the function has ", low_.size(), " dimensions, got a point of ",
+          x.size());
   if (shift_.empty()) return formula_(x);
   std::vector<double> moved(x.begin(), x.end());
   for (std::size_t i = 0; i < moved.size(); ++i) moved[i] -= shift_[i];
@@ -236,8 +243,10 @@ void TestFunction::draw_shift(std::uint64_t seed) {
   Random random(seed, 0x7368);
   for (std::size_t i = 0; i < low_.size(); ++i) {
     const double width = high_[i] - low_[i];
-    const double below = std::min(shift_range * width, std::max(0.0, minimiser_[i] - low_[i] - shift_margin * width));
-    const double above = std::min(shift_range * width, std::max(0.0, high_[i] - minimiser_[i] - shift_margin * width));
+    const double below =
+        std::min(shift_range * width, std::max(0.0, minimiser_[i] - low_[i] - shift_margin * width));
+    const double above =
+        std::min(shift_range * width, std::max(0.0, high_[i] - minimiser_[i] - shift_margin * width));
     shift_.push_back(-below + random.uniform() * (below + above));
     minimiser_[i] += shift_[i];
   }

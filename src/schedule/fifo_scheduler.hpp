@@ -8,7 +8,9 @@ namespace regatta::schedule {
 class FifoScheduler : public Scheduler {
  public:
   Job next(const search::History&) override { return {}; }
-  Decision on_report(const search::History&, const search::TrialReported&) override { return Decision::Continue; }
+  Decision on_report(const search::History&, const search::TrialReported&) override {
+    return Decision::Continue;
+  }
 };
 
 }  // namespace regatta::schedule

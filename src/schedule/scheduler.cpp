@@ -17,7 +17,10 @@ struct Entry {
 /// Every scheduler, the default first.
 const std::vector<Entry>& table() {
   static const std::vector<Entry> entries = {
-      {"fifo", [](const SchedulerOptions&) -> std::unique_ptr<Scheduler> { return std::make_unique<FifoScheduler>(); }},
+      {"fifo",
+       [](const SchedulerOptions&) -> std::unique_ptr<Scheduler> {
+         return std::make_unique<FifoScheduler>();
+       }},
   };
   return entries;
 }

@@ -36,7 +36,8 @@ struct DrawingSearcher::Seen {
   std::size_t size() const {
     std::vector<Config> fresh;
     for (const Config& config : avoid) {
-      const bool again = std::ranges::any_of(fresh, [&](const Config& other) { return same_config(other, config); });
+      const bool again =
+          std::ranges::any_of(fresh, [&](const Config& other) { return same_config(other, config); });
       if (!again && !history.contains(config)) fresh.push_back(config);
     }
     return history.distinct() + fresh.size();
@@ -44,7 +45,10 @@ struct DrawingSearcher::Seen {
 };
 
 DrawingSearcher::DrawingSearcher(const SearcherOptions& options, space::Space space)
-    : space_(std::move(space)), seed_(options.seed), unit_(space_.size()), enumeration_(enumeration_of(space_)) {}
+    : space_(std::move(space)),
+      seed_(options.seed),
+      unit_(space_.size()),
+      enumeration_(enumeration_of(space_)) {}
 
 std::optional<Config> DrawingSearcher::propose(const History& history, TrialId trial,
                                                const std::vector<Config>& avoid) {

@@ -7,18 +7,20 @@
 
 namespace regatta::search {
 
-/// What searchers have in common that draw their points: constraints are met by rejection, and a configuration that was
-/// tried before gives way to one that was not, as long as the space has one.
+/// What searchers have in common that draw their points: constraints are met by rejection, and a
+/// configuration that was tried before gives way to one that was not, as long as the space has one.
 class DrawingSearcher : public Searcher {
  public:
   DrawingSearcher(const SearcherOptions& options, space::Space space);
 
   /// Repeats configurations once the space is exhausted.
   /// @throws SystemFailure  when no feasible configuration is found
-  std::optional<Config> propose(const History& history, TrialId trial, const std::vector<Config>& avoid) override;
+  std::optional<Config> propose(const History& history, TrialId trial,
+                                const std::vector<Config>& avoid) override;
 
  protected:
-  /// The feasible configuration of this trial's own point, seen before or not; none when constraints reject too many.
+  /// The feasible configuration of this trial's own point, seen before or not; none when constraints reject
+  /// too many.
   /// @param random  the trial's own stream, which later draws go on with
   virtual std::optional<Config> own_point(TrialId trial, Random& random) = 0;
 
@@ -38,9 +40,9 @@ class DrawingSearcher : public Searcher {
 
   space::Space space_;
   std::uint64_t seed_;
-  space::UnitPoint unit_;                       ///< scratch
-  std::optional<Enumeration> enumeration_;      ///< of a space that is small enough to be walked through
-  std::optional<std::size_t> feasible_count_;   ///< configurations that meet the constraints, once counted
+  space::UnitPoint unit_;                      ///< scratch
+  std::optional<Enumeration> enumeration_;     ///< of a space that is small enough to be walked through
+  std::optional<std::size_t> feasible_count_;  ///< configurations that meet the constraints, once counted
 };
 
 }  // namespace regatta::search

@@ -62,7 +62,8 @@ std::size_t Axis::place_of(double value) const {
 
 Enumeration::Enumeration(space::Space space, std::vector<Axis> axes)
     : space_(std::move(space)), axes_(std::move(axes)), digits_(axes_.size()), config_(axes_.size()) {
-  require(axes_.size() == space_.size(), "one axis per parameter: expected ", space_.size(), ", got ", axes_.size());
+  require(axes_.size() == space_.size(), "one axis per parameter: expected ", space_.size(), ", got ",
+          axes_.size());
   restart();
 }
 

@@ -8,14 +8,15 @@
 
 namespace regatta::search {
 
-/// The values (Config entries) that one parameter takes in an enumeration, in ascending order and all different.
+/// The values (Config entries) that one parameter takes in an enumeration, in ascending order and all
+/// different.
 class Axis {
  public:
   /// All values of a parameter with finite cardinality.
   static Axis all(const space::Parameter& parameter);
-  /// All values of categories and of discrete parameters with at most `points` values; else `points` values evenly
-  /// spaced in the unit coordinate: from bound to bound, or the middles of equal shares for (log)normal parameters.
-  /// Values that agree after rounding are one.
+  /// All values of categories and of discrete parameters with at most `points` values; else `points` values
+  /// evenly spaced in the unit coordinate: from bound to bound, or the middles of equal shares for
+  /// (log)normal parameters. Values that agree after rounding are one.
   static Axis points(const space::Parameter& parameter, int points);
 
   std::size_t size() const { return size_; }
@@ -34,8 +35,9 @@ class Axis {
   std::vector<double> listed_;
 };
 
-/// Walks over the product of axes in lexicographic order, the first parameter slowest. Each configuration that differs
-/// comes once: a parameter whose condition does not hold stands still. Constraints are not looked at.
+/// Walks over the product of axes in lexicographic order, the first parameter slowest. Each configuration
+/// that differs comes once: a parameter whose condition does not hold stands still. Constraints are not
+/// looked at.
 class Enumeration {
  public:
   Enumeration(space::Space space, std::vector<Axis> axes);

@@ -21,7 +21,8 @@ constexpr int infeasible_limit = 10'000'000;
 std::vector<Axis> axes_of(const space::Space& space, int points) {
   require(points >= 1, "a grid needs at least 1 point per axis, got ", points);
   std::vector<Axis> axes;
-  for (const space::Parameter& parameter : space.parameters()) axes.push_back(Axis::points(parameter, points));
+  for (const space::Parameter& parameter : space.parameters())
+    axes.push_back(Axis::points(parameter, points));
   return axes;
 }
 
@@ -40,8 +41,10 @@ bool go_to_feasible(Enumeration& grid, const space::Space& space) {
 GridSearcher::GridSearcher(const SearcherOptions& options, space::Space space)
     : space_(std::move(space)), grid_(space_, axes_of(space_, options.grid_points)) {}
 
-std::optional<Config> GridSearcher::propose(const History& history, TrialId, const std::vector<Config>& avoid) {
-  if (history.trials().size() < known_trials_) restart();  // another history: what was passed with the last may be new
+std::optional<Config> GridSearcher::propose(const History& history, TrialId,
+                                            const std::vector<Config>& avoid) {
+  if (history.trials().size() < known_trials_)
+    restart();  // another history: what was passed with the last may be new
   known_trials_ = history.trials().size();
   std::erase_if(untried_, [&](const Config& config) { return history.contains(config); });
   // Nearly all of `untried_` is in `avoid`: looking each one up keeps this linear.

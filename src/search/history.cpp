@@ -18,7 +18,8 @@ std::uint64_t config_hash(std::span<const double> config) {
 }
 
 bool same_config(std::span<const double> a, std::span<const double> b) {
-  return std::ranges::equal(a, b, [](double x, double y) { return x == y || (std::isnan(x) && std::isnan(y)); });
+  return std::ranges::equal(a, b,
+                            [](double x, double y) { return x == y || (std::isnan(x) && std::isnan(y)); });
 }
 
 void History::record(const Event& event) {
@@ -34,7 +35,8 @@ const Trial& History::operator[](TrialId id) const {
 
 bool History::contains(const Config& config) const {
   const auto [first, last] = by_config_.equal_range(config_hash(config));
-  return std::any_of(first, last, [&](const auto& entry) { return same_config((*this)[entry.second].config, config); });
+  return std::any_of(first, last,
+                     [&](const auto& entry) { return same_config((*this)[entry.second].config, config); });
 }
 
 bool History::better(double a, double b) const {
@@ -49,8 +51,8 @@ const Note* History::note(std::string_view key) const {
 }
 
 void History::apply(const TrialCreated& event) {
-  require(event.trial.value == static_cast<std::int32_t>(trials_.size()), "trials are numbered in order: expected ",
-          trials_.size(), ", got ", event.trial.value);
+  require(event.trial.value == static_cast<std::int32_t>(trials_.size()),
+          "trials are numbered in order: expected ", trials_.size(), ", got ", event.trial.value);
   if (event.parent.valid()) static_cast<void>((*this)[event.parent]);
   // Only the first trial of a configuration is indexed: repeats in an exhausted space cost nothing.
   if (!contains(event.config)) by_config_.emplace(config_hash(event.config), event.trial);
@@ -83,8 +85,8 @@ void History::apply(const TrialReported& event) {
 }
 
 void History::apply(const TrialEnded& event) {
-  require(event.state == TrialState::Paused || is_final(event.state), "a trial ends paused or final, got state ",
-          name_of(event.state));
+  require(event.state == TrialState::Paused || is_final(event.state),
+          "a trial ends paused or final, got state ", name_of(event.state));
   Trial& trial = unfinished_trial(event.trial);
   trial.seconds += event.seconds;
   trial.epochs = std::max(trial.epochs, event.epochs);
@@ -106,7 +108,8 @@ void History::apply(const Note& event) { notes_.insert_or_assign(event.key, even
 
 Trial& History::unfinished_trial(TrialId id) {
   const Trial& trial = (*this)[id];
-  require(!is_final(trial.state), "trial ", id.value, " is ", name_of(trial.state), ": nothing can follow that");
+  require(!is_final(trial.state), "trial ", id.value, " is ", name_of(trial.state),
+          ": nothing can follow that");
   return trials_[static_cast<std::size_t>(id.value)];
 }
 

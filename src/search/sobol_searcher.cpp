@@ -17,8 +17,10 @@ std::optional<Config> SobolSearcher::own_point(TrialId trial, Random&) {
   if (space().constraints().empty()) return config_at(number);
   while (feasible_.size() <= number && !gave_up_) {
     const std::uint64_t last = feasible_.empty() ? 0 : feasible_.back();
-    if (space().feasible(config_at(next_index_))) feasible_.push_back(next_index_);
-    else gave_up_ = next_index_ - last >= rejection_limit();
+    if (space().feasible(config_at(next_index_)))
+      feasible_.push_back(next_index_);
+    else
+      gave_up_ = next_index_ - last >= rejection_limit();
     ++next_index_;
   }
   if (feasible_.size() <= number) return {};

@@ -20,10 +20,11 @@ class SobolSearcher : public DrawingSearcher {
   Config config_at(std::uint64_t index);
 
   SobolSequence sequence_;
-  space::UnitPoint point_;               ///< scratch
-  std::vector<std::uint64_t> feasible_;  ///< indices of the first feasible points, in a space with constraints
-  std::uint64_t next_index_ = 0;         ///< the first that has not been looked at
-  bool gave_up_ = false;                 ///< too many infeasible points follow
+  space::UnitPoint point_;  ///< scratch
+  std::vector<std::uint64_t>
+      feasible_;                  ///< indices of the first feasible points, in a space with constraints
+  std::uint64_t next_index_ = 0;  ///< the first that has not been looked at
+  bool gave_up_ = false;          ///< too many infeasible points follow
 };
 
 }  // namespace regatta::search

@@ -15,8 +15,9 @@ using Directions = std::array<std::uint32_t, SobolSequence::bit_count>;
 
 constexpr int last_bit = SobolSequence::bit_count - 1;
 
-/// Direction numbers v_j = m_j 2^(31-j) of one coordinate from its primitive polynomial of degree s and its first m_j:
-/// m_j = m_(j-s) ^ XOR over i = 1..s of a_i 2^i m_(j-i), with a_s = 1. Bratley and Fox (1988), Algorithm 659.
+/// Direction numbers v_j = m_j 2^(31-j) of one coordinate from its primitive polynomial of degree s and its
+/// first m_j: m_j = m_(j-s) ^ XOR over i = 1..s of a_i 2^i m_(j-i), with a_s = 1. Bratley and Fox (1988),
+/// Algorithm 659.
 Directions directions_of(std::size_t dimension) {
   Directions m;
   m.fill(1);
@@ -42,8 +43,9 @@ std::uint32_t reverse_bits(std::uint32_t x) {
   return std::rotl(x, 16);
 }
 
-/// Nested uniform scrambling: on the reversed bits, sums and products by even numbers let a bit change only the bits
-/// above it. Laine and Karras (2011), Stratified sampling for stochastic transparency, with Burley's constants.
+/// Nested uniform scrambling: on the reversed bits, sums and products by even numbers let a bit change only
+/// the bits above it. Laine and Karras (2011), Stratified sampling for stochastic transparency, with Burley's
+/// constants.
 std::uint32_t scrambled(std::uint32_t x, std::uint32_t key) {
   x = reverse_bits(x);
   x += key;
@@ -56,8 +58,8 @@ std::uint32_t scrambled(std::uint32_t x, std::uint32_t key) {
 std::size_t SobolSequence::max_dimensions() { return Table::max_dimension; }
 
 SobolSequence::SobolSequence(std::size_t dimensions) {
-  require(dimensions <= max_dimensions(), "the Sobol sequence has at most ", max_dimensions(), " dimensions, got ",
-          dimensions);
+  require(dimensions <= max_dimensions(), "the Sobol sequence has at most ", max_dimensions(),
+          " dimensions, got ", dimensions);
   directions_.reserve(dimensions);
   for (std::size_t d = 0; d < dimensions; ++d) directions_.push_back(directions_of(d));
 }

@@ -7,8 +7,8 @@ namespace {
 
 constexpr std::array<std::string_view, trial_state_count> state_names = {
     "queued", "running", "paused", "completed", "stopped", "failed", "cancelled"};
-constexpr std::array<std::string_view, reason_count> reason_names = {
-    "none", "diverged", "oom", "crash", "timeout", "lost", "invalid"};
+constexpr std::array<std::string_view, reason_count> reason_names = {"none",    "diverged", "oom",    "crash",
+                                                                     "timeout", "lost",     "invalid"};
 
 // A code read from disk may come from a newer version.
 template <std::size_t n>

@@ -63,7 +63,8 @@ TEST(TestFunction, HasHandComputedValuesAwayFromTheMinimum) {
   EXPECT_DOUBLE_EQ(TestFunction("rosenbrock", 2)(std::vector{0.0, 1.0}), 101);
   EXPECT_DOUBLE_EQ(TestFunction("rastrigin", 1)(std::vector{0.5}), 20.25);
   EXPECT_DOUBLE_EQ(TestFunction("styblinski_tang", 1)(std::vector{1.0}), -5);
-  EXPECT_NEAR(TestFunction("levy", 2)(std::vector{5.0, 1.0}), 1 * (1 + 10 * std::pow(std::sin(1.0), 2)), 1e-12);
+  EXPECT_NEAR(TestFunction("levy", 2)(std::vector{5.0, 1.0}), 1 * (1 + 10 * std::pow(std::sin(1.0), 2)),
+              1e-12);
   EXPECT_NEAR(TestFunction("ackley", 1)(std::vector{1.0}), 20 * (1 - std::exp(-0.2)), 1e-12);
   EXPECT_NEAR(TestFunction("branin", 2)(std::vector{0.0, 6.0}), 20 - 10 / (8 * std::numbers::pi), 1e-12);
 }
@@ -81,7 +82,8 @@ TEST_P(EveryTestFunction, IsNowhereBelowItsMinimumShiftedOrNot) {
     Random random(11, shift);
     std::vector<double> x(f.minimiser().size());
     for (int sample = 0; sample < 20'000; ++sample) {
-      for (int i = 0; i < f.dimensions(); ++i) x[static_cast<std::size_t>(i)] = f.low(i) + random.uniform() * (f.high(i) - f.low(i));
+      for (int i = 0; i < f.dimensions(); ++i)
+        x[static_cast<std::size_t>(i)] = f.low(i) + random.uniform() * (f.high(i) - f.low(i));
       ASSERT_GE(f(x), f.minimum() - 1e-12) << "shift " << shift;
     }
   }
@@ -147,8 +149,8 @@ TEST(SleepTime, IsNeverNegative) {
 }
 
 TEST(SleepTime, RejectsWhatIsNoDistribution) {
-  for (const char* text : {"", "soon", "normal(1)", "normal(1, 2", "uniform(2, 1)", "normal(a, b)", "exponential(-1)",
-                           "lognormal(0, -1)", "gamma(1, 2)"})
+  for (const char* text : {"", "soon", "normal(1)", "normal(1, 2", "uniform(2, 1)", "normal(a, b)",
+                           "exponential(-1)", "lognormal(0, -1)", "gamma(1, 2)"})
     EXPECT_THROW(SleepTime{text}, InvalidInput) << text;
   EXPECT_TRUE(SleepTime("0").zero());
   EXPECT_FALSE(SleepTime("normal(0, 1)").zero());
@@ -170,7 +172,8 @@ space::Space space_of(std::vector<space::Definition> definitions) {
 }
 
 /// The reports of one trial that does not sleep.
-std::vector<Progress> run(const ObjectiveOptions& choice, const space::Config& config, TrialContext context = {0, 1, 1}) {
+std::vector<Progress> run(const ObjectiveOptions& choice, const space::Config& config,
+                          TrialContext context = {0, 1, 1}) {
   const auto objective = make_function_objective(choice, space_of(function_space(choice)));
   const auto trial = objective->start(config, context);
   std::vector<Progress> reports;
@@ -255,9 +258,8 @@ TEST(FunctionObjective, TellsHowLongItWaitsInsteadOfSleeping) {
 }
 
 TEST(FunctionObjective, TakesTheNumbersOfTheSpaceAsCoordinatesInTheirOrder) {
-  const auto space = space_of({{"word", "choice(a, b)", {}},
-                               {"first", "int(1, 3)", {}},
-                               {"second", "choice(5, 10, 0.5)", {}}});
+  const auto space = space_of(
+      {{"word", "choice(a, b)", {}}, {"first", "int(1, 3)", {}}, {"second", "choice(5, 10, 0.5)", {}}});
   const auto objective = make_function_objective(options({{"function", "sphere"}}), space);
 
   const auto progress = objective->start({1, 3, 1}, {})->advance();
@@ -298,7 +300,8 @@ TEST(FunctionObjective, NamesTheNumberOfDimensionsThatItNeeds) {
 
 TEST(FunctionObjective, FailsExactlyTheTrialThatItIsToldTo) {
   const auto fail = [](const std::string& fault, std::int32_t trial) {
-    return run(options({{"function", "sphere"}, {"fault", fault}, {"fault_trial", "3"}}), {1, 2}, {trial, 1, 1});
+    return run(options({{"function", "sphere"}, {"fault", fault}, {"fault_trial", "3"}}), {1, 2},
+               {trial, 1, 1});
   };
   EXPECT_THROW(fail("throw", 3), std::runtime_error);
   EXPECT_THROW(fail("memory", 3), std::bad_alloc);

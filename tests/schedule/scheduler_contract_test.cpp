@@ -22,7 +22,8 @@ constexpr std::int32_t full_epochs = 27;
 constexpr int slots = 4;
 constexpr int trials = 60;
 
-/// A study with `slots` slots in which each report takes one turn; trials get better with a pace of their own.
+/// A study with `slots` slots in which each report takes one turn; trials get better with a pace of their
+/// own.
 class FakeStudy {
  public:
   explicit FakeStudy(Scheduler& scheduler, bool failures) : scheduler_(scheduler), failures_(failures) {}
@@ -56,7 +57,8 @@ class FakeStudy {
       created.trial = id;
       history_.record(created);
     }
-    EXPECT_TRUE(job.until_epoch == 0 || job.until_epoch > history_[id].epochs) << "a job must bring its trial on";
+    EXPECT_TRUE(job.until_epoch == 0 || job.until_epoch > history_[id].epochs)
+        << "a job must bring its trial on";
     TrialStarted started;
     started.trial = id;
     started.from_epoch = history_[id].epochs;

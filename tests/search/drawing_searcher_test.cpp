@@ -67,9 +67,11 @@ TEST_P(DrawingSearchers, FindTheFewConfigurationsThatANarrowConstraintLeaves) {
 }
 
 TEST_P(DrawingSearchers, GiveUpWithAClearMessageWhereNothingIsFeasible) {
-  Problems problems;  // parse refuses such a constraint; a space of which too little is left reaches the searcher
-  const space::Space space = space::Space::parse(std::vector<space::Definition>{{"a", "uniform(0, 1)", {}}},
-                                                 std::vector<space::Definition>{{"no", "a > 2", {}}}, problems);
+  Problems
+      problems;  // parse refuses such a constraint; a space of which too little is left reaches the searcher
+  const space::Space space =
+      space::Space::parse(std::vector<space::Definition>{{"a", "uniform(0, 1)", {}}},
+                          std::vector<space::Definition>{{"no", "a > 2", {}}}, problems);
   const auto subject = searcher(space);
 
   try {
@@ -84,15 +86,16 @@ INSTANTIATE_TEST_SUITE_P(All, DrawingSearchers, testing::Values("random", "sobol
                          [](const auto& instance) { return instance.param; });
 
 TEST(SobolSearcher, FillsAConstrainedSpaceMoreEvenlyThanRandomPoints) {
-  const space::Space space = space_of({{"a", "uniform(0, 1)", {}}, {"b", "uniform(0, 1)", {}}},
-                                      {{"half", "a + b <= 1", {}}});
+  const space::Space space =
+      space_of({{"a", "uniform(0, 1)", {}}, {"b", "uniform(0, 1)", {}}}, {{"half", "a + b <= 1", {}}});
   const auto largest_error = [&](const std::string& algorithm) {
     const auto subject = make_searcher({.algorithm = algorithm, .seed = 3}, space);
     History history;
     extend(*subject, history, 1000);
     double worst = 0;
     for (double edge = 0.1; edge < 0.95; edge += 0.1) {
-      const auto below = std::ranges::count_if(history.trials(), [&](const Trial& t) { return t.config[0] < edge; });
+      const auto below =
+          std::ranges::count_if(history.trials(), [&](const Trial& t) { return t.config[0] < edge; });
       const double expected = 1 - (1 - edge) * (1 - edge);
       worst = std::max(worst, std::abs(static_cast<double>(below) / 1000 - expected));
     }

@@ -49,8 +49,10 @@ TEST(GridSearcher, PutsNormalParametersInTheMiddleOfEqualShares) {
 }
 
 TEST(GridSearcher, TakesAllValuesOfShortRangesAndSomeOfLongOnes) {
-  EXPECT_EQ(grid_texts(space_of({{"i", "int(3, 6)", {}}}), 4), (std::vector<std::string>{"i=3", "i=4", "i=5", "i=6"}));
-  EXPECT_EQ(grid_texts(space_of({{"i", "int(0, 100)", {}}}), 3), (std::vector<std::string>{"i=0", "i=50", "i=100"}));
+  EXPECT_EQ(grid_texts(space_of({{"i", "int(3, 6)", {}}}), 4),
+            (std::vector<std::string>{"i=3", "i=4", "i=5", "i=6"}));
+  EXPECT_EQ(grid_texts(space_of({{"i", "int(0, 100)", {}}}), 3),
+            (std::vector<std::string>{"i=0", "i=50", "i=100"}));
   EXPECT_EQ(grid_texts(space_of({{"o", "ordinal(1, 2, 4, 8, 16)", {}}}), 2).size(), 5u);
   EXPECT_EQ(grid_texts(space_of({{"q", "quniform(0, 1, 0.25)", {}}}), 5),
             (std::vector<std::string>{"q=0", "q=0.25", "q=0.5", "q=0.75", "q=1"}));

@@ -60,8 +60,10 @@ TEST_P(SearcherContract, DoesNotCareInWhichOrderItIsAsked) {
   const auto backward = searcher(space);
   const History history;
   std::vector<std::optional<Config>> first(20), second(20);
-  for (std::int32_t i = 0; i < 20; ++i) first[static_cast<std::size_t>(i)] = forward->propose(history, TrialId{i}, {});
-  for (std::int32_t i = 20; i-- > 0;) second[static_cast<std::size_t>(i)] = backward->propose(history, TrialId{i}, {});
+  for (std::int32_t i = 0; i < 20; ++i)
+    first[static_cast<std::size_t>(i)] = forward->propose(history, TrialId{i}, {});
+  for (std::int32_t i = 20; i-- > 0;)
+    second[static_cast<std::size_t>(i)] = backward->propose(history, TrialId{i}, {});
 
   EXPECT_EQ(first, second);
 }
@@ -70,8 +72,9 @@ TEST_P(SearcherContract, CopesWithTrialsThatRunOrFailed) {
   const space::Space space = mixed_space();
   const auto subject = searcher(space);
   History history;
-  for (const TrialState state : {TrialState::Running, TrialState::Failed, TrialState::Cancelled, TrialState::Paused,
-                                 TrialState::Completed, TrialState::Stopped, TrialState::Running}) {
+  for (const TrialState state :
+       {TrialState::Running, TrialState::Failed, TrialState::Cancelled, TrialState::Paused,
+        TrialState::Completed, TrialState::Stopped, TrialState::Running}) {
     extend(*subject, history, 1);
     finish(history, state, 1);
   }
@@ -96,7 +99,8 @@ TEST_P(SearcherContract, KeepsClearOfProposalsMadeAheadAndOfTheUsersTrials) {
   const space::Space space = tiny_space();
   const auto subject = searcher(space);
   History history;
-  create(history, space.read(std::vector<std::pair<std::string, std::string>>{{"optimizer", "adam"}, {"layers", "2"}}),
+  create(history,
+         space.read(std::vector<std::pair<std::string, std::string>>{{"optimizer", "adam"}, {"layers", "2"}}),
          Origin::User);
   std::vector<Config> ahead;
   while (ahead.size() < tiny_count - 1) {
@@ -154,7 +158,9 @@ TEST_P(SearcherContract, SearchesASpaceWithoutParametersOnce) {
 INSTANTIATE_TEST_SUITE_P(All, SearcherContract, testing::ValuesIn(searcher_names()),
                          [](const auto& instance) { return instance.param; });
 
-TEST(Searcher, IsSobolUnlessSaidOtherwise) { EXPECT_EQ(SearcherOptions{}.algorithm, searcher_names().front()); }
+TEST(Searcher, IsSobolUnlessSaidOtherwise) {
+  EXPECT_EQ(SearcherOptions{}.algorithm, searcher_names().front());
+}
 
 TEST(Searcher, NamesTheNearestAlgorithmWhenItIsUnknown) {
   try {

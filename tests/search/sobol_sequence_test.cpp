@@ -13,7 +13,8 @@ namespace {
 
 using Points = std::vector<std::vector<double>>;
 
-Points points_of(const SobolSequence& sequence, std::size_t dimensions, std::uint32_t first, std::uint32_t count) {
+Points points_of(const SobolSequence& sequence, std::size_t dimensions, std::uint32_t first,
+                 std::uint32_t count) {
   Points points(count, std::vector<double>(dimensions));
   for (std::uint32_t i = 0; i < count; ++i) sequence.point(first + i, points[i]);
   return points;

@@ -10,13 +10,15 @@ namespace regatta::objective {
 
 /// A function with a known minimum, on which searchers are measured.
 ///
-/// Formulas, domains and minima: Surjanovic and Bingham, Virtual library of simulation experiments. All of them are
-/// defined beyond their domain and nowhere below their minimum, so that a shift is a plain translation.
+/// Formulas, domains and minima: Surjanovic and Bingham, Virtual library of simulation experiments. All of
+/// them are defined beyond their domain and nowhere below their minimum, so that a shift is a plain
+/// translation.
 class TestFunction {
  public:
   /// Half the width of the range in which a shift is drawn, as a fraction of the domain's width.
   static constexpr double shift_range = 0.25;
-  /// A shifted minimiser keeps this fraction of the domain's width to each bound (or what the unshifted one keeps).
+  /// A shifted minimiser keeps this fraction of the domain's width to each bound (or what the unshifted one
+  /// keeps).
   static constexpr double shift_margin = 0.05;
 
   /// Names of all test functions, the first is the default.

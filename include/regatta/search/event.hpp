@@ -8,8 +8,8 @@
 
 #include "regatta/search/trial.hpp"
 
-/// Every decision and every result is an event, logged before it takes effect; History is the fold of the events.
-/// Times are the controller's wall clock [s since the epoch, UTC].
+/// Every decision and every result is an event, logged before it takes effect; History is the fold of the
+/// events. Times are the controller's wall clock [s since the epoch, UTC].
 namespace regatta::search {
 
 /// A configuration was chosen. Trials are numbered in this order.
@@ -67,9 +67,9 @@ struct TrialRequeued {
 
 struct WorkerJoined {
   WorkerId worker;
-  std::int32_t rank = -1;   ///< of the team's leader in the world
-  std::int32_t ranks = 1;   ///< team size
-  std::int32_t cores = 0;   ///< in the leader's affinity mask
+  std::int32_t rank = -1;  ///< of the team's leader in the world
+  std::int32_t ranks = 1;  ///< team size
+  std::int32_t cores = 0;  ///< in the leader's affinity mask
   double time = 0;
   std::string host;
   std::string device;       ///< "cpu" or the GPU's name
@@ -106,19 +106,19 @@ using Event = std::variant<TrialCreated, TrialStarted, TrialReported, TrialEnded
 struct StudyHeader {
   std::string name;
   std::string run_uuid;
-  std::string metric;              ///< name of the study's metric
+  std::string metric;  ///< name of the study's metric
   bool maximize = false;
   std::uint64_t seed = 0;
-  std::vector<std::string> metrics;  ///< names of TrialReported::metrics
-  std::string used_inputs;           ///< the whole input in force, as text
+  std::vector<std::string> metrics;                              ///< names of TrialReported::metrics
+  std::string used_inputs;                                       ///< the whole input in force, as text
   std::vector<std::pair<std::string, std::string>> space;        ///< name, definition: gives the space again
   std::vector<std::pair<std::string, std::string>> constraints;  ///< name, expression
-  std::string input_hash;            ///< fingerprint of what must not change between restarts
+  std::string input_hash;  ///< fingerprint of what must not change between restarts
   std::string searcher;
   std::string scheduler;
   std::string objective;
-  std::int64_t trials = 0;           ///< budget; 0: none
-  double created = 0;                ///< [s since the epoch, UTC]
+  std::int64_t trials = 0;                                    ///< budget; 0: none
+  double created = 0;                                         ///< [s since the epoch, UTC]
   std::vector<std::pair<std::string, std::string>> software;  ///< name, version: for the root attributes
 };
 

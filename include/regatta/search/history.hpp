@@ -21,12 +21,12 @@ std::uint64_t config_hash(std::span<const double> config);
 /// Whether all entries are equal; inactive parameters (NaN) are equal to each other.
 bool same_config(std::span<const double> a, std::span<const double> b);
 
-/// All trials in order and what follows from them: the fold of the events. Every record() is O(log n) at most.
+/// All trials in order and what follows from them: the fold of the events. record() is O(log n) at most.
 class History {
  public:
   explicit History(bool maximize = false) : maximize_(maximize) {}
 
-  /// @throws InvalidInput  for an event that cannot follow (unknown trial, number out of order, a trial that is final)
+  /// @throws InvalidInput  for an event that cannot follow: unknown trial, number out of order, final trial
   void record(const Event& event);
 
   const std::vector<Trial>& trials() const { return trials_; }

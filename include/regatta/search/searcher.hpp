@@ -14,9 +14,9 @@ namespace regatta::search {
 
 /// Decides which configuration to try next.
 ///
-/// A searcher is a function of the history, the run's seed and the number of the trial to come: it knows no clock, no
-/// rank and no file, and keeps nothing but caches. The same history and the same seed therefore always give the same
-/// proposal.
+/// A searcher is a function of the history, the run's seed and the number of the trial to come: it knows no
+/// clock, no rank and no file, and keeps nothing but caches. The same history and the same seed therefore
+/// always give the same proposal.
 class Searcher {
  public:
   virtual ~Searcher() = default;
@@ -24,9 +24,10 @@ class Searcher {
   /// @param history  all trials, those still running among them
   /// @param trial    number of the trial to come; history.trials().size() or more (proposals are made ahead)
   /// @param avoid    proposals made ahead that are not in the history yet
-  /// @return a feasible configuration that differs from all of `history` and `avoid` unless the space is exhausted; none
-  ///         when there is nothing left to try (the study then ends)
-  virtual std::optional<Config> propose(const History& history, TrialId trial, const std::vector<Config>& avoid) = 0;
+  /// @return a feasible configuration that differs from all of `history` and `avoid` unless the space is
+  ///         exhausted; none when there is nothing left to try (the study then ends)
+  virtual std::optional<Config> propose(const History& history, TrialId trial,
+                                        const std::vector<Config>& avoid) = 0;
 };
 
 struct SearcherOptions {

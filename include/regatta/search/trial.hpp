@@ -61,8 +61,8 @@ struct Trial {
   WorkerId worker;                       ///< the last one
   std::int32_t lane = 0;
   std::uint64_t seed = 0;
-  TrialId parent;                 ///< PBT: whose weights it took
-  std::uint64_t events_seen = 0;  ///< length of the history that its proposal was made from
+  TrialId parent;                  ///< PBT: whose weights it took
+  std::uint64_t events_seen = 0;   ///< length of the history that its proposal was made from
   double t_queued = not_a_number;  ///< [s since the epoch, UTC]
   double t_start = not_a_number;
   double t_end = not_a_number;
