@@ -37,7 +37,10 @@ class CudaBackend final : public Backend {
   std::int32_t* allocate_indices(std::size_t count) override {
     return static_cast<std::int32_t*>(zeroed(bytes_of(count)));
   }
-  void release(void* block) noexcept override { cudaFree(block); }
+  void release(void* block) noexcept override {
+    device_.use();
+    cudaFree(block);
+  }
 
   void upload(std::span<const float> host, float* block) override { copy_in(host.data(), block, host.size_bytes()); }
   void upload(std::span<const std::int32_t> host, std::int32_t* block) override {

@@ -39,10 +39,10 @@ int device_count() {
   const cudaError_t status = cudaGetDeviceCount(&count);
   if (status == cudaSuccess && count > 0) return count;
   cudaGetLastError();
-  last_failure = status == cudaSuccess ? "CUDA finds no device"
-                                       : concat("CUDA finds no device: ", cudaGetErrorString(status), " (error ",
-                                                static_cast<int>(status), ")");
-  last_failure += concat("; ", versions());
+  last_failure = concat("CUDA finds no device: ", status == cudaSuccess ? "none is visible" : cudaGetErrorString(status),
+                        " (error ", static_cast<int>(status), ", ", versions(), ")");
+  if (status == cudaErrorInsufficientDriver)
+    last_failure += "; update the driver, or build Regatta with a CUDA toolkit that is no newer than the driver";
   return 0;
 }
 

@@ -58,7 +58,7 @@ void resume(Thread& thread) {
   swapcontext(&scheduler, &thread.context);
 }
 
-/// All threads from one barrier to the next. Backwards in every other round, to show threads that do not wait for others.
+/// All threads from one barrier to the next, in either order, to show threads that do not wait for others.
 /// @return how many have ended
 std::size_t run_round(std::vector<Thread>& threads, bool backwards) {
   std::size_t ended = 0;
@@ -76,7 +76,7 @@ void run_block(std::vector<Thread>& threads) {
     start(threads[i], dim3(place % blockDim.x, place / blockDim.x % blockDim.y, place / blockDim.x / blockDim.y));
   }
   std::size_t ended = 0;
-  for (bool backwards = false; ended == 0; backwards = !backwards) ended = run_round(threads, backwards);
+  for (bool backwards = blockIdx.x % 2 == 1; ended == 0; backwards = !backwards) ended = run_round(threads, backwards);
   if (ended < threads.size()) throw std::logic_error("some threads of a block have ended, others wait at a barrier");
 }
 
