@@ -147,9 +147,10 @@ class NetworkObjective final : public Objective {
   std::int32_t epochs() const override { return epochs_; }
 
   void prepare(const WorkerContext& context) override {
-    require(context.backend && context.memory, "a network needs a backend and the memory of a node");
+    require(context.memory != nullptr, "a network needs the memory of a node");
     worker_ = context;
     data_.dataset = train::load_dataset(file_, *context.memory);
+    if (!context.backend) return;  // this rank only takes part in loading
     data_.placed = std::make_unique<train::DeviceData>(*context.backend, data_.dataset);
     data_.test = std::make_unique<train::Part>(data_.placed->test());
     const train::DeviceSplit& train = data_.placed->train();

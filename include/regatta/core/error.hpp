@@ -7,6 +7,14 @@
 
 namespace regatta {
 
+/// The arguments printed one after another, as to a stream.
+template <class... Parts>
+std::string concat(const Parts&... parts) {
+  std::ostringstream text;
+  (text << ... << parts);
+  return text.str();
+}
+
 /// Base of all errors thrown by Regatta. what() is one sentence that names the value at fault and what was
 /// expected instead. The kinds tell who can mend it, and give the exit code of the program.
 struct Error : std::runtime_error {
@@ -41,18 +49,10 @@ struct InvalidInputs : InvalidInput {
   static std::string join(const Problems& problems) {
     std::string text;
     for (const Problem& problem : problems)
-      text += (text.empty() ? "" : "\n") + problem.where.text() + ": " + problem.text;
+      text += concat(text.empty() ? "" : "\n", problem.where.text(), ": ", problem.text);
     return text;
   }
 };
-
-/// The arguments printed one after another, as to a stream.
-template <class... Parts>
-std::string concat(const Parts&... parts) {
-  std::ostringstream text;
-  (text << ... << parts);
-  return text.str();
-}
 
 /// Throws InvalidInput with the joined `message` unless `condition` holds.
 template <class... Parts>

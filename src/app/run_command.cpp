@@ -1,0 +1,182 @@
+#include "run_command.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
+#include <memory>
+#include <random>
+
+#include "banner.hpp"
+#include "console.hpp"
+#include "exit_code.hpp"
+#include "regatta/core/build_info.hpp"
+#include "regatta/core/clock.hpp"
+#include "regatta/core/file.hpp"
+#include "regatta/core/text.hpp"
+#include "regatta/run/agreement.hpp"
+#include "regatta/run/study.hpp"
+#include "study_inputs.hpp"
+
+namespace regatta::app {
+namespace {
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
+}
+
+/// A random version-4 UUID.
+std::string random_uuid() {
+  std::random_device device;
+  std::array<unsigned, 4> words{};
+  for (unsigned& word : words) word = device();
+  words[1] = (words[1] & 0xffff0fffu) | 0x00004000u;
+  words[2] = (words[2] & 0x3fffffffu) | 0x80000000u;
+  std::array<char, 37> text{};
+  std::snprintf(text.data(), text.size(), "%08x-%04x-%04x-%04x-%04x%08x", words[0], words[1] >> 16, words[1] & 0xffffu,
+                words[2] >> 16, words[2] & 0xffffu, words[3]);
+  return text.data();
+}
+
+/// When the job has to have ended, and who says so.
+struct Deadline {
+  double time = 0;
+  std::string source;
+};
+
+/// The batch system's end leaves a margin for the last trials to be called in and for the log to be closed.
+Deadline find_deadline(const StudyInputs& inputs) {
+  constexpr double margin = 60;
+  Deadline deadline;
+  if (inputs.walltime > 0) deadline = {wall_time() + inputs.walltime, "study.walltime"};
+  if (const auto end = parse_number(variable("SLURM_JOB_END_TIME")); end && *end > 0) {
+    const double stop = *end - margin;
+    if (deadline.time == 0 || stop < deadline.time) deadline = {stop, "SLURM_JOB_END_TIME less 1 min"};
+  }
+  return deadline;
+}
+
+/// Rank 0 reads the input files and tells the others what is in force.
+StudyInputs share_inputs(const Arguments& arguments, comm::Session* session) {
+  StudyInputs inputs;
+  const std::string used = run::from_rank0(session, [&] {
+    inputs = read_inputs(arguments.operands.front(), arguments.overrides);
+    return inputs.used;
+  });
+  const bool rank0 = !session || session->world().rank().value == 0;
+  return rank0 ? inputs : parse_inputs(used, arguments.operands.front(), {}, NamedFiles::Trust);
+}
+
+search::StudyHeader make_header(const StudyInputs& inputs, const objective::Objective& objective,
+                                const comm::Session* session) {
+  search::StudyHeader header;
+  header.name = inputs.name;
+  header.run_uuid = random_uuid();
+  header.metric = inputs.metric;
+  header.maximize = inputs.maximize;
+  header.seed = inputs.seed;
+  header.metrics = objective.metrics();
+  header.used_inputs = inputs.used;
+  header.input_hash = inputs.fingerprint;
+  header.searcher = inputs.searcher.algorithm;
+  header.scheduler = inputs.scheduler.algorithm;
+  header.objective = inputs.objective.type;
+  header.trials = inputs.trials;
+  header.created = wall_time();
+  header.software = software_facts(session);
+  for (const auto& definition : inputs.space.definitions()) header.space.emplace_back(definition.name, definition.text);
+  for (const auto& rule : inputs.space.constraints()) header.constraints.emplace_back(rule.name, rule.text);
+  return header;
+}
+
+run::StudyPlan make_plan(const StudyInputs& inputs, const Arguments& arguments, const comm::Launch& launch,
+                         const comm::Session* session) {
+  run::StudyPlan plan;
+  plan.header = make_header(inputs, *objective::make_objective(inputs.objective, inputs.space), session);
+  plan.space = inputs.space;
+  plan.objective = inputs.objective;
+  plan.searcher = inputs.searcher;
+  plan.scheduler = inputs.scheduler;
+  plan.layout = inputs.layout;
+  plan.log = inputs.log;
+  plan.controller.trials = inputs.trials;
+  plan.controller.seed = inputs.seed;
+  plan.controller.maximize = inputs.maximize;
+  plan.controller.prefetch = inputs.prefetch;
+  plan.user_trials = inputs.user_trials;
+  plan.deterministic = inputs.deterministic;
+  plan.ahead = inputs.ahead;
+  plan.job = {0, host_name(), variable("SLURM_JOB_ID").empty() ? variable("PBS_JOBID") : variable("SLURM_JOB_ID"),
+              launch.launcher, arguments.command_line, build_info().git_commit};
+  return plan;
+}
+
+/// A job that is ready to run on this rank.
+struct Prepared {
+  StudyInputs inputs;
+  Deadline deadline;
+  run::StudyPlan plan;
+  std::unique_ptr<run::Job> job;
+};
+
+/// Collective; what it throws as Error is thrown on all ranks alike.
+std::unique_ptr<Prepared> prepare(const Arguments& arguments, const comm::Launch& launch, comm::Session* session) {
+  auto prepared = std::make_unique<Prepared>();
+  prepared->inputs = share_inputs(arguments, session);
+  prepared->deadline = find_deadline(prepared->inputs);
+  prepared->plan = make_plan(prepared->inputs, arguments, launch, session);
+  prepared->plan.deadline = prepared->deadline.time;
+  prepared->job = std::make_unique<run::Job>(prepared->plan, session);
+  return prepared;
+}
+
+int run_on_rank0(Prepared& prepared) {
+  Console console(prepared.plan, prepared.inputs);
+  console.say(banner_text(prepared.plan, prepared.job->facts(), prepared.inputs, prepared.deadline.source));
+  const run::StudyOutcome outcome = prepared.job->run(console);
+  console.summarise();
+  return outcome.succeeded > 0 || outcome.interrupted ? finished : no_trial_succeeded;
+}
+
+int run_on_other_rank(Prepared& prepared) {
+  run::Observer silent;
+  prepared.job->run(silent);
+  return finished;
+}
+
+/// Errors before the job has started are met by all ranks alike, and rank 0 tells them; a later one ends all ranks from
+/// the rank that met it, while MPI still lives.
+int run_under_mpi(const Arguments& arguments, const comm::Launch& launch, comm::Session& session) {
+  const Rank rank = session.world().rank();
+  std::unique_ptr<Prepared> prepared;
+  try {
+    prepared = prepare(arguments, launch, &session);
+  } catch (const Error& error) {
+    if (rank.value == 0) std::cerr << complaint(error) << std::endl;  // while the others still wait in MPI_Finalize
+    return exit_code_of(error);
+  }
+  try {
+    return rank.value == 0 ? run_on_rank0(*prepared) : run_on_other_rank(*prepared);
+  } catch (const std::exception& error) {
+    std::cerr << concat("regatta: error: rank ", rank.value, " on ", host_name(), ": ", error.what(), "\n") << std::flush;
+    session.abort(exit_code_of(error));
+  }
+}
+
+}  // namespace
+
+int run_command(const Arguments& arguments) {
+  const comm::Launch launch = comm::detect_launch();
+  if (!launch.speaks_mpi) {
+    comm::require_all_ranks(launch, 1);
+    return run_on_rank0(*prepare(arguments, launch, nullptr));
+  }
+  int argc = arguments.argc;
+  char** argv = arguments.argv;
+  comm::Session session(launch, argc, argv);
+  return run_under_mpi(arguments, launch, session);
+}
+
+}  // namespace regatta::app
