@@ -8,6 +8,15 @@ target_compile_options(regatta_warnings INTERFACE
     $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>>
   $<$<BOOL:${REGATTA_WERROR}>:$<$<COMPILE_LANGUAGE:CXX>:-Werror>>)
 
+# One precompiled header for the sources of all rooms.
+if(REGATTA_PRECOMPILE)
+  file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/precompiled.cpp CONTENT "")
+  add_library(regatta_precompiled OBJECT ${PROJECT_BINARY_DIR}/precompiled.cpp)
+  target_link_libraries(regatta_precompiled PRIVATE regatta_warnings)
+  target_precompile_headers(regatta_precompiled PRIVATE <algorithm> <array> <cmath> <cstdint> <filesystem> <functional>
+    <map> <memory> <optional> <span> <sstream> <string> <string_view> <vector>)
+endif()
+
 # regatta_add_room(<room> SOURCES <file>... [LIBRARIES <foreign target>...])
 #
 # One static library regatta::<room>, linked with the rooms that the map allows it.
