@@ -1,20 +1,12 @@
 #include "grid_searcher.hpp"
 
-#include <algorithm>
+#include <cstdint>
 #include <unordered_set>
 
 #include "regatta/core/error.hpp"
 
 namespace regatta::search {
 namespace {
-
-struct Hash {
-  std::size_t operator()(const Config& config) const { return config_hash(config); }
-};
-
-struct Same {
-  bool operator()(const Config& a, const Config& b) const { return same_config(a, b); }
-};
 
 constexpr int infeasible_limit = 10'000'000;
 
@@ -46,14 +38,19 @@ std::optional<Config> GridSearcher::propose(const History& history, TrialId,
   if (history.trials().size() < known_trials_)
     restart();  // another history: what was passed with the last may be new
   known_trials_ = history.trials().size();
-  std::erase_if(untried_, [&](const Config& config) { return history.contains(config); });
-  // Nearly all of `untried_` is in `avoid`: looking each one up keeps this linear.
-  const std::unordered_set<Config, Hash, Same> ahead(avoid.begin(), avoid.end());
-  const auto free = [&](const Config& config) { return !ahead.contains(config); };
-  const auto found = std::ranges::find_if(untried_, free);
-  if (found != untried_.end()) return *found;
+  // Two configurations of one hash would only be proposed in another order.
+  std::unordered_set<std::uint64_t> ahead;
+  for (const Config& config : avoid) ahead.insert(config_hash(config));
+  for (auto point = untried_.begin(); point != untried_.end();) {
+    if (ahead.contains(point->hash))
+      ++point;
+    else if (history.contains(point->config))
+      point = untried_.erase(point);
+    else
+      return point->config;
+  }
   while (fetch(history))
-    if (free(untried_.back())) return untried_.back();
+    if (!ahead.contains(untried_.back().hash)) return untried_.back().config;
   return {};
 }
 
@@ -69,7 +66,7 @@ bool GridSearcher::fetch(const History& history) {
     finished_ = !go_to_feasible(grid_, space_);
     if (finished_) break;
     const bool fresh = !history.contains(grid_.config());
-    if (fresh) untried_.push_back(grid_.config());
+    if (fresh) untried_.push_back({config_hash(grid_.config()), grid_.config()});
     finished_ = !grid_.advance();
     if (fresh) return true;
   }

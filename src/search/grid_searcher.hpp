@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <deque>
 
 #include "enumeration.hpp"
@@ -19,13 +20,17 @@ class GridSearcher : public Searcher {
                                 const std::vector<Config>& avoid) override;
 
  private:
+  struct Point {
+    std::uint64_t hash;
+    Config config;
+  };
+
   void restart();
   bool fetch(const History& history);
 
   space::Space space_;
-  Enumeration grid_;  ///< stands at the first point that was not looked at
-  std::deque<Config>
-      untried_;  ///< feasible points before it that the history did not have: proposed, not yet created
+  Enumeration grid_;              ///< stands at the first point that was not looked at
+  std::deque<Point> untried_;     ///< feasible points before it that the history did not have
   bool finished_ = false;         ///< all points were looked at
   std::size_t known_trials_ = 0;  ///< length of the history at the last call
 };
