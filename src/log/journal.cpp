@@ -70,7 +70,7 @@ class FrameReader {
     std::move(buffer_.begin() + static_cast<std::ptrdiff_t>(begin_),
               buffer_.begin() + static_cast<std::ptrdiff_t>(end_), buffer_.begin());
     end_ -= std::exchange(begin_, 0);
-    buffer_.resize(std::max<std::uint64_t>(bytes, block));
+    buffer_.resize(std::max(bytes, std::min(block, file_size_ - valid_bytes_)));
     while (end_ < bytes && fill()) {
     }
     return end_ >= bytes;

@@ -151,7 +151,7 @@ void write_params(h5::File& file, const Study& study) {
   for (std::size_t i = 0; i < study.space.size(); ++i) {
     const space::Parameter& parameter = study.space.parameters()[i];
     Table<Trial> table(file, "/trials/params", study.history.trials());
-    const std::string name = link_name(parameter.name);
+    const std::string& name = parameter.name;
     const std::string path = "/trials/params/" + name;
     if (parameter.categorical()) {
       table.column<std::int32_t>(name, [i](const Trial& t) { return std::isnan(t.config[i]) ? -1.0 : t.config[i]; });

@@ -117,7 +117,7 @@ TEST(Codec, KeepsTheHeader) {
   EXPECT_THAT(copy.constraints, ElementsAreArray(header.constraints));
   EXPECT_THAT(copy.software, ElementsAreArray(header.software));
   EXPECT_EQ(copy.trials, 60);
-  EXPECT_EQ(copy.created, 1.75e9);
+  EXPECT_EQ(copy.created, 1000);
 }
 
 // The bytes of version 1: a change of the order or width of a field breaks every journal on disk.

@@ -28,7 +28,7 @@ inline search::StudyHeader sample_header() {
   header.scheduler = "fifo";
   header.objective = "network";
   header.trials = 60;
-  header.created = 1.75e9;
+  header.created = 1000;
   header.software = {{"mpi", "Open MPI 4.1.4"}, {"cuda", "none"}};
   return header;
 }
