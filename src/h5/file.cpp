@@ -1,5 +1,11 @@
 #include "regatta/h5/file.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <span>
 #include <system_error>
 
 #include "handle.hpp"
@@ -10,13 +16,46 @@ namespace {
 /// Deflate packs at most 1032 to 1: a dataset that claims more is not in the file, and must not be allocated.
 constexpr std::uintmax_t best_compression = 2048;
 
-Properties access_properties() {
+constexpr std::size_t memory_step = std::size_t{1} << 20;  ///< [bytes] by which a new file grows in memory
+
+Properties reading_properties() {
   Properties properties(H5Pcreate(H5P_FILE_ACCESS));
-  H5Pset_libver_bounds(properties.get(), H5F_LIBVER_EARLIEST, H5F_LIBVER_V18);
   H5Pset_fclose_degree(properties.get(), H5F_CLOSE_STRONG);
   // Files appear by rename only, so locks guard nothing; and they fail on file systems mounted without flock.
   H5Pset_file_locking(properties.get(), false, true);
   return properties;
+}
+
+/// HDF5 builds a new file in memory and we write it in one go: when HDF5 itself meets a full disk, it can
+/// neither close the file nor open another of that name, and crashes at exit (seen with 1.10.8).
+Properties memory_properties() {
+  Properties properties(H5Pcreate(H5P_FILE_ACCESS));
+  H5Pset_fclose_degree(properties.get(), H5F_CLOSE_STRONG);
+  H5Pset_libver_bounds(properties.get(), H5F_LIBVER_EARLIEST, H5F_LIBVER_V18);
+  H5Pset_fapl_core(properties.get(), memory_step, false);
+  return properties;
+}
+
+std::vector<char> image_of(hid_t file, const std::filesystem::path& path) {
+  const auto wanted = [&](bool ok) {
+    if (!ok) throw SystemFailure(concat(path.string(), ": could not be completed: ", innermost_message()));
+  };
+  wanted(H5Fflush(file, H5F_SCOPE_LOCAL) >= 0);
+  const ssize_t size = H5Fget_file_image(file, nullptr, 0);
+  wanted(size >= 0);
+  std::vector<char> image(static_cast<std::size_t>(size));
+  wanted(H5Fget_file_image(file, image.data(), image.size()) >= 0);
+  return image;
+}
+
+void write_all(int output, std::span<const char> bytes, const std::filesystem::path& path) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(output, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0)
+      throw SystemFailure(concat(path.string(), ": could not be written: ", std::strerror(errno)));
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  }
 }
 
 herr_t keep_first(unsigned depth, const H5E_error2_t* error, void* text) {
@@ -57,7 +96,25 @@ std::vector<hsize_t> extents(const Space& space) {
 
 OpenFile::~OpenFile() {
   const Turn turn;
-  if (file >= 0) H5Fclose(file);
+  try {
+    close();
+  } catch (...) {  // whoever wants to know calls close() before
+  }
+}
+
+void OpenFile::close() {
+  const Turn turn;
+  const Handle<H5Fclose> closing(std::exchange(file, H5I_INVALID_HID));
+  const int written = std::exchange(output, -1);
+  if (written < 0) return;
+  try {
+    if (closing.valid()) write_all(written, image_of(closing.get(), path), path);
+  } catch (...) {
+    ::close(written);
+    throw;
+  }
+  if (::close(written) != 0)
+    throw SystemFailure(concat(path.string(), ": could not be written: ", std::strerror(errno)));
 }
 
 hid_t OpenFile::id() const {
@@ -100,7 +157,10 @@ File File::create(const std::filesystem::path& path) {
   const Turn turn;
   auto impl = std::make_unique<Impl>();
   impl->path = path;
-  impl->file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access_properties().get());
+  impl->output = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (impl->output < 0)
+    throw SystemFailure(concat(path.string(), ": cannot be created: ", std::strerror(errno)));
+  impl->file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, memory_properties().get());
   if (impl->file < 0)
     throw SystemFailure(concat(path.string(), ": cannot be created: ", innermost_message()));
   return File(std::move(impl));
@@ -111,23 +171,13 @@ File File::open(const std::filesystem::path& path) {
   require_hdf5_file(path);
   auto impl = std::make_unique<Impl>();
   impl->path = path;
-  impl->file = H5Fopen(path.c_str(), H5F_ACC_RDONLY, access_properties().get());
+  impl->file = H5Fopen(path.c_str(), H5F_ACC_RDONLY, reading_properties().get());
   require(impl->file >= 0, path.string(), ": is a damaged or truncated HDF5 file: ", innermost_message());
   impl->most_bytes = std::filesystem::file_size(path) * best_compression;
   return File(std::move(impl));
 }
 
-void File::close() {
-  const Turn turn;
-  const hid_t file = std::exchange(impl_->file, H5I_INVALID_HID);
-  if (file < 0) return;
-  const bool flushed = H5Fflush(file, H5F_SCOPE_LOCAL) >= 0;
-  const std::string reason = flushed ? "" : innermost_message();
-  const bool closed = H5Fclose(file) >= 0;
-  if (flushed && closed) return;
-  throw SystemFailure(
-      concat(impl_->path.string(), ": could not be written: ", flushed ? innermost_message() : reason));
-}
+void File::close() { impl_->close(); }
 
 bool File::exists(std::string_view path) const {
   const Turn turn;

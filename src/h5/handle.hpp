@@ -76,11 +76,15 @@ struct OpenFile {
   std::filesystem::path path;
   hid_t file = H5I_INVALID_HID;
   std::uintmax_t most_bytes = std::numeric_limits<std::uintmax_t>::max();  ///< that its datasets can hold
+  int output = -1;  ///< system's descriptor of a new file, which lies in memory until it is closed
 
   OpenFile() = default;
   OpenFile(const OpenFile&) = delete;
   OpenFile& operator=(const OpenFile&) = delete;
   ~OpenFile();
+  /// Writes a new file out and closes it.
+  /// @throws SystemFailure
+  void close();
   /// @throws InvalidInput  after close()
   hid_t id() const;
   bool exists(std::string_view path_inside) const;

@@ -30,7 +30,7 @@ TableSet generate_regression(const RegressionOptions& options) {
   require(options.noise >= 0.0, "the noise must be at least 0, got ", options.noise);
   Random random(options.seed, 0);
   const std::vector<double> weights = unit_weights(options.features, random);
-  Samples samples;
+  RawSamples samples;
   samples.rows = options.samples;
   for (std::size_t i = 0; i < options.samples; ++i) {
     double y = 0.0;

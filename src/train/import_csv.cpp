@@ -170,7 +170,7 @@ class SampleReader {
  public:
   SampleReader(const TextTable& table, const Columns& columns) : table_(table), columns_(columns) {}
 
-  Samples read() {
+  RawSamples read() {
     samples_.rows = table_.rows();
     samples_.x.reserve(table_.rows() * columns_.width());
     for (std::size_t row = 0; row < table_.rows(); ++row) {
@@ -226,10 +226,10 @@ class SampleReader {
   const TextTable& table_;
   const Columns& columns_;
   FieldProblems problems_;
-  Samples samples_;
+  RawSamples samples_;
 };
 
-Samples read_test_file(const CsvOptions& options, const TextTable& table, const Columns& columns) {
+RawSamples read_test_file(const CsvOptions& options, const TextTable& table, const Columns& columns) {
   if (options.test_file.empty()) return {};
   const TextTable test(options.test_file, options.header);
   require(test.columns() == table.columns(), test.file(), ":", test.line(0), ": has ", test.columns(),
@@ -254,8 +254,8 @@ std::vector<std::size_t> sample_shape(const CsvOptions& options, const TextTable
 TableSet import_csv(const CsvOptions& options) {
   const TextTable table(options.file, options.header);
   const Columns columns = find_columns(table, options);
-  const Samples samples = SampleReader(table, columns).read();
-  const Samples test = read_test_file(options, table, columns);
+  const RawSamples samples = SampleReader(table, columns).read();
+  const RawSamples test = read_test_file(options, table, columns);
   TableSet data;
   data.shape = sample_shape(options, table, columns.width());
   data.classes = columns.class_names.size();

@@ -54,13 +54,13 @@ IdxFile images_of(const std::filesystem::path& path) {
   return images;
 }
 
-Samples read_samples(const IdxFile& images, const std::filesystem::path& labels_path) {
+RawSamples read_samples(const IdxFile& images, const std::filesystem::path& labels_path) {
   const IdxFile labels(labels_path);
   require(labels.lengths.size() == 1, labels.file, ": has ", labels.lengths.size(),
           " dimensions, expected labels (1 dimension) after the images");
   require(labels.lengths[0] == images.lengths[0], labels.file, ": holds ", labels.lengths[0], " labels, ",
           images.file, " holds ", images.lengths[0], " images");
-  Samples samples;
+  RawSamples samples;
   samples.rows = images.lengths[0];
   samples.x.reserve(images.bytes.size());
   for (std::size_t i = images.start; i < images.bytes.size(); ++i) samples.x.push_back(images.byte(i));
@@ -80,8 +80,8 @@ std::vector<std::size_t> sample_shape(const IdxFile& images) {
 
 TableSet import_idx(const IdxOptions& options) {
   const IdxFile images = images_of(options.images);
-  const Samples samples = read_samples(images, options.labels);
-  Samples test;
+  const RawSamples samples = read_samples(images, options.labels);
+  RawSamples test;
   if (!options.test_images.empty()) {
     const IdxFile test_images = images_of(options.test_images);
     require(sample_shape(test_images) == sample_shape(images), test_images.file,

@@ -86,7 +86,7 @@ std::vector<float> scaled(std::span<const double> numbers, std::size_t columns, 
   return out;
 }
 
-Table table_of(const Samples& samples, const Rows& rows, std::size_t features, const TableSet& data) {
+Table table_of(const RawSamples& samples, const Rows& rows, std::size_t features, const TableSet& data) {
   Table table;
   table.x = scaled(samples.x, features, rows, data.scaling);
   table.values = scaled(samples.values, data.outputs, rows, data.target_scaling);
@@ -124,7 +124,7 @@ std::array<std::vector<std::size_t>, 3> split_rows(std::size_t rows, std::span<c
   return parts;
 }
 
-void split_and_scale(const Samples& samples, const Samples& test, const SplitOptions& options,
+void split_and_scale(const RawSamples& samples, const RawSamples& test, const SplitOptions& options,
                      bool scale_targets, TableSet& data) {
   SplitOptions split = options;
   if (test.rows > 0) split.test_fraction = 0.0;

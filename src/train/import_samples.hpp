@@ -7,8 +7,8 @@
 
 namespace regatta::train {
 
-/// Samples as a file gives them, before they are split and scaled.
-struct Samples {
+/// RawSamples as a file gives them, before they are split and scaled.
+struct RawSamples {
   std::size_t rows = 0;
   std::vector<double> x;             ///< rows x features
   std::vector<std::int32_t> labels;  ///< rows, or none
@@ -18,7 +18,7 @@ struct Samples {
 /// Splits `samples`, takes the test rows from `test` instead where it has any, fits the scaling on the
 /// training rows and applies it to all. Fills the tables and scalings of `data`, whose shape, classes and
 /// outputs are set.
-void split_and_scale(const Samples& samples, const Samples& test, const SplitOptions& options,
+void split_and_scale(const RawSamples& samples, const RawSamples& test, const SplitOptions& options,
                      bool scale_targets, TableSet& data);
 
 }  // namespace regatta::train
