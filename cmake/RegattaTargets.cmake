@@ -5,6 +5,7 @@ add_library(regatta_warnings INTERFACE)
 add_library(regatta::warnings ALIAS regatta_warnings)
 target_compile_options(regatta_warnings INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wno-float-conversion
+    -Wno-missing-field-initializers
     $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>>
   $<$<BOOL:${REGATTA_WERROR}>:$<$<COMPILE_LANGUAGE:CXX>:-Werror>>)
 

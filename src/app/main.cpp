@@ -39,9 +39,8 @@ int main(int argc, char** argv) {
     return dispatch(argc, argv);
   } catch (const std::exception& error) {
     const app::ExitCode code = app::exit_code_of(error);
-    const bool lines = dynamic_cast<const InvalidInputs*>(&error) != nullptr;  // each names its place
     const bool met_by_all = code != app::runtime_error;
-    if (!met_by_all || is_first_process()) std::cerr << (lines ? "" : "regatta: error: ") << error.what() << std::endl;
+    if (!met_by_all || is_first_process()) std::cerr << app::complaint(error) << std::endl;
     return code;
   }
 }

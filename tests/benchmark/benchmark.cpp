@@ -105,8 +105,10 @@ Run run_study(int ranks, const std::string& input, const std::vector<std::string
     std::exit(1);
   }
   Run run{folder, directory, log::read_study(directory), result.seconds, 0, children_cpu_seconds() - cpu_before};
-  require(!run.study.starts.empty() && !run.study.ends.empty(), "the run has no trials");
-  run.tuning_seconds = run.study.ends.back().time - run.study.starts.front().time;
+  require(!run.study.attempts.empty(), "the run has no trials");
+  for (const log::Attempt& attempt : run.study.attempts)
+    if (attempt.end)
+      run.tuning_seconds = std::max(run.tuning_seconds, attempt.end->time - run.study.attempts.front().start.time);
   return run;
 }
 

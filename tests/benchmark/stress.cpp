@@ -1,6 +1,5 @@
 // How well the controller keeps 128 ranks busy that share two cores: 500 trials that sleep N(1, 0.2) s.
 
-#include <numeric>
 #include <set>
 
 #include "benchmark.hpp"
@@ -14,8 +13,9 @@ constexpr int ranks = 128;
 constexpr int trials = 500;
 
 double slept_seconds(const log::Study& study) {
-  return std::accumulate(study.ends.begin(), study.ends.end(), 0.0,
-                         [](double sum, const search::TrialEnded& end) { return sum + end.seconds; });
+  double sum = 0;
+  for (const search::Trial& trial : study.history.trials()) sum += trial.seconds;
+  return sum;
 }
 
 std::size_t different_points(const log::Study& study) {

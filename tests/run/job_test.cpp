@@ -1,0 +1,334 @@
+// The real binary under mpirun: whole studies, and everything that may end one early.
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <csignal>
+#include <fstream>
+#include <set>
+#include <thread>
+
+#include "regatta/core/file.hpp"
+#include "regatta/core/json.hpp"
+#include "regatta/core/random.hpp"
+#include "regatta/h5/file.hpp"
+#include "regatta/log/study_reader.hpp"
+#include "support/process.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace regatta {
+namespace {
+
+using search::TrialState;
+using support::ProcessResult;
+using testing::HasSubstr;
+
+class JobTest : public testing::Test {
+ protected:
+  std::vector<std::string> command(const std::string& input, std::vector<std::string> overrides) const {
+    std::vector<std::string> argv{REGATTA_BINARY, "run", input, "log.directory=" + directory.string()};
+    argv.insert(argv.end(), overrides.begin(), overrides.end());
+    return argv;
+  }
+  static std::string shipped(const std::string& name) { return std::string(REGATTA_SOURCE_DIR) + "/inputs/" + name; }
+  /// Writes an input file into the folder.
+  std::string written(const std::string& text) const {
+    const auto file = folder.path() / "test.ini";
+    std::ofstream(file) << text;
+    return file.string();
+  }
+  ProcessResult run(int ranks, const std::string& input, std::vector<std::string> overrides = {}) const {
+    return support::run_process(support::mpirun(ranks, command(input, std::move(overrides))), {.timeout_s = 150});
+  }
+  log::Study study() const { return log::read_study(directory); }
+  Json status() const { return Json::parse(read_file(directory / "status.json")); }
+
+  support::TemporaryFolder folder;
+  std::filesystem::path directory = folder.path() / "run";
+};
+
+std::set<search::Config> points(const search::History& history) {
+  std::set<search::Config> configs;
+  for (const search::Trial& trial : history.trials()) configs.insert(trial.config);
+  return configs;
+}
+
+TEST_F(JobTest, TunesOverManyRanks) {
+  const ProcessResult result = run(5, shipped("branin.ini"), {"study.trials=300"});
+
+  ASSERT_EQ(result.exit_code, 0) << result;
+  EXPECT_EQ(study().history.count(TrialState::Completed), 300u);
+  EXPECT_EQ(points(study().history).size(), 300u);
+  EXPECT_EQ(study().workers.size(), 4u);
+  EXPECT_EQ(status().at("state"), "COMPLETE");
+  EXPECT_EQ(h5::File::open(directory / "regatta.h5").read_doubles("/trials/objective").size(), 300u);
+  EXPECT_THAT(result.out, HasSubstr("best"));
+}
+
+TEST_F(JobTest, TunesInOneProcessWithoutALauncher) {
+  const ProcessResult result = support::run_process(command(shipped("branin.ini"), {"study.trials=50"}));
+
+  ASSERT_EQ(result.exit_code, 0) << result;
+  EXPECT_EQ(study().history.count(TrialState::Completed), 50u);
+}
+
+TEST_F(JobTest, LetsRank0TrainToo) {
+  ASSERT_EQ(run(3, shipped("branin.ini"), {"study.trials=90", "workers.rank0=true"}).exit_code, 0);
+
+  const log::Study done = study();
+  EXPECT_EQ(done.workers.size(), 3u);
+  EXPECT_EQ(done.history.count(TrialState::Completed), 90u);
+  std::set<WorkerId> busy;
+  for (const search::Trial& trial : done.history.trials()) busy.insert(trial.worker);
+  EXPECT_EQ(busy.size(), 3u);
+}
+
+TEST_F(JobTest, GivesTheSameTrialsForTheSameSeed) {
+  ASSERT_EQ(run(2, shipped("branin.ini"), {"study.trials=40"}).exit_code, 0);
+  const log::Study first = study();
+  directory = folder.path() / "again";
+  ASSERT_EQ(run(4, shipped("branin.ini"), {"study.trials=40"}).exit_code, 0);
+
+  const log::Study second = study();
+  for (int i = 0; i < 40; ++i) {
+    EXPECT_EQ(first.history[TrialId{i}].config, second.history[TrialId{i}].config);
+    EXPECT_EQ(first.history[TrialId{i}].objective, second.history[TrialId{i}].objective);
+  }
+}
+
+TEST_F(JobTest, TurnsATrialsExceptionIntoAFailedTrial) {
+  const ProcessResult result = run(3, shipped("branin.ini"), {"study.trials=20", "objective.fault=throw", "objective.fault_trial=7"});
+
+  ASSERT_EQ(result.exit_code, 0) << result;
+  const search::History history = study().history;
+  EXPECT_EQ(history.count(TrialState::Completed), 19u);
+  EXPECT_EQ(history[TrialId{7}].state, TrialState::Failed);
+  EXPECT_EQ(history[TrialId{7}].reason, search::Reason::Crash);
+  EXPECT_FALSE(history[TrialId{7}].message.empty());
+}
+
+TEST_F(JobTest, EndsWithExitCode4WhenNoTrialSucceeds) {
+  const ProcessResult result = run(3, shipped("branin.ini"), {"study.trials=6", "objective.fail_rate=1"});
+
+  EXPECT_EQ(result.exit_code, 4) << result;
+  EXPECT_EQ(study().history.count(TrialState::Failed), 6u);
+}
+
+TEST_F(JobTest, EndsTheJobAndNamesRankAndCauseWhenAWorkerBreaks) {
+  const ProcessResult result = run(4, shipped("sleep.ini"), {"study.trials=50", "objective.sleep=0.1", "objective.fault=worker",
+                                                             "objective.fault_trial=5"});
+
+  EXPECT_EQ(result.exit_code, 1) << result;
+  EXPECT_FALSE(result.timed_out);
+  EXPECT_THAT(result.err, testing::ContainsRegex("regatta: error: rank [1-3] on .*break this worker"));
+  EXPECT_GE(study().history.trials().size(), 5u);
+}
+
+TEST_F(JobTest, RefusesADataFileThatIsCutInHalf) {
+  const auto whole = read_file(shipped("data/digits.h5"));
+  std::ofstream(folder.path() / "half.h5", std::ios::binary) << whole.substr(0, whole.size() / 2);
+
+  const ProcessResult result = run(3, shipped("digits.ini"), {"objective.data=" + (folder.path() / "half.h5").string()});
+
+  EXPECT_EQ(result.exit_code, 2) << result;
+  EXPECT_THAT(result.err, HasSubstr("half.h5"));
+  EXPECT_THAT(result.err, HasSubstr("truncated"));
+  EXPECT_FALSE(std::filesystem::exists(directory));
+}
+
+TEST_F(JobTest, SaysThatItsDirectoryCannotBeWritten) {
+  std::ofstream(folder.path() / "file") << "in the way";  // root may write everywhere but below a file
+  directory = folder.path() / "file" / "run";
+
+  const ProcessResult result = run(3, shipped("branin.ini"));
+
+  EXPECT_EQ(result.exit_code, 3) << result;
+  EXPECT_THAT(result.err, HasSubstr(directory.string()));
+}
+
+TEST_F(JobTest, NeverOverwritesARun) {
+  ASSERT_EQ(run(2, shipped("branin.ini"), {"study.trials=5"}).exit_code, 0);
+  const std::string journal = read_file(directory / "journal.bin");
+
+  const ProcessResult result = run(2, shipped("branin.ini"), {"study.trials=5"});
+
+  EXPECT_EQ(result.exit_code, 2) << result;
+  EXPECT_THAT(result.err, HasSubstr(directory.string()));
+  EXPECT_EQ(read_file(directory / "journal.bin"), journal);
+}
+
+TEST_F(JobTest, RefusesToBeOneOfManyLoneProcesses) {
+  const ProcessResult result =
+      support::run_process(command(shipped("branin.ini"), {}), {.environment = {{"SLURM_PROCID", "1"}, {"SLURM_STEP_NUM_TASKS", "4"}}});
+
+  EXPECT_EQ(result.exit_code, 3) << result;
+}
+
+TEST_F(JobTest, StopsWithAllStateSavedOnASignal) {
+  support::ChildProcess child(support::mpirun(3, command(shipped("sleep.ini"), {"study.trials=500"})), {.timeout_s = 60});
+  while (child.running() && !std::filesystem::exists(directory / "status.json"))
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  std::this_thread::sleep_for(std::chrono::seconds(2));
+  child.kill(SIGUSR2);
+  const ProcessResult result = child.wait();
+
+  EXPECT_EQ(result.exit_code, 0) << result;
+  EXPECT_EQ(status().at("state"), "INTERRUPTED");
+  const search::History history = study().history;
+  EXPECT_GT(history.count(TrialState::Completed), 0u);
+  EXPECT_EQ(history.count(TrialState::Running), 0u);
+  EXPECT_EQ(history.count(TrialState::Queued), 2u) << "called in, to be run again by a later job";
+}
+
+TEST_F(JobTest, StopsAtItsWallTime) {
+  const ProcessResult result = run(3, shipped("sleep.ini"), {"study.trials=500", "study.walltime=2s"});
+
+  EXPECT_EQ(result.exit_code, 0) << result;
+  EXPECT_EQ(status().at("state"), "INTERRUPTED");
+  EXPECT_THAT(result.out, HasSubstr("wall time"));
+}
+
+TEST_F(JobTest, TakesTrialsThatAreEnqueuedWhileItRuns) {
+  support::ChildProcess child(support::mpirun(3, command(shipped("sleep.ini"), {"study.trials=12", "objective.sleep=0.5"})),
+                              {.timeout_s = 60});
+  while (child.running() && !std::filesystem::exists(directory / "status.json"))
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  const ProcessResult enqueued =
+      support::run_process({REGATTA_BINARY, "enqueue", directory.string(), "x1=0.5", "x2=0.25"});
+  const ProcessResult result = child.wait();
+
+  ASSERT_EQ(enqueued.exit_code, 0) << enqueued;
+  ASSERT_EQ(result.exit_code, 0) << result;
+  int users = 0;
+  for (const search::Trial& trial : study().history.trials())
+    if (trial.origin == search::Origin::User) {
+      ++users;
+      EXPECT_EQ(trial.config, (search::Config{0.5, 0.25}));
+      EXPECT_EQ(trial.state, TrialState::Completed);
+    }
+  EXPECT_EQ(users, 1);
+}
+
+TEST_F(JobTest, TriesTheUsersConfigurationsFirst) {
+  const std::string input = written(
+      "[study]\ntrials = 5\n[space]\nx = uniform(-5, 10)\ny = uniform(0, 15)\n"
+      "[objective]\ntype = function\nfunction = branin\n[trial]\nx = 1\ny = 2\n[trial]\nx = 3\ny = 4\n");
+  ASSERT_EQ(run(2, input).exit_code, 0);
+
+  const auto& trials = study().history.trials();
+  ASSERT_EQ(trials.size(), 5u);
+  EXPECT_EQ(trials[0].config, (search::Config{1, 2}));
+  EXPECT_EQ(trials[1].config, (search::Config{3, 4}));
+  EXPECT_EQ(trials[0].origin, search::Origin::User);
+  EXPECT_EQ(trials[2].origin, search::Origin::Searcher);
+}
+
+TEST_F(JobTest, TriesEveryPointOfAGridOnce) {
+  const std::string input = written(
+      "[study]\ntrials = unlimited\n[space]\nx = grid(1, 2, 3)\ny = grid(0, 5)\n"
+      "[objective]\ntype = function\nfunction = branin\n[search]\nalgorithm = grid\n");
+  const ProcessResult result = run(4, input);
+
+  ASSERT_EQ(result.exit_code, 0) << result;
+  EXPECT_EQ(points(study().history).size(), 6u);
+  EXPECT_EQ(study().history.trials().size(), 6u);
+}
+
+/// Ranks that wait must not burn their cores.
+TEST_F(JobTest, SleepsWhileItsTrialsRun) {
+  support::ChildProcess child(support::mpirun(5, command(shipped("sleep.ini"), {"study.trials=16", "objective.sleep=1"})),
+                              {.timeout_s = 60});
+  const ProcessResult result = child.wait();
+  ASSERT_EQ(result.exit_code, 0) << result;
+  const log::Study done = study();
+
+  rusage usage{};
+  getrusage(RUSAGE_CHILDREN, &usage);
+  const double cpu = static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+                     1e-6 * static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+  const double start_up = 2.5;  // CPU seconds of mpirun and five MPI_Init
+  const double tuning = done.attempts.back().end->time - done.attempts.front().start.time;
+  EXPECT_LT(cpu - start_up, 0.05 * 5 * tuning) << "CPU " << cpu << " s in " << tuning << " s of tuning";
+}
+
+/// SIGKILL of the controller's whole job at 20 random moments: nothing that was acknowledged may be lost.
+TEST_F(JobTest, LeavesAReadableStudyWhereverItIsKilled) {
+  Random random(7);
+  for (int round = 0; round < 20; ++round) {
+    directory = folder.path() / ("kill" + std::to_string(round));
+    support::ChildProcess child(
+        support::mpirun(3, command(shipped("branin.ini"), {"study.trials=1000000", "log.snapshot=50ms", "log.verbosity=2"})),
+        {.timeout_s = 60});
+    ASSERT_TRUE(child.wait_for_output("trial 0 ")) << "round " << round;
+    std::this_thread::sleep_for(std::chrono::duration<double>(random.uniform() * 0.4));
+    child.kill_group(SIGKILL);
+    child.wait();
+
+    const log::Study killed = study();
+    // What rank 0 has printed was logged before.
+    const std::string out = child.out();
+    const std::size_t last_line = out.rfind("\n", out.size() - 2);
+    const std::size_t at = out.rfind("] trial ", last_line);
+    ASSERT_NE(at, std::string::npos);
+    const int printed = std::stoi(out.substr(at + 8));
+    EXPECT_TRUE(search::is_final(killed.history[TrialId{printed}].state)) << "round " << round;
+    EXPECT_EQ(killed.history.count(TrialState::Completed), static_cast<std::size_t>(std::ranges::count_if(killed.attempts, [](const auto& a) { return a.end.has_value(); })));
+    if (std::filesystem::exists(directory / "regatta.h5")) {
+      const auto file = h5::File::open(directory / "regatta.h5");
+      EXPECT_EQ(file.read_integers("/trials/state").size(), file.read_doubles("/trials/objective").size());
+      EXPECT_LE(file.read_doubles("/trials/objective").size(), killed.history.trials().size());
+    }
+    EXPECT_EQ(support::run_process({REGATTA_BINARY, "best", directory.string()}).exit_code, 0);
+  }
+}
+
+/// Every shipped example with a tiny budget.
+class ShippedInput : public JobTest, public testing::WithParamInterface<std::string> {};
+
+TEST_P(ShippedInput, Runs) {
+  std::vector<std::string> tiny{"study.trials=3"};
+  const std::string text = read_file(shipped(GetParam()));
+  if (text.find("epochs") != std::string::npos) tiny.push_back("objective.epochs=2");
+
+  const ProcessResult result = run(3, shipped(GetParam()), tiny);
+
+  ASSERT_EQ(result.exit_code, 0) << result;
+  EXPECT_EQ(study().history.count(TrialState::Completed), 3u);
+  EXPECT_EQ(support::run_process({REGATTA_BINARY, "check", shipped(GetParam())}).exit_code, 0);
+  EXPECT_TRUE(text.starts_with("#")) << "an example opens with what it shows";
+}
+
+std::vector<std::string> shipped_inputs() {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(std::string(REGATTA_SOURCE_DIR) + "/inputs"))
+    if (entry.path().extension() == ".ini") names.push_back(entry.path().filename().string());
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, ShippedInput, testing::ValuesIn(shipped_inputs()), [](const auto& example) {
+  return example.param.substr(0, example.param.find('.'));
+});
+
+/// The same training on teams of one and two ranks.
+TEST_F(JobTest, TrainsATeamOfTwoLikeOneRank) {
+  const std::vector<std::string> tiny{"study.trials=3", "objective.epochs=3", "study.metric=val_loss"};
+  std::vector<std::string> pairs = tiny;
+  pairs.push_back("workers.ranks_per_trial=2");
+  ASSERT_EQ(run(2, shipped("digits.ini"), tiny).exit_code, 0);
+  const log::Study alone = study();
+  directory = folder.path() / "team";
+  const ProcessResult result = run(5, shipped("digits.ini"), pairs);
+  ASSERT_EQ(result.exit_code, 0) << result;
+
+  const log::Study together = study();
+  ASSERT_EQ(together.workers.size(), 2u);
+  EXPECT_EQ(together.workers.front().joined.ranks, 2);
+  for (int i = 0; i < 3; ++i)
+    EXPECT_NEAR(together.history[TrialId{i}].objective, alone.history[TrialId{i}].objective,
+                1e-3 * std::abs(alone.history[TrialId{i}].objective));
+}
+
+}  // namespace
+}  // namespace regatta
