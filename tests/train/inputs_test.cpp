@@ -1,10 +1,14 @@
 #include <filesystem>
 #include <map>
 
+#include "regatta/core/error.hpp"
+#include "regatta/core/file.hpp"
+#include "regatta/core/random.hpp"
 #include "regatta/h5/file.hpp"
 #include "regatta/train/dataset.hpp"
 #include "regatta/train/generate.hpp"
 #include "regatta/train/import.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace regatta::train {
 namespace {
@@ -68,6 +72,23 @@ TEST(Inputs, DigitsAreWhatTheirTablesGive) {
 
   expect_same(load_dataset(inputs / "digits.h5", memory),
               import_data({digits / "optdigits_train.csv"}, options));
+}
+
+TEST(Inputs, ADamagedTableIsReadOrRefusedWithItsName) {
+  const support::TemporaryFolder folder;
+  const std::string whole = read_file(inputs / "iris.csv");
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    Random random(seed);
+    std::string text = whole.substr(0, 1 + random.below(whole.size()));
+    for (int i = 0; i < 3; ++i) text[random.below(text.size())] = static_cast<char>(random.below(256));
+    const auto file = folder.write("damaged.csv", text);
+
+    try {
+      check_dataset(import_data({file}, {}));
+    } catch (const InvalidInput& error) {
+      EXPECT_THAT(error.what(), testing::HasSubstr("damaged.csv")) << "seed " << seed;
+    }
+  }
 }
 
 }  // namespace
