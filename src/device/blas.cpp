@@ -19,11 +19,31 @@ constexpr std::array<std::string_view, 2> avx2_cores = {"Haswell", "Zen"};
 bool has_avx512() { return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw"); }
 bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 
-/// Environment that OpenBLAS reads while it is loaded; what the user has set stays.
-void choose_core() {
-  if (has_avx512()) setenv("OPENBLAS_CORETYPE", "SkylakeX", 0);
-  else if (has_avx2()) setenv("OPENBLAS_CORETYPE", "Haswell", 0);
-  setenv("OPENBLAS_NUM_THREADS", "1", 0);
+/// A variable of the environment for the life of this object, where the user has not set it. Programs that are started
+/// later must not inherit it.
+class Suggestion {
+ public:
+  Suggestion(const char* name, const char* value) : name_(name), ours_(value && !std::getenv(name)) {
+    if (ours_) setenv(name, value, 1);
+  }
+  Suggestion(const Suggestion&) = delete;
+  Suggestion& operator=(const Suggestion&) = delete;
+  ~Suggestion() {
+    if (ours_) unsetenv(name_);
+  }
+
+ private:
+  const char* name_;
+  bool ours_;
+};
+
+const char* best_core() { return has_avx512() ? "SkylakeX" : has_avx2() ? "Haswell" : nullptr; }
+
+/// OpenBLAS reads its environment while it is loaded.
+void* open_library() {
+  const Suggestion core("OPENBLAS_CORETYPE", best_core()), threads("OPENBLAS_NUM_THREADS", "1");
+  void* library = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
+  return library ? library : dlopen("libopenblas.so", RTLD_NOW | RTLD_LOCAL);
 }
 
 template <class Function>
@@ -40,9 +60,7 @@ std::string version_of(const char* config) {
 
 Blas load() {
   Blas loaded{nullptr, "none (plain loops)", ""};
-  choose_core();
-  void* library = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
-  if (!library) library = dlopen("libopenblas.so", RTLD_NOW | RTLD_LOCAL);
+  void* library = open_library();
   if (!library) return loaded;
   loaded.sgemm = symbol<Blas::Sgemm>(library, "cblas_sgemm");
   if (!loaded.sgemm) return loaded;

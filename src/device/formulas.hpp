@@ -78,7 +78,7 @@ constexpr float gelu_argument(float x) { return 1.5957691216f * (x + 0.044715f *
 
 template <Activation kind>
 constexpr float activate(float z) {
-  if constexpr (kind == Activation::Relu) return z > 0.0f ? z : 0.0f;
+  if constexpr (kind == Activation::Relu) return z < 0.0f ? 0.0f : z;  // keeps what is not a number
   if constexpr (kind == Activation::Tanh) return hyperbolic_tangent(z);
   if constexpr (kind == Activation::Gelu) return z * sigmoid(gelu_argument(z));
   if constexpr (kind == Activation::Sigmoid) return sigmoid(z);

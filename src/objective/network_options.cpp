@@ -41,7 +41,7 @@ std::vector<Option> study_table() {
 std::vector<Option> network_table() {
   return {
       whole("layers", "2", "hidden layers; 0: linear or logistic regression", 0, 16),
-      whole("units", "64", "units of each hidden layer", 1, 65536),
+      whole("units", "64", "units of each hidden layer", 1, 1048576),
       word("activation", "relu", "of the hidden layers; gelu is its tanh form", {"relu", "tanh", "gelu", "sigmoid"}),
       number("dropout", "0", "share of each hidden layer's units that is dropped while training", 0, 0.99),
       word("init", "auto", "variance of the first weights; auto: he for relu and gelu, xavier for others",

@@ -62,8 +62,11 @@ std::optional<EpochLoss> Trainer::advance() {
   const double step_work = 6.0 * static_cast<double>(network_.parameters().size()) * static_cast<double>(batch_);
   if (next_ == 0) begin_epoch();
   for (double work = 0; work < slice_work && next_ < order_.size(); work += step_work) step();
-  if (next_ < order_.size()) return std::nullopt;
-  return end_epoch();
+  if (next_ == order_.size()) return end_epoch();
+  // A team learns of a loss that is no number at the end of the epoch, because all of it must end in the same step.
+  const double sum = team_ ? 0 : static_cast<double>(loss_sum_.download()[0]);
+  if (std::isfinite(sum)) return std::nullopt;
+  return EpochLoss{epoch_ + 1, sum, true};
 }
 
 void Trainer::begin_epoch() {

@@ -39,6 +39,7 @@ TEST(Formulas, KeepWhatIsNotANumber) {
   EXPECT_TRUE(std::isnan(hyperbolic_tangent(not_a_number)));
   EXPECT_TRUE(std::isnan(softplus(not_a_number)));
   EXPECT_TRUE(std::isnan(activate<Activation::Gelu>(not_a_number)));
+  EXPECT_TRUE(std::isnan(activate<Activation::Relu>(not_a_number)));
   const float row[] = {1, not_a_number, 2}, far[] = {1, infinite, 2};
   EXPECT_FALSE(std::isfinite(log_sum_exp(row, 3)));
   EXPECT_FALSE(std::isfinite(log_sum_exp(far, 3)));

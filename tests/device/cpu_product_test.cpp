@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
 #include "device/blas.hpp"
 #include "regatta/core/random.hpp"
@@ -90,6 +91,12 @@ TEST(Blas, NamesItsCore) {
   const std::string name = blas_name();
   if (blas().sgemm) EXPECT_THAT(name, testing::MatchesRegex("OpenBLAS [0-9.a-z]+ core [A-Za-z0-9]+"));
   else EXPECT_EQ(name, "none (plain loops)");
+}
+
+TEST(Blas, LeavesTheEnvironmentAsItWas) {
+  const bool set_by_user = std::getenv("OPENBLAS_CORETYPE");
+  blas();
+  EXPECT_EQ(std::getenv("OPENBLAS_CORETYPE") != nullptr, set_by_user);
 }
 
 TEST(Blas, WarnsOfACoreThatIsOlderThanTheProcessor) {

@@ -131,9 +131,9 @@ TEST_F(NetworkObjective, NamesADivergence) {
 }
 
 TEST_F(NetworkObjective, NamesALackOfMemoryAndGoesOn) {
-  const auto space = space_of({{"units", "int(1, 65536)"}});
+  const auto space = space_of({{"units", "int(1, 1048576)"}});
   Workshop workshop(options({{"data", "three.h5"}, {"layers", "16"}, {"epochs", "1"}}), space);
-  EXPECT_EQ(failure_of(workshop, {{"units", "65536"}}), FailureKind::OutOfMemory);  // 1 TB
+  EXPECT_EQ(failure_of(workshop, {{"units", "1048576"}}), FailureKind::OutOfMemory);  // 66 TB
   EXPECT_EQ(workshop.run({{"units", "4"}}).size(), 1u);
 }
 

@@ -149,6 +149,19 @@ TEST(Trainer, TellsThatATrainingHasDiverged) {
   EXPECT_TRUE(diverged);
 }
 
+TEST(Trainer, EndsAnEpochAsSoonAsItsLossIsNoNumber) {
+  Samples samples = clouds(20000, 6, 3);
+  for (float& x : samples.train.x) x = std::nanf("");
+  Bench bench(samples);
+  Trainer trainer(*bench.backend, bench.train, 3, classifier(samples, {256, 256}));
+
+  const auto loss = trainer.advance();
+
+  ASSERT_TRUE(loss);
+  EXPECT_TRUE(loss->diverged);
+  EXPECT_EQ(trainer.epochs(), 0);
+}
+
 TEST(Trainer, TrainsOnTheRowsOfItsPartOnly) {
   Samples samples = clouds(60, 2, 2);
   for (std::size_t i = 40; i < 60; ++i) samples.train.x[2 * i] = std::nanf("");

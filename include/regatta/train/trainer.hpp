@@ -45,7 +45,8 @@ class Trainer {
   Trainer(device::Backend& backend, const Part& part, std::size_t classes, const TrainingSpec& spec,
           comm::Communicator* team = nullptr);
 
-  /// Some optimizer steps (about 2 GFLOP); what the epoch has come to when it is over.
+  /// Some optimizer steps (about 2 GFLOP); what the epoch has come to when it is over. A rank alone ends an epoch as soon as
+  /// its loss is no finite number.
   std::optional<EpochLoss> advance();
 
   /// Outputs for the rows of `part`, rows x outputs, without dropout. Collective over the team: each rank computes a
