@@ -109,10 +109,10 @@ void add_operand(const std::string& word, Arguments& arguments) {
 
 void check_operands(const Arguments& arguments) {
   const Command& command = *arguments.command;
-  const std::string usage = concat("usage: regatta ", command.name, " ", command.operands);
-  require(arguments.operands.size() >= command.least, "regatta ", command.name, " needs ", command.operands, "; ", usage);
+  const std::string usage = concat("; usage: regatta ", command.name, " ", command.operands);
+  require(arguments.operands.size() >= command.least, "regatta ", command.name, " needs more than that", usage);
   require(arguments.operands.size() <= command.most, "regatta ", command.name, " does not know what to do with '",
-          arguments.operands.empty() ? "" : arguments.operands.back(), "'; ", usage);
+          arguments.operands.empty() ? "" : arguments.operands.back(), "'", usage);
 }
 
 /// `word` as a shell reads it back.

@@ -17,9 +17,10 @@ namespace {
 using report::Align;
 using Rows = std::vector<std::vector<std::string>>;
 
+/// Bounds that only keep the program safe are not worth telling.
 std::string range_of(const Option& option) {
-  const bool has_low = option.low > -std::numeric_limits<double>::infinity();
-  const bool has_high = option.high < std::numeric_limits<double>::infinity();
+  constexpr double remarkable = 1e6;
+  const bool has_low = option.low > -remarkable, has_high = option.high < remarkable;
   if (has_low && has_high) return concat(" ", format_number(option.low), "..", format_number(option.high));
   if (has_low) return concat(" >= ", format_number(option.low));
   return has_high ? concat(" <= ", format_number(option.high)) : "";
@@ -90,11 +91,8 @@ std::string markdown_block(const Block& block) {
 
 std::string plain_block(const Block& block) {
   std::string text = concat("\n", block.heading, block.help.empty() ? "" : "  ", block.help, "\n");
-  Rows rows;
   for (const auto& row : option_rows(block.options))
-    rows.push_back({row[0], row[1].empty() ? "" : "[" + row[1] + "]", row[2] + ".", row[3]});
-  for (const auto& row : rows)
-    text += concat("  ", row[0], row[1].empty() ? "" : " ", row[1], "\n      ", row[2], " ", row[3], "\n");
+    text += concat("  ", row[0], " = ", row[2], row[1].empty() ? "" : "  [" + row[1] + "]", "\n      ", row[3], "\n");
   return text;
 }
 

@@ -33,7 +33,7 @@ void check_options(const Request& request, const std::vector<Option>& known) {
     const Option* option = find_option(known, name);
     const std::string wrong = option ? violation(*option, text)
                                      : concat("unknown option '", name, "'", suggestion(name, names_of(known)));
-    if (!wrong.empty()) problems.push_back({{"command line"}, wrong});
+    if (!wrong.empty()) problems.push_back({Location{"command line"}, wrong});
   }
   if (!problems.empty()) throw InvalidInputs(problems);
 }

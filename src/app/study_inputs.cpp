@@ -103,6 +103,12 @@ ValuesBySection read_values(Written& written, Problems& problems) {
   return values;
 }
 
+/// A path of the input file starts at the file's folder; one of the command line where the user stands.
+std::string located(const OptionValue& value) {
+  const bool typed = value.option.type == OptionType::Path && value.origin == Origin::CommandLine;
+  return typed ? std::filesystem::absolute(value.text).lexically_normal().string() : value.text;
+}
+
 objective::ObjectiveOptions objective_of(const OptionValues& values, const std::filesystem::path& file) {
   objective::ObjectiveOptions options;
   options.type = values.text("type");
@@ -110,7 +116,7 @@ objective::ObjectiveOptions objective_of(const OptionValues& values, const std::
   for (const OptionValue& value : values.all()) {
     if (value.origin == Origin::Default) continue;
     options.where[value.option.name] = value.where;
-    if (value.option.name != "type") options.values[value.option.name] = value.text;
+    if (value.option.name != "type") options.values[value.option.name] = located(value);
   }
   return options;
 }
@@ -201,8 +207,8 @@ void read_user_trials(StudyInputs& inputs, const Written& written, const OptionV
                       Problems& problems) {
   std::vector<WrittenTrial> trials = written.trials;
   if (!initial.text.empty() && files == NamedFiles::Check) {
-    const auto file = inputs.objective.folder / initial.text;
-    std::ranges::move(read_trial_file(file.lexically_normal(), initial.where, inputs.space, problems), std::back_inserter(trials));
+    const auto file = (inputs.objective.folder / located(initial)).lexically_normal();
+    std::ranges::move(read_trial_file(file, initial.where, inputs.space, problems), std::back_inserter(trials));
   }
   inputs.user_trials = configs_of(trials, inputs.space, problems);
 }
@@ -246,6 +252,7 @@ StudyInputs parse_inputs(std::string_view text, const std::filesystem::path& fil
                          NamedFiles files) {
   Problems problems;
   Written written = gather(text, file.string(), overrides, problems);
+  const bool known_objective = written_type(written).has_value();
   const ValuesBySection values = read_values(written, problems);
   StudyInputs inputs;
   inputs.source = file;
@@ -257,7 +264,7 @@ StudyInputs parse_inputs(std::string_view text, const std::filesystem::path& fil
   const SpaceFacts space = read_space(inputs, written, problems);
   if (space.usable) read_user_trials(inputs, written, values.at("study")["initial"], files, problems);
   if (files == NamedFiles::Trust) trust_metric(inputs, values.at("study"));
-  if (space.usable && files == NamedFiles::Check) check_together(inputs, values, problems);
+  if (space.usable && known_objective && files == NamedFiles::Check) check_together(inputs, values, problems);
   throw_sorted(problems, file.string());
   inputs.used = used_inputs_text(inputs, values, space.brought);
   inputs.fingerprint = fingerprint_of(inputs, values);

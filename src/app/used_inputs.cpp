@@ -54,8 +54,11 @@ std::vector<Line> option_lines(const StudyInputs& inputs, const std::string& sec
     if (section == "study" && name == "initial") continue;  // its trials are written out
     if (section == "objective" && value.origin == Origin::Default && inputs.space.index_of(name)) continue;
     std::string text = value.text.empty() ? filled_in(inputs, section, name) : value.text;
-    if (section == "objective" && value.option.type == OptionType::Path && !text.empty())
-      text = (inputs.objective.folder / text).lexically_normal().string();
+    if (section == "objective" && value.option.type == OptionType::Path && !text.empty()) {
+      const auto given = inputs.objective.values.find(name);  // differs from the text for a path of the command line
+      const std::string& path = given == inputs.objective.values.end() ? text : given->second;
+      text = (inputs.objective.folder / path).lexically_normal().string();
+    }
     if (!text.empty()) lines.push_back({name, text, comment_of(value.origin)});
   }
   return lines;
