@@ -15,7 +15,8 @@
 namespace regatta::log {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "the journal is little-endian, and so is every machine so far");
+static_assert(std::endian::native == std::endian::little,
+              "the journal is little-endian, and so is every machine so far");
 
 // First byte of a payload: what it is. Events follow in the order of search::Event.
 constexpr std::uint8_t header_tag = 0;
@@ -64,8 +65,9 @@ auto fields(E& e) {
 }
 template <Is<search::StudyHeader> H>
 auto fields(H& h) {
-  return std::tie(h.name, h.run_uuid, h.metric, h.maximize, h.seed, h.metrics, h.used_inputs, h.space, h.constraints,
-                  h.input_hash, h.searcher, h.scheduler, h.objective, h.trials, h.created, h.software);
+  return std::tie(h.name, h.run_uuid, h.metric, h.maximize, h.seed, h.metrics, h.used_inputs, h.space,
+                  h.constraints, h.input_hash, h.searcher, h.scheduler, h.objective, h.trials, h.created,
+                  h.software);
 }
 
 class Encoder {
@@ -73,10 +75,8 @@ class Encoder {
   explicit Encoder(std::vector<std::byte>& out) : out_(out) {}
 
   template <class Number>
-    requires std::is_arithmetic_v<Number> || std::is_enum_v<Number>
-  void put(Number value) {
-    append(&value, sizeof value);
-  }
+  requires std::is_arithmetic_v<Number> || std::is_enum_v<Number>
+  void put(Number value) { append(&value, sizeof value); }
   template <class Kind>
   void put(Id<Kind> id) {
     put(id.value);
@@ -118,12 +118,12 @@ class Decoder {
   explicit Decoder(std::span<const std::byte> payload) : rest_(payload) {}
 
   template <class Number>
-    requires std::is_arithmetic_v<Number>
-  void take(Number& value) {
-    copy(&value, sizeof value);
-  }
+  requires std::is_arithmetic_v<Number>
+  void take(Number& value) { copy(&value, sizeof value); }
   void take(bool& value) { value = code(2) != 0; }
-  void take(search::TrialState& state) { state = static_cast<search::TrialState>(code(search::trial_state_count)); }
+  void take(search::TrialState& state) {
+    state = static_cast<search::TrialState>(code(search::trial_state_count));
+  }
   void take(search::Reason& reason) { reason = static_cast<search::Reason>(code(search::reason_count)); }
   void take(search::Origin& origin) { origin = static_cast<search::Origin>(code(2)); }
   template <class Kind>
@@ -158,7 +158,8 @@ class Decoder {
   std::uint8_t code(int limit) {
     std::uint8_t value = 0;
     copy(&value, 1);
-    require(value < limit, "a record of the journal has code ", int{value}, " where it must be below ", limit);
+    require(value < limit, "a record of the journal has code ", int{value}, " where it must be below ",
+            limit);
     return value;
   }
 
@@ -181,9 +182,10 @@ class Decoder {
 template <std::size_t... index>
 search::Event decode_alternative(std::size_t wanted, Decoder& decoder, std::index_sequence<index...>) {
   search::Event event;
-  static_cast<void>(((index == wanted &&
-                      (event = decoder.take_fields<std::variant_alternative_t<index, search::Event>>(), true)) ||
-                     ...));
+  static_cast<void>(
+      ((index == wanted &&
+        (event = decoder.take_fields<std::variant_alternative_t<index, search::Event>>(), true)) ||
+       ...));
   return event;
 }
 
@@ -219,7 +221,8 @@ search::Event decode_event(std::span<const std::byte> payload) {
   Decoder decoder(payload);
   const std::uint8_t tag = decoder.code(first_event_tag + int{alternatives});
   require(tag != header_tag, "a record of the journal is a header where an event must be");
-  return decode_alternative(tag - std::size_t{first_event_tag}, decoder, std::make_index_sequence<alternatives>());
+  return decode_alternative(tag - std::size_t{first_event_tag}, decoder,
+                            std::make_index_sequence<alternatives>());
 }
 
 search::StudyHeader decode_header(std::span<const std::byte> payload) {

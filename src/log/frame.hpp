@@ -21,8 +21,8 @@ struct FrameHead {
 };
 static_assert(sizeof(FrameHead) == 16);
 
-/// 64-bit checksum. Each step maps the state one to one, so any change within one 8-byte word is found for certain,
-/// and any other with probability 1 - 2^-64.
+/// 64-bit checksum. Each step maps the state one to one, so any change within one 8-byte word is found for
+/// certain, and any other with probability 1 - 2^-64.
 inline std::uint64_t checksum(std::span<const std::byte> payload) {
   const auto mix = [](std::uint64_t state, std::uint64_t word) {
     state = (state ^ word) * 0x9e3779b97f4a7c15ull;

@@ -59,7 +59,8 @@ class FrameReader {
   /// All bytes after the last whole frame.
   std::vector<std::byte> tail() {
     buffered(file_size_ - valid_bytes_);
-    return {buffer_.begin() + static_cast<std::ptrdiff_t>(begin_), buffer_.begin() + static_cast<std::ptrdiff_t>(end_)};
+    return {buffer_.begin() + static_cast<std::ptrdiff_t>(begin_),
+            buffer_.begin() + static_cast<std::ptrdiff_t>(end_)};
   }
 
  private:
@@ -78,7 +79,8 @@ class FrameReader {
 
   bool fill() {
     const std::uint64_t left = file_size_ - valid_bytes_ - end_;
-    const ssize_t got = ::read(descriptor_, buffer_.data() + end_, std::min<std::uint64_t>(left, buffer_.size() - end_));
+    const ssize_t got =
+        ::read(descriptor_, buffer_.data() + end_, std::min<std::uint64_t>(left, buffer_.size() - end_));
     if (got < 0 && errno != EINTR) fail(file_, errno);
     if (got > 0) end_ += static_cast<std::size_t>(got);
     return got != 0;
@@ -101,8 +103,8 @@ bool holds_a_frame(std::span<const std::byte> bytes) {
   return false;
 }
 
-// A torn tail is the half of a frame that nobody was promised. Damage with whole frames behind it is another matter:
-// what is cut off then stays on disk for people to look at.
+// A torn tail is the half of a frame that nobody was promised. Damage with whole frames behind it is another
+// matter: what is cut off then stays on disk for people to look at.
 void keep_cut_frames(const std::filesystem::path& file, std::span<const std::byte> tail) {
   if (!holds_a_frame(tail)) return;
   replace_file(file.string() + ".cut", {reinterpret_cast<const char*>(tail.data()), tail.size()});
@@ -191,7 +193,8 @@ void JournalWriter::sync() {
 
 search::StudyHeader read_header(const std::filesystem::path& file) { return FrameReader(file).header(); }
 
-JournalContent read_journal(const std::filesystem::path& file, const std::function<void(search::Event&&)>& each) {
+JournalContent read_journal(const std::filesystem::path& file,
+                            const std::function<void(search::Event&&)>& each) {
   FrameReader reader(file);
   JournalContent content;
   content.header = reader.header();

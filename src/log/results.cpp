@@ -18,7 +18,8 @@ using search::not_a_number;
 using search::Trial;
 
 constexpr std::string_view since_epoch = "s since 1970-01-01T00:00:00Z";
-constexpr std::size_t longest_message = 200;  // [bytes]: all cells are as wide as the widest; the journal has it whole
+constexpr std::size_t longest_message =
+    200;  // [bytes]: all cells are as wide as the widest; the journal has it whole
 
 /// One group of columns, each with one value per row.
 template <class Row>
@@ -111,7 +112,8 @@ void write_space(h5::File& file, const Study& study) {
   using space::Parameter;
   Table<Parameter>(file, "/space", study.space.parameters())
       .column<std::string>("name", [](const Parameter& p) { return p.name; })
-      .code_column("kind", [](const Parameter& p) { return p.kind; }, static_cast<int>(space::Kind::Grid) + 1)
+      .code_column(
+          "kind", [](const Parameter& p) { return p.kind; }, static_cast<int>(space::Kind::Grid) + 1)
       .column<double>("low", [](const Parameter& p) { return p.categorical() ? not_a_number : p.low; })
       .column<double>("high", [](const Parameter& p) { return p.categorical() ? not_a_number : p.high; })
       .column<double>("q", [](const Parameter& p) { return p.step > 0 ? p.step : not_a_number; })
@@ -119,29 +121,37 @@ void write_space(h5::File& file, const Study& study) {
       .column<std::string>("condition", [](const Parameter& p) { return p.condition; })
       .column<std::string>("definition", [](const Parameter& p) { return p.definition; });
   std::string constraints;
-  for (const auto& [name, expression] : study.header.constraints) constraints += name + " = " + expression + "\n";
+  for (const auto& [name, expression] : study.header.constraints)
+    constraints += name + " = " + expression + "\n";
   file.set_attribute("/space", "constraints", constraints);
 }
 
 void write_trials(h5::File& file, const Study& study) {
   Table<Trial>(file, "/trials", study.history.trials())
       .column<std::int32_t>("trial", [](const Trial& t) { return t.id.value; })
-      .code_column("state", [](const Trial& t) { return t.state; }, search::trial_state_count)
+      .code_column(
+          "state", [](const Trial& t) { return t.state; }, search::trial_state_count)
       .column<double>("objective", [](const Trial& t) { return t.objective; })
       .column<double>("standard_error", [](const Trial& t) { return t.standard_error; })
       .column<std::int32_t>("epochs", [](const Trial& t) { return t.epochs; })
       .column<std::int32_t>("attempt", [](const Trial& t) { return t.attempt; })
       .column<std::int32_t>("worker", [](const Trial& t) { return t.worker.value; })
       .column<std::int32_t>("lane", [](const Trial& t) { return t.lane; })
-      .column<double>("t_queued", [](const Trial& t) { return t.t_queued; }, since_epoch)
-      .column<double>("t_start", [](const Trial& t) { return t.t_start; }, since_epoch)
-      .column<double>("t_end", [](const Trial& t) { return t.t_end; }, since_epoch)
-      .column<double>("seconds", [](const Trial& t) { return t.seconds; }, "s")
+      .column<double>(
+          "t_queued", [](const Trial& t) { return t.t_queued; }, since_epoch)
+      .column<double>(
+          "t_start", [](const Trial& t) { return t.t_start; }, since_epoch)
+      .column<double>(
+          "t_end", [](const Trial& t) { return t.t_end; }, since_epoch)
+      .column<double>(
+          "seconds", [](const Trial& t) { return t.seconds; }, "s")
       .column<std::int32_t>("exit_code", [](const Trial& t) { return t.exit_code; })
-      .code_column("reason", [](const Trial& t) { return t.reason; }, search::reason_count)
+      .code_column(
+          "reason", [](const Trial& t) { return t.reason; }, search::reason_count)
       .column<std::string>("message", [](const Trial& t) { return cut_text(t.message, longest_message); })
       .column<std::int64_t>("seed", [](const Trial& t) { return t.seed; })
-      .code_column("origin", [](const Trial& t) { return t.origin; }, 2)
+      .code_column(
+          "origin", [](const Trial& t) { return t.origin; }, 2)
       .column<std::int32_t>("parent", [](const Trial& t) { return t.parent.value; })
       .column<std::int64_t>("events_seen", [](const Trial& t) { return t.events_seen; });
   file.set_attribute("/trials/seed", "note", "unsigned 64-bit integers in two's complement");
@@ -154,7 +164,8 @@ void write_params(h5::File& file, const Study& study) {
     const std::string& name = parameter.name;
     const std::string path = "/trials/params/" + name;
     if (parameter.categorical()) {
-      table.column<std::int32_t>(name, [i](const Trial& t) { return std::isnan(t.config[i]) ? -1.0 : t.config[i]; });
+      table.column<std::int32_t>(
+          name, [i](const Trial& t) { return std::isnan(t.config[i]) ? -1.0 : t.config[i]; });
       file.set_attribute(path, "categories", categories_text(parameter));
     } else {
       table.column<double>(name, [i](const Trial& t) { return t.config[i]; });
@@ -183,7 +194,8 @@ void write_reports(h5::File& file, const Study& study) {
   Table<Report>(file, "/reports", study.reports)
       .column<std::int32_t>("trial", [](const Report& r) { return r.trial.value; })
       .column<std::int32_t>("epoch", [](const Report& r) { return r.epoch; })
-      .column<double>("time", [](const Report& r) { return r.time; }, since_epoch)
+      .column<double>(
+          "time", [](const Report& r) { return r.time; }, since_epoch)
       .column<double>("value", [](const Report& r) { return r.value; });
   for (std::size_t i = 0; i < study.header.metrics.size(); ++i)
     Table<Report>(file, "/reports/metrics", study.reports)
@@ -197,9 +209,12 @@ void write_timeline(h5::File& file, const Study& study) {
       .column<std::int32_t>("worker", [](const Span& s) { return s.worker.value; })
       .column<std::int32_t>("lane", [](const Span& s) { return s.lane; })
       .column<std::int32_t>("trial", [](const Span& s) { return s.trial.value; })
-      .code_column("kind", [](const Span& s) { return s.kind; }, 4)
-      .column<double>("t_start", [](const Span& s) { return s.t_start; }, since_epoch)
-      .column<double>("t_end", [](const Span& s) { return s.t_end; }, since_epoch);
+      .code_column(
+          "kind", [](const Span& s) { return s.kind; }, 4)
+      .column<double>(
+          "t_start", [](const Span& s) { return s.t_start; }, since_epoch)
+      .column<double>(
+          "t_end", [](const Span& s) { return s.t_end; }, since_epoch);
 }
 
 void write_workers(h5::File& file, const Study& study) {
@@ -211,14 +226,18 @@ void write_workers(h5::File& file, const Study& study) {
       .column<std::string>("host", [](const WorkerRow& w) { return w.joined.host; })
       .column<std::string>("device", [](const WorkerRow& w) { return w.joined.device; })
       .column<std::string>("device_uuid", [](const WorkerRow& w) { return w.joined.device_uuid; })
-      .column<double>("first_seen", [](const WorkerRow& w) { return w.joined.time; }, since_epoch)
-      .column<double>("last_seen", [](const WorkerRow& w) { return w.last_seen; }, since_epoch);
+      .column<double>(
+          "first_seen", [](const WorkerRow& w) { return w.joined.time; }, since_epoch)
+      .column<double>(
+          "last_seen", [](const WorkerRow& w) { return w.last_seen; }, since_epoch);
 }
 
 void write_jobs(h5::File& file, const Study& study) {
   Table<JobRow>(file, "/jobs", study.jobs)
-      .column<double>("t_start", [](const JobRow& j) { return j.start.time; }, since_epoch)
-      .column<double>("t_end", [](const JobRow& j) { return j.end ? j.end->time : not_a_number; }, since_epoch)
+      .column<double>(
+          "t_start", [](const JobRow& j) { return j.start.time; }, since_epoch)
+      .column<double>(
+          "t_end", [](const JobRow& j) { return j.end ? j.end->time : not_a_number; }, since_epoch)
       .column<std::string>("reason", [](const JobRow& j) { return j.end ? j.end->reason : std::string(); })
       .column<std::string>("host", [](const JobRow& j) { return j.start.host; })
       .column<std::string>("job_id", [](const JobRow& j) { return j.start.job_id; })

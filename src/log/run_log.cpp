@@ -48,8 +48,9 @@ void make_directory(const std::filesystem::path& directory) {
   std::error_code error;
   std::filesystem::create_directories(directory, error);
   if (error || !std::filesystem::is_directory(directory))
-    throw Unavailable(concat("run directory ", directory.string(), " cannot be made: ",
-                             error ? error.message() : "it is no directory", "; choose another log.directory"));
+    throw Unavailable(concat("run directory ", directory.string(),
+                             " cannot be made: ", error ? error.message() : "it is no directory",
+                             "; choose another log.directory"));
 }
 
 JournalWriter new_journal(const std::filesystem::path& directory, const search::StudyHeader& header) {
@@ -106,7 +107,8 @@ struct RunLog::Impl {
         lock.unlock();
         absorb();
         write_status();
-        if (at_once || snapshot_age.seconds() >= std::max(options.snapshot_seconds, rewrite_share * rewrite_seconds))
+        if (at_once ||
+            snapshot_age.seconds() >= std::max(options.snapshot_seconds, rewrite_share * rewrite_seconds))
           write_snapshot();
         lock.lock();
       }
@@ -159,7 +161,6 @@ struct RunLog::Impl {
   std::exception_ptr error;
   std::thread thread;
 };
-
 
 RunLog RunLog::create(const RunLogOptions& options, const search::StudyHeader& header) {
   require_no_run(options.directory);

@@ -24,7 +24,8 @@ void see(Study& study, WorkerId worker, double time) {
 
 space::Space space_of(const search::StudyHeader& header) {
   Problems problems;
-  space::Space space = space::Space::parse(definitions(header.space), definitions(header.constraints), problems);
+  space::Space space =
+      space::Space::parse(definitions(header.space), definitions(header.constraints), problems);
   if (!problems.empty()) throw InvalidInputs(problems);
   return space;
 }
@@ -34,7 +35,9 @@ Study::Study(search::StudyHeader header_)
 
 void Study::record(search::Event event) {
   history.record(event);
-  const auto place = [this](TrialId trial) -> std::size_t& { return last_attempt[static_cast<std::size_t>(trial.value)]; };
+  const auto place = [this](TrialId trial) -> std::size_t& {
+    return last_attempt[static_cast<std::size_t>(trial.value)];
+  };
   if (std::holds_alternative<search::TrialCreated>(event)) {
     last_attempt.push_back(no_attempt);
   } else if (const auto* started = std::get_if<search::TrialStarted>(&event)) {
@@ -61,9 +64,11 @@ Study read_study(const std::filesystem::path& directory) {
   std::error_code error;
   require(std::filesystem::is_directory(directory, error), "there is no run directory ", directory.string());
   const std::filesystem::path journal = directory / "journal.bin";
-  require(std::filesystem::exists(journal, error), directory.string(), " is no run directory: it has no journal.bin");
+  require(std::filesystem::exists(journal, error), directory.string(),
+          " is no run directory: it has no journal.bin");
   Study study(read_header(journal));
-  const JournalContent content = read_journal(journal, [&](search::Event&& event) { study.record(std::move(event)); });
+  const JournalContent content =
+      read_journal(journal, [&](search::Event&& event) { study.record(std::move(event)); });
   study.torn = content.torn;
   study.directory = directory;
   study.status = read_status(directory);

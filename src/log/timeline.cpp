@@ -8,10 +8,14 @@ namespace regatta::log {
 
 std::string_view name_of(SpanKind kind) {
   switch (kind) {
-    case SpanKind::Train: return "train";
-    case SpanKind::Wait: return "wait";
-    case SpanKind::Communicate: return "communicate";
-    case SpanKind::Load: return "load";
+    case SpanKind::Train:
+      return "train";
+    case SpanKind::Wait:
+      return "wait";
+    case SpanKind::Communicate:
+      return "communicate";
+    case SpanKind::Load:
+      return "load";
   }
   return "unknown";
 }
@@ -26,8 +30,8 @@ std::vector<Span> timeline_of(const Study& study) {
     const auto add = [&](TrialId trial, SpanKind kind, double from, double to) {
       if (to > from) spans.push_back({start.worker, start.lane, trial, kind, from, to});
     };
-    // An assignment may lie in the worker's inbox while its predecessor still trains, so the attempt begins where its
-    // device time says.
+    // An assignment may lie in the worker's inbox while its predecessor still trains, so the attempt begins
+    // where its device time says.
     double begin = std::min(std::max(start.time, end.time - end.seconds), end.time);
     const auto [lane, first] = free_since.try_emplace({start.worker, start.lane}, begin);
     begin = std::clamp(begin, lane->second, std::max(lane->second, end.time));

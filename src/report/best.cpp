@@ -17,8 +17,8 @@ using search::Trial;
 
 const Trial& best_of(const log::Study& study) {
   const auto incumbent = study.history.incumbent();
-  require(incumbent.has_value(), "no trial of '", study.header.name, "' has succeeded yet: ",
-          counts_text(study.history));
+  require(incumbent.has_value(), "no trial of '", study.header.name,
+          "' has succeeded yet: ", counts_text(study.history));
   return study.history[*incumbent];
 }
 
@@ -26,7 +26,8 @@ const Trial& best_of(const log::Study& study) {
 template <class Each>
 void for_active(const log::Study& study, const Trial& trial, const Each& each) {
   for (std::size_t i = 0; i < study.space.size(); ++i)
-    if (!std::isnan(trial.config[i])) each(study.space.parameters()[i].name, study.space.value(trial.config, i));
+    if (!std::isnan(trial.config[i]))
+      each(study.space.parameters()[i].name, study.space.value(trial.config, i));
 }
 
 std::string literal(const space::Value& value) {
@@ -71,10 +72,10 @@ std::string inputs_for(const log::Study& study) {
 
 std::string ini_text(const log::Study& study, const Trial& trial) {
   std::ostringstream text;
-  text << "# Trial " << trial.id.value << " of study '" << study.header.name << "', the best: " << study.header.metric
-       << " = " << score_text(trial) << ".\n"
-       << "# Trained in " << trial.epochs << " epochs and " << format_duration(trial.seconds) << " with seed "
-       << trial.seed << ", ended " << iso_time(trial.t_end) << ", run " << study.header.run_uuid << ".\n"
+  text << "# Trial " << trial.id.value << " of study '" << study.header.name
+       << "', the best: " << study.header.metric << " = " << score_text(trial) << ".\n"
+       << "# It took " << effort_text(trial) << " with seed " << trial.seed << ", ended "
+       << iso_time(trial.t_end) << ", run " << study.header.run_uuid << ".\n"
        << "# To train it again: regatta run THIS_FILE\n\n"
        << inputs_for(study) << "\n"
        << constants(study, trial);
@@ -89,7 +90,8 @@ Json to_json(const space::Value& value) {
 
 std::string json_text(const log::Study& study, const Trial& trial) {
   Json parameters = Json::object();
-  for_active(study, trial, [&](const std::string& name, const space::Value& value) { parameters[name] = to_json(value); });
+  for_active(study, trial,
+             [&](const std::string& name, const space::Value& value) { parameters[name] = to_json(value); });
   Json json;
   json["study"] = study.header.name;
   json["run_uuid"] = study.header.run_uuid;

@@ -16,9 +16,9 @@ std::string name(Id<Kind> id) {
 }
 
 std::vector<std::string> titles(const space::Space& space) {
-  std::vector<std::string> result = {"trial",    "state",   "reason", "origin",    "objective", "standard_error",
-                                     "epochs",   "attempt", "worker", "lane",      "t_queued",  "t_start",
-                                     "t_end",    "seconds", "seed",   "parent",    "exit_code"};
+  std::vector<std::string> result = {"trial",  "state",   "reason", "origin", "objective", "standard_error",
+                                     "epochs", "attempt", "worker", "lane",   "t_queued",  "t_start",
+                                     "t_end",  "seconds", "seed",   "parent", "exit_code"};
   for (const space::Parameter& parameter : space.parameters()) result.push_back("params_" + parameter.name);
   result.emplace_back("message");
   return result;
@@ -43,7 +43,8 @@ std::vector<std::string> cells(const space::Space& space, const search::Trial& t
                                      std::to_string(trial.seed),
                                      name(trial.parent),
                                      std::to_string(trial.exit_code)};
-  for (std::size_t i = 0; i < space.size(); ++i) result.push_back(space::to_text(space.value(trial.config, i)));
+  for (std::size_t i = 0; i < space.size(); ++i)
+    result.push_back(space::to_text(space.value(trial.config, i)));
   result.push_back(trial.message);
   return result;
 }

@@ -16,7 +16,8 @@ std::string reasons_text(const search::History& history) {
     if (trial.state == search::TrialState::Failed) ++counts[static_cast<std::size_t>(trial.reason)];
   std::vector<std::string> parts;
   for (std::size_t code = 0; code < counts.size(); ++code)
-    if (counts[code] > 0) parts.push_back(concat(counts[code], " ", name_of(static_cast<search::Reason>(code))));
+    if (counts[code] > 0)
+      parts.push_back(concat(counts[code], " ", name_of(static_cast<search::Reason>(code))));
   return join(parts, ", ");
 }
 
@@ -25,6 +26,11 @@ std::string reasons_text(const search::History& history) {
 std::string score_text(const search::Trial& trial) {
   const std::string score = format_short(trial.objective);
   return std::isnan(trial.standard_error) ? score : score + " +- " + format_short(trial.standard_error, 2);
+}
+
+std::string effort_text(const search::Trial& trial) {
+  return concat(trial.epochs, trial.epochs == 1 ? " epoch in " : " epochs in ",
+                format_duration(trial.seconds));
 }
 
 std::string counts_text(const search::History& history) {

@@ -9,6 +9,9 @@ namespace regatta::report {
 /// "0.9731", "0.9731 +- 0.002" with a standard error, "nan".
 std::string score_text(const search::Trial& trial);
 
+/// "27 epochs in 3.2 s"
+std::string effort_text(const search::Trial& trial);
+
 /// "60: 55 completed, 3 stopped, 2 failed (1 diverged, 1 crash)"; states without trials are left out.
 std::string counts_text(const search::History& history);
 

@@ -12,11 +12,13 @@ namespace regatta::report {
 
 using search::TrialState;
 
-Progress progress_of(const search::History& history, std::int64_t budget, double seconds, std::size_t done_before) {
+Progress progress_of(const search::History& history, std::int64_t budget, double seconds,
+                     std::size_t done_before) {
   Progress progress;
   progress.running = history.count(TrialState::Running);
   progress.failed = history.count(TrialState::Failed);
-  for (const TrialState state : {TrialState::Completed, TrialState::Stopped, TrialState::Failed, TrialState::Cancelled})
+  for (const TrialState state :
+       {TrialState::Completed, TrialState::Stopped, TrialState::Failed, TrialState::Cancelled})
     progress.done += history.count(state);
   progress.budget = budget;
   progress.best = history.incumbent();
@@ -41,16 +43,17 @@ std::string progress_line(const Progress& progress) {
   return line;
 }
 
-std::string trial_line(const search::StudyHeader& header, const space::Space& space, const search::History& history,
-                       const search::Trial& trial) {
-  std::string line = concat("[", iso_time(trial.t_end), "] trial ", trial.id.value, " ", name_of(trial.state));
+std::string trial_line(const search::StudyHeader& header, const space::Space& space,
+                       const search::History& history, const search::Trial& trial) {
+  std::string line =
+      concat("[", iso_time(trial.t_end), "] trial ", trial.id.value, " ", name_of(trial.state));
   if (trial.reason != search::Reason::None) line += concat(" (", name_of(trial.reason), ")");
   if (trial.state == TrialState::Completed || trial.state == TrialState::Stopped)
     line += ": " + header.metric + " = " + score_text(trial);
   else if (!trial.message.empty())
     line += ": " + trial.message.substr(0, trial.message.find('\n'));
-  if (trial.epochs > 0) line += concat(", ", trial.epochs, trial.epochs == 1 ? " epoch" : " epochs");
-  line += " in " + format_duration(trial.seconds) + ", " + space.text(trial.config);
+  line += ", " + (trial.epochs > 0 ? effort_text(trial) : "in " + format_duration(trial.seconds));
+  line += ", " + space.text(trial.config);
   const auto best = history.incumbent();
   if (best) line += concat("; best is trial ", best->value, " with ", format_short(history[*best].objective));
   return line;

@@ -23,7 +23,8 @@ using search::Trial;
 std::vector<TrialId> best_trials(const log::Study& study, std::size_t count) {
   std::vector<TrialId> ids;
   for (const Trial& trial : study.history.trials()) {
-    const bool succeeded = trial.state == search::TrialState::Completed || trial.state == search::TrialState::Stopped;
+    const bool succeeded =
+        trial.state == search::TrialState::Completed || trial.state == search::TrialState::Stopped;
     if (succeeded && !std::isnan(trial.objective)) ids.push_back(trial.id);
   }
   count = std::min(count, ids.size());
@@ -50,9 +51,10 @@ Table best_table(const log::Study& study, const std::vector<TrialId>& ids) {
   Table table(columns);
   for (const TrialId id : ids) {
     const Trial& trial = study.history[id];
-    std::vector<std::string> cells = {std::to_string(id.value), score_text(trial), std::to_string(trial.epochs),
-                                      format_duration(trial.seconds)};
-    for (std::size_t i = 0; i < study.space.size(); ++i) cells.push_back(value_text(study.space.value(trial.config, i)));
+    std::vector<std::string> cells = {std::to_string(id.value), score_text(trial),
+                                      std::to_string(trial.epochs), format_duration(trial.seconds)};
+    for (std::size_t i = 0; i < study.space.size(); ++i)
+      cells.push_back(value_text(study.space.value(trial.config, i)));
     table.add(std::move(cells));
   }
   return table;
@@ -63,9 +65,9 @@ std::string best_list(const log::Study& study, const std::vector<TrialId>& ids) 
   std::string text;
   for (const TrialId id : ids) {
     const Trial& trial = study.history[id];
-    text += concat("  trial ", id.value, ": ", study.header.metric, " = ", score_text(trial), ", ", trial.epochs,
-                   " epochs in ", format_duration(trial.seconds), "\n    ",
-                   wrapped(study.space.text(trial.config), line_width - 4, 4), "\n");
+    text += concat("  trial ", id.value, ": ", study.header.metric, " = ", score_text(trial), ", ",
+                   effort_text(trial), "\n    ", wrapped(study.space.text(trial.config), line_width - 4, 4),
+                   "\n");
   }
   return text;
 }
@@ -78,12 +80,21 @@ std::string best_part(const log::Study& study, std::size_t count) {
 }
 
 std::string utilisation_part(const Utilisation& use) {
-  Table table({{"worker"}, {"host", Align::Left}, {"device", Align::Left}, {"lanes"}, {"trials"}, {"training"},
-               {"loading"}, {"communicating"}, {"waiting"}});
+  Table table({{"worker"},
+               {"host", Align::Left},
+               {"device", Align::Left},
+               {"lanes"},
+               {"trials"},
+               {"training"},
+               {"loading"},
+               {"communicating"},
+               {"waiting"}});
   for (const WorkerUse& worker : use.workers) {
     if (worker.worker.value >= static_cast<std::int32_t>(most_workers)) break;
     const SlotTime& time = worker.time;
-    const auto share = [&](double seconds) { return percent(time.slot > 0 ? seconds / time.slot : search::not_a_number); };
+    const auto share = [&](double seconds) {
+      return percent(time.slot > 0 ? seconds / time.slot : search::not_a_number);
+    };
     table.add({std::to_string(worker.worker.value), worker.host, worker.device, std::to_string(worker.lanes),
                std::to_string(worker.trials), share(time.train), share(time.load), share(time.communicate),
                share(time.wait())});
@@ -110,8 +121,8 @@ std::string time_part(const SlotTime& time) {
 
 std::string tail_text(const SlotTime& time) {
   if (!(time.tail > 0)) return "";
-  return concat(format_duration(time.tail), " of slot time after the last assignment, ", percent(time.tail_busy / time.tail),
-                " of it busy");
+  return concat(format_duration(time.tail), " of slot time after the last assignment, ",
+                percent(time.tail_busy / time.tail), " of it busy");
 }
 
 double span_of(const log::Study& study) {
@@ -128,7 +139,8 @@ double span_of(const log::Study& study) {
 
 std::string reason_of(const log::Study& study) {
   if (study.status && study.status->state != log::RunState::Running)
-    return concat(name_of(study.status->state), study.status->reason.empty() ? "" : ": ", study.status->reason);
+    return concat(name_of(study.status->state), study.status->reason.empty() ? "" : ": ",
+                  study.status->reason);
   if (!study.jobs.empty() && study.jobs.back().end) return study.jobs.back().end->reason;
   return "RUNNING, or killed";
 }
@@ -146,10 +158,12 @@ Lines facts(const log::Study& study) {
   const search::StudyHeader& header = study.header;
   return {{"study", header.name + (study.directory.empty() ? "" : " in " + study.directory.string())},
           {"state", reason_of(study)},
-          {"objective", concat(header.objective, ", ", header.maximize ? "maximize " : "minimize ", header.metric)},
+          {"objective",
+           concat(header.objective, ", ", header.maximize ? "maximize " : "minimize ", header.metric)},
           {"search", concat(header.searcher, ", scheduler ", header.scheduler, ", seed ", header.seed)},
           {"begun", iso_time(header.created)},
-          {"time", concat(format_duration(span_of(study)), study.jobs.size() > 1 ? concat(" in ", study.jobs.size(), " jobs") : "")},
+          {"time", concat(format_duration(span_of(study)),
+                          study.jobs.size() > 1 ? concat(" in ", study.jobs.size(), " jobs") : "")},
           {"trials", counts_text(study.history)}};
 }
 
@@ -158,17 +172,19 @@ std::string best_block(const log::Study& study) {
   const auto incumbent = study.history.incumbent();
   if (!incumbent) return aligned({{"best", "no trial has succeeded"}});
   const Trial& trial = study.history[*incumbent];
-  std::string text = aligned({{"best", concat("trial ", incumbent->value, ": ", study.header.metric, " = ", score_text(trial),
-                                              ", ", trial.epochs, " epochs in ", format_duration(trial.seconds))}});
+  std::string text = aligned({{"best", concat("trial ", incumbent->value, ": ", study.header.metric, " = ",
+                                              score_text(trial), ", ", effort_text(trial))}});
   std::size_t longest = 0;
-  for (const space::Parameter& parameter : study.space.parameters()) longest = std::max(longest, parameter.name.size());
+  for (const space::Parameter& parameter : study.space.parameters())
+    longest = std::max(longest, parameter.name.size());
   for (std::size_t i = 0; i < study.space.size(); ++i) {
     if (std::isnan(trial.config[i])) continue;
     const std::string& name = study.space.parameters()[i].name;
     text += std::string(15, ' ') + name + std::string(longest - name.size(), ' ') + " = " +
             space::to_text(study.space.value(trial.config, i)) + "\n";
   }
-  return text + aligned({{"reproduce", "regatta best " + directory_text(study) + " > best.ini && regatta run best.ini"}});
+  return text + aligned({{"reproduce",
+                          "regatta best " + directory_text(study) + " > best.ini && regatta run best.ini"}});
 }
 
 }  // namespace
@@ -185,15 +201,17 @@ std::string report_text(const log::Study& study, std::size_t count) {
 
 std::string summary_text(const log::Study& study) {
   const Utilisation use = utilisation_of(study);
-  std::string text = aligned({{"ended", concat(reason_of(study), ", after ", format_duration(span_of(study)))},
-                              {"trials", counts_text(study.history)}});
+  std::string text =
+      aligned({{"ended", concat(reason_of(study), ", after ", format_duration(span_of(study)))},
+               {"trials", counts_text(study.history)}});
   text += best_block(study);
   const SlotTime& time = use.total;
   if (time.slot > 0) {
-    text += aligned({{"utilisation", concat(percent(time.utilisation()), " of the slot time spent training")},
-                     {"time", concat("train ", percent(time.train / time.slot), ", load ", percent(time.load / time.slot),
-                                     ", communicate ", percent(time.communicate / time.slot), ", wait ",
-                                     percent(time.wait() / time.slot))}});
+    text += aligned(
+        {{"utilisation", concat(percent(time.utilisation()), " of the slot time spent training")},
+         {"time", concat("train ", percent(time.train / time.slot), ", load ", percent(time.load / time.slot),
+                         ", communicate ", percent(time.communicate / time.slot), ", wait ",
+                         percent(time.wait() / time.slot))}});
   }
   if (time.tail > 0) text += aligned({{"tail", tail_text(time)}});
   return text + aligned({{"results", (study.directory / "regatta.h5").string()}});

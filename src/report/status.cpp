@@ -28,10 +28,12 @@ double last_event_time(const log::Study& study) {
 std::string state_text(const log::Study& study, double now) {
   if (study.status && is_alive(*study.status, now))
     return concat("RUNNING on ", study.status->host, " (process ", study.status->pid, ") for ",
-                  format_duration(now - study.status->started), "; last sign of life ", ago(now, study.status->updated));
+                  format_duration(now - study.status->started), "; last sign of life ",
+                  ago(now, study.status->updated));
   if (study.status && study.status->state != log::RunState::Running)
-    return concat(name_of(study.status->state), study.status->reason.empty() ? "" : ": ", study.status->reason,
-                  "; ended ", iso_time(study.status->updated), ", ", ago(now, study.status->updated));
+    return concat(name_of(study.status->state), study.status->reason.empty() ? "" : ": ",
+                  study.status->reason, "; ended ", iso_time(study.status->updated), ", ",
+                  ago(now, study.status->updated));
   const double last = std::max(last_event_time(study), study.status ? study.status->updated : 0.0);
   return concat("KILLED, it seems: no sign of life since ", iso_time(last), ", ", ago(now, last),
                 "; whatever had been reported by then is in the journal");
@@ -42,8 +44,8 @@ double job_start(const log::Study& study) {
 }
 
 std::size_t done_before(const log::Study& study, double time) {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(study.history.trials(), [&](const search::Trial& trial) { return trial.t_end < time; }));
+  return static_cast<std::size_t>(std::ranges::count_if(
+      study.history.trials(), [&](const search::Trial& trial) { return trial.t_end < time; }));
 }
 
 std::map<WorkerId, std::string> running_trials(const log::Study& study) {
@@ -68,15 +70,20 @@ std::string workers_text(const log::Study& study, double now) {
     rows.resize(most_workers);
   }
   const std::map<WorkerId, std::string> running = running_trials(study);
-  Table table({{"worker"}, {"rank"}, {"host", Align::Left}, {"device", Align::Left}, {"running", Align::Left},
+  Table table({{"worker"},
+               {"rank"},
+               {"host", Align::Left},
+               {"device", Align::Left},
+               {"running", Align::Left},
                {"last event"}});
   for (const log::WorkerRow* row : rows) {
     const auto trials = running.find(row->joined.worker);
     table.add({std::to_string(row->joined.worker.value), std::to_string(row->joined.rank), row->joined.host,
                row->joined.device, trials == running.end() ? "-" : trials->second, ago(now, row->last_seen)});
   }
-  const std::string title = all ? "workers\n" : concat("workers: ", rows.size(), " of ", latest.size(),
-                                                       ", those longest without an event\n");
+  const std::string title =
+      all ? "workers\n"
+          : concat("workers: ", rows.size(), " of ", latest.size(), ", those longest without an event\n");
   return table.empty() ? "" : title + table.text();
 }
 

@@ -53,7 +53,8 @@ std::vector<log::Span> spans_of(const log::Study& study, double end) {
                          study.last_attempt[static_cast<std::size_t>(start.trial.value)] == i;
     if (!running) continue;
     const double begin = std::max(start.time, free_since[{start.worker, start.lane}]);
-    spans.push_back({start.worker, start.lane, start.trial, log::SpanKind::Train, begin, std::max(begin, end)});
+    spans.push_back(
+        {start.worker, start.lane, start.trial, log::SpanKind::Train, begin, std::max(begin, end)});
   }
   return spans;
 }

@@ -25,7 +25,8 @@ E through_bytes(const E& event) {
 }
 
 TEST(Codec, KeepsACreatedTrialWithInactiveParameters) {
-  const search::TrialCreated event{{2147483647}, search::Origin::User, ~0ull, 1ull << 63, {5}, 1.75e9, {nan, -0.0, 5e-324}};
+  const search::TrialCreated event{{2147483647}, search::Origin::User, ~0ull, 1ull << 63, {5},
+                                   1.75e9,       {nan, -0.0, 5e-324}};
 
   const auto copy = through_bytes(event);
 
@@ -63,8 +64,19 @@ TEST(Codec, KeepsAReportOfTenThousandMetrics) {
 }
 
 TEST(Codec, KeepsAnEndedTrial) {
-  const search::TrialEnded event{{7}, search::TrialState::Failed, search::Reason::OutOfMemory, nan, 0.5, 3, -9, 12.5, 1.5, 0.25,
-                                 99.0, {0.1, nan}, "zu groß für das Gerät: 日本 \"x\"\n"};
+  const search::TrialEnded event{{7},
+                                 search::TrialState::Failed,
+                                 search::Reason::OutOfMemory,
+                                 nan,
+                                 0.5,
+                                 3,
+                                 -9,
+                                 12.5,
+                                 1.5,
+                                 0.25,
+                                 99.0,
+                                 {0.1, nan},
+                                 "zu groß für das Gerät: 日本 \"x\"\n"};
 
   const auto copy = through_bytes(event);
 
@@ -82,15 +94,19 @@ TEST(Codec, KeepsAnEndedTrial) {
 
 TEST(Codec, KeepsTheEventsOfWorkersAndJobs) {
   const auto requeued = through_bytes(search::TrialRequeued{{4}, 5.5});
-  const auto worker = through_bytes(search::WorkerJoined{{1}, 8, 4, 16, 2.5, "node-ä", "NVIDIA H200", "GPU-00"});
-  const auto job = through_bytes(search::JobStarted{1.5, "host", "", "srun", "regatta run 'a b.ini'", "abc+dirty"});
+  const auto worker =
+      through_bytes(search::WorkerJoined{{1}, 8, 4, 16, 2.5, "node-ä", "NVIDIA H200", "GPU-00"});
+  const auto job =
+      through_bytes(search::JobStarted{1.5, "host", "", "srun", "regatta run 'a b.ini'", "abc+dirty"});
   const auto end = through_bytes(search::JobEnded{3.5, ""});
   const auto note = through_bytes(search::Note{"", {}});
 
   EXPECT_EQ(requeued.trial, TrialId{4});
   EXPECT_EQ(requeued.time, 5.5);
-  EXPECT_THAT((std::vector{worker.worker.value, worker.rank, worker.ranks, worker.cores}), ElementsAre(1, 8, 4, 16));
-  EXPECT_THAT((std::vector{worker.host, worker.device, worker.device_uuid}), ElementsAre("node-ä", "NVIDIA H200", "GPU-00"));
+  EXPECT_THAT((std::vector{worker.worker.value, worker.rank, worker.ranks, worker.cores}),
+              ElementsAre(1, 8, 4, 16));
+  EXPECT_THAT((std::vector{worker.host, worker.device, worker.device_uuid}),
+              ElementsAre("node-ä", "NVIDIA H200", "GPU-00"));
   EXPECT_EQ(worker.time, 2.5);
   EXPECT_THAT((std::vector{job.host, job.job_id, job.launcher, job.command_line, job.git_commit}),
               ElementsAre("host", "", "srun", "regatta run 'a b.ini'", "abc+dirty"));
@@ -106,8 +122,8 @@ TEST(Codec, KeepsTheHeader) {
 
   const search::StudyHeader copy = decode_header(encode(header));
 
-  EXPECT_THAT((std::vector{copy.name, copy.run_uuid, copy.metric, copy.used_inputs, copy.input_hash, copy.searcher,
-                           copy.scheduler, copy.objective}),
+  EXPECT_THAT((std::vector{copy.name, copy.run_uuid, copy.metric, copy.used_inputs, copy.input_hash,
+                           copy.searcher, copy.scheduler, copy.objective}),
               ElementsAre(header.name, header.run_uuid, header.metric, header.used_inputs, header.input_hash,
                           header.searcher, header.scheduler, header.objective));
   EXPECT_TRUE(copy.maximize);
@@ -125,15 +141,17 @@ TEST(Codec, WritesTheBytesOfSchemaOne) {
   const auto bytes = encode(Event(search::TrialRequeued{{258}, 1.0}));
 
   EXPECT_THAT(bytes, ElementsAreArray(std::vector<std::byte>{
-                         std::byte{5}, std::byte{2}, std::byte{1}, std::byte{0}, std::byte{0}, std::byte{0}, std::byte{0},
-                         std::byte{0}, std::byte{0}, std::byte{0}, std::byte{0}, std::byte{0xf0}, std::byte{0x3f}}));
+                         std::byte{5}, std::byte{2}, std::byte{1}, std::byte{0}, std::byte{0}, std::byte{0},
+                         std::byte{0}, std::byte{0}, std::byte{0}, std::byte{0}, std::byte{0},
+                         std::byte{0xf0}, std::byte{0x3f}}));
 }
 
 TEST(Codec, RejectsEveryEventThatIsCutShort) {
   for (const Event& event : sample_events()) {
     const std::vector<std::byte> bytes = encode(event);
     for (std::size_t length = 0; length < bytes.size(); ++length)
-      EXPECT_THROW(decode_event(std::span(bytes).first(length)), InvalidInput) << event.index() << " at " << length;
+      EXPECT_THROW(decode_event(std::span(bytes).first(length)), InvalidInput)
+          << event.index() << " at " << length;
   }
 }
 

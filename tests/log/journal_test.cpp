@@ -163,7 +163,8 @@ TEST(Journal, KeepsWholeFramesThatLieBehindDamage) {
 
 TEST(Journal, ReadsFramesLargerThanItsBlocks) {
   const TemporaryFolder folder;
-  const std::vector<Event> events = {search::Note{"large", std::vector<double>(400'000, 0.5)}, search::JobEnded{1, "end"}};
+  const std::vector<Event> events = {search::Note{"large", std::vector<double>(400'000, 0.5)},
+                                     search::JobEnded{1, "end"}};
 
   JournalWriter::create(folder / "journal.bin", sample_header()).write(events);
 
@@ -173,7 +174,8 @@ TEST(Journal, ReadsFramesLargerThanItsBlocks) {
 TEST(Journal, SaysWhatAForeignFileLacks) {
   const TemporaryFolder folder;
 
-  EXPECT_THAT([&] { read_all(folder / "absent.bin"); }, ThrowsMessage<InvalidInput>(HasSubstr("No such file")));
+  EXPECT_THAT([&] { read_all(folder / "absent.bin"); },
+              ThrowsMessage<InvalidInput>(HasSubstr("No such file")));
   EXPECT_THAT([&] { read_all(folder.write("text.bin", "[study]\nname = digits, and so on\n")); },
               ThrowsMessage<InvalidInput>(HasSubstr("is no journal")));
   EXPECT_THROW(JournalWriter::append(folder.write("other.bin", "foreign")), InvalidInput);
@@ -188,7 +190,8 @@ TEST(Journal, SaysThatItWasRemoved) {
   EXPECT_THAT([&] { writer.sync(); }, ThrowsMessage<SystemFailure>(HasSubstr("was removed")));
 }
 
-// A limit on the file's size fails in the middle of a frame, as a full disk does. In a child, as limits are for good.
+// A limit on the file's size fails in the middle of a frame, as a full disk does. In a child, as limits are
+// for good.
 TEST(Journal, AWriteThatFailsHalfWayLeavesNoHalfFrame) {
   const TemporaryFolder folder;
   const std::filesystem::path file = folder / "journal.bin";

@@ -51,13 +51,15 @@ TEST_F(Results, SayAtTheirRootWhatMadeThem) {
   EXPECT_EQ(file_.text_attribute("/", "direction"), "maximize");
   EXPECT_EQ(file_.text_attribute("/", "state"), "RUNNING");
   EXPECT_EQ(file_.text_attribute("/", "command_line"), "regatta run inputs/digits.ini");
-  for (const char* name : {"version", "git_commit", "compiler", "hdf5", "run_uuid", "host", "launcher", "job_id", "date",
-                           "file_update_time", "seed", "searcher", "scheduler", "objective", "study", "reason"})
+  for (const char* name :
+       {"version", "git_commit", "compiler", "hdf5", "run_uuid", "host", "launcher", "job_id", "date",
+        "file_update_time", "seed", "searcher", "scheduler", "objective", "study", "reason"})
     EXPECT_TRUE(file_.has_attribute("/", name)) << name;
 }
 
 TEST_F(Results, HoldOneRowPerParameter) {
-  EXPECT_THAT(file_.read_strings("/space/name"), ElementsAre("learning_rate", "layers", "optimizer", "momentum"));
+  EXPECT_THAT(file_.read_strings("/space/name"),
+              ElementsAre("learning_rate", "layers", "optimizer", "momentum"));
   EXPECT_THAT(file_.read_integers("/space/kind"), ElementsAre(1, 6, 8, 0));
   EXPECT_THAT(file_.text_attribute("/space/kind", "names"), HasSubstr("0=uniform;1=loguniform;"));
   EXPECT_THAT(file_.read_doubles("/space/low"), is_row({1e-4, 1, nan, 0}));
@@ -82,7 +84,8 @@ TEST_F(Results, HoldOneRowPerTrial) {
   EXPECT_THAT(file_.read_integers("/trials/parent"), ElementsAre(-1, -1, 0, -1, -1));
   EXPECT_THAT(file_.read_integers("/trials/worker"), ElementsAre(0, 1, 0, 1, -1));
   EXPECT_EQ(file_.read_strings("/trials/message")[1], "signal 11, \"core\" dumped");
-  for (const char* name : {"epochs", "attempt", "lane", "t_queued", "t_start", "seconds", "seed", "events_seen"})
+  for (const char* name :
+       {"epochs", "attempt", "lane", "t_queued", "t_start", "seconds", "seed", "events_seen"})
     EXPECT_THAT(file_.shape(std::string("/trials/") + name), ElementsAre(5)) << name;
 }
 
@@ -123,14 +126,16 @@ TEST_F(Results, AreReplacedAsAWhole) {
   write_results(Study(sample_header()), folder_ / "regatta.h5");
 
   EXPECT_THAT(h5::File::open(folder_ / "regatta.h5").shape("/trials/state"), ElementsAre(0));
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_.path()), {}), 1);  // no temporary file is left
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_.path()), {}),
+            1);  // no temporary file is left
 }
 
 TEST_F(Results, CutLongMessagesBetweenCharacters) {
   Study study = sample_study();
   std::string message = "x";
   for (int i = 0; i < 200; ++i) message += "ä";
-  study.record(search::TrialEnded{{3}, search::TrialState::Failed, search::Reason::Crash, nan, nan, 0, 1, 1, 0, 0, 1020, {}, message});
+  study.record(search::TrialEnded{
+      {3}, search::TrialState::Failed, search::Reason::Crash, nan, nan, 0, 1, 1, 0, 0, 1020, {}, message});
 
   write_results(study, folder_ / "long.h5");
 
@@ -170,7 +175,8 @@ assert t.sort_values("objective", ascending=False)["trial"].iloc[0] == 2, t
 
   EXPECT_EQ(values.exit_code, 0) << values;
   EXPECT_EQ(printed.exit_code, 0) << printed;
-  EXPECT_THAT(printed.out, testing::AllOf(HasSubstr("params_learning_rate"), HasSubstr("adam"), HasSubstr("0.95")));
+  EXPECT_THAT(printed.out,
+              testing::AllOf(HasSubstr("params_learning_rate"), HasSubstr("adam"), HasSubstr("0.95")));
 }
 
 }  // namespace

@@ -26,18 +26,24 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::ThrowsMessage;
 
-Json status_of(const std::filesystem::path& directory) { return Json::parse(read_file(directory / "status.json")); }
+Json status_of(const std::filesystem::path& directory) {
+  return Json::parse(read_file(directory / "status.json"));
+}
 
 /// Waits until `condition` holds; false after a minute.
 bool eventually(const auto& condition) {
   const Stopwatch watch;
   while (!condition())
-    if (watch.seconds() > 60) return false;
-    else std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    if (watch.seconds() > 60)
+      return false;
+    else
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
   return true;
 }
 
-std::size_t trials_in(const std::filesystem::path& results) { return h5::File::open(results).shape("/trials/state")[0]; }
+std::size_t trials_in(const std::filesystem::path& results) {
+  return h5::File::open(results).shape("/trials/state")[0];
+}
 
 TEST(RunLog, MakesACompleteRunDirectoryBeforeTheFirstEvent) {
   const TemporaryFolder folder;
@@ -130,8 +136,9 @@ TEST(RunLog, RefusesADirectoryThatHoldsARun) {
   log.close(RunState::Complete, "budget spent");
   const std::string afterwards = refusal(folder / "run");
 
-  EXPECT_THAT(while_running, AllOf(HasSubstr((folder / "run").string()), HasSubstr("RUNNING on " + host_name()),
-                                   HasSubstr("another log.directory"), HasSubstr("remove")));
+  EXPECT_THAT(while_running,
+              AllOf(HasSubstr((folder / "run").string()), HasSubstr("RUNNING on " + host_name()),
+                    HasSubstr("another log.directory"), HasSubstr("remove")));
   EXPECT_THAT(afterwards, HasSubstr("COMPLETE (budget spent)"));
   EXPECT_EQ(read_study(folder / "run").history.events(), sample_events().size());
 }
@@ -184,14 +191,17 @@ TEST(RunLog, TellsErrorsOfItsThreadAtTheNextWrite) {
 
 /// Logs trials for ever; tells the number of each down the pipe once its events are written.
 [[noreturn]] void log_until_killed(const std::filesystem::path& directory, int acknowledge) {
-  RunLog log = RunLog::create({.directory = directory, .sync = Sync::None, .snapshot_seconds = 0}, sample_header());
+  RunLog log =
+      RunLog::create({.directory = directory, .sync = Sync::None, .snapshot_seconds = 0}, sample_header());
   log.write(std::vector<search::Event>{search::WorkerJoined{{0}, 0, 1, 1, 1, "host", "cpu", ""}});
   for (std::int32_t trial = 0;; ++trial) {
     using namespace search;
-    log.write(std::vector<Event>{TrialCreated{{trial}, Origin::Searcher, 1, 0, {}, 1, {0.01, 1, 1, not_a_number}}});
-    log.write(std::vector<Event>{TrialStarted{{trial}, {0}, 0, 0, 0, 1}, TrialReported{{trial}, 1, 0.5, 1, {1, 2}}});
-    log.write(std::vector<Event>{TrialEnded{{trial}, TrialState::Completed, Reason::None, 0.5, not_a_number, 1, 0, 1, 0,
-                                            0, 2, {}, ""}});
+    log.write(
+        std::vector<Event>{TrialCreated{{trial}, Origin::Searcher, 1, 0, {}, 1, {0.01, 1, 1, not_a_number}}});
+    log.write(std::vector<Event>{TrialStarted{{trial}, {0}, 0, 0, 0, 1},
+                                 TrialReported{{trial}, 1, 0.5, 1, {1, 2}}});
+    log.write(std::vector<Event>{TrialEnded{
+        {trial}, TrialState::Completed, Reason::None, 0.5, not_a_number, 1, 0, 1, 0, 0, 2, {}, ""}});
     if (trial % 16 == 0) log.request_snapshot();
     if (::write(acknowledge, &trial, sizeof trial) != sizeof trial) ::_exit(1);
   }
@@ -231,9 +241,11 @@ TEST(RunLog, SurvivesAKillAtAnyMoment) {
     const Study study = read_study(folder / "run");
     const std::size_t in_results = trials_in(folder / "run" / "regatta.h5");
 
-    EXPECT_GT(study.history.count(search::TrialState::Completed), static_cast<std::size_t>(last)) << "round " << round;
+    EXPECT_GT(study.history.count(search::TrialState::Completed), static_cast<std::size_t>(last))
+        << "round " << round;
     EXPECT_LE(in_results, study.history.trials().size());
-    EXPECT_EQ(h5::File::open(folder / "run" / "regatta.h5").read_doubles("/trials/params/momentum").size(), in_results);
+    EXPECT_EQ(h5::File::open(folder / "run" / "regatta.h5").read_doubles("/trials/params/momentum").size(),
+              in_results);
     EXPECT_FALSE(is_alive(*study.status, wall_time()));
   }
 }

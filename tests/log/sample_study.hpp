@@ -8,7 +8,8 @@
 
 namespace regatta::log {
 
-/// A header over a space of all sorts of columns: continuous, integer, words, and one that is inactive at times.
+/// A header over a space of all sorts of columns: continuous, integer, words, and one that is inactive at
+/// times.
 inline search::StudyHeader sample_header() {
   search::StudyHeader header;
   header.name = "digits";
@@ -33,8 +34,8 @@ inline search::StudyHeader sample_header() {
   return header;
 }
 
-/// One job of two workers: trial 0 completed, 1 failed, 2 completed with folds, 3 running, 4 queued. Times are seconds
-/// after 1000.
+/// One job of two workers: trial 0 completed, 1 failed, 2 completed with folds, 3 running, 4 queued. Times
+/// are seconds after 1000.
 inline std::vector<search::Event> sample_events() {
   using namespace search;
   const double nan = not_a_number;
@@ -47,7 +48,19 @@ inline std::vector<search::Event> sample_events() {
       TrialCreated{{1}, Origin::Searcher, 8, 5, {}, 1001, {0.1, 1, 0, 0.9}},
       TrialStarted{{1}, {1}, 0, 0, 0, 1001},
       TrialReported{{0}, 1, 0.5, 1003, {1.25, 1.5}},
-      TrialEnded{{1}, TrialState::Failed, Reason::Crash, nan, nan, 0, 139, 2, 0.5, 0, 1003, {}, "signal 11, \"core\" dumped"},
+      TrialEnded{{1},
+                 TrialState::Failed,
+                 Reason::Crash,
+                 nan,
+                 nan,
+                 0,
+                 139,
+                 2,
+                 0.5,
+                 0,
+                 1003,
+                 {},
+                 "signal 11, \"core\" dumped"},
       TrialReported{{0}, 2, 0.9, 1005, {0.25, 0.5}},
       TrialEnded{{0}, TrialState::Completed, Reason::None, 0.9, nan, 2, 0, 4, 1, 0.5, 1005, {}, ""},
       TrialCreated{{2}, Origin::Searcher, 9, 11, {0}, 1005, {0.02, 3, 1, nan}},

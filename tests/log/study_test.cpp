@@ -43,11 +43,13 @@ TEST(Study, KeepsTheAttemptsOfAResumedTrialApart) {
   using namespace search;
   Study study = sample_study();
 
-  study.record(TrialEnded{{3}, TrialState::Paused, Reason::None, 0.5, not_a_number, 3, 0, 2, 0, 0, 1013, {}, ""});
+  study.record(
+      TrialEnded{{3}, TrialState::Paused, Reason::None, 0.5, not_a_number, 3, 0, 2, 0, 0, 1013, {}, ""});
   study.record(JobEnded{1013, "signal"});
   study.record(JobStarted{2000, "node1", "4712", "mpirun", "regatta resume runs/digits", "abc1234"});
   study.record(TrialStarted{{3}, {0}, 0, 3, 9, 2001});
-  study.record(TrialEnded{{3}, TrialState::Completed, Reason::None, 0.7, not_a_number, 9, 0, 4, 0, 0, 2006, {}, ""});
+  study.record(
+      TrialEnded{{3}, TrialState::Completed, Reason::None, 0.7, not_a_number, 9, 0, 4, 0, 0, 2006, {}, ""});
 
   ASSERT_EQ(study.attempts.size(), 5u);
   EXPECT_EQ(study.attempts[3].end->state, TrialState::Paused);
@@ -88,8 +90,10 @@ TEST(Study, DoesWithoutAReadableStatusFile) {
 TEST(Study, SaysWhatIsNoRunDirectory) {
   const TemporaryFolder folder;
 
-  EXPECT_THAT([&] { read_study(folder / "absent"); }, ThrowsMessage<InvalidInput>(HasSubstr("no run directory")));
-  EXPECT_THAT([&] { read_study(folder.path()); }, ThrowsMessage<InvalidInput>(HasSubstr("has no journal.bin")));
+  EXPECT_THAT([&] { read_study(folder / "absent"); },
+              ThrowsMessage<InvalidInput>(HasSubstr("no run directory")));
+  EXPECT_THAT([&] { read_study(folder.path()); },
+              ThrowsMessage<InvalidInput>(HasSubstr("has no journal.bin")));
 }
 
 TEST(Study, SaysThatALoggedSpaceCannotBeRead) {
@@ -104,7 +108,8 @@ MATCHER_P6(IsSpan, worker, lane, trial, kind, t_start, t_end, "") {
          arg.t_start == t_start && arg.t_end == t_end;
 }
 
-// Worker 0 loads trial 0 in 1001..1002, trains to 1004.5, communicates to 1005; then it waits to 1007 for trial 2.
+// Worker 0 loads trial 0 in 1001..1002, trains to 1004.5, communicates to 1005; then it waits to 1007 for
+// trial 2.
 TEST(Timeline, FollowsFromTheFinishedAttempts) {
   const std::vector<Span> spans = timeline_of(sample_study());
 
@@ -120,9 +125,12 @@ TEST(Timeline, FollowsFromTheFinishedAttempts) {
 TEST(Timeline, CountsTheTimeInAnInboxAsNoTraining) {
   using namespace search;
   Study study(sample_header());
-  const auto trial = [&](int id) { study.record(TrialCreated{{id}, Origin::Searcher, 1, 0, {}, 10, {0.01, 1, 1, not_a_number}}); };
+  const auto trial = [&](int id) {
+    study.record(TrialCreated{{id}, Origin::Searcher, 1, 0, {}, 10, {0.01, 1, 1, not_a_number}});
+  };
   const auto end = [&](int id, double seconds, double time) {
-    study.record(TrialEnded{{id}, TrialState::Completed, Reason::None, 1, not_a_number, 1, 0, seconds, 0, 0, time, {}, ""});
+    study.record(TrialEnded{
+        {id}, TrialState::Completed, Reason::None, 1, not_a_number, 1, 0, seconds, 0, 0, time, {}, ""});
   };
   trial(0);
   trial(1);

@@ -56,8 +56,11 @@ TEST(StatusText, TellsOfARunInProgress) {
   EXPECT_THAT(text, HasSubstr("RUNNING on " + host_name()));
   EXPECT_THAT(text, HasSubstr("last sign of life 500 ms ago"));
   EXPECT_THAT(text, HasSubstr("5: 1 queued, 1 running, 2 completed, 1 failed (1 crash)"));
-  EXPECT_THAT(text, HasSubstr("3/60 done, 1 running, 1 failed | best 0.95 (trial 2) | 9 trials/min | ETA 6 min 20 s"));
-  EXPECT_THAT(text, HasSubstr("trial 2, val_accuracy = 0.95 +- 0.01: learning_rate=0.02 layers=3 optimizer=adam"));
+  EXPECT_THAT(
+      text,
+      HasSubstr("3/60 done, 1 running, 1 failed | best 0.95 (trial 2) | 9 trials/min | ETA 6 min 20 s"));
+  EXPECT_THAT(text,
+              HasSubstr("trial 2, val_accuracy = 0.95 +- 0.01: learning_rate=0.02 layers=3 optimizer=adam"));
   EXPECT_THAT(text, HasSubstr("NVIDIA H200  3         9.0 s ago"));
   expect_narrow(text);
 }
@@ -69,7 +72,8 @@ TEST(StatusText, TellsThatARunWasKilled) {
   EXPECT_THAT(status_text(study, 1200), AllOf(HasSubstr("no sign of life since"), HasSubstr("3 min 01 s ago"),
                                               HasSubstr("16.4 trials/min"), Not(HasSubstr("ETA"))));
   study.status.reset();
-  EXPECT_THAT(status_text(study, 1200), AllOf(HasSubstr("no sign of life since"), HasSubstr("3 min 09 s ago")));
+  EXPECT_THAT(status_text(study, 1200),
+              AllOf(HasSubstr("no sign of life since"), HasSubstr("3 min 09 s ago")));
 }
 
 TEST(StatusText, TellsHowARunEnded) {
@@ -94,16 +98,18 @@ TEST(StatusText, WorksBeforeTheFirstTrial) {
 TEST(BestText, IsAnInputFileForTheBestTrial) {
   search::StudyHeader header = log::sample_header();
   header.used_inputs =
-      "[study]\nname = digits\ntrials = 60\n\n[space]\nlayers = int(1, 3)\n[constraints]\nsmall = layers < 3\n"
+      "[study]\nname = digits\ntrials = 60\n\n[space]\nlayers = int(1, 3)\n[constraints]\nsmall = layers < "
+      "3\n"
       "[trial]\nlayers = 1\n[log]\ndirectory = runs/digits\nsync = second\n";
 
   const std::string text = best_text(sample_study(header), BestFormat::Ini);
 
   EXPECT_THAT(text, StartsWith("# Trial 2 of study 'digits', the best: val_accuracy = 0.95"));
   EXPECT_THAT(text, HasSubstr("seed 9"));
-  EXPECT_THAT(text, testing::EndsWith("[study]\nname = digits\ntrials = 1\n\n[log]\ndirectory = runs/digits-best\n"
-                                      "sync = second\n\n[space]\nlearning_rate = constant(0.02)\n"
-                                      "layers = constant(3)\noptimizer = constant(\"adam\")\n"));
+  EXPECT_THAT(text,
+              testing::EndsWith("[study]\nname = digits\ntrials = 1\n\n[log]\ndirectory = runs/digits-best\n"
+                                "sync = second\n\n[space]\nlearning_rate = constant(0.02)\n"
+                                "layers = constant(3)\noptimizer = constant(\"adam\")\n"));
 }
 
 TEST(BestText, GivesASpaceOfExactlyThatConfiguration) {
@@ -112,7 +118,8 @@ TEST(BestText, GivesASpaceOfExactlyThatConfiguration) {
   std::istringstream lines(text.substr(text.find("[space]") + 8));
   for (std::string line; std::getline(lines, line);) {
     const std::size_t equals = line.find('=');
-    definitions.push_back({std::string(trim(line.substr(0, equals))), std::string(trim(line.substr(equals + 1))), {}});
+    definitions.push_back(
+        {std::string(trim(line.substr(0, equals))), std::string(trim(line.substr(equals + 1))), {}});
   }
 
   Problems problems;
@@ -135,10 +142,12 @@ TEST(BestText, IsSafeInAShell) {
   header.space = {{"kind", "choice(\"it's $HOME; x\", 5)"}, {"rate", "uniform(0, 1)"}};
   log::Study study(header);
   study.record(search::TrialCreated{{0}, search::Origin::Searcher, 1, 0, {}, 1, {0, 0.25}});
-  study.record(search::TrialEnded{{0}, search::TrialState::Completed, search::Reason::None, 1, not_a_number, 1, 0, 1, 0, 0, 2, {}, ""});
+  study.record(search::TrialEnded{
+      {0}, search::TrialState::Completed, search::Reason::None, 1, not_a_number, 1, 0, 1, 0, 0, 2, {}, ""});
 
   const std::string text = best_text(study, BestFormat::Shell);
-  const auto shell = support::run_process({"sh", "-c", text + "echo \"$REGATTA_PARAM_kind|$REGATTA_PARAM_rate\""});
+  const auto shell =
+      support::run_process({"sh", "-c", text + "echo \"$REGATTA_PARAM_kind|$REGATTA_PARAM_rate\""});
 
   EXPECT_EQ(shell.out, "it's $HOME; x|0.25\n") << text;
 }
@@ -163,8 +172,10 @@ TEST(ReportText, ListsTheParametersOfAWideSpace) {
   search::StudyHeader header;
   for (int i = 0; i < 30; ++i) header.space.emplace_back("parameter_" + std::to_string(i), "uniform(0, 1)");
   log::Study study(header);
-  study.record(search::TrialCreated{{0}, search::Origin::Searcher, 1, 0, {}, 1, space::Config(30, 0.123456789)});
-  study.record(search::TrialEnded{{0}, search::TrialState::Completed, search::Reason::None, 1, not_a_number, 1, 0, 1, 0, 0, 2, {}, ""});
+  study.record(
+      search::TrialCreated{{0}, search::Origin::Searcher, 1, 0, {}, 1, space::Config(30, 0.123456789)});
+  study.record(search::TrialEnded{
+      {0}, search::TrialState::Completed, search::Reason::None, 1, not_a_number, 1, 0, 1, 0, 0, 2, {}, ""});
 
   const std::string text = report_text(study);
 
@@ -207,14 +218,18 @@ TEST(Csv, HoldsOneRowPerTrial) {
   std::vector<std::string> rows;
   for (std::string line; std::getline(lines, line);) rows.push_back(line);
 
-  EXPECT_THAT(rows, ElementsAre(
-      "trial,state,reason,origin,objective,standard_error,epochs,attempt,worker,lane,t_queued,t_start,t_end,seconds,seed,"
-      "parent,exit_code,params_learning_rate,params_layers,params_optimizer,params_momentum,message",
-      "0,completed,none,user,0.9,,2,1,0,0,1001,1001,1005,4,7,,0,0.01,2,adam,,",
-      "1,failed,crash,searcher,,,0,1,1,0,1001,1001,1003,2,8,,139,0.1,1,sgd,0.9,\"signal 11, \"\"core\"\" dumped\"",
-      "2,completed,none,searcher,0.95,0.01,5,1,0,0,1005,1007,1010,3,9,0,0,0.02,3,adam,,",
-      "3,running,none,searcher,,,0,1,1,0,1010,1011,,0,10,,0,0.03,1,sgd,0.5,",
-      "4,queued,none,searcher,,,0,0,,0,1012,,,0,11,,0,0.04,1,sgd,0.25,"));
+  EXPECT_THAT(
+      rows,
+      ElementsAre(
+          "trial,state,reason,origin,objective,standard_error,epochs,attempt,worker,lane,t_queued,t_start,t_"
+          "end,seconds,seed,"
+          "parent,exit_code,params_learning_rate,params_layers,params_optimizer,params_momentum,message",
+          "0,completed,none,user,0.9,,2,1,0,0,1001,1001,1005,4,7,,0,0.01,2,adam,,",
+          "1,failed,crash,searcher,,,0,1,1,0,1001,1001,1003,2,8,,139,0.1,1,sgd,0.9,\"signal 11, \"\"core\"\" "
+          "dumped\"",
+          "2,completed,none,searcher,0.95,0.01,5,1,0,0,1005,1007,1010,3,9,0,0,0.02,3,adam,,",
+          "3,running,none,searcher,,,0,1,1,0,1010,1011,,0,10,,0,0.03,1,sgd,0.5,",
+          "4,queued,none,searcher,,,0,0,,0,1012,,,0,11,,0,0.04,1,sgd,0.25,"));
 }
 
 TEST(Progress, CountsOnlyThisJobsTrialsForThePace) {
@@ -238,11 +253,16 @@ TEST(Progress, KnowsNoPaceAtTheStart) {
 
 TEST(TrialLine, TellsHowATrialEnded) {
   const log::Study study = sample_study();
-  const auto line = [&](int id) { return trial_line(study.header, study.space, study.history, study.history[{id}]); };
+  const auto line = [&](int id) {
+    return trial_line(study.header, study.space, study.history, study.history[{id}]);
+  };
 
-  EXPECT_THAT(line(2), AllOf(StartsWith("["), HasSubstr("] trial 2 completed: val_accuracy = 0.95 +- 0.01, 5 epochs in 3.0 s, "
-                                                        "learning_rate=0.02 layers=3 optimizer=adam; best is trial 2 with 0.95")));
-  EXPECT_THAT(line(1), HasSubstr("trial 1 failed (crash): signal 11, \"core\" dumped in 2.0 s, learning_rate=0.1"));
+  EXPECT_THAT(line(2),
+              AllOf(StartsWith("["),
+                    HasSubstr("] trial 2 completed: val_accuracy = 0.95 +- 0.01, 5 epochs in 3.0 s, "
+                              "learning_rate=0.02 layers=3 optimizer=adam; best is trial 2 with 0.95")));
+  EXPECT_THAT(line(1),
+              HasSubstr("trial 1 failed (crash): signal 11, \"core\" dumped, in 2.0 s, learning_rate=0.1"));
 }
 
 }  // namespace

@@ -14,14 +14,28 @@ class Builder {
   Builder() : study(log::sample_header()) {}
 
   void job(double time) { study.record(search::JobStarted{time, "host", "", "none", "", ""}); }
-  void worker(int id, double time) { study.record(search::WorkerJoined{{id}, id, 1, 1, time, "host", "cpu", ""}); }
+  void worker(int id, double time) {
+    study.record(search::WorkerJoined{{id}, id, 1, 1, time, "host", "cpu", ""});
+  }
   void start(int worker, double time, int lane = 0) {
-    study.record(search::TrialCreated{{next_}, search::Origin::Searcher, 1, 0, {}, time, {0.01, 1, 1, not_a_number}});
+    study.record(
+        search::TrialCreated{{next_}, search::Origin::Searcher, 1, 0, {}, time, {0.01, 1, 1, not_a_number}});
     study.record(search::TrialStarted{{next_++}, {worker}, lane, 0, 0, time});
   }
   void end(int trial, double time, double seconds, double load = 0, double communicate = 0) {
-    study.record(search::TrialEnded{{trial}, search::TrialState::Completed, search::Reason::None, 1, not_a_number, 1, 0,
-                                    seconds, load, communicate, time, {}, ""});
+    study.record(search::TrialEnded{{trial},
+                                    search::TrialState::Completed,
+                                    search::Reason::None,
+                                    1,
+                                    not_a_number,
+                                    1,
+                                    0,
+                                    seconds,
+                                    load,
+                                    communicate,
+                                    time,
+                                    {},
+                                    ""});
   }
 
   log::Study study;
@@ -37,12 +51,12 @@ TEST(Utilisation, IsTrainingTimeFromTheFirstToTheLastAssignment) {
   b.worker(1, 0);
   b.start(0, 10);
   b.start(1, 10);
-  b.end(0, 14, 4, 1);        // trains 11..14
-  b.start(0, 15);            // waited 14..15
-  b.end(1, 16, 6, 0, 2);     // trains 10..14, communicates 14..16
-  b.start(1, 20);            // the last assignment: waited 16..20
-  b.end(2, 21, 6);           // trains 15..21, of it 15..20 before the last assignment
-  b.end(3, 30, 10);          // all of it after the last assignment
+  b.end(0, 14, 4, 1);     // trains 11..14
+  b.start(0, 15);         // waited 14..15
+  b.end(1, 16, 6, 0, 2);  // trains 10..14, communicates 14..16
+  b.start(1, 20);         // the last assignment: waited 16..20
+  b.end(2, 21, 6);        // trains 15..21, of it 15..20 before the last assignment
+  b.end(3, 30, 10);       // all of it after the last assignment
 
   const Utilisation use = utilisation_of(b.study);
 

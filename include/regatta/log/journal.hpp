@@ -25,8 +25,8 @@ class JournalWriter {
   /// Starts a new journal with the header as its first frame.
   /// @throws SystemFailure  if the file exists or cannot be written
   static JournalWriter create(const std::filesystem::path& file, const search::StudyHeader& header);
-  /// Opens for appending after cutting a torn tail. Where whole frames follow the damage, the cut bytes are kept in
-  /// `FILE.cut`.
+  /// Opens for appending after cutting a torn tail. Where whole frames follow the damage, the cut bytes are
+  /// kept in `FILE.cut`.
   /// @throws InvalidInput   no journal
   /// @throws SystemFailure  it cannot be written
   static JournalWriter append(const std::filesystem::path& file);
@@ -35,8 +35,8 @@ class JournalWriter {
   JournalWriter& operator=(JournalWriter&& other) noexcept;
   ~JournalWriter();
 
-  /// One write(2) with the frames of all events; when it returns, a kill of this process loses nothing of them. When it
-  /// throws, none of them is in the file.
+  /// One write(2) with the frames of all events; when it returns, a kill of this process loses nothing of
+  /// them. When it throws, none of them is in the file.
   /// @throws SystemFailure  disk full, file gone
   void write(std::span<const search::Event> events);
   /// fdatasync: the log's own thread calls it; safe beside write().
@@ -68,6 +68,7 @@ search::StudyHeader read_header(const std::filesystem::path& file);
 
 /// Reads a journal from its start and calls `each` for every event in order; a torn or damaged frame ends it.
 /// @throws InvalidInput  no journal, or one of a newer schema
-JournalContent read_journal(const std::filesystem::path& file, const std::function<void(search::Event&&)>& each);
+JournalContent read_journal(const std::filesystem::path& file,
+                            const std::function<void(search::Event&&)>& each);
 
 }  // namespace regatta::log

@@ -10,7 +10,8 @@
 
 namespace regatta::log {
 
-/// When the journal reaches the disk itself: never, once a second, or before write() returns for each trial that ends.
+/// When the journal reaches the disk itself: never, once a second, or before write() returns for each trial
+/// that ends.
 enum class Sync { None, Second, Event };
 
 struct RunLogOptions {
@@ -21,9 +22,9 @@ struct RunLogOptions {
 
 /// The run directory of a study: journal.bin, regatta.h5, status.json, used_inputs.ini.
 ///
-/// write() is called by the controller's thread before an event takes effect. A thread of the log's own folds the same
-/// events, syncs the journal, and rewrites regatta.h5 (every max(snapshot_seconds, 20 x the last rewrite's time)) and
-/// status.json (each second).
+/// write() is called by the controller's thread before an event takes effect. A thread of the log's own folds
+/// the same events, syncs the journal, and rewrites regatta.h5 (every max(snapshot_seconds, 20 x the last
+/// rewrite's time)) and status.json (each second).
 class RunLog {
  public:
   /// Makes the directory.

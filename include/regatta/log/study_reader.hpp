@@ -46,12 +46,12 @@ struct Study {
   space::Space space;
   search::History history;
   std::vector<search::TrialReported> reports;
-  std::vector<Attempt> attempts;           ///< in the order of their starts
-  std::vector<std::size_t> last_attempt;   ///< by trial: index into attempts, or no_attempt
-  std::vector<WorkerRow> workers;          ///< one row per joining
+  std::vector<Attempt> attempts;          ///< in the order of their starts
+  std::vector<std::size_t> last_attempt;  ///< by trial: index into attempts, or no_attempt
+  std::vector<WorkerRow> workers;         ///< one row per joining
   std::vector<JobRow> jobs;
-  std::optional<RunStatus> status;         ///< from status.json
-  bool torn = false;                       ///< the journal has bytes after its last whole frame
+  std::optional<RunStatus> status;  ///< from status.json
+  bool torn = false;                ///< the journal has bytes after its last whole frame
 
   static constexpr std::size_t no_attempt = static_cast<std::size_t>(-1);
 };
@@ -78,13 +78,14 @@ struct Span {
   double t_end = 0;
 };
 
-/// The timeline that follows from the finished attempts, in the order of the lanes' attempts: Load, Train and Communicate
-/// make up one attempt (communication, which is spread over it, is told as one span at its end); Wait fills the gap
-/// between two attempts on one lane. What a running or lost attempt did is not known and is left out.
+/// The timeline that follows from the finished attempts, in the order of the lanes' attempts: Load, Train and
+/// Communicate make up one attempt (communication, which is spread over it, is told as one span at its end);
+/// Wait fills the gap between two attempts on one lane. What a running or lost attempt did is not known and
+/// is left out.
 std::vector<Span> timeline_of(const Study& study);
 
-/// Writes the complete regatta.h5 of a study (schema: README.md, "The results file") by temporary file and rename, with
-/// fsync when `sync`.
+/// Writes the complete regatta.h5 of a study (schema: README.md, "The results file") by temporary file and
+/// rename, with fsync when `sync`.
 /// @throws SystemFailure  it cannot be written
 void write_results(const Study& study, const std::filesystem::path& file, bool sync = true);
 

@@ -24,8 +24,8 @@ class Table {
   bool empty() const { return rows_.empty(); }
   /// Characters of the widest line.
   std::size_t width() const;
-  /// One line per row after the titles, each after `indent` blanks and at most `width` characters wide: the widest
-  /// columns are cut, with "..." at the cut.
+  /// One line per row after the titles, each after `indent` blanks and at most `width` characters wide: the
+  /// widest columns are cut, with "..." at the cut.
   std::string text(std::size_t width = 100, std::size_t indent = 2) const;
 
  private:
@@ -38,8 +38,8 @@ class Table {
 /// Characters (not bytes) of a UTF-8 text.
 std::size_t characters(const std::string& text);
 
-/// `text` with line breaks at blanks so that no line is wider than `width` where it can be helped; lines after the first
-/// start with `indent` blanks.
+/// `text` with line breaks at blanks so that no line is wider than `width` where it can be helped; lines
+/// after the first start with `indent` blanks.
 std::string wrapped(const std::string& text, std::size_t width, std::size_t indent);
 
 }  // namespace regatta::report

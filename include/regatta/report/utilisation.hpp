@@ -9,8 +9,8 @@
 
 namespace regatta::report {
 
-/// What the slots (lanes of workers) did from the first to the last assignment of a job, and in the tail after that.
-/// Sums over slots and jobs [s].
+/// What the slots (lanes of workers) did from the first to the last assignment of a job, and in the tail
+/// after that. Sums over slots and jobs [s].
 struct SlotTime {
   double slot = 0;         ///< from the first to the last assignment
   double train = 0;        ///< of it
@@ -39,7 +39,8 @@ struct Utilisation {
   SlotTime total;
 };
 
-/// A trial that still runs counts as training since it was assigned; what a lost worker did counts as waiting.
+/// A trial that still runs counts as training since it was assigned; what a lost worker did counts as
+/// waiting.
 Utilisation utilisation_of(const log::Study& study);
 
 }  // namespace regatta::report
