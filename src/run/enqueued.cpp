@@ -28,7 +28,8 @@ std::vector<space::Config> EnqueuedTrials::take(std::vector<std::string>& compla
 
 space::Config EnqueuedTrials::read(const std::string& line) const {
   std::vector<std::pair<std::string, std::string>> values;
-  for (const auto& [name, value] : Json::parse(line).items())
+  const Json trial = Json::parse(line);
+  for (const auto& [name, value] : trial.items())
     values.emplace_back(name, value.is_string() ? value.get<std::string>() : value.dump());
   return space_.read(values);
 }

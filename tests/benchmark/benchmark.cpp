@@ -1,6 +1,7 @@
 #include "benchmark.hpp"
 
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 
 #include <algorithm>
@@ -45,6 +46,13 @@ double children_cpu_seconds() {
   getrusage(RUSAGE_CHILDREN, &usage);
   const auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec); };
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+/// [s since the epoch]
+double modification_time(const std::filesystem::path& file) {
+  struct stat status {};
+  require(::stat(file.c_str(), &status) == 0, "no file ", file.string());
+  return static_cast<double>(status.st_mtim.tv_sec) + 1e-9 * static_cast<double>(status.st_mtim.tv_nsec);
 }
 
 }  // namespace
@@ -109,6 +117,7 @@ Run run_study(int ranks, const std::string& input, const std::vector<std::string
   for (const log::Attempt& attempt : run.study.attempts)
     if (attempt.end)
       run.tuning_seconds = std::max(run.tuning_seconds, attempt.end->time - run.study.attempts.front().start.time);
+  run.logged_seconds = modification_time(directory / "regatta.h5") - run.study.attempts.front().start.time;
   return run;
 }
 

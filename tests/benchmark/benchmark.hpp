@@ -47,6 +47,7 @@ struct Run {
   log::Study study;
   double wall_seconds = 0;    ///< of the whole command
   double tuning_seconds = 0;  ///< from the first assignment to the last result
+  double logged_seconds = 0;  ///< from the first assignment until regatta.h5 holds everything
   double cpu_seconds = 0;     ///< of all processes
 };
 

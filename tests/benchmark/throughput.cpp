@@ -62,14 +62,17 @@ void add_opening_figures(benchmark::Report& report) {
 
 int main(int argc, char** argv) {
   benchmark::Report report("throughput", argc, argv, 3);
-  benchmark::Figure rate{"trials through 8 workers", {}, "1/s", ">= 5000", "20,000 trials of branin, journal and HDF5 written"};
+  benchmark::Figure rate{"trials through 8 workers", {}, "1/s", ">= 5000", "20,000 trials of branin, until regatta.h5 holds them all"};
+  benchmark::Figure steady{"the same until the last result", {}, "1/s", "", "in the journal"};
   benchmark::Figure cpu{"CPU per trial", {}, "us", "", "all ranks"};
   for (int i = 0; i < report.repeats(); ++i) {
     const auto run = benchmark::run_study(workers + 1, "branin.ini", {"study.trials=20000"});
-    rate.values.push_back(static_cast<double>(run.study.attempts.size()) / run.tuning_seconds);
+    rate.values.push_back(static_cast<double>(run.study.attempts.size()) / run.logged_seconds);
+    steady.values.push_back(static_cast<double>(run.study.attempts.size()) / run.tuning_seconds);
     cpu.values.push_back(1e6 * run.cpu_seconds / static_cast<double>(run.study.attempts.size()));
   }
   report.add(rate);
+  report.add(steady);
   report.add(cpu);
   add_opening_figures(report);
   report.finish();
