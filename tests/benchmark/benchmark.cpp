@@ -112,7 +112,8 @@ Run run_study(int ranks, const std::string& input, const std::vector<std::string
     std::cerr << result;
     std::exit(1);
   }
-  Run run{folder, directory, log::read_study(directory), result.seconds, 0, children_cpu_seconds() - cpu_before};
+  Run run{.folder = folder, .directory = directory, .study = log::read_study(directory), .wall_seconds = result.seconds,
+          .cpu_seconds = children_cpu_seconds() - cpu_before};
   require(!run.study.attempts.empty(), "the run has no trials");
   for (const log::Attempt& attempt : run.study.attempts)
     if (attempt.end)
