@@ -29,7 +29,8 @@ po::options_description description_of(const Command& command) {
   return description;
 }
 
-std::vector<po::option> parse(const std::vector<std::string>& words, const po::options_description& description) {
+std::vector<po::option> parse(const std::vector<std::string>& words,
+                              const po::options_description& description) {
   namespace style = po::command_line_style;
   po::positional_options_description positional;
   positional.add("operand", -1);
@@ -61,8 +62,8 @@ Override read_override(const std::string& name, const std::string& text) {
       if (option.name == name) full_names.push_back(section.name + "." + name);
   require(dot != std::string::npos, "'", name, "=", text, "' names no section; write section.key=value",
           full_names.empty() ? "" : ", as " + full_names.front() + "=" + text);
-  require(text.find('\n') == std::string::npos && text.find(" #") == std::string::npos,
-          "the value of ", name, " must hold neither a line break nor ' #'");
+  require(text.find('\n') == std::string::npos && text.find(" #") == std::string::npos, "the value of ", name,
+          " must hold neither a line break nor ' #'");
   return {name.substr(0, dot), {name.substr(dot + 1), std::string(trim(text)), {"command line"}}};
 }
 
@@ -110,9 +111,11 @@ void add_operand(const std::string& word, Arguments& arguments) {
 void check_operands(const Arguments& arguments) {
   const Command& command = *arguments.command;
   const std::string usage = concat("; usage: regatta ", command.name, " ", command.operands);
-  require(arguments.operands.size() >= command.least, "regatta ", command.name, " needs more than that", usage);
-  require(arguments.operands.size() <= command.most, "regatta ", command.name, " does not know what to do with '",
-          arguments.operands.empty() ? "" : arguments.operands.back(), "'", usage);
+  require(arguments.operands.size() >= command.least, "regatta ", command.name, " needs more than that",
+          usage);
+  require(arguments.operands.size() <= command.most, "regatta ", command.name,
+          " does not know what to do with '", arguments.operands.empty() ? "" : arguments.operands.back(),
+          "'", usage);
 }
 
 /// `word` as a shell reads it back.
@@ -141,7 +144,8 @@ Arguments parse_arguments(int argc, char** argv, const std::vector<Command>& com
   arguments.argc = argc;
   arguments.argv = argv;
   const std::vector<std::string> words(argv, argv + argc);
-  for (const std::string& word : words) arguments.command_line += (arguments.command_line.empty() ? "" : " ") + quoted(word);
+  for (const std::string& word : words)
+    arguments.command_line += (arguments.command_line.empty() ? "" : " ") + quoted(word);
   std::string name = words.size() > 1 ? words[1] : "help";
   if (name == "--help" || name == "-h") name = "help";
   if (name == "--version") name = "version";

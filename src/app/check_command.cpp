@@ -14,27 +14,36 @@ namespace {
 
 using report::Align;
 
+/// "1 rank", "2 ranks".
+std::string counted(std::size_t number, const std::string& thing) {
+  return concat(number, " ", thing, number == 1 ? "" : "s");
+}
+
 std::string count_of(const space::Space& space) {
   const auto number = space.cardinality();
   return number ? format_number(*number) + " different configurations" : "infinitely many configurations";
 }
 
 std::string space_text(const space::Space& space) {
-  report::Table table({{"parameter", Align::Left}, {"values", Align::Left}, {"how many"}, {"only if", Align::Left}});
+  report::Table table(
+      {{"parameter", Align::Left}, {"values", Align::Left}, {"how many"}, {"only if", Align::Left}});
   for (const space::Parameter& parameter : space.parameters()) {
     const auto cardinality = parameter.cardinality();
     table.add({parameter.name, parameter.definition, cardinality ? format_number(*cardinality) : "real",
                parameter.condition});
   }
-  std::string text = concat("Space: ", space.size(), " parameters, ", count_of(space), "\n", table.text());
+  std::string text =
+      concat("Space: ", counted(space.size(), "parameter"), ", ", count_of(space), "\n", table.text());
   if (!space.constraints().empty()) text += "Constraints:\n";
-  for (const Entry& constraint : space.constraints()) text += concat("  ", constraint.name, " = ", constraint.text, "\n");
+  for (const Entry& constraint : space.constraints())
+    text += concat("  ", constraint.name, " = ", constraint.text, "\n");
   return text;
 }
 
 std::string user_trials_text(const StudyInputs& inputs) {
   if (inputs.user_trials.empty()) return "";
-  std::string text = concat("Tried first: ", inputs.user_trials.size(), " configurations of yours\n");
+  std::string text =
+      concat("Tried first: ", counted(inputs.user_trials.size(), "configuration"), " of yours\n");
   constexpr std::size_t most = 10;
   for (std::size_t i = 0; i < std::min(most, inputs.user_trials.size()); ++i)
     text += concat("  ", inputs.space.text(inputs.user_trials[i]), "\n");
@@ -46,13 +55,14 @@ std::string data_text(const objective::ObjectiveOptions& options) {
   const auto data = options.values.find("data");
   if (data == options.values.end()) return "";
   const train::DatasetInfo info = train::inspect_dataset(options.folder / data->second);
-  return concat("  data ", data->second, ": ", info.train_rows, " training, ", info.valid_rows, " validation, ", info.test_rows,
-                " test rows; ", info.features, " features, ",
-                info.classes > 0 ? concat(info.classes, " classes") : concat(info.outputs, " outputs"), "\n");
+  return concat("  data ", data->second, ": ", info.train_rows, " training, ", info.valid_rows,
+                " validation, ", info.test_rows, " test rows; ", info.features, " features, ",
+                info.classes > 0 ? concat(info.classes, " classes") : counted(info.outputs, "output"), "\n");
 }
 
 std::string objective_text(const StudyInputs& inputs) {
-  std::string text = concat("Objective: ", inputs.objective.type, ", ", inputs.maximize ? "maximize " : "minimize ", inputs.metric, "\n");
+  std::string text = concat("Objective: ", inputs.objective.type, ", ",
+                            inputs.maximize ? "maximize " : "minimize ", inputs.metric, "\n");
   text += data_text(inputs.objective);
   for (const auto& [name, value] : inputs.objective.values)
     if (name != "data") text += concat("  ", name, " = ", value, "\n");
@@ -60,8 +70,9 @@ std::string objective_text(const StudyInputs& inputs) {
 }
 
 std::string plan_text(const StudyInputs& inputs) {
-  std::string text = concat("Search: ", inputs.searcher.algorithm, ", scheduler ", inputs.scheduler.algorithm, ", seed ", inputs.seed, "\nBudget: ",
-                            inputs.trials > 0 ? concat(inputs.trials, " trials") : "no limit of trials");
+  std::string text = concat(
+      "Search: ", inputs.searcher.algorithm, ", scheduler ", inputs.scheduler.algorithm, ", seed ",
+      inputs.seed, "\nBudget: ", inputs.trials > 0 ? concat(inputs.trials, " trials") : "no limit of trials");
   if (inputs.walltime > 0) text += ", " + format_duration(inputs.walltime);
   return text + "\n";
 }
@@ -80,8 +91,9 @@ std::vector<run::RankInfo> ranks_here(int ranks) {
 
 std::string layout_text(const StudyInputs& inputs, int ranks) {
   const run::Layout layout = run::plan_layout(ranks_here(ranks), inputs.layout);
-  std::string text = concat("Layout: ", ranks, ranks == 1 ? " rank" : " ranks", " on this machine, ", layout.teams.size(),
-                            " workers of ", inputs.layout.ranks_per_trial, ranks == 1 ? " rank" : " ranks", "\n");
+  std::string text = concat("Layout: ", counted(static_cast<std::size_t>(ranks), "rank"),
+                            " on this machine, ", counted(layout.teams.size(), "worker"), " of ",
+                            counted(static_cast<std::size_t>(inputs.layout.ranks_per_trial), "rank"), "\n");
   for (const std::string& warning : layout.warnings) text += "  warning: " + warning + "\n";
   return text;
 }
@@ -92,8 +104,9 @@ int check_command(const Arguments& arguments) {
   const StudyInputs inputs = read_inputs(arguments.operands.front(), arguments.overrides);
   const int ranks = static_cast<int>(*parse_integer(arguments.option("ranks")));
   std::cout << "Study: " << inputs.name << " (" << inputs.source.string() << ")\n"
-            << space_text(inputs.space) << user_trials_text(inputs) << objective_text(inputs) << plan_text(inputs)
-            << layout_text(inputs, ranks) << "Results: " << inputs.log.directory.string() << "\nThe input is valid.\n";
+            << space_text(inputs.space) << user_trials_text(inputs) << objective_text(inputs)
+            << plan_text(inputs) << layout_text(inputs, ranks) << "Results: " << inputs.log.directory.string()
+            << "\nThe input is valid.\n";
   return 0;
 }
 

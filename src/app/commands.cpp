@@ -12,21 +12,37 @@ constexpr std::size_t any_number = 1'000'000;
 
 std::vector<Command> make_commands() {
   const Option ranks{"ranks", OptionType::Integer, "1", "Ranks of the job that is planned.", {}, 1, 1e6};
-  const Option format{"format", OptionType::Word, "ini", "How the configuration is written.", {"ini", "json", "shell"}};
+  const Option format{
+      "format", OptionType::Word, "ini", "How the configuration is written.", {"ini", "json", "shell"}};
   const Option csv{"csv", OptionType::Path, "", "Table of trials; - is the standard output."};
   const Option h5{"h5", OptionType::Path, "", "Results file, made anew from the journal."};
   const Option markdown{"markdown", OptionType::Flag, "false", "With 'options': tables in Markdown."};
   const std::string input = "INPUT [SECTION.KEY=VALUE...]";
   return {
       {"run", input, 1, 1, "Runs the study of an input file.", run_command, {}, true},
+      {"resume", "DIR [SECTION.KEY=VALUE...]", 1, 1, "Goes on with a run that was interrupted or killed.", resume_command, {}, true},
       {"check", input, 1, 1, "Checks an input file and shows what would run.", check_command, {ranks}, true},
       {"status", "DIR", 1, 1, "Shows how a run is going.", status_command},
       {"report", "DIR", 1, 1, "Shows trials, states and where time went.", report_command},
       {"best", "DIR", 1, 1, "Prints the best configuration.", best_command, {format}},
-      {"export", "DIR --csv FILE | --h5 FILE", 1, 1, "Writes a run's results to a file.", export_command, {csv, h5}},
-      {"enqueue", "DIR NAME=VALUE...", 2, any_number, "Gives a running study a configuration to try next.", enqueue_command},
-      {"import", "data IN... OUT.h5 | regression OUT.h5, [KEY=VALUE...]", 2, any_number,
-       "Makes a data set of CSV or IDX files, or a generated one.", import_command},
+      {"export",
+       "DIR --csv FILE | --h5 FILE",
+       1,
+       1,
+       "Writes a run's results to a file.",
+       export_command,
+       {csv, h5}},
+      {"enqueue", "DIR NAME=VALUE...", 2, any_number, "Gives a running study a configuration to try next.",
+       enqueue_command},
+      {"import",
+       "data IN... OUT.h5 [KEY=VALUE...]",
+       2,
+       any_number,
+       "Makes a data set of CSV or IDX files, or a generated one.",
+       import_command,
+       {},
+       false,
+       import_help},
       {"help", "[COMMAND | options | space]", 0, 1, "Explains.", help_command, {markdown}},
       {"version", "", 0, 0, "Prints version and build.", version_command},
   };
@@ -41,8 +57,8 @@ const std::vector<Command>& commands() {
 
 int version_command(const Arguments&) {
   const BuildInfo& info = build_info();
-  std::cout << "regatta " << info.version << " (commit " << info.git_commit << ", " << info.build_type << ", " << info.compiler
-            << ", CUDA " << info.cuda_compiler << ")\n";
+  std::cout << "regatta " << info.version << " (commit " << info.git_commit << ", " << info.build_type << ", "
+            << info.compiler << ", CUDA " << info.cuda_compiler << ")\n";
   return 0;
 }
 

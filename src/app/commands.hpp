@@ -18,6 +18,7 @@ int best_command(const Arguments& arguments);
 int export_command(const Arguments& arguments);
 int enqueue_command(const Arguments& arguments);
 int import_command(const Arguments& arguments);
+std::string import_help();  ///< the options of `regatta import`
 int help_command(const Arguments& arguments);
 int version_command(const Arguments& arguments);
 

@@ -20,8 +20,8 @@ void check_runs(const std::filesystem::path& directory) {
   require(status.has_value(), directory.string(), " has no status.json: no run has started there");
   require(status->state == log::RunState::Running, "the run in ", directory.string(), " is over (",
           log::name_of(status->state), "): nobody would try another configuration");
-  require(log::is_alive(*status, wall_time()), "the run in ", directory.string(), " has died (process ", status->pid, " on ",
-          status->host, "): nobody would try another configuration");
+  require(log::is_alive(*status, wall_time()), "the run in ", directory.string(), " has died (process ",
+          status->pid, " on ", status->host, "): nobody would try another configuration");
 }
 
 std::vector<std::pair<std::string, std::string>> read_values(const std::vector<std::string>& operands) {
@@ -51,7 +51,8 @@ void append_line(const std::filesystem::path& file, const std::string& line) {
   const ssize_t written = descriptor < 0 ? -1 : ::write(descriptor, line.data(), line.size());
   const std::string reason = std::strerror(errno);
   if (descriptor >= 0) ::close(descriptor);
-  if (written != static_cast<ssize_t>(line.size())) throw SystemFailure(concat("cannot write ", file.string(), ": ", reason));
+  if (written != static_cast<ssize_t>(line.size()))
+    throw SystemFailure(concat("cannot write ", file.string(), ": ", reason));
 }
 
 }  // namespace

@@ -30,11 +30,16 @@ std::string range_of(const Option& option) {
 std::string values_of(const Option& option) {
   const std::string words = join(option.words, " | ");
   switch (option.type) {
-    case OptionType::Word: return words;
-    case OptionType::Flag: return "true | false";
-    case OptionType::Path: return "path";
-    case OptionType::Text: return "text" + (words.empty() ? "" : " | " + words);
-    default: break;
+    case OptionType::Word:
+      return words;
+    case OptionType::Flag:
+      return "true | false";
+    case OptionType::Path:
+      return "path";
+    case OptionType::Text:
+      return "text" + (words.empty() ? "" : " | " + words);
+    default:
+      break;
   }
   const std::string name = option.type == OptionType::Integer    ? "integer"
                            : option.type == OptionType::Number   ? "number"
@@ -45,7 +50,8 @@ std::string values_of(const Option& option) {
 
 Rows option_rows(const std::vector<Option>& options) {
   Rows rows;
-  for (const Option& option : options) rows.push_back({option.name, option.fallback, values_of(option), option.help});
+  for (const Option& option : options)
+    rows.push_back({option.name, option.fallback, values_of(option), option.help});
   return rows;
 }
 
@@ -71,7 +77,8 @@ std::vector<Block> blocks() {
 std::string markdown_row(const std::vector<std::string>& cells) {
   std::string line = "|";
   for (std::string cell : cells) {
-    for (std::size_t i = cell.find('|'); i != std::string::npos; i = cell.find('|', i + 2)) cell.insert(i, "\\");
+    for (std::size_t i = cell.find('|'); i != std::string::npos; i = cell.find('|', i + 2))
+      cell.insert(i, "\\");
     line += " " + cell + (cell.empty() ? "|" : " |");
   }
   return line + "\n";
@@ -90,10 +97,8 @@ std::string markdown_block(const Block& block) {
 }
 
 std::string plain_block(const Block& block) {
-  std::string text = concat("\n", block.heading, block.help.empty() ? "" : "  ", block.help, "\n");
-  for (const auto& row : option_rows(block.options))
-    text += concat("  ", row[0], " = ", row[2], row[1].empty() ? "" : "  [" + row[1] + "]", "\n      ", row[3], "\n");
-  return text;
+  return concat("\n", block.heading, block.help.empty() ? "" : "  ", block.help, "\n",
+                option_list(block.options));
 }
 
 std::string usage_of(const Command& command) {
@@ -102,31 +107,46 @@ std::string usage_of(const Command& command) {
 
 }  // namespace
 
+std::string option_list(const std::vector<Option>& options) {
+  std::string text;
+  for (const auto& row : option_rows(options))
+    text += concat("  ", row[0], " = ", row[2], row[1].empty() ? "" : "  [" + row[1] + "]", "\n      ",
+                   row[3], "\n");
+  return text;
+}
+
 std::string general_help() {
   report::Table table({{"command", Align::Left}, {"", Align::Left}});
   for (const Command& command : commands()) table.add({usage_of(command), command.help});
-  return concat("Regatta ", build_info().version, " tunes neural networks, and any other program, on supercomputers and ",
-                "workstations.\n\n", table.text(120),
-                "\nUnder a launcher: mpirun -n 5 regatta run INPUT; rank 0 steers, every other rank trains.\n"
-                "'regatta help COMMAND' tells more; 'regatta help options' lists what an input file may say.\n");
+  return concat(
+      "Regatta ", build_info().version,
+      " tunes neural networks, and any other program, on supercomputers and workstations.\n\n",
+      table.text(120),
+      "\nUnder a launcher: mpirun -n 5 regatta run INPUT; rank 0 steers, every other rank trains.\n"
+      "'regatta help COMMAND' tells more; 'regatta help options' lists what an input file may say.\n");
 }
 
 std::string command_help(const Command& command) {
   report::Table table({{"option", Align::Left}, {"", Align::Left}, {"default", Align::Left}});
   for (const Option& option : command.options) {
     const bool flag = option.type == OptionType::Flag;
-    table.add({concat("--", option.name, flag ? "" : " " + values_of(option)), option.help, flag ? "" : option.fallback});
+    table.add({concat("--", option.name, flag ? "" : " " + values_of(option)), option.help,
+               flag ? "" : option.fallback});
   }
   table.add({"--help", "This text.", ""});
   std::string text = concat("usage: ", usage_of(command), "\n\n", command.help, "\n\n", table.text());
+  if (command.more_help) text += command.more_help();
   if (command.overrides)
-    text += "\nsection.key=value or --section.key value overrides the input file; 'regatta help options' lists them.\n";
+    text +=
+        "\nsection.key=value or --section.key value overrides the input file; 'regatta help options' lists "
+        "them.\n";
   return text;
 }
 
 std::string options_help(bool markdown) {
   std::string text;
-  if (!markdown) text = "What an input file may say; on the command line as section.key=value. Defaults stand in [ ].\n";
+  if (!markdown)
+    text = "What an input file may say; on the command line as section.key=value. Defaults stand in [ ].\n";
   for (const Block& block : blocks()) text += markdown ? markdown_block(block) : plain_block(block);
   return text;
 }
@@ -141,7 +161,7 @@ std::string space_help() {
   choice(a, b, ...)     one of these, no order        ordinal(a, b, ...)    one of these, in this order
   grid(a, b, ...)       these points                  constant(x)           this value
 
-A parameter that only counts sometimes: momentum = uniform(0, 0.99) if optimizer == sgd
+A parameter that counts only sometimes: momentum = uniform(0, 0.99) if optimizer == sgd
 Conditions and the lines of [constraints] know == != < <= > >= and or not ( ) + - * / over parameters.
 
   [space]
@@ -169,7 +189,8 @@ int help_command(const Arguments& arguments) {
       topics.push_back(command.name);
       if (command.name == topic) std::cout << command_help(command);
     }
-    require(std::ranges::count(topics, topic) > 0, "there is no help on '", topic, "'", suggestion(topic, topics));
+    require(std::ranges::count(topics, topic) > 0, "there is no help on '", topic, "'",
+            suggestion(topic, topics));
   }
   return 0;
 }

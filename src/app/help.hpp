@@ -11,7 +11,11 @@ std::string general_help();
 
 std::string command_help(const Command& command);
 
-/// All options of input files, by section, from their tables; as tables in Markdown for README.md when `markdown`.
+/// Two lines per option: what may be written, its default, and what it means.
+std::string option_list(const std::vector<Option>& options);
+
+/// All options of input files, by section, from their tables; as tables in Markdown for README.md when
+/// `markdown`.
 std::string options_help(bool markdown);
 
 /// The space language on one page.

@@ -1,6 +1,7 @@
 #include <iostream>
 
 #include "commands.hpp"
+#include "help.hpp"
 #include "regatta/core/text.hpp"
 #include "regatta/train/generate.hpp"
 #include "regatta/train/import.hpp"
@@ -31,8 +32,9 @@ void check_options(const Request& request, const std::vector<Option>& known) {
   Problems problems;
   for (const auto& [name, text] : request.options) {
     const Option* option = find_option(known, name);
-    const std::string wrong = option ? violation(*option, text)
-                                     : concat("unknown option '", name, "'", suggestion(name, names_of(known)));
+    const std::string wrong = option
+                                  ? violation(*option, text)
+                                  : concat("unknown option '", name, "'", suggestion(name, names_of(known)));
     if (!wrong.empty()) problems.push_back({Location{"command line"}, wrong});
   }
   if (!problems.empty()) throw InvalidInputs(problems);
@@ -41,32 +43,44 @@ void check_options(const Request& request, const std::vector<Option>& known) {
 train::TableSet data_set(const std::string& kind, Request& request) {
   if (kind == "regression") {
     check_options(request, train::regression_options());
-    require(request.files.empty(), "regatta import regression makes data of its own; '", 
+    require(request.files.empty(), "regatta import regression makes data of its own; '",
             request.files.empty() ? "" : request.files.front().string(), "' is one file too many");
     return train::generate_regression(request.options);
   }
   check_options(request, train::import_options());
-  require(!request.files.empty(), "regatta import data needs the files to read and, as the last, the one to write");
+  require(!request.files.empty(),
+          "regatta import data needs the files to read and, as the last, the one to write");
   return train::import_data(request.files, request.options);
 }
 
 }  // namespace
 
+std::string import_help() {
+  return concat(
+      "\nregatta import data IN... OUT.h5 reads one table, or IDX files (images, labels[, test images, test "
+      "labels]):\n",
+      option_list(train::import_options()),
+      "\nregatta import regression OUT.h5 makes a linear problem with noise:\n",
+      option_list(train::regression_options()));
+}
+
 int import_command(const Arguments& arguments) {
   const std::string& kind = arguments.operands.front();
   const std::vector<std::string> kinds{"data", "regression"};
-  require(kind == "data" || kind == "regression", "regatta import knows data and regression, got '", kind, "'",
-          suggestion(kind, kinds));
+  require(kind == "data" || kind == "regression", "regatta import knows data and regression, got '", kind,
+          "'", suggestion(kind, kinds));
   Request request = read_request(arguments.operands);
   require(!request.files.empty(), "regatta import ", kind, " needs a file to write, such as OUT.h5");
   const std::filesystem::path output = request.files.back();
-  require(output.extension() == ".h5", "the last file is the one to write and must end in .h5, got '", output.string(), "'");
+  require(output.extension() == ".h5", "the last file is the one to write and must end in .h5, got '",
+          output.string(), "'");
   request.files.pop_back();
   train::write_dataset(output, data_set(kind, request));
   const train::DatasetInfo info = train::inspect_dataset(output);
-  std::cout << output.string() << ": " << info.train_rows << " training, " << info.valid_rows << " validation, " << info.test_rows
-            << " test rows; " << info.features << " features, "
-            << (info.classes > 0 ? concat(info.classes, " classes") : concat(info.outputs, " outputs")) << "\n";
+  std::cout << output.string() << ": " << info.train_rows << " training, " << info.valid_rows
+            << " validation, " << info.test_rows << " test rows; " << info.features << " features, "
+            << (info.classes > 0 ? concat(info.classes, " classes") : concat(info.outputs, " outputs"))
+            << "\n";
   return 0;
 }
 

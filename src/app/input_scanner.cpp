@@ -45,7 +45,8 @@ class Scanner {
     const std::string name(trim(line.substr(1, end - 1)));
     if (name.empty()) complain("section header without a name: write [study], for example");
     if (const auto rest = trim(line.substr(end + 1)); !rest.empty())
-      complain(concat("text after the section header [", name, "]: '", rest, "'; put it on a line of its own"));
+      complain(
+          concat("text after the section header [", name, "]: '", rest, "'; put it on a line of its own"));
     sections.push_back({name, where_, {}});
   }
 
@@ -54,17 +55,20 @@ class Scanner {
     const std::size_t equals = line.find('=');
     const std::string name(trim(line.substr(0, equals)));
     if (sections.empty())
-      return complain(concat("'", name, "' stands before any section; put it below a header such as [study]"));
+      return complain(
+          concat("'", name, "' stands before any section; put it below a header such as [study]"));
     Section& section = sections.back();
     if (section.name == "constraints" && is_expression(line, equals))
       return section.entries.push_back({concat("line_", where_.line), std::string(line), where_});
     if (equals == std::string_view::npos)
       return complain(concat("expected 'name = value' or '[section]', got '", line, "'"));
     if (!is_name(name))
-      return complain(concat("'", name, "' is no name: it must consist of letters, digits and underscores and must "
+      return complain(concat("'", name,
+                             "' is no name: it must consist of letters, digits and underscores and must "
                              "not start with a digit"));
     const std::string text(trim(line.substr(equals + 1)));
-    if (text.empty()) return complain(concat("missing value for '", name, "' in section [", section.name, "]"));
+    if (text.empty())
+      return complain(concat("missing value for '", name, "' in section [", section.name, "]"));
     section.entries.push_back({name, text, where_});
   }
 

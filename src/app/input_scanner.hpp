@@ -24,10 +24,10 @@ struct Section {
 /// @throws InvalidInputs  a directory, a file that cannot be read, a binary file
 std::string read_input_text(const std::filesystem::path& file);
 
-/// Splits the text of an input file into its sections, in the order of the file; a repeated header gives a further
-/// section. `#` starts a comment at the start of a line or after a blank. Lines that are neither a header nor
-/// `name = text` go to `problems`; in [constraints] a line may also be an expression alone, which is then named after
-/// its line.
+/// Splits the text of an input file into its sections, in the order of the file; a repeated header gives a
+/// further section. `#` starts a comment at the start of a line or after a blank. Lines that are neither a
+/// header nor `name = text` go to `problems`; in [constraints] a line may also be an expression alone, which
+/// is then named after its line.
 std::vector<Section> scan(std::string_view text, const std::string& file, Problems& problems);
 
 /// Letters, digits and underscores, not starting with a digit.

@@ -12,7 +12,8 @@ namespace {
 
 using namespace regatta;
 
-/// Whether this is the first process of what a launcher has started: what is wrong with the command line is said once.
+/// Whether this is the first process of what a launcher has started: what is wrong with the command line is
+/// said once.
 bool is_first_process() {
   for (const char* name : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"})
     if (const char* rank = std::getenv(name)) return std::string(rank) == "0";

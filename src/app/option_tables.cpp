@@ -11,9 +11,13 @@ namespace {
 
 constexpr double no_bound = std::numeric_limits<double>::infinity();
 
-Option text(std::string name, std::string help) { return {std::move(name), OptionType::Text, "", std::move(help)}; }
+Option text(std::string name, std::string help) {
+  return {std::move(name), OptionType::Text, "", std::move(help)};
+}
 
-Option path(std::string name, std::string help) { return {std::move(name), OptionType::Path, "", std::move(help)}; }
+Option path(std::string name, std::string help) {
+  return {std::move(name), OptionType::Path, "", std::move(help)};
+}
 
 Option word(std::string name, std::string fallback, std::vector<std::string> words, std::string help) {
   return {std::move(name), OptionType::Word, std::move(fallback), std::move(help), std::move(words)};
@@ -25,7 +29,13 @@ Option flag(std::string name, std::string fallback, std::string help) {
 
 Option integer(std::string name, std::string fallback, double low, double high, std::string help,
                std::vector<std::string> words = {}) {
-  return {std::move(name), OptionType::Integer, std::move(fallback), std::move(help), std::move(words), low, high};
+  return {std::move(name),
+          OptionType::Integer,
+          std::move(fallback),
+          std::move(help),
+          std::move(words),
+          low,
+          high};
 }
 
 Option duration(std::string name, std::string fallback, double low, std::string help) {
@@ -49,7 +59,8 @@ std::vector<Option> search_options() {
   return {
       word("algorithm", names.front(), names, "Decides which configuration to try next."),
       integer("grid_points", "5", 1, 1e6, "grid: points per continuous or long integer axis."),
-      flag("deterministic", "false", "Propose with all results known, nothing ahead of time: the same on every run."),
+      flag("deterministic", "false",
+           "Propose with all results known, nothing ahead of time: the same on every run."),
       integer("ahead", "auto", 1, 1e6, "Proposals that lie ready.", {"auto"}),
   };
 }
@@ -63,10 +74,12 @@ std::vector<Option> workers_options() {
   return {
       integer("ranks_per_trial", "1", 1, 1e6, "Ranks that train one trial together."),
       word("rank0", "auto", {"auto", "true", "false"},
-           "Whether rank 0 trains too; auto: when its node has no more ranks than GPUs, or without a launcher."),
+           "Whether rank 0 trains too; auto: when its node has no more ranks than GPUs, or without a "
+           "launcher."),
       word("device", "auto", {"auto", "cpu", "cuda"}, "auto: a GPU where a rank has one of its own."),
       integer("lanes", "auto", 1, 1, "Trials at once on one device.", {"auto"}),
-      integer("prefetch", "auto", 0, 4, "Trials that wait at a worker; auto: some when trials are very short.", {"auto"}),
+      integer("prefetch", "auto", 0, 4,
+              "Trials that wait at a worker; auto: some when trials are very short.", {"auto"}),
   };
 }
 
@@ -78,7 +91,8 @@ std::vector<Option> log_options() {
       word("sync", "second", {"none", "second", "event"},
            "When the journal is forced to disk: never, once a second, after each trial."),
       duration("snapshot", "5s", 0.01, "Least time between two rewrites of regatta.h5."),
-      integer("verbosity", "1", 0, 3, "0: errors, 1: progress and summary, 2: a line per trial, 3: everything."),
+      integer("verbosity", "1", 0, 3,
+              "0: errors, 1: progress and summary, 2: a line per trial, 3: everything."),
       word("progress", "auto", {"auto", "true", "false"}, "A live progress line; auto: on a terminal."),
   };
 }
@@ -86,9 +100,11 @@ std::vector<Option> log_options() {
 std::vector<SectionTable> make_tables() {
   return {
       {"study", "What is to be found, and when to stop.", SectionContent::Options, study_options()},
-      {"space", "What may vary: `name = uniform(0, 1)`; see `regatta help space`.", SectionContent::Definitions},
+      {"space", "What may vary: `name = uniform(0, 1)`; see `regatta help space`.",
+       SectionContent::Definitions},
       {"constraints", "Expressions over the parameters that must hold.", SectionContent::Definitions},
-      {"objective", "What is tuned. Options of a network may also stand in [space].", SectionContent::ObjectiveOptions},
+      {"objective", "What is tuned. Options of a network may also stand in [space].",
+       SectionContent::ObjectiveOptions},
       {"trial", "A configuration to try first; may be repeated.", SectionContent::Trial},
       {"search", "Where to look.", SectionContent::Options, search_options()},
       {"scheduler", "How long to train.", SectionContent::Options, scheduler_options()},

@@ -16,8 +16,8 @@ enum class SectionContent {
   Trial,             ///< `parameter = value`; the section may be repeated
 };
 
-/// One section of the input file. The tables are the single source for checking, for `regatta help options` and for
-/// README.md.
+/// One section of the input file. The tables are the single source for checking, for `regatta help options`
+/// and for README.md.
 struct SectionTable {
   std::string name;
   std::string help;

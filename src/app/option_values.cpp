@@ -70,7 +70,8 @@ OptionValues::OptionValues(const std::string& section, const std::vector<Option>
 }
 
 const OptionValue& OptionValues::operator[](std::string_view name) const {
-  const auto found = std::ranges::find(values_, name, [](const OptionValue& value) { return value.option.name; });
+  const auto found =
+      std::ranges::find(values_, name, [](const OptionValue& value) { return value.option.name; });
   require(found != values_.end(), "no option is called '", name, "'");
   return *found;
 }
@@ -99,7 +100,8 @@ std::vector<Entry> without_duplicates(const std::string& section, const std::vec
   return firsts;
 }
 
-std::string unknown_key(const std::string& name, const std::string& section, const std::vector<std::string>& known) {
+std::string unknown_key(const std::string& name, const std::string& section,
+                        const std::vector<std::string>& known) {
   return concat("unknown key '", name, "' in section [", section, "]", suggestion(name, known));
 }
 

@@ -22,8 +22,8 @@ struct OptionValue {
 /// The options of one section in force: the command line comes before the file, the file before the default.
 class OptionValues {
  public:
-  /// Unknown and duplicate names and texts that are no value of their option go to `problems`; what is wrong counts as
-  /// not said.
+  /// Unknown and duplicate names and texts that are no value of their option go to `problems`; what is wrong
+  /// counts as not said.
   OptionValues(const std::string& section, const std::vector<Option>& options, const std::vector<Entry>& file,
                const std::vector<Entry>& command_line, Problems& problems);
 
@@ -40,9 +40,11 @@ class OptionValues {
 };
 
 /// The entries without those whose name has come before; these go to `problems` with both places.
-std::vector<Entry> without_duplicates(const std::string& section, const std::vector<Entry>& entries, Problems& problems);
+std::vector<Entry> without_duplicates(const std::string& section, const std::vector<Entry>& entries,
+                                      Problems& problems);
 
 /// "unknown key 'sede' in section [study]; did you mean 'seed'?"
-std::string unknown_key(const std::string& name, const std::string& section, const std::vector<std::string>& known);
+std::string unknown_key(const std::string& name, const std::string& section,
+                        const std::vector<std::string>& known);
 
 }  // namespace regatta::app

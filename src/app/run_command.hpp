@@ -8,4 +8,7 @@ namespace regatta::app {
 /// @return the exit code of this rank; what is wrong is said once, by rank 0 or the rank at fault
 int run_command(const Arguments& arguments);
 
+/// `regatta resume DIR`: goes on with the run of a directory that was interrupted or killed, or that has got more trials.
+int resume_command(const Arguments& arguments);
+
 }  // namespace regatta::app

@@ -1,5 +1,5 @@
-#include <sstream>
 #include <iostream>
+#include <sstream>
 
 #include "commands.hpp"
 #include "regatta/core/clock.hpp"

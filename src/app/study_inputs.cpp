@@ -23,7 +23,8 @@ struct Written {
 
 /// `text` without one pair of quotes around it.
 std::string unquoted(const std::string& text) {
-  const bool quoted = text.size() >= 2 && (text.front() == '"' || text.front() == '\'') && text.front() == text.back();
+  const bool quoted =
+      text.size() >= 2 && (text.front() == '"' || text.front() == '\'') && text.front() == text.back();
   return quoted ? text.substr(1, text.size() - 2) : text;
 }
 
@@ -54,7 +55,8 @@ Written gather(std::string_view text, const std::string& file, std::span<const O
   for (const Override& given : overrides) {
     check_section(given.section, given.entry.where, problems);
     if (given.section == "trial")
-      problems.push_back({given.entry.where, "trials to run first are given in the input file, as sections [trial]"});
+      problems.push_back(
+          {given.entry.where, "trials to run first are given in the input file, as sections [trial]"});
     for (const Entry& entry : readable(find_section(given.section), {given.entry}))
       written.command_line[given.section].push_back(entry);
   }
@@ -79,7 +81,8 @@ std::optional<std::string> written_type(Written& written) {
   for (const auto* entries : {&written.command_line["objective"], &written.file["objective"]})
     for (const Entry& entry : *entries)
       if (entry.name == "type")
-        return std::ranges::count(objective::objective_names(), entry.text) ? std::optional(entry.text) : std::nullopt;
+        return std::ranges::count(objective::objective_names(), entry.text) ? std::optional(entry.text)
+                                                                            : std::nullopt;
   return objective::objective_names().front();
 }
 
@@ -128,7 +131,8 @@ bool usable_as_folder(const std::string& name) {
 void read_study(StudyInputs& inputs, const OptionValues& study, Problems& problems) {
   inputs.name = study.text("name").empty() ? inputs.source.stem().string() : study.text("name");
   if (!usable_as_folder(inputs.name))
-    problems.push_back({study["name"].where, concat("name must be usable as the name of a folder, got '", inputs.name, "'")});
+    problems.push_back({study["name"].where,
+                        concat("name must be usable as the name of a folder, got '", inputs.name, "'")});
   inputs.trials = static_cast<std::int64_t>(study.number("trials"));
   inputs.walltime = study.number("walltime");
   inputs.seed = static_cast<std::uint64_t>(study.number("seed"));
@@ -149,7 +153,7 @@ void read_layout(StudyInputs& inputs, const OptionValues& workers, const OptionV
                          : device == "cuda" ? run::DeviceChoice::Cuda
                                             : run::DeviceChoice::Auto;
   const std::string& rank0 = workers.text("rank0");
-  inputs.layout.rank0 = rank0 == "auto" ? run::Rank0Choice::Auto
+  inputs.layout.rank0 = rank0 == "auto"         ? run::Rank0Choice::Auto
                         : workers.flag("rank0") ? run::Rank0Choice::Yes
                                                 : run::Rank0Choice::No;
   inputs.layout.ranks_per_trial = static_cast<int>(workers.number("ranks_per_trial"));
@@ -159,7 +163,8 @@ void read_layout(StudyInputs& inputs, const OptionValues& workers, const OptionV
 
 void read_log(StudyInputs& inputs, const OptionValues& log) {
   const std::string& directory = log.text("directory");
-  inputs.log.directory = directory.empty() ? std::filesystem::path("runs") / inputs.name : std::filesystem::path(directory);
+  inputs.log.directory =
+      directory.empty() ? std::filesystem::path("runs") / inputs.name : std::filesystem::path(directory);
   const std::string& sync = log.text("sync");
   inputs.log.sync = sync == "none" ? log::Sync::None : sync == "event" ? log::Sync::Event : log::Sync::Second;
   inputs.log.snapshot_seconds = log.number("snapshot");
@@ -187,14 +192,16 @@ SpaceFacts read_space(StudyInputs& inputs, Written& written, Problems& problems)
 
 /// Fills in the metric and its direction.
 void read_metric(StudyInputs& inputs, const OptionValues& study, Problems& problems) {
-  const auto metrics = objective::objective_metrics(inputs.objective);  // looks into the data where the task tells them
+  const auto metrics =
+      objective::objective_metrics(inputs.objective);  // looks into the data where the task tells them
   inputs.metric = study.text("metric").empty() ? metrics.front().first : study.text("metric");
-  const auto known = std::ranges::find(metrics, inputs.metric, [](const auto& metric) { return metric.first; });
+  const auto known =
+      std::ranges::find(metrics, inputs.metric, [](const auto& metric) { return metric.first; });
   if (known == metrics.end()) {
     std::vector<std::string> names;
     for (const auto& metric : metrics) names.push_back(metric.first);
-    problems.push_back({study["metric"].where, concat("metric must be one of ", join(names, ", "), ", got '", inputs.metric,
-                                                      "'", suggestion(inputs.metric, names))});
+    problems.push_back({study["metric"].where, concat("metric must be one of ", join(names, ", "), ", got '",
+                                                      inputs.metric, "'", suggestion(inputs.metric, names))});
     return;
   }
   const std::string& direction = study.text("direction");
@@ -203,17 +210,19 @@ void read_metric(StudyInputs& inputs, const OptionValues& study, Problems& probl
   inputs.objective.maximize = inputs.maximize;
 }
 
-void read_user_trials(StudyInputs& inputs, const Written& written, const OptionValue& initial, NamedFiles files,
-                      Problems& problems) {
+void read_user_trials(StudyInputs& inputs, const Written& written, const OptionValue& initial,
+                      NamedFiles files, Problems& problems) {
   std::vector<WrittenTrial> trials = written.trials;
   if (!initial.text.empty() && files == NamedFiles::Check) {
     const auto file = (inputs.objective.folder / located(initial)).lexically_normal();
-    std::ranges::move(read_trial_file(file, initial.where, inputs.space, problems), std::back_inserter(trials));
+    std::ranges::move(read_trial_file(file, initial.where, inputs.space, problems),
+                      std::back_inserter(trials));
   }
   inputs.user_trials = configs_of(trials, inputs.space, problems);
 }
 
-/// What only shows when parts meet: options of the objective and parameters, the metric, the searcher and the space.
+/// What only shows when parts meet: options of the objective and parameters, the metric, the searcher and the
+/// space.
 void check_together(StudyInputs& inputs, const ValuesBySection& values, Problems& problems) {
   const OptionValues& study = values.at("study");
   inputs.objective.metric = study.text("metric");
@@ -248,8 +257,8 @@ void throw_sorted(Problems& problems, const std::string& file) {
 
 }  // namespace
 
-StudyInputs parse_inputs(std::string_view text, const std::filesystem::path& file, std::span<const Override> overrides,
-                         NamedFiles files) {
+StudyInputs parse_inputs(std::string_view text, const std::filesystem::path& file,
+                         std::span<const Override> overrides, NamedFiles files) {
   Problems problems;
   Written written = gather(text, file.string(), overrides, problems);
   const bool known_objective = written_type(written).has_value();

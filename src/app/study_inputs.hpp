@@ -21,8 +21,8 @@ namespace regatta::app {
 /// Everything that an input file and the command line say, checked and with the defaults filled in.
 struct StudyInputs {
   std::filesystem::path source;  ///< the input file
-  std::string used;              ///< everything in force as an input file, with comments for what it does not say itself
-  std::string fingerprint;       ///< of what must not change between restarts
+  std::string used;  ///< everything in force as an input file, with comments for what it does not say itself
+  std::string fingerprint;  ///< of what must not change between restarts
 
   std::string name;
   std::string metric;
@@ -48,8 +48,8 @@ struct StudyInputs {
   std::optional<bool> progress;  ///< none: auto
 };
 
-/// Whether files that the inputs name (data, initial trials) are opened. Trust is for ranks that get the used inputs of
-/// rank 0, which has checked everything and filled in what follows from files.
+/// Whether files that the inputs name (data, initial trials) are opened. Trust is for ranks that get the used
+/// inputs of rank 0, which has checked everything and filled in what follows from files.
 enum class NamedFiles { Check, Trust };
 
 /// @param text  of an input file

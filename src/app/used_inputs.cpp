@@ -28,7 +28,8 @@ std::string section_text(const std::string& name, const std::vector<Line>& lines
   std::string text = "\n[" + name + "]\n";
   for (const Line& line : lines) {
     text += padded(line.name, name_width) + " = ";
-    text += line.comment.empty() ? line.text + "\n" : padded(line.text, text_width) + "  # " + line.comment + "\n";
+    text += line.comment.empty() ? line.text + "\n"
+                                 : padded(line.text, text_width) + "  # " + line.comment + "\n";
   }
   return text;
 }
@@ -47,7 +48,8 @@ std::string filled_in(const StudyInputs& inputs, const std::string& section, con
   return "";
 }
 
-std::vector<Line> option_lines(const StudyInputs& inputs, const std::string& section, const OptionValues& values) {
+std::vector<Line> option_lines(const StudyInputs& inputs, const std::string& section,
+                               const OptionValues& values) {
   std::vector<Line> lines;
   for (const OptionValue& value : values.all()) {
     const std::string& name = value.option.name;
@@ -55,7 +57,8 @@ std::vector<Line> option_lines(const StudyInputs& inputs, const std::string& sec
     if (section == "objective" && value.origin == Origin::Default && inputs.space.index_of(name)) continue;
     std::string text = value.text.empty() ? filled_in(inputs, section, name) : value.text;
     if (section == "objective" && value.option.type == OptionType::Path && !text.empty()) {
-      const auto given = inputs.objective.values.find(name);  // differs from the text for a path of the command line
+      const auto given =
+          inputs.objective.values.find(name);  // differs from the text for a path of the command line
       const std::string& path = given == inputs.objective.values.end() ? text : given->second;
       text = (inputs.objective.folder / path).lexically_normal().string();
     }
@@ -67,9 +70,10 @@ std::vector<Line> option_lines(const StudyInputs& inputs, const std::string& sec
 std::vector<Line> definition_lines(const std::vector<Entry>& definitions, bool brought) {
   std::vector<Line> lines;
   for (const Entry& entry : definitions)
-    lines.push_back({entry.name, entry.text, brought              ? "brought by the objective"
-                                             : entry.where.line ? ""
-                                                                  : "command line"});
+    lines.push_back({entry.name, entry.text,
+                     brought            ? "brought by the objective"
+                     : entry.where.line ? ""
+                                        : "command line"});
   return lines;
 }
 
@@ -112,7 +116,8 @@ std::string fingerprint_of(const StudyInputs& inputs, const ValuesBySection& val
     if (option.type == OptionType::Path) line.text = std::filesystem::path(line.text).filename().string();
     append(text, {line});
   }
-  append(text, {{"algorithm", inputs.searcher.algorithm, ""}, {"grid_points", concat(inputs.searcher.grid_points), ""}});
+  append(text, {{"algorithm", inputs.searcher.algorithm, ""},
+                {"grid_points", concat(inputs.searcher.grid_points), ""}});
   append(text, {{"scheduler", inputs.scheduler.algorithm, ""}});
   return fingerprint(text);
 }

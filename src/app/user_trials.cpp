@@ -14,7 +14,8 @@ struct Row {
   std::vector<std::string> cells;
 };
 
-/// The rows of a CSV text (RFC 4180): cells may be quoted, a quoted cell may hold commas, doubled quotes and line breaks.
+/// The rows of a CSV text (RFC 4180): cells may be quoted, a quoted cell may hold commas, doubled quotes and
+/// line breaks.
 std::vector<Row> csv_rows(std::string_view text) {
   std::vector<Row> rows;
   Row row{1, {""}};
@@ -48,11 +49,12 @@ std::vector<std::string> parameter_names(const space::Space& space) {
   return names;
 }
 
-/// The parameter that each column holds, or an empty text. Exported tables call them params_NAME, which lets columns like
-/// `epochs` stand beside a parameter of this name.
+/// The parameter that each column holds, or an empty text. Exported tables call them params_NAME, which lets
+/// columns like `epochs` stand beside a parameter of this name.
 std::vector<std::string> named_parameters(const std::vector<std::string>& titles, const space::Space& space) {
   const std::string prefix = "params_";
-  const bool exported = std::ranges::any_of(titles, [&](const std::string& title) { return title.starts_with(prefix); });
+  const bool exported =
+      std::ranges::any_of(titles, [&](const std::string& title) { return title.starts_with(prefix); });
   std::vector<std::string> names;
   for (const std::string& title : titles) {
     const std::string name = !exported ? title : title.starts_with(prefix) ? title.substr(prefix.size()) : "";
@@ -74,11 +76,12 @@ WrittenTrial trial_of(const Json& object, const Location& where) {
 
 }  // namespace
 
-std::vector<WrittenTrial> read_csv_trials(std::string_view text, const std::string& file, const space::Space& space,
-                                          Problems& problems) {
+std::vector<WrittenTrial> read_csv_trials(std::string_view text, const std::string& file,
+                                          const space::Space& space, Problems& problems) {
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   const std::vector<Row> rows = csv_rows(text);
-  const std::vector<std::string> names = rows.empty() ? std::vector<std::string>{} : named_parameters(rows.front().cells, space);
+  const std::vector<std::string> names =
+      rows.empty() ? std::vector<std::string>{} : named_parameters(rows.front().cells, space);
   if (std::ranges::all_of(names, &std::string::empty)) {
     const Location whole_file{file, 0};
     problems.push_back({whole_file, "the first line must name parameters of [space]; none of them is there"});
@@ -89,7 +92,8 @@ std::vector<WrittenTrial> read_csv_trials(std::string_view text, const std::stri
     const auto& [line, cells] = rows[i];
     WrittenTrial trial{{file, line}, {}};
     if (cells.size() != names.size()) {
-      problems.push_back({trial.where, concat("expected ", names.size(), " cells as in the first line, got ", cells.size())});
+      problems.push_back({trial.where, concat("expected ", names.size(), " cells as in the first line, got ",
+                                              cells.size())});
       continue;
     }
     for (std::size_t j = 0; j < names.size(); ++j)
@@ -99,7 +103,8 @@ std::vector<WrittenTrial> read_csv_trials(std::string_view text, const std::stri
   return trials;
 }
 
-std::vector<WrittenTrial> read_json_trials(std::string_view text, const std::string& file, Problems& problems) {
+std::vector<WrittenTrial> read_json_trials(std::string_view text, const std::string& file,
+                                           Problems& problems) {
   std::vector<WrittenTrial> trials;
   try {
     Json content = Json::parse(text);
@@ -147,8 +152,8 @@ std::vector<space::Config> configs_of(const std::vector<WrittenTrial>& trials, c
       if (space.index_of(entry.name))
         values.emplace_back(entry.name, entry.text);
       else
-        problems.push_back(
-            {entry.where, concat("unknown parameter '", entry.name, "' in a trial", suggestion(entry.name, names))});
+        problems.push_back({entry.where, concat("unknown parameter '", entry.name, "' in a trial",
+                                                suggestion(entry.name, names))});
     }
     if (values.size() != trial.values.size()) continue;
     try {

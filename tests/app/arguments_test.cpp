@@ -12,7 +12,13 @@ int nothing(const Arguments&) { return 0; }
 const std::vector<Command>& table() {
   static const std::vector<Command> all = {
       {"run", "INPUT", 1, 1, "", nothing, {{"ranks", OptionType::Integer, "1", "", {}, 1, 10}}, true},
-      {"export", "DIR", 1, 1, "", nothing, {{"csv", OptionType::Path, "", ""}, {"all", OptionType::Flag, "false", ""}}},
+      {"export",
+       "DIR",
+       1,
+       1,
+       "",
+       nothing,
+       {{"csv", OptionType::Path, "", ""}, {"all", OptionType::Flag, "false", ""}}},
       {"enqueue", "DIR NAME=VALUE...", 2, 9, "", nothing},
       {"help", "", 0, 1, "", nothing},
       {"version", "", 0, 0, "", nothing},
@@ -32,8 +38,8 @@ std::string complaint(const std::vector<std::string>& words) {
 }
 
 TEST(Arguments, ReadsOverridesInBothForms) {
-  const Arguments arguments =
-      parse({"run", "x.ini", "study.seed=3", "--study.trials", "5", "--space.x=uniform(0, 1)", "objective.a=b=c"});
+  const Arguments arguments = parse(
+      {"run", "x.ini", "study.seed=3", "--study.trials", "5", "--space.x=uniform(0, 1)", "objective.a=b=c"});
 
   EXPECT_EQ(arguments.operands, std::vector<std::string>{"x.ini"});
   ASSERT_EQ(arguments.overrides.size(), 4u);
@@ -66,7 +72,8 @@ TEST(Arguments, ReadsOptionsOfTheCommand) {
 }
 
 TEST(Arguments, LeavesNameAndValueToCommandsWithoutOverrides) {
-  EXPECT_EQ(parse({"enqueue", "runs/a", "x=1", "y=-2"}).operands, (std::vector<std::string>{"runs/a", "x=1", "y=-2"}));
+  EXPECT_EQ(parse({"enqueue", "runs/a", "x=1", "y=-2"}).operands,
+            (std::vector<std::string>{"runs/a", "x=1", "y=-2"}));
 }
 
 TEST(Arguments, FindsHelpEverywhere) {
@@ -79,12 +86,16 @@ TEST(Arguments, FindsHelpEverywhere) {
 
 TEST(Arguments, ComplainsOfWhatItDoesNotKnow) {
   EXPECT_EQ(complaint({"rnu"}), "unknown command 'rnu'; did you mean 'run'?");
-  EXPECT_EQ(complaint({"inputs/x.ini"}), "unknown command 'inputs/x.ini'; did you mean 'regatta run inputs/x.ini'?");
+  EXPECT_EQ(complaint({"inputs/x.ini"}),
+            "unknown command 'inputs/x.ini'; did you mean 'regatta run inputs/x.ini'?");
   EXPECT_EQ(complaint({"run", "x.ini", "--rank=3"}), "unknown option '--rank'; did you mean 'ranks'?");
-  EXPECT_EQ(complaint({"run", "x.ini", "--stduy.seed", "3"}), "unknown option '--stduy.seed'; did you mean 'study.seed'?");
+  EXPECT_EQ(complaint({"run", "x.ini", "--stduy.seed", "3"}),
+            "unknown option '--stduy.seed'; did you mean 'study.seed'?");
   EXPECT_EQ(complaint({"run", "x.ini", "-n"}), "unknown option '-n'");
-  EXPECT_EQ(complaint({"run", "x.ini", "seed=3"}), "'seed=3' names no section; write section.key=value, as study.seed=3");
-  EXPECT_EQ(complaint({"run", "x.ini", "y.ini"}), "regatta run does not know what to do with 'y.ini'; usage: regatta run INPUT");
+  EXPECT_EQ(complaint({"run", "x.ini", "seed=3"}),
+            "'seed=3' names no section; write section.key=value, as study.seed=3");
+  EXPECT_EQ(complaint({"run", "x.ini", "y.ini"}),
+            "regatta run does not know what to do with 'y.ini'; usage: regatta run INPUT");
   EXPECT_EQ(complaint({"run"}), "regatta run needs more than that; usage: regatta run INPUT");
 }
 
@@ -93,7 +104,8 @@ TEST(Arguments, ComplainsOfWrongValues) {
   EXPECT_EQ(complaint({"run", "x.ini", "--ranks", "0"}), "--ranks must be at least 1, got 0");
   EXPECT_EQ(complaint({"run", "x.ini", "--ranks", "1", "--ranks", "2"}), "--ranks is given twice");
   EXPECT_EQ(complaint({"export", "runs/a", "--csv"}), "the required argument for option '--csv' is missing");
-  EXPECT_EQ(complaint({"run", "x.ini", "study.name=a # b"}), "the value of study.name must hold neither a line break nor ' #'");
+  EXPECT_EQ(complaint({"run", "x.ini", "study.name=a # b"}),
+            "the value of study.name must hold neither a line break nor ' #'");
 }
 
 TEST(Arguments, DoesNotGuessFromTheStartOfAnOption) {

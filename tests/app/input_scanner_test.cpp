@@ -17,7 +17,8 @@ std::string scanned(std::string_view text) {
   std::string all;
   for (const Section& section : scan(text, "x.ini", problems))
     for (const Entry& entry : section.entries)
-      all += concat(all.empty() ? "" : " ", section.name, ".", entry.name, "=", entry.text, "@", entry.where.line);
+      all += concat(all.empty() ? "" : " ", section.name, ".", entry.name, "=", entry.text, "@",
+                    entry.where.line);
   EXPECT_TRUE(problems.empty()) << InvalidInputs(problems).what();
   return all;
 }
@@ -64,12 +65,14 @@ TEST(InputScanner, NamesTheRuleThatALineBreaks) {
   EXPECT_EQ(complaint("[study\n"), "x.ini:1: section header without ']': '[study'");
   EXPECT_EQ(complaint("[study] seed = 1\n"),
             "x.ini:1: text after the section header [study]: 'seed = 1'; put it on a line of its own");
-  EXPECT_EQ(complaint("[study]\nfoo bar\n"), "x.ini:2: expected 'name = value' or '[section]', got 'foo bar'");
+  EXPECT_EQ(complaint("[study]\nfoo bar\n"),
+            "x.ini:2: expected 'name = value' or '[section]', got 'foo bar'");
   EXPECT_EQ(complaint("[study]\nseed =\n"), "x.ini:2: missing value for 'seed' in section [study]");
   EXPECT_EQ(complaint("[study]\nseed = # none\n"), "x.ini:2: missing value for 'seed' in section [study]");
   EXPECT_EQ(complaint("[study]\n; old\n"), "x.ini:2: comments start with '#', not with ';'");
   EXPECT_EQ(complaint("[study]\n2nd = 1\n"),
-            "x.ini:2: '2nd' is no name: it must consist of letters, digits and underscores and must not start with a digit");
+            "x.ini:2: '2nd' is no name: it must consist of letters, digits and underscores and must not "
+            "start with a digit");
 }
 
 TEST(InputScanner, RefusesWhatIsNoTextFile) {
@@ -81,7 +84,8 @@ TEST(InputScanner, RefusesWhatIsNoTextFile) {
   EXPECT_EQ(support::message_of<InvalidInput>([&] { read_input_text(folder.path()); }),
             folder.path().string() + ": is a directory, expected an input file");
   EXPECT_EQ(support::message_of<InvalidInput>([&] { read_input_text(folder / "none.ini"); }),
-            (folder / "none.ini").string() + ": cannot open " + (folder / "none.ini").string() + ": No such file or directory");
+            (folder / "none.ini").string() + ": cannot open " + (folder / "none.ini").string() +
+                ": No such file or directory");
 }
 
 TEST(InputScanner, SurvivesAnyBytes) {

@@ -15,7 +15,9 @@ const std::vector<Option>& options() {
   return all;
 }
 
-Entry in_file(const std::string& name, const std::string& text, int line) { return {name, text, {"x.ini", line}}; }
+Entry in_file(const std::string& name, const std::string& text, int line) {
+  return {name, text, {"x.ini", line}};
+}
 Entry typed(const std::string& name, const std::string& text) { return {name, text, {"command line", 0}}; }
 
 std::string complaint(const std::vector<Entry>& file) {
@@ -50,11 +52,13 @@ TEST(OptionValues, GivesTheOtherwiseForAWordAndForNothing) {
 
 TEST(OptionValues, UnderstandsUnits) {
   Problems problems;
-  EXPECT_EQ(OptionValues("study", options(), {in_file("time", "2h30min", 1)}, {}, problems).number("time"), 9000);
+  EXPECT_EQ(OptionValues("study", options(), {in_file("time", "2h30min", 1)}, {}, problems).number("time"),
+            9000);
 }
 
 TEST(OptionValues, TellsEveryKindOfWrongEntry) {
-  EXPECT_EQ(complaint({in_file("sede", "1", 4)}), "x.ini:4: unknown key 'sede' in section [study]; did you mean 'seed'?");
+  EXPECT_EQ(complaint({in_file("sede", "1", 4)}),
+            "x.ini:4: unknown key 'sede' in section [study]; did you mean 'seed'?");
   EXPECT_EQ(complaint({in_file("seed", "abc", 4)}), "x.ini:4: seed must be a whole number, got 'abc'");
   EXPECT_EQ(complaint({in_file("seed", "1,5", 4)}), "x.ini:4: seed must be a whole number, got '1,5'");
   EXPECT_EQ(complaint({in_file("seed", "-1", 4)}), "x.ini:4: seed must be at least 0, got -1");

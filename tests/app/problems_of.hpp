@@ -31,7 +31,8 @@ inline StudyInputs inputs_of(std::string_view text, const std::vector<std::strin
 }
 
 /// The lines with which the inputs are refused; empty when they are accepted.
-inline std::vector<std::string> problems_of(std::string_view text, const std::vector<std::string>& command_line = {}) {
+inline std::vector<std::string> problems_of(std::string_view text,
+                                            const std::vector<std::string>& command_line = {}) {
   try {
     inputs_of(text, command_line);
     return {};

@@ -23,14 +23,18 @@ std::vector<std::string> with_space(const std::string& space) {
   return problems_of("[objective]\ntype = function\n[space]\n" + space + "\n");
 }
 
-TEST(StudyInputsErrors, AcceptsTheStudyThatTheOtherTestsSpoil) { EXPECT_THAT(problems_of(valid_text), IsEmpty()); }
+TEST(StudyInputsErrors, AcceptsTheStudyThatTheOtherTestsSpoil) {
+  EXPECT_THAT(problems_of(valid_text), IsEmpty());
+}
 
 TEST(StudyInputsErrors, NamesLineAndRuleOfAWrongOption) {
   EXPECT_EQ(with_line("sede = 1"), "x.ini:8: unknown key 'sede' in section [study]; did you mean 'seed'?");
-  EXPECT_EQ(with_line("trials = many"), "x.ini:8: trials must be a whole number or one of unlimited, got 'many'");
+  EXPECT_EQ(with_line("trials = many"),
+            "x.ini:8: trials must be a whole number or one of unlimited, got 'many'");
   EXPECT_EQ(with_line("trials = 0"), "x.ini:8: trials must be at least 1, got 0");
   EXPECT_EQ(with_line("seed = -1"), "x.ini:8: seed must be at least 0, got -1");
-  EXPECT_EQ(with_line("walltime = soon"), "x.ini:8: walltime must be a duration such as 90, 30min or 2h, got 'soon'");
+  EXPECT_EQ(with_line("walltime = soon"),
+            "x.ini:8: walltime must be a duration such as 90, 30min or 2h, got 'soon'");
   EXPECT_EQ(with_line("direction = maximise"),
             "x.ini:8: direction must be one of minimize, maximize, got 'maximise'; did you mean 'maximize'?");
   EXPECT_EQ(with_line("name = a/b"), "x.ini:8: name must be usable as the name of a folder, got 'a/b'");
@@ -38,7 +42,8 @@ TEST(StudyInputsErrors, NamesLineAndRuleOfAWrongOption) {
   EXPECT_EQ(with_line("seed = 1\nseed = 2"),
             "x.ini:9: duplicate key 'seed' in section [study]; first given as '1' at x.ini:8");
   EXPECT_EQ(with_line("seed ="), "x.ini:8: missing value for 'seed' in section [study]");
-  EXPECT_EQ(with_line("[sarch]\nalgorithm = grid"), "x.ini:8: unknown section [sarch]; did you mean 'search'?");
+  EXPECT_EQ(with_line("[sarch]\nalgorithm = grid"),
+            "x.ini:8: unknown section [sarch]; did you mean 'search'?");
   EXPECT_EQ(with_line("[workers]\nlanes = 2"), "x.ini:9: lanes must be at most 1, got 2");
   EXPECT_EQ(with_line("[log]\nverbosity = 4"), "x.ini:9: verbosity must be at most 3, got 4");
   EXPECT_EQ(with_line("[search]\nalgorithm = sobl"),
@@ -55,41 +60,51 @@ TEST(StudyInputsErrors, CallsTheCommandLineByItsName) {
               ElementsAre("command line: unknown key 'sede' in section [study]; did you mean 'seed'?"));
   EXPECT_THAT(problems_of(valid_text, {"stduy.seed=1"}),
               ElementsAre("command line: unknown section [stduy]; did you mean 'study'?"));
-  EXPECT_THAT(problems_of(valid_text, {"study.seed=1", "study.seed=2"}),
-              ElementsAre("command line: duplicate key 'seed' in section [study]; first given as '1' at command line"));
-  EXPECT_THAT(problems_of(valid_text, {"trial.x=1"}),
-              ElementsAre("command line: trials to run first are given in the input file, as sections [trial]"));
+  EXPECT_THAT(
+      problems_of(valid_text, {"study.seed=1", "study.seed=2"}),
+      ElementsAre(
+          "command line: duplicate key 'seed' in section [study]; first given as '1' at command line"));
+  EXPECT_THAT(
+      problems_of(valid_text, {"trial.x=1"}),
+      ElementsAre("command line: trials to run first are given in the input file, as sections [trial]"));
 }
 
 TEST(StudyInputsErrors, TellsAllProblemsInTheOrderOfTheLines) {
   const auto problems = problems_of(
-      "[study]\nseed = x\n[space]\nx = uniform(1, 0)\n[objective]\ntype = function\nfuncton = sphere\n[log]\nsync = often\n",
+      "[study]\nseed = x\n[space]\nx = uniform(1, 0)\n[objective]\ntype = function\nfuncton = "
+      "sphere\n[log]\nsync = often\n",
       {"study.trials=0"});
 
-  EXPECT_THAT(problems, ElementsAre(testing::StartsWith("x.ini:2: seed must be"), testing::StartsWith("x.ini:4: "),
-                                    testing::StartsWith("x.ini:7: unknown key 'functon'"),
-                                    testing::StartsWith("x.ini:9: sync must be"),
-                                    testing::StartsWith("command line: trials must be at least 1")));
+  EXPECT_THAT(problems,
+              ElementsAre(testing::StartsWith("x.ini:2: seed must be"), testing::StartsWith("x.ini:4: "),
+                          testing::StartsWith("x.ini:7: unknown key 'functon'"),
+                          testing::StartsWith("x.ini:9: sync must be"),
+                          testing::StartsWith("command line: trials must be at least 1")));
 }
 
 TEST(StudyInputsErrors, NamesLineAndRuleOfAWrongSpace) {
   EXPECT_THAT(with_space("x = uniform(1, 0)"),
               ElementsAre("x.ini:4: 'x': the range of uniform is empty: its low 1 is above its high 0"));
-  EXPECT_THAT(with_space("x = loguniform(0, 1)"),
-              ElementsAre("x.ini:4: 'x': loguniform needs bounds above 0, because it takes their logarithm; got 0"));
+  EXPECT_THAT(
+      with_space("x = loguniform(0, 1)"),
+      ElementsAre("x.ini:4: 'x': loguniform needs bounds above 0, because it takes their logarithm; got 0"));
   EXPECT_THAT(with_space("x = unifrom(0, 1)"),
               ElementsAre("x.ini:4: 'x': unknown distribution 'unifrom'; did you mean 'uniform'?"));
-  EXPECT_THAT(with_space("x = uniform(0, 1) if z == 1"),
-              ElementsAre("x.ini:4: 'x': unknown parameter 'z'"));
+  EXPECT_THAT(with_space("x = uniform(0, 1) if z == 1"), ElementsAre("x.ini:4: 'x': unknown parameter 'z'"));
   EXPECT_THAT(with_space("x = uniform(0, 1) if y == 1\ny = int(0, 2)"),
-              ElementsAre("x.ini:4: 'x': the condition reads 'y', which is defined later (x.ini:5); conditions may read earlier parameters only"));
+              ElementsAre("x.ini:4: 'x': the condition reads 'y', which is defined later (x.ini:5); "
+                          "conditions may read earlier parameters only"));
   EXPECT_THAT(with_space("x = int(0, 1) if y == 1\ny = int(0, 2) if x == 1"),
               ElementsAre("x.ini:4: 'x': the conditions form a cycle: x -> y -> x"));
-  EXPECT_THAT(with_space("x = uniform(0, 1)\nx = uniform(0, 2)"),
-              ElementsAre("x.ini:5: duplicate key 'x' in section [space]; first given as 'uniform(0, 1)' at x.ini:4"));
+  EXPECT_THAT(
+      with_space("x = uniform(0, 1)\nx = uniform(0, 2)"),
+      ElementsAre(
+          "x.ini:5: duplicate key 'x' in section [space]; first given as 'uniform(0, 1)' at x.ini:4"));
   EXPECT_THAT(with_space("x = uniform(0, 1)\ny = uniform(0, 1)\n[constraints]\nfar = x > y + 1"),
-              ElementsAre("x.ini:7: no configuration meets the constraint 'far = x > y + 1' (100000 random ones were tried)"));
-  EXPECT_THAT(with_space("rate = uniform(0, 1)\n[constraints]\nfar = rat + 1 > 1"), ElementsAre("x.ini:6: 'far': unknown parameter 'rat'; did you mean 'rate'?"));
+              ElementsAre("x.ini:7: no configuration meets the constraint 'far = x > y + 1' (100000 random "
+                          "ones were tried)"));
+  EXPECT_THAT(with_space("rate = uniform(0, 1)\n[constraints]\nfar = rat + 1 > 1"),
+              ElementsAre("x.ini:6: 'far': unknown parameter 'rat'; did you mean 'rate'?"));
 }
 
 TEST(StudyInputsErrors, MissesTheSpaceOfAnObjectiveThatBringsNone) {
@@ -98,8 +113,9 @@ TEST(StudyInputsErrors, MissesTheSpaceOfAnObjectiveThatBringsNone) {
 }
 
 TEST(StudyInputsErrors, JudgesTheObjective) {
-  EXPECT_THAT(problems_of("[objective]\ntype = netwrk\ndata = x.h5\n[space]\nx = uniform(0, 1)\n"),
-              ElementsAre("x.ini:2: type must be one of network, function, got 'netwrk'; did you mean 'network'?"));
+  EXPECT_THAT(
+      problems_of("[objective]\ntype = netwrk\ndata = x.h5\n[space]\nx = uniform(0, 1)\n"),
+      ElementsAre("x.ini:2: type must be one of network, function, got 'netwrk'; did you mean 'network'?"));
   EXPECT_THAT(problems_of("[objective]\ntype = network\n[space]\nlearning_rate = loguniform(0.001, 1)\n"),
               ElementsAre(testing::HasSubstr("needs a data set")));
 }
@@ -118,14 +134,17 @@ TEST(StudyInputsErrors, SaysWhichFileOfTrialsCannotBeRead) {
   const auto other = folder.write("y.ini", valid_text + "initial = first.txt\n");
 
   EXPECT_EQ(support::message_of<InvalidInput>([&] { read_inputs(file); }),
-            file.string() + ":8: initial: cannot open " + (folder / "first.csv").string() + ": No such file or directory");
+            file.string() + ":8: initial: cannot open " + (folder / "first.csv").string() +
+                ": No such file or directory");
   EXPECT_EQ(support::message_of<InvalidInput>([&] { read_inputs(other); }),
-            other.string() + ":8: initial must be a .csv or .json file, got '" + (folder / "first.txt").string() + "'");
+            other.string() + ":8: initial must be a .csv or .json file, got '" +
+                (folder / "first.txt").string() + "'");
 }
 
 TEST(StudyInputsErrors, SurvivesSpoiledInputs) {
-  const std::string valid = valid_text +
-                            "trials = 7\n[constraints]\nsmall = x < 0.9\n[trial]\nx = 0.5\n[search]\nalgorithm = random\n";
+  const std::string valid =
+      valid_text +
+      "trials = 7\n[constraints]\nsmall = x < 0.9\n[trial]\nx = 0.5\n[search]\nalgorithm = random\n";
   const std::string_view alphabet = "[]=#\n ,.()-e019xif\"";
   Random random(7);
   int refused = 0;

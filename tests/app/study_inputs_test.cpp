@@ -40,8 +40,10 @@ TEST(StudyInputs, ReadsEveryOption) {
   const StudyInputs inputs = inputs_of(
       valid_text +
       "name = \"my study\"\nmetric = value\ndirection = maximize\ntrials = 1e3\nwalltime = 30min\nseed = 7\n"
-      "[search]\nalgorithm = grid\ngrid_points = 9\ndeterministic = yes\nahead = 3\n[scheduler]\nalgorithm = fifo\n"
-      "[workers]\nranks_per_trial = 2\nrank0 = false\ndevice = cpu\nlanes = 1\nprefetch = 2\n[gpu]\nshare = on\n"
+      "[search]\nalgorithm = grid\ngrid_points = 9\ndeterministic = yes\nahead = 3\n[scheduler]\nalgorithm = "
+      "fifo\n"
+      "[workers]\nranks_per_trial = 2\nrank0 = false\ndevice = cpu\nlanes = 1\nprefetch = 2\n[gpu]\nshare = "
+      "on\n"
       "[log]\ndirectory = out/a\nsync = event\nsnapshot = 250ms\nverbosity = 3\nprogress = false\n");
 
   EXPECT_EQ(inputs.name, "my study");
@@ -80,8 +82,9 @@ TEST(StudyInputs, PutsTheCommandLineBeforeTheFile) {
 }
 
 TEST(StudyInputs, ReplacesADefinitionInItsPlaceAndAddsNewOnesBehind) {
-  const StudyInputs inputs = inputs_of("[objective]\ntype = function\nfunction = sphere\n[space]\nx = uniform(0, 1)\ny = uniform(0, 1)\n",
-                                       {"space.x=int(1, 3)", "space.z=uniform(0, 2)"});
+  const StudyInputs inputs = inputs_of(
+      "[objective]\ntype = function\nfunction = sphere\n[space]\nx = uniform(0, 1)\ny = uniform(0, 1)\n",
+      {"space.x=int(1, 3)", "space.z=uniform(0, 2)"});
 
   const auto& parameters = inputs.space.parameters();
   ASSERT_EQ(parameters.size(), 3u);
@@ -97,9 +100,9 @@ TEST(StudyInputs, UsesTheSpaceThatTheObjectiveBrings) {
 }
 
 TEST(StudyInputs, KeepsConstraintsOfBothForms) {
-  const StudyInputs inputs =
-      inputs_of("[objective]\ntype = function\n[space]\nx = uniform(0, 1)\ny = uniform(0, 1)\n"
-                "[constraints]\norder = x <= y\nx + y <= 1.5\n");
+  const StudyInputs inputs = inputs_of(
+      "[objective]\ntype = function\n[space]\nx = uniform(0, 1)\ny = uniform(0, 1)\n"
+      "[constraints]\norder = x <= y\nx + y <= 1.5\n");
 
   EXPECT_TRUE(inputs.space.feasible(std::vector<double>{0.2, 0.3}));
   EXPECT_FALSE(inputs.space.feasible(std::vector<double>{0.3, 0.2}));

@@ -30,7 +30,8 @@ TEST(UsedInputs, SayWhatIsInForceAndWhoSaidSo) {
 TEST(UsedInputs, GiveTheSameStudyAgain) {
   const StudyInputs first = inputs_of(
       "[study]\nseed = 3\n[objective]\ntype = function\nfunction = sphere\n[space]\nx = uniform(0, 1)\n"
-      "y = choice(1, none) if x > 0.5\n[constraints]\nx < 0.9\n[trial]\nx = 0.7\ny = none\n[trial]\nx = 0.25\n"
+      "y = choice(1, none) if x > 0.5\n[constraints]\nx < 0.9\n[trial]\nx = 0.7\ny = none\n[trial]\nx = "
+      "0.25\n"
       "[workers]\ndevice = cpu\n",
       {"log.snapshot=2s"});
 
@@ -47,8 +48,9 @@ TEST(UsedInputs, GiveTheSameStudyAgain) {
 }
 
 TEST(UsedInputs, NameFilesSoThatTheyAreFoundFromAnyFolder) {
-  const std::string text = "[objective]\ntype = network\ndata = data/../d.h5\n[space]\nunits = int(1, 9)\n"
-                           "[study]\nmetric = val_loss\ndirection = minimize\n";
+  const std::string text =
+      "[objective]\ntype = network\ndata = data/../d.h5\n[space]\nunits = int(1, 9)\n"
+      "[study]\nmetric = val_loss\ndirection = minimize\n";
 
   const StudyInputs inputs = parse_inputs(text, "/somewhere/x.ini", {}, NamedFiles::Trust);
 
@@ -56,8 +58,9 @@ TEST(UsedInputs, NameFilesSoThatTheyAreFoundFromAnyFolder) {
 }
 
 TEST(UsedInputs, LeaveOutDefaultsThatTheSpaceReplaces) {
-  const std::string text = "[objective]\ntype = network\ndata = d.h5\n[space]\nunits = int(1, 9)\n"
-                           "[study]\nmetric = val_loss\ndirection = minimize\n";
+  const std::string text =
+      "[objective]\ntype = network\ndata = d.h5\n[space]\nunits = int(1, 9)\n"
+      "[study]\nmetric = val_loss\ndirection = minimize\n";
 
   const std::string used = parse_inputs(text, "x.ini", {}, NamedFiles::Trust).used;
 
@@ -68,8 +71,10 @@ TEST(UsedInputs, LeaveOutDefaultsThatTheSpaceReplaces) {
 TEST(UsedInputs, HaveAFingerprintOfWhatMustNotChangeBetweenRestarts) {
   const std::string first = inputs_of(valid_text).fingerprint;
 
-  EXPECT_EQ(inputs_of(valid_text, {"study.trials=7", "log.directory=other", "workers.device=cpu", "study.name=b"}).fingerprint,
-            first);
+  EXPECT_EQ(
+      inputs_of(valid_text, {"study.trials=7", "log.directory=other", "workers.device=cpu", "study.name=b"})
+          .fingerprint,
+      first);
   EXPECT_NE(inputs_of(valid_text, {"study.seed=7"}).fingerprint, first);
   EXPECT_NE(inputs_of(valid_text, {"space.x=uniform(0, 2)"}).fingerprint, first);
   EXPECT_NE(inputs_of(valid_text, {"search.algorithm=random"}).fingerprint, first);

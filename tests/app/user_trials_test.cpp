@@ -18,24 +18,24 @@ space::Space make_space() {
 }
 
 /// The configurations as text, or what is wrong.
-std::string read_csv(std::string_view text) {
+std::string told(const std::vector<WrittenTrial>& trials, Problems& problems) {
   const space::Space space = make_space();
-  Problems problems;
-  const auto configs = configs_of(read_csv_trials(text, "t.csv", space, problems), space, problems);
-  if (!problems.empty()) return InvalidInputs(problems).what();
   std::string all;
-  for (const auto& config : configs) all += (all.empty() ? "" : " | ") + space.text(config);
-  return all;
+  for (const auto& config : configs_of(trials, space, problems))
+    all += (all.empty() ? "" : " | ") + space.text(config);
+  return problems.empty() ? all : InvalidInputs(problems).what();
+}
+
+std::string read_csv(std::string_view text) {
+  Problems problems;
+  const auto trials = read_csv_trials(text, "t.csv", make_space(), problems);
+  return told(trials, problems);
 }
 
 std::string read_json(std::string_view text) {
-  const space::Space space = make_space();
   Problems problems;
-  const auto configs = configs_of(read_json_trials(text, "t.json", problems), space, problems);
-  if (!problems.empty()) return InvalidInputs(problems).what();
-  std::string all;
-  for (const auto& config : configs) all += (all.empty() ? "" : " | ") + space.text(config);
-  return all;
+  const auto trials = read_json_trials(text, "t.json", problems);
+  return told(trials, problems);
 }
 
 TEST(UserTrials, ReadsACsvWithColumnsInAnyOrderAndOthersBeside) {
@@ -43,16 +43,20 @@ TEST(UserTrials, ReadsACsvWithColumnsInAnyOrderAndOthersBeside) {
 }
 
 TEST(UserTrials, ReadsQuotedCellsEmptyCellsWindowsLinesAndByteOrderMarks) {
-  EXPECT_EQ(read_csv("\xEF\xBB\xBFx,kind,n\r\n0.5,\"b, c\",\r\n\r\n0.25,a,2"), "x=0.5 kind=\"b, c\" | x=0.25 kind=a n=2");
+  EXPECT_EQ(read_csv("\xEF\xBB\xBFx,kind,n\r\n0.5,\"b, c\",\r\n\r\n0.25,a,2"),
+            "x=0.5 kind=\"b, c\" | x=0.25 kind=a n=2");
 }
 
 TEST(UserTrials, ReadsWhatTheExportWrites) {
-  EXPECT_EQ(read_csv("trial,state,n,params_x,params_kind,params_n\n0,completed,9,0.5,a,3\n"), "x=0.5 kind=a n=3");
+  EXPECT_EQ(read_csv("trial,state,n,params_x,params_kind,params_n\n0,completed,9,0.5,a,3\n"),
+            "x=0.5 kind=a n=3");
 }
 
 TEST(UserTrials, NamesTheLineOfAWrongRow) {
-  EXPECT_EQ(read_csv("x,kind,n\n0.5,\"b, c\",\n0.5,a\n"), "t.csv:3: expected 3 cells as in the first line, got 2");
-  EXPECT_EQ(read_csv("y,z\n1,2\n"), "t.csv: the first line must name parameters of [space]; none of them is there");
+  EXPECT_EQ(read_csv("x,kind,n\n0.5,\"b, c\",\n0.5,a\n"),
+            "t.csv:3: expected 3 cells as in the first line, got 2");
+  EXPECT_EQ(read_csv("y,z\n1,2\n"),
+            "t.csv: the first line must name parameters of [space]; none of them is there");
   EXPECT_EQ(read_csv(""), "t.csv: the first line must name parameters of [space]; none of them is there");
   EXPECT_EQ(read_csv("x,kind,n\n0.5,\"b, c\",\n2,a,3\n").substr(0, 9), "t.csv:3: ");
 }
@@ -61,7 +65,8 @@ TEST(UserTrials, ReadsAJsonArrayOneObjectAndTheBestOfAStudy) {
   EXPECT_EQ(read_json(R"([{"x": 0.5, "kind": "a", "n": 3}, {"x": 1e-1, "kind": "b, c", "n": null}])"),
             "x=0.5 kind=a n=3 | x=0.1 kind=\"b, c\"");
   EXPECT_EQ(read_json(R"({"x": 0.5, "kind": "a", "n": 3})"), "x=0.5 kind=a n=3");
-  EXPECT_EQ(read_json(R"({"study": "s", "trial": 4, "parameters": {"x": 0.5, "kind": "a", "n": 3}})"), "x=0.5 kind=a n=3");
+  EXPECT_EQ(read_json(R"({"study": "s", "trial": 4, "parameters": {"x": 0.5, "kind": "a", "n": 3}})"),
+            "x=0.5 kind=a n=3");
 }
 
 TEST(UserTrials, NamesTheTrialOfAWrongJson) {
