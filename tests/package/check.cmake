@@ -20,7 +20,7 @@ if(NOT output STREQUAL "units=5\n")
   message(FATAL_ERROR "the consumer printed: ${output}")
 endif()
 
-run(${WORK}/prefix/bin/regatta --version)
+run(${WORK}/prefix/bin/regatta version)
 foreach(file share/regatta/inputs/digits.ini share/regatta/slurm/one_node.sbatch)
   if(NOT EXISTS ${WORK}/prefix/${file})
     message(FATAL_ERROR "${file} was not installed")
