@@ -49,8 +49,9 @@ void Console::message(const std::string& text) {
 void Console::tick(const search::History& history, double) {
   if (verbosity_ == 0) return;
   const double seconds = clock_.seconds();
+  if (!done_before_) done_before_ = report::progress_of(history, 0, 1).done;
   if (!live_ && seconds < next_line_) return;
-  const std::string line = report::progress_line(report::progress_of(history, plan_.controller.trials, seconds));
+  const std::string line = report::progress_line(report::progress_of(history, plan_.controller.trials, seconds, *done_before_));
   if (live_) {
     std::cout << "\r\033[K" << line << std::flush;
     live_line_shown_ = true;

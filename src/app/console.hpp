@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "regatta/core/clock.hpp"
@@ -29,6 +30,7 @@ class Console final : public run::Observer {
   bool live_;
   bool live_line_shown_ = false;
   Stopwatch clock_;
+  std::optional<std::size_t> done_before_;  ///< trials that earlier jobs have ended
   double next_line_ = 5;  ///< [s] of the next line in a batch log
 };
 

@@ -15,6 +15,7 @@
 #include "regatta/core/clock.hpp"
 #include "regatta/core/file.hpp"
 #include "regatta/core/text.hpp"
+#include "regatta/log/journal.hpp"
 #include "regatta/run/agreement.hpp"
 #include "regatta/run/study.hpp"
 #include "study_inputs.hpp"
@@ -58,11 +59,24 @@ Deadline find_deadline(const StudyInputs& inputs) {
   return deadline;
 }
 
+/// The inputs of a run that goes on: those it was started with, but for what may change from job to job.
+StudyInputs resumed_inputs(const Arguments& arguments) {
+  const std::filesystem::path directory = arguments.operands.front();
+  const search::StudyHeader header = log::read_header(directory / "journal.bin");
+  std::vector<Override> overrides = arguments.overrides;
+  overrides.push_back({"log", {"directory", directory.string(), {"command line"}}});
+  StudyInputs inputs = parse_inputs(header.used_inputs, directory / "used_inputs.ini", overrides);
+  require(inputs.fingerprint == header.input_hash, "run ", directory.string(),
+          " cannot go on with another space, objective, metric, seed, searcher or scheduler; what may change are the budget, "
+          "the workers and the log");
+  return inputs;
+}
+
 /// Rank 0 reads the input files and tells the others what is in force.
-StudyInputs share_inputs(const Arguments& arguments, comm::Session* session) {
+StudyInputs share_inputs(const Arguments& arguments, bool resume, comm::Session* session) {
   StudyInputs inputs;
   const std::string used = run::from_rank0(session, [&] {
-    inputs = read_inputs(arguments.operands.front(), arguments.overrides);
+    inputs = resume ? resumed_inputs(arguments) : read_inputs(arguments.operands.front(), arguments.overrides);
     return inputs.used;
   });
   const bool rank0 = !session || session->world().rank().value == 0;
@@ -122,12 +136,14 @@ struct Prepared {
 };
 
 /// Collective; what it throws as Error is thrown on all ranks alike.
-std::unique_ptr<Prepared> prepare(const Arguments& arguments, const comm::Launch& launch, comm::Session* session) {
+std::unique_ptr<Prepared> prepare(const Arguments& arguments, bool resume, const comm::Launch& launch,
+                                  comm::Session* session) {
   auto prepared = std::make_unique<Prepared>();
-  prepared->inputs = share_inputs(arguments, session);
+  prepared->inputs = share_inputs(arguments, resume, session);
   prepared->deadline = find_deadline(prepared->inputs);
   prepared->plan = make_plan(prepared->inputs, arguments, launch, session);
   prepared->plan.deadline = prepared->deadline.time;
+  prepared->plan.resume = resume;
   prepared->job = std::make_unique<run::Job>(prepared->plan, session);
   return prepared;
 }
@@ -148,11 +164,11 @@ int run_on_other_rank(Prepared& prepared) {
 
 /// Errors before the job has started are met by all ranks alike, and rank 0 tells them; a later one ends all ranks from
 /// the rank that met it, while MPI still lives.
-int run_under_mpi(const Arguments& arguments, const comm::Launch& launch, comm::Session& session) {
+int run_under_mpi(const Arguments& arguments, bool resume, const comm::Launch& launch, comm::Session& session) {
   const Rank rank = session.world().rank();
   std::unique_ptr<Prepared> prepared;
   try {
-    prepared = prepare(arguments, launch, &session);
+    prepared = prepare(arguments, resume, launch, &session);
   } catch (const Error& error) {
     if (rank.value == 0) std::cerr << complaint(error) << std::endl;  // while the others still wait in MPI_Finalize
     return exit_code_of(error);
@@ -165,18 +181,22 @@ int run_under_mpi(const Arguments& arguments, const comm::Launch& launch, comm::
   }
 }
 
-}  // namespace
-
-int run_command(const Arguments& arguments) {
+int start(const Arguments& arguments, bool resume) {
   const comm::Launch launch = comm::detect_launch();
   if (!launch.speaks_mpi) {
     comm::require_all_ranks(launch, 1);
-    return run_on_rank0(*prepare(arguments, launch, nullptr));
+    return run_on_rank0(*prepare(arguments, resume, launch, nullptr));
   }
   int argc = arguments.argc;
   char** argv = arguments.argv;
   comm::Session session(launch, argc, argv);
-  return run_under_mpi(arguments, launch, session);
+  return run_under_mpi(arguments, resume, launch, session);
 }
+
+}  // namespace
+
+int run_command(const Arguments& arguments) { return start(arguments, false); }
+
+int resume_command(const Arguments& arguments) { return start(arguments, true); }
 
 }  // namespace regatta::app

@@ -68,11 +68,11 @@ bool ends_a_trial(const search::Event& event) { return std::holds_alternative<se
 }  // namespace
 
 struct RunLog::Impl {
-  Impl(RunLogOptions options_, const search::StudyHeader& header)
-      : options(std::move(options_)), study(header), journal(new_journal(options.directory, header)) {
+  Impl(RunLogOptions options_, Study study_, JournalWriter journal_)
+      : options(std::move(options_)), study(std::move(study_)), journal(std::move(journal_)) {
     const double now = wall_time();
     study.status = RunStatus{RunState::Running, "", host_name(), ::getpid(), now, now};
-    replace_file(options.directory / "used_inputs.ini", header.used_inputs, options.sync != Sync::None);
+    replace_file(options.directory / "used_inputs.ini", study.header.used_inputs, options.sync != Sync::None);
     write_status();
     write_snapshot();
   }
@@ -165,7 +165,22 @@ struct RunLog::Impl {
 RunLog RunLog::create(const RunLogOptions& options, const search::StudyHeader& header) {
   require_no_run(options.directory);
   make_directory(options.directory);
-  RunLog log(std::make_unique<Impl>(options, header));
+  RunLog log(std::make_unique<Impl>(options, Study(header), new_journal(options.directory, header)));
+  log.impl_->start();
+  return log;
+}
+
+RunLog RunLog::resume(const RunLogOptions& options, std::vector<search::Event>& earlier) {
+  const auto file = options.directory / "journal.bin";
+  const auto status = read_status(options.directory);
+  require(!status || !is_alive(*status, wall_time()), "run directory ", options.directory.string(), " holds ",
+          what_is_there(options.directory), ": it must end before it can be resumed");
+  Study study(read_header(file));
+  read_journal(file, [&](search::Event&& event) {
+    study.record(event);
+    earlier.push_back(std::move(event));
+  });
+  RunLog log(std::make_unique<Impl>(options, std::move(study), JournalWriter::append(file)));
   log.impl_->start();
   return log;
 }

@@ -45,12 +45,14 @@ class RealEffects final : public Effects {
   std::vector<TrialId> ended_;
 };
 
-std::unique_ptr<ProposalSource> make_proposals(const StudyPlan& plan, std::size_t workers) {
+std::unique_ptr<ProposalSource> make_proposals(const StudyPlan& plan, std::size_t workers,
+                                               std::span<const search::Event> earlier) {
   auto searcher = search::make_searcher(plan.searcher, plan.space);
-  if (plan.deterministic) return std::make_unique<DirectProposals>(std::move(searcher), plan.controller.maximize);
+  const bool maximize = plan.controller.maximize;
+  if (plan.deterministic) return std::make_unique<DirectProposals>(std::move(searcher), maximize, earlier);
   const int by_workers = static_cast<int>(std::max<std::size_t>(8, 4 * workers));
-  return std::make_unique<Proposer>(std::move(searcher), plan.controller.maximize,
-                                    plan.ahead > 0 ? plan.ahead : by_workers);
+  const int ahead = plan.ahead > 0 ? plan.ahead : by_workers;
+  return std::make_unique<Proposer>(std::move(searcher), maximize, ahead, earlier);
 }
 
 ControllerOptions controller_options(const StudyPlan& plan, std::size_t workers) {
@@ -62,7 +64,7 @@ ControllerOptions controller_options(const StudyPlan& plan, std::size_t workers)
 class ControlLoop {
  public:
   ControlLoop(const StudyPlan& plan, const JobFacts& facts, comm::Communicator& peers, const std::vector<Rank>& leaders,
-              WorkerThread* thread, log::RunLog& log, Observer& observer)
+              WorkerThread* thread, std::span<const search::Event> earlier, log::RunLog& log, Observer& observer)
       : plan_(plan),
         facts_(facts),
         peers_(peers),
@@ -70,18 +72,19 @@ class ControlLoop {
         thread_(thread),
         observer_(observer),
         effects_(peers, leaders, log),
-        proposals_(make_proposals(plan, leaders.size())),
+        proposals_(make_proposals(plan, leaders.size(), earlier)),
         scheduler_(schedule::make_scheduler(plan.scheduler)),
         controller_(controller_options(plan, leaders.size()), *proposals_, *scheduler_, effects_),
         enqueued_(plan.log.directory, plan.space),
         backoff_(polling_ceiling(facts, Rank{0})) {
     for (std::size_t i = 0; i < leaders.size(); ++i)
       worker_of_[leaders[i].value] = WorkerId{static_cast<std::int32_t>(i)};
+    controller_.restore(earlier, wall_time());
   }
 
   StudyOutcome run() {
     introduce();
-    controller_.enqueue(plan_.user_trials);
+    enqueue(plan_.user_trials);
     while (!controller_.finished() && !out_of_patience()) {
       const bool news = receive();
       const double now = wall_time();
@@ -129,6 +132,13 @@ class ControlLoop {
     }
   }
 
+  /// The user's configurations; one that an earlier job has tried is not tried again.
+  void enqueue(std::vector<search::Config> configs) {
+    if (plan_.resume)
+      std::erase_if(configs, [this](const auto& config) { return controller_.history().contains(config); });
+    controller_.enqueue(configs);
+  }
+
   /// Takes what has arrived, within bounds, so that free slots are filled in time.
   bool receive() {
     constexpr int at_once = 64;
@@ -159,7 +169,7 @@ class ControlLoop {
     if (now - last_enqueue_ >= enqueue_seconds) {
       last_enqueue_ = now;
       std::vector<std::string> complaints;
-      controller_.enqueue(enqueued_.take(complaints));
+      enqueue(enqueued_.take(complaints));
       for (const std::string& complaint : complaints) observer_.message(complaint);
     }
     if (now - last_tick_ >= tick_seconds) {
@@ -197,9 +207,10 @@ class ControlLoop {
 }  // namespace
 
 StudyOutcome steer(const StudyPlan& plan, const JobFacts& facts, comm::Communicator& peers,
-                   const std::vector<Rank>& leaders, WorkerThread* thread, log::RunLog& log, Observer& observer) {
+                   const std::vector<Rank>& leaders, WorkerThread* thread,
+                   std::span<const search::Event> earlier, log::RunLog& log, Observer& observer) {
   const SignalWatch signals;
-  ControlLoop loop(plan, facts, peers, leaders, thread, log, observer);
+  ControlLoop loop(plan, facts, peers, leaders, thread, earlier, log, observer);
   const StudyOutcome outcome = loop.run();
   log.close(outcome.interrupted ? log::RunState::Interrupted : log::RunState::Complete, outcome.reason);
   loop.dismiss();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "regatta/run/study.hpp"
@@ -12,7 +13,9 @@ class WorkerThread;
 /// @param peers   communicator to all workers' leaders
 /// @param leaders rank of each worker's leader in `peers`
 /// @param thread  rank 0's own worker, or null
+/// @param earlier what jobs before this one have logged
 StudyOutcome steer(const StudyPlan& plan, const JobFacts& facts, comm::Communicator& peers,
-                   const std::vector<Rank>& leaders, WorkerThread* thread, log::RunLog& log, Observer& observer);
+                   const std::vector<Rank>& leaders, WorkerThread* thread,
+                   std::span<const search::Event> earlier, log::RunLog& log, Observer& observer);
 
 }  // namespace regatta::run

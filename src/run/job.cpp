@@ -28,6 +28,7 @@ struct Job::Impl {
   comm::Session* session;
   JobFacts facts;
   std::optional<log::RunLog> log;
+  std::vector<search::Event> earlier;  ///< that jobs before this one have logged
   comm::PrivateMemory private_memory;
 
   Rank rank() const { return session ? session->world().rank() : Rank{0}; }
@@ -48,7 +49,7 @@ struct Job::Impl {
 
   void open_log() {
     from_rank0(session, [this] {
-      log = log::RunLog::create(plan.log, plan.header);
+      log = plan.resume ? log::RunLog::resume(plan.log, earlier) : log::RunLog::create(plan.log, plan.header);
       return std::string();
     });
   }
@@ -80,7 +81,7 @@ struct Job::Impl {
     for (const TeamPlan& team : facts.layout.teams)
       leaders.push_back(team.ranks.front().value == 0 ? Rank{world.size()} : team.ranks.front());
     try {
-      return steer(plan, facts, peers, leaders, thread ? &*thread : nullptr, *log, observer);
+      return steer(plan, facts, peers, leaders, thread ? &*thread : nullptr, earlier, *log, observer);
     } catch (const std::exception& error) {
       log->close(log::RunState::Failed, error.what());
       throw;
@@ -100,7 +101,7 @@ struct Job::Impl {
   }
 };
 
-Job::Job(const StudyPlan& plan, comm::Session* session) : impl_(new Impl{plan, session, {}, {}, {}}) {
+Job::Job(const StudyPlan& plan, comm::Session* session) : impl_(new Impl{plan, session, {}, {}, {}, {}}) {
   impl_->gather_ranks();
   impl_->facts.layout = plan_layout(impl_->facts.ranks, plan.layout);
   impl_->open_log();

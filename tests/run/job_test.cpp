@@ -238,6 +238,31 @@ TEST_F(JobTest, TriesEveryPointOfAGridOnce) {
   EXPECT_EQ(study().history.trials().size(), 6u);
 }
 
+TEST_F(JobTest, GoesOnWhereAKilledJobWasAndRepeatsNothing) {
+  support::ChildProcess child(support::mpirun(3, command(shipped("sleep.ini"), {"study.trials=30", "objective.sleep=0.1", "log.verbosity=2"})),
+                              {.timeout_s = 60});
+  ASSERT_TRUE(child.wait_for_output("trial 8 "));
+  child.kill_group(SIGKILL);
+  child.wait();
+  const auto rank0 = status().at("pid").get<pid_t>();  // mpirun's ranks outlive it by up to a second
+  while (::kill(rank0, 0) == 0) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  const log::Study killed = study();
+  ASSERT_LT(killed.history.count(TrialState::Completed), 30u);
+
+  const ProcessResult result = support::run_process(support::mpirun(4, {REGATTA_BINARY, "resume", directory.string(), "study.trials=40"}));
+
+  ASSERT_EQ(result.exit_code, 0) << result;
+  const log::Study whole = study();
+  EXPECT_EQ(whole.history.count(TrialState::Completed), 40u);
+  EXPECT_EQ(points(whole.history).size(), 40u);
+  EXPECT_EQ(whole.jobs.size(), 2u);
+  for (const search::Trial& trial : killed.history.trials()) {
+    EXPECT_EQ(whole.history[trial.id].config, trial.config);
+    EXPECT_TRUE(!search::is_final(trial.state) || whole.history[trial.id].attempt == trial.attempt) << "run again";
+  }
+  EXPECT_EQ(support::run_process({REGATTA_BINARY, "resume", directory.string(), "study.seed=9"}).exit_code, 2);
+}
+
 /// Ranks that wait must not burn their cores.
 TEST_F(JobTest, SleepsWhileItsTrialsRun) {
   support::ChildProcess child(support::mpirun(5, command(shipped("sleep.ini"), {"study.trials=16", "objective.sleep=1"})),

@@ -4,6 +4,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "regatta/log/run_status.hpp"
 #include "regatta/search/event.hpp"
@@ -31,6 +32,11 @@ class RunLog {
   /// @throws InvalidInput  it holds a run already (finished, running or of other inputs): says what to do
   /// @throws Unavailable   it cannot be made or written
   static RunLog create(const RunLogOptions& options, const search::StudyHeader& header);
+
+  /// Goes on with the run in the directory, after cutting a torn tail of its journal.
+  /// @param earlier  is given what the journal holds
+  /// @throws InvalidInput  there is no run, or it is still alive
+  static RunLog resume(const RunLogOptions& options, std::vector<search::Event>& earlier);
 
   RunLog(RunLog&&) noexcept;
   RunLog& operator=(RunLog&&) noexcept;

@@ -27,6 +27,7 @@ struct StudyPlan {
   ControllerOptions controller;
   std::vector<search::Config> user_trials;
   search::JobStarted job;      ///< time is filled in
+  bool resume = false;         ///< go on with the run in log.directory
   bool deterministic = false;  ///< no proposals made ahead
   int ahead = 0;               ///< proposals made ahead; 0: by the number of workers
   double deadline = 0;         ///< [s since the epoch]; 0: none
