@@ -19,8 +19,8 @@ constexpr std::array<std::string_view, 2> avx2_cores = {"Haswell", "Zen"};
 bool has_avx512() { return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw"); }
 bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 
-/// A variable of the environment for the life of this object, where the user has not set it. Programs that are started
-/// later must not inherit it.
+/// A variable of the environment for the life of this object, where the user has not set it. Programs that
+/// are started later must not inherit it.
 class Suggestion {
  public:
   Suggestion(const char* name, const char* value) : name_(name), ours_(value && !std::getenv(name)) {
@@ -80,8 +80,8 @@ std::string core_warning(const std::string& core, bool avx512, bool avx2) {
   const bool newer = newest || std::ranges::find(avx2_cores, core) != avx2_cores.end();
   if (newest || (newer && !avx512) || (!avx512 && !avx2)) return "";
   return concat("OpenBLAS uses its core ", core, " although this processor has ", avx512 ? "AVX-512" : "AVX2",
-                ": large matrix products run up to ", newer ? 2 : 5, " times slower; unset OPENBLAS_CORETYPE or set it to ",
-                avx512 ? "SkylakeX" : "Haswell");
+                ": large matrix products run up to ", newer ? 2 : 5,
+                " times slower; unset OPENBLAS_CORETYPE or set it to ", avx512 ? "SkylakeX" : "Haswell");
 }
 
 const Blas& blas() {

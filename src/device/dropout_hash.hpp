@@ -4,12 +4,14 @@
 
 #include "regatta/core/random.hpp"
 
-// Which elements dropout drops. One source for the host and the device: a constexpr function may be called from a CUDA
-// kernel (--expt-relaxed-constexpr).
+// Which elements dropout drops. One source for the host and the device: a constexpr function may be called
+// from a CUDA kernel (--expt-relaxed-constexpr).
 namespace regatta::device {
 
 /// The stream of one sample: once per row. Low and high half seed the two rounds of dropout_hash.
-constexpr std::uint64_t dropout_row(std::uint64_t key, std::uint64_t sample) { return mix_bits(key ^ mix_bits(sample)); }
+constexpr std::uint64_t dropout_row(std::uint64_t key, std::uint64_t sample) {
+  return mix_bits(key ^ mix_bits(sample));
+}
 
 /// 32 bits for one unit of the row; 32-bit multiplications only, because those run in vectors everywhere.
 /// @see Appleby, MurmurHash3, 32-bit finaliser

@@ -7,10 +7,10 @@
 
 #include "regatta/device/backend.hpp"
 
-// The arithmetic of all backends, one number at a time. Kernels differ in how they walk over memory, not in what they
-// compute: the host's tests of these functions are tests of the CUDA kernels' arithmetic. No branches and no calls to the
-// mathematical library, so that g++ turns the loops around them into vector code; constexpr, so that kernels may call
-// them (--expt-relaxed-constexpr).
+// The arithmetic of all backends, one number at a time. Kernels differ in how they walk over memory, not in
+// what they compute: the host's tests of these functions are tests of the CUDA kernels' arithmetic. No
+// branches and no calls to the mathematical library, so that g++ turns the loops around them into vector
+// code; constexpr, so that kernels may call them (--expt-relaxed-constexpr).
 namespace regatta::device::formulas {
 
 /// e^x to 2e-7 relative; x is clipped to [-87, 88].
@@ -31,8 +31,8 @@ constexpr float exponential(float x) {
   return p * std::bit_cast<float>(static_cast<std::uint32_t>(static_cast<std::int32_t>(n) + 127) << 23);
 }
 
-/// ln x to 1e-7 relative for normal positive x; not a number for one that is infinite or not a number. Polynomial of
-/// Cephes (logf).
+/// ln x to 1e-7 relative for normal positive x; not a number for one that is infinite or not a number.
+/// Polynomial of Cephes (logf).
 constexpr float logarithm(float x) {
   // The mantissa is taken relative to sqrt(1/2), so that it lies in [sqrt(1/2), sqrt(2)).
   const std::int32_t bits = std::bit_cast<std::int32_t>(x) - 0x3f3504f3;
@@ -71,7 +71,9 @@ constexpr float hyperbolic_tangent(float x) {
 }
 
 /// ln(1 + e^x) without overflow.
-constexpr float softplus(float x) { return (x > 0.0f ? x : 0.0f) + logarithm(1.0f + exponential(-absolute(x))); }
+constexpr float softplus(float x) {
+  return (x > 0.0f ? x : 0.0f) + logarithm(1.0f + exponential(-absolute(x)));
+}
 
 /// GELU is the tanh form x sigmoid(2u), u = sqrt(2/pi) (x + 0.044715 x^3) (Hendrycks and Gimpel 2016).
 constexpr float gelu_argument(float x) { return 1.5957691216f * (x + 0.044715f * x * x * x); }
@@ -147,7 +149,11 @@ struct UpdateFactors {
 inline UpdateFactors factors_of(const Update& update) {
   const bool decoupled = update.kind == OptimizerKind::AdamW;
   const double step = static_cast<double>(update.step);
-  return {update.learning_rate, update.momentum, update.beta1, update.beta2, update.epsilon,
+  return {update.learning_rate,
+          update.momentum,
+          update.beta1,
+          update.beta2,
+          update.epsilon,
           decoupled ? 0.0f : update.weight_decay,
           decoupled ? update.learning_rate * update.weight_decay : 0.0f,
           update.l1,

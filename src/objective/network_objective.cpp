@@ -45,11 +45,12 @@ std::vector<std::string> all_metric_names(bool classification) {
 std::string metric_problem(const std::string& name, const train::DatasetInfo& data, std::size_t folds) {
   const auto names = all_metric_names(data.classes > 0);
   if (std::ranges::find(names, name) == names.end())
-    return concat("there is no metric '", name, "' for ", data.classes > 0 ? "a classification" : "a regression",
-                  suggestion(name, names));
+    return concat("there is no metric '", name, "' for ",
+                  data.classes > 0 ? "a classification" : "a regression", suggestion(name, names));
   const Where where = train::parse_metric(name)->where;
   if (where == Where::Valid && folds == 0 && data.valid_rows == 0)
-    return concat("metric ", name, " needs a validation part, which the data set does not have: set folds, or import the ",
+    return concat("metric ", name,
+                  " needs a validation part, which the data set does not have: set folds, or import the ",
                   "data with one");
   if (where == Where::Test && data.test_rows == 0)
     return concat("metric ", name, " needs a test part, which the data set does not have");
@@ -60,7 +61,9 @@ std::string metric_problem(const std::string& name, const train::DatasetInfo& da
 class DataCheck {
  public:
   DataCheck(const ObjectiveOptions& options, const space::Space& space, Problems& problems)
-      : options_(options), space_(space), problems_(problems),
+      : options_(options),
+        space_(space),
+        problems_(problems),
         values_(Settings(network_options(), options, space).fixed()) {}
 
   void run() {
@@ -92,8 +95,8 @@ class DataCheck {
   void check_folds() {
     const std::size_t folds = values_.count("folds");
     if (folds == 1 || folds > data_.train_rows)
-      add("folds", concat("folds must be 0 or lie between 2 and the rows of the training part (", data_.train_rows,
-                          "), got ", folds));
+      add("folds", concat("folds must be 0 or lie between 2 and the rows of the training part (",
+                          data_.train_rows, "), got ", folds));
   }
 
   void check_metrics() {
@@ -101,7 +104,8 @@ class DataCheck {
     const std::size_t folds = values_.count("folds");
     add(options_.where.contains("metric") ? "metric" : "data", metric_problem(own, data_, folds));
     if (values_.text("metrics") == "auto") return;
-    for (const std::string& name : further_metrics(values_, own)) add("metrics", metric_problem(name, data_, folds));
+    for (const std::string& name : further_metrics(values_, own))
+      add("metrics", metric_problem(name, data_, folds));
   }
 
   void check_training() {
@@ -127,7 +131,8 @@ class NetworkObjective final : public Objective {
     const train::DatasetInfo info = train::inspect_dataset(file_);
     const std::string own = own_metric(options, info.classes > 0);
     study_.metrics.push_back(*train::parse_metric(own));
-    for (const std::string& name : further_metrics(fixed, own)) study_.metrics.push_back(*train::parse_metric(name));
+    for (const std::string& name : further_metrics(fixed, own))
+      study_.metrics.push_back(*train::parse_metric(name));
     study_.maximize = options.maximize;
     study_.best_epoch = fixed.text("report") == "best";
     study_.folds = fixed.count("folds");
@@ -140,7 +145,8 @@ class NetworkObjective final : public Objective {
 
   std::vector<std::string> metrics() const override {
     std::vector<std::string> names;
-    for (std::size_t m = 1; m < study_.metrics.size(); ++m) names.push_back(train::name_of(study_.metrics[m]));
+    for (std::size_t m = 1; m < study_.metrics.size(); ++m)
+      names.push_back(train::name_of(study_.metrics[m]));
     return names;
   }
 
@@ -203,7 +209,8 @@ std::vector<std::pair<std::string, bool>> network_metrics(const ObjectiveOptions
   return metrics;
 }
 
-std::unique_ptr<Objective> make_network_objective(const ObjectiveOptions& options, const space::Space& space) {
+std::unique_ptr<Objective> make_network_objective(const ObjectiveOptions& options,
+                                                  const space::Space& space) {
   return std::make_unique<NetworkObjective>(options, space);
 }
 

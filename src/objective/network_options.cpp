@@ -27,13 +27,16 @@ std::vector<Option> study_table() {
       word("task", "auto", "what the data must be made for; auto: whatever it is",
            {"auto", "classification", "regression"}),
       {"metrics", OptionType::Text, "auto",
-       "further metrics that each report carries, separated by commas; auto: the loss where the study's metric is measured"},
+       "further metrics that each report carries, separated by commas; auto: the loss where the study's "
+       "metric is measured"},
       word("report", "last", "the trial's value is that of its last epoch, or the best of its epochs so far",
            {"last", "best"}),
-      whole("folds", "0", "folds of cross-validation over the training part (the validation part is then not used); 0: none",
-            0, 1000),
-      whole("fold_seed", "1", "seed of the division into folds, the same for all trials", 0, 9007199254740992.0),
-      word("fold_parallel", "none", "in a team: every fold by all ranks together, or whole folds spread over the ranks",
+      whole("folds", "0",
+            "folds of cross-validation over the training part, which alone is then used; 0: none", 0, 1000),
+      whole("fold_seed", "1", "seed of the division into folds, the same for all trials", 0,
+            9007199254740992.0),
+      word("fold_parallel", "none",
+           "in a team: every fold by all ranks together, or whole folds spread over the ranks",
            {"none", "ranks"}),
   };
 }
@@ -42,7 +45,8 @@ std::vector<Option> network_table() {
   return {
       whole("layers", "2", "hidden layers; 0: linear or logistic regression", 0, 16),
       whole("units", "64", "units of each hidden layer", 1, 1048576),
-      word("activation", "relu", "of the hidden layers; gelu is its tanh form", {"relu", "tanh", "gelu", "sigmoid"}),
+      word("activation", "relu", "of the hidden layers; gelu is its tanh form",
+           {"relu", "tanh", "gelu", "sigmoid"}),
       number("dropout", "0", "share of each hidden layer's units that is dropped while training", 0, 0.99),
       word("init", "auto", "variance of the first weights; auto: he for relu and gelu, xavier for others",
            {"auto", "he", "xavier", "lecun"}),
@@ -50,7 +54,8 @@ std::vector<Option> network_table() {
            {"auto", "cross_entropy", "binary_cross_entropy", "squared", "absolute", "absolute_percentage"}),
       number("l1", "0", "strength of the L1 penalty on weights", 0, 1000),
       number("weight_decay", "0", "added to the gradient (sgd, adam) or decoupled (adamw)", 0, 1000),
-      word("class_weight", "none", "balanced: rare classes count as much as frequent ones", {"none", "balanced"}),
+      word("class_weight", "none", "balanced: rare classes count as much as frequent ones",
+           {"none", "balanced"}),
   };
 }
 
@@ -70,8 +75,8 @@ std::vector<Option> training_table() {
       number("warmup_epochs", "0", "epochs in which the learning rate rises to its full value", 0, 1e9),
       number("min_learning_rate", "0", "where schedule cosine ends and step stops falling", 0, 1000),
       whole("epochs", "27", "passes over the training part", 1, 1e9),
-      number("divergence_factor", "10", "a training loss above this times that of the first epoch ends the trial", 1,
-             infinity),
+      number("divergence_factor", "10",
+             "a training loss above this times that of the first epoch ends the trial", 1, infinity),
   };
 }
 
@@ -80,7 +85,8 @@ std::vector<Option> training_table() {
 const std::vector<Option>& network_options() {
   static const std::vector<Option> table = [] {
     std::vector<Option> all = study_table();
-    for (const auto& part : {network_table(), training_table()}) all.insert(all.end(), part.begin(), part.end());
+    for (const auto& part : {network_table(), training_table()})
+      all.insert(all.end(), part.begin(), part.end());
     return all;
   }();
   return table;

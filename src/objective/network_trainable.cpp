@@ -35,8 +35,8 @@ auto within_memory(Work work) {
 
 }  // namespace
 
-NetworkTrainable::NetworkTrainable(const WorkerContext& worker, const NetworkData& data, const NetworkStudy& study,
-                                   const train::TrainingSpec& spec)
+NetworkTrainable::NetworkTrainable(const WorkerContext& worker, const NetworkData& data,
+                                   const NetworkStudy& study, const train::TrainingSpec& spec)
     : data_(data),
       study_(study),
       spec_(spec),
@@ -48,8 +48,9 @@ NetworkTrainable::NetworkTrainable(const WorkerContext& worker, const NetworkDat
   within_memory([&] {
     for (std::size_t d = 0; d < data.divisions.size(); ++d) {
       if (spread_ && d % ranks != rank) continue;
-      runs_.push_back({d, std::make_unique<train::Trainer>(*worker.backend, data.divisions[d].train,
-                                                           data.dataset.classes, spec_, spread_ ? nullptr : team_)});
+      runs_.push_back(
+          {d, std::make_unique<train::Trainer>(*worker.backend, data.divisions[d].train, data.dataset.classes,
+                                               spec_, spread_ ? nullptr : team_)});
     }
   });
 }
@@ -75,13 +76,15 @@ bool NetworkTrainable::judge(Run& run) {
   const auto loss = run.trainer->advance();
   if (!loss) return false;
   if (loss->diverged)
-    failure_ = TrialFailure(FailureKind::Diverged,
-                            concat("the training loss is ", format_short(loss->mean), " in epoch ", loss->epoch));
+    failure_ = TrialFailure(FailureKind::Diverged, concat("the training loss is ", format_short(loss->mean),
+                                                          " in epoch ", loss->epoch));
   else
     scores_[run.division] = scores(run);
-  const bool known = std::ranges::all_of(scores_[run.division], [](double score) { return std::isfinite(score); });
+  const bool known =
+      std::ranges::all_of(scores_[run.division], [](double score) { return std::isfinite(score); });
   if (!known && !failure_)
-    failure_ = TrialFailure(FailureKind::Diverged, concat("the outputs are not finite after epoch ", loss->epoch));
+    failure_ =
+        TrialFailure(FailureKind::Diverged, concat("the outputs are not finite after epoch ", loss->epoch));
   if (failure_ && !spread_) throw *failure_;
   return true;
 }
@@ -99,8 +102,8 @@ std::vector<double> NetworkTrainable::scores(Run& run) {
   return scores;
 }
 
-/// Every rank learns the scores of all folds, and whether any of them has failed. Each score travels as two numbers, because
-/// a sum is one of floats.
+/// Every rank learns the scores of all folds, and whether any of them has failed. Each score travels as two
+/// numbers, because a sum is one of floats.
 void NetworkTrainable::exchange() {
   const Stopwatch clock;
   const std::size_t count = study_.metrics.size();

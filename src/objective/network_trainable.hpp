@@ -19,7 +19,7 @@ struct NetworkStudy {
   bool best_epoch = false;             ///< the value is that of the best epoch so far
   std::size_t folds = 0;               ///< 0: no cross-validation
   std::uint64_t fold_seed = 1;
-  bool spread_folds = false;           ///< over the ranks of a team
+  bool spread_folds = false;  ///< over the ranks of a team
 };
 
 /// What to train on and what to be judged on: one of these, or one per fold.
@@ -35,8 +35,9 @@ struct NetworkData {
   std::unique_ptr<train::Part> test;
 };
 
-/// Trains one network per division, all of them to the same epoch before the next one begins, and reports the mean of their
-/// scores. All folds start from the same weights and take the same seed as a single training would.
+/// Trains one network per division, all of them to the same epoch before the next one begins, and reports the
+/// mean of their scores. All folds start from the same weights and take the same seed as a single training
+/// would.
 class NetworkTrainable final : public Trainable {
  public:
   /// All arguments outlive this object.

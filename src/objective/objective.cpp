@@ -29,14 +29,16 @@ Metrics function_metrics(const ObjectiveOptions&) { return {{"value", false}}; }
 const std::vector<Type>& types() {
   static const std::vector<Type> all = {
       {"network", network_options, network_metrics, check_network, no_space, make_network_objective},
-      {"function", function_options, function_metrics, check_function, function_space, make_function_objective},
+      {"function", function_options, function_metrics, check_function, function_space,
+       make_function_objective},
   };
   return all;
 }
 
 const Type& type_named(const std::string& name) {
   const auto found = std::ranges::find(types(), name, &Type::name);
-  require(found != types().end(), "there is no objective of type '", name, "'", suggestion(name, objective_names()));
+  require(found != types().end(), "there is no objective of type '", name, "'",
+          suggestion(name, objective_names()));
   return *found;
 }
 
@@ -59,8 +61,9 @@ std::vector<std::pair<std::string, bool>> objective_metrics(const ObjectiveOptio
 
 void check_objective(const ObjectiveOptions& options, const space::Space& space, Problems& problems) {
   if (std::ranges::find(objective_names(), options.type) == objective_names().end()) {
-    problems.push_back({location_of(options, "type"), concat("there is no objective of type '", options.type, "'",
-                                                             suggestion(options.type, objective_names()))});
+    problems.push_back(
+        {location_of(options, "type"), concat("there is no objective of type '", options.type, "'",
+                                              suggestion(options.type, objective_names()))});
     return;
   }
   const std::size_t before = problems.size();

@@ -23,15 +23,17 @@ std::vector<std::string> extremes(const space::Parameter& parameter) {
   std::vector<std::string> texts;
   for (const space::Value& value : parameter.categories) texts.push_back(space::to_text(value));
   const bool unbounded = parameter.kind == space::Kind::Normal || parameter.kind == space::Kind::LogNormal;
-  if (!parameter.categorical() && !unbounded) texts = {format_number(parameter.low), format_number(parameter.high)};
+  if (!parameter.categorical() && !unbounded)
+    texts = {format_number(parameter.low), format_number(parameter.high)};
   return texts;
 }
 
 /// Why a whole number cannot come from this parameter, or an empty text.
 std::string fraction_problem(const Option& option, const space::Parameter& parameter) {
   if (option.type != OptionType::Integer || parameter.discrete()) return "";
-  return concat(option.name, " must be a whole number, but ", parameter.definition, " gives others; write int(",
-                format_number(std::ceil(parameter.low)), ", ", format_number(std::floor(parameter.high)), ")");
+  return concat(option.name, " must be a whole number, but ", parameter.definition,
+                " gives others; write int(", format_number(std::ceil(parameter.low)), ", ",
+                format_number(std::floor(parameter.high)), ")");
 }
 
 std::string space_problem(const Option& option, const space::Parameter& parameter) {
@@ -51,11 +53,14 @@ Location location_of(const space::Space& space, const std::string& parameter) {
 
 }  // namespace
 
-double Values::number(const std::string& name) const { return number_of(option_named(*table_, name), text(name)); }
+double Values::number(const std::string& name) const {
+  return number_of(option_named(*table_, name), text(name));
+}
 
 bool Values::flag(const std::string& name) const { return parse_bool(text(name)).value_or(false); }
 
-Settings::Settings(const std::vector<Option>& table, const ObjectiveOptions& options, const space::Space& space)
+Settings::Settings(const std::vector<Option>& table, const ObjectiveOptions& options,
+                   const space::Space& space)
     : table_(&table), space_(space) {
   for (const Option& option : table) {
     const auto given = options.values.find(option.name);
@@ -86,22 +91,24 @@ Location location_of(const ObjectiveOptions& options, const std::string& name) {
 void check_options(const std::vector<Option>& table, const ObjectiveOptions& options, Problems& problems) {
   for (const auto& [name, text] : options.values) {
     const Option* option = find_option(table, name);
-    const std::string problem =
-        option ? violation(*option, text)
-               : concat("objective.", name, " is no option of type ", options.type, suggestion(name, names_of(table)));
+    const std::string problem = option ? violation(*option, text)
+                                       : concat("objective.", name, " is no option of type ", options.type,
+                                                suggestion(name, names_of(table)));
     if (!problem.empty()) problems.push_back({location_of(options, name), problem});
   }
 }
 
-void check_space(const std::vector<Option>& table, const std::vector<std::string>& study, const space::Space& space,
-                 Problems& problems) {
+void check_space(const std::vector<Option>& table, const std::vector<std::string>& study,
+                 const space::Space& space, Problems& problems) {
   for (const space::Parameter& parameter : space.parameters()) {
     const Option* option = find_option(table, parameter.name);
     std::string problem;
     if (!option)
-      problem = concat("the objective has no option '", parameter.name, "'", suggestion(parameter.name, names_of(table)));
+      problem = concat("the objective has no option '", parameter.name, "'",
+                       suggestion(parameter.name, names_of(table)));
     else if (std::ranges::find(study, parameter.name) != study.end())
-      problem = concat("'", parameter.name, "' holds for the whole study: it may stand in [objective], not in [space]");
+      problem = concat("'", parameter.name,
+                       "' holds for the whole study: it may stand in [objective], not in [space]");
     else
       problem = space_problem(*option, parameter);
     if (!problem.empty()) problems.push_back({location_of(space, parameter.name), problem});

@@ -29,8 +29,8 @@ class Values {
   std::map<std::string, std::string> texts_;
 };
 
-/// What the user wrote in [objective] over what holds when nothing is written; a parameter of the space that is named like
-/// an option takes its place wherever it is active.
+/// What the user wrote in [objective] over what holds when nothing is written; a parameter of the space that
+/// is named like an option takes its place wherever it is active.
 class Settings {
  public:
   Settings(const std::vector<Option>& table, const ObjectiveOptions& options, const space::Space& space);
@@ -52,10 +52,10 @@ Location location_of(const ObjectiveOptions& options, const std::string& name);
 /// Adds a problem for each option that the table does not know and each text that is no value of its option.
 void check_options(const std::vector<Option>& table, const ObjectiveOptions& options, Problems& problems);
 
-/// Adds a problem for each parameter that is no option or one of `study` (which hold for the whole study), and for each
-/// value in the space that its option does not take.
-void check_space(const std::vector<Option>& table, const std::vector<std::string>& study, const space::Space& space,
-                 Problems& problems);
+/// Adds a problem for each parameter that is no option or one of `study` (which hold for the whole study),
+/// and for each value in the space that its option does not take.
+void check_space(const std::vector<Option>& table, const std::vector<std::string>& study,
+                 const space::Space& space, Problems& problems);
 
 /// The texts that `name` can have: of the space's categories where it is one, else the one in force.
 std::vector<std::string> possible_texts(const std::vector<Option>& table, const ObjectiveOptions& options,

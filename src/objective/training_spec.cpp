@@ -48,7 +48,9 @@ train::NetworkSpec network_spec(const Values& values, const DataShape& shape, Lo
   train::NetworkSpec network;
   network.inputs = shape.features;
   network.hidden.assign(values.count("layers"), values.count("units"));
-  network.outputs = loss == LossKind::BinaryCrossEntropy ? 1 : shape.classes > 0 ? shape.classes : shape.outputs;
+  network.outputs = loss == LossKind::BinaryCrossEntropy ? 1
+                    : shape.classes > 0                  ? shape.classes
+                                                         : shape.outputs;
   network.activation = named(activations, values.text("activation"));
   network.dropout = static_cast<float>(values.number("dropout"));
   network.init = named(inits, values.text("init"));

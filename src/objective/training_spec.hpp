@@ -16,7 +16,8 @@ struct DataShape {
   std::size_t outputs = 0;  ///< of a regression
 };
 
-/// Whether a network can be trained with this loss (a value of the option `loss`) on such data; else one sentence.
+/// Whether a network can be trained with this loss (a value of the option `loss`) on such data; else one
+/// sentence.
 std::string loss_problem(const std::string& loss, const DataShape& shape);
 
 /// The training that one trial's options ask for.

@@ -23,7 +23,10 @@ DeviceSplit DeviceData::place(device::Backend& backend, const Split& split) {
     if (labels) labels = labels_.emplace_back(backend, split.labels).data();
   }
   const auto columns = [&](std::size_t count) { return split.rows > 0 ? count / split.rows : 0; };
-  return {{x, split.rows, columns(split.x.size())}, labels, {values, split.rows, columns(split.values.size())}, split};
+  return {{x, split.rows, columns(split.x.size())},
+          labels,
+          {values, split.rows, columns(split.values.size())},
+          split};
 }
 
 Part::Part(const DeviceSplit& split) : split_(&split), whole_(true), rows_(split.host.rows) {

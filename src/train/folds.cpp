@@ -12,7 +12,8 @@ namespace regatta::train {
 
 std::vector<Fold> make_folds(std::size_t rows, std::span<const std::int32_t> labels, std::size_t k,
                              std::uint64_t seed) {
-  require(k >= 2 && k <= rows, "the number of folds must lie between 2 and the number of rows (", rows, "), got ", k);
+  require(k >= 2 && k <= rows, "the number of folds must lie between 2 and the number of rows (", rows,
+          "), got ", k);
   std::vector<std::int32_t> order(rows);
   std::iota(order.begin(), order.end(), 0);
   Random random(seed);
@@ -21,7 +22,8 @@ std::vector<Fold> make_folds(std::size_t rows, std::span<const std::int32_t> lab
   if (!labels.empty()) std::ranges::stable_sort(order, {}, label);
 
   std::vector<std::size_t> fold_of(rows);
-  for (std::size_t place = 0; place < rows; ++place) fold_of[static_cast<std::size_t>(order[place])] = place % k;
+  for (std::size_t place = 0; place < rows; ++place)
+    fold_of[static_cast<std::size_t>(order[place])] = place % k;
   std::vector<Fold> folds(k);
   for (std::size_t row = 0; row < rows; ++row)
     for (std::size_t f = 0; f < k; ++f)

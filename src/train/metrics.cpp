@@ -73,22 +73,28 @@ double ratio(double part, double whole) { return whole > 0 ? part / whole : 0; }
 double by_class(Measure measure, const Counts& counts, std::size_t c) {
   switch (measure) {
     case Measure::PrecisionMacro:
-    case Measure::PrecisionWeighted: return ratio(counts.right[c], counts.answered[c]);
+    case Measure::PrecisionWeighted:
+      return ratio(counts.right[c], counts.answered[c]);
     case Measure::F1Macro:
-    case Measure::F1Weighted: return ratio(2 * counts.right[c], counts.truth[c] + counts.answered[c]);
-    default: return ratio(counts.right[c], counts.truth[c]);
+    case Measure::F1Weighted:
+      return ratio(2 * counts.right[c], counts.truth[c] + counts.answered[c]);
+    default:
+      return ratio(counts.right[c], counts.truth[c]);
   }
 }
 
 bool is_weighted(Measure measure) {
-  return measure == Measure::PrecisionWeighted || measure == Measure::RecallWeighted || measure == Measure::F1Weighted;
+  return measure == Measure::PrecisionWeighted || measure == Measure::RecallWeighted ||
+         measure == Measure::F1Weighted;
 }
 
 double classification_score(Measure measure, const Counts& counts) {
-  if (measure == Measure::Accuracy) return std::accumulate(counts.right.begin(), counts.right.end(), 0.0) / counts.rows;
+  if (measure == Measure::Accuracy)
+    return std::accumulate(counts.right.begin(), counts.right.end(), 0.0) / counts.rows;
   double sum = 0, weights = 0;
   for (std::size_t c = 0; c < counts.truth.size(); ++c) {
-    const bool counts_here = counts.truth[c] > 0 || (measure != Measure::BalancedAccuracy && counts.answered[c] > 0);
+    const bool counts_here =
+        counts.truth[c] > 0 || (measure != Measure::BalancedAccuracy && counts.answered[c] > 0);
     const double weight = is_weighted(measure) ? counts.truth[c] : counts_here ? 1.0 : 0.0;
     sum += weight * by_class(measure, counts, c);
     weights += weight;
@@ -101,21 +107,28 @@ double regression_score(Measure measure, const Answers& a, std::size_t column) {
   const std::size_t rows = a.values.size() / a.columns;
   const auto n = static_cast<double>(rows);
   double mean = 0;
-  for (std::size_t i = column; i < a.values.size(); i += a.columns) mean += static_cast<double>(a.values[i]) / n;
+  for (std::size_t i = column; i < a.values.size(); i += a.columns)
+    mean += static_cast<double>(a.values[i]) / n;
   double squares = 0, absolute = 0, share = 0, deviation = 0;
   for (std::size_t i = column; i < a.values.size(); i += a.columns) {
-    const double target = static_cast<double>(a.values[i]), error = static_cast<double>(a.outputs[i]) - target;
+    const double target = static_cast<double>(a.values[i]),
+                 error = static_cast<double>(a.outputs[i]) - target;
     squares += error * error;
     absolute += std::fabs(error);
     share += std::fabs(error) / std::max(std::fabs(target), 1e-8);
     deviation += (target - mean) * (target - mean);
   }
   switch (measure) {
-    case Measure::Mse: return squares / n;
-    case Measure::Rmse: return std::sqrt(squares / n);
-    case Measure::Mae: return absolute / n;
-    case Measure::Mape: return share / n;
-    default: return deviation > 0 ? 1 - squares / deviation : squares > 0 ? 0 : 1;
+    case Measure::Mse:
+      return squares / n;
+    case Measure::Rmse:
+      return std::sqrt(squares / n);
+    case Measure::Mae:
+      return absolute / n;
+    case Measure::Mape:
+      return share / n;
+    default:
+      return deviation > 0 ? 1 - squares / deviation : squares > 0 ? 0 : 1;
   }
 }
 
@@ -185,7 +198,8 @@ double score(Measure measure, const Answers& answers) {
   if (classification) return classification_score(measure, Counts(answers));
   const Measure plain = measure == Measure::Loss ? measure_of(answers.loss) : measure;
   double sum = 0;
-  for (std::size_t column = 0; column < answers.columns; ++column) sum += regression_score(plain, answers, column);
+  for (std::size_t column = 0; column < answers.columns; ++column)
+    sum += regression_score(plain, answers, column);
   return sum / static_cast<double>(answers.columns);
 }
 

@@ -27,8 +27,8 @@ double variance(const NetworkSpec& spec, std::size_t inputs, std::size_t outputs
 }
 
 void check(const NetworkSpec& spec) {
-  require(spec.inputs > 0 && spec.outputs > 0, "a network needs inputs and outputs, got ", spec.inputs, " and ",
-          spec.outputs);
+  require(spec.inputs > 0 && spec.outputs > 0, "a network needs inputs and outputs, got ", spec.inputs,
+          " and ", spec.outputs);
   require(spec.dropout >= 0 && spec.dropout < 1, "dropout must lie in [0, 1), got ", spec.dropout);
   for (const std::size_t width : spec.hidden) require(width > 0, "a hidden layer needs units");
 }
@@ -62,21 +62,31 @@ std::vector<float> initial_parameters(const NetworkSpec& spec, std::uint64_t see
   return parameters;
 }
 
-Network::Network(device::Backend& backend, const NetworkSpec& spec, std::size_t most_samples, std::uint64_t seed)
+Network::Network(device::Backend& backend, const NetworkSpec& spec, std::size_t most_samples,
+                 std::uint64_t seed)
     : backend_(backend), weights_(weight_count(spec)), most_samples_(most_samples) {
   const std::size_t count = parameter_count(spec);
-  gradients_ = device::Buffer<float>(backend, count);  // asks the device before the host draws as many numbers
+  gradients_ =
+      device::Buffer<float>(backend, count);  // asks the device before the host draws as many numbers
   first_moment_ = device::Buffer<float>(backend, count);
   second_moment_ = device::Buffer<float>(backend, count);
   parameters_ = device::Buffer<float>(backend, initial_parameters(spec, seed));
   const auto widths = widths_of(spec);
   for (auto& slopes : slopes_)
-    slopes = device::Buffer<float>(backend, most_samples * *std::max_element(widths.begin() + 1, widths.end()));
+    slopes =
+        device::Buffer<float>(backend, most_samples * *std::max_element(widths.begin() + 1, widths.end()));
   std::size_t weight = 0, bias = weights_;
   for (std::size_t l = 0; l + 1 < widths.size(); ++l) {
     const bool hidden = l + 2 < widths.size();
-    Layer layer{widths[l], widths[l + 1], weight, bias, {backend, most_samples * widths[l + 1]}, {},
-                hidden ? spec.activation : device::Activation::Identity, hidden ? spec.dropout : 0.0f, {}};
+    Layer layer{widths[l],
+                widths[l + 1],
+                weight,
+                bias,
+                {backend, most_samples * widths[l + 1]},
+                {},
+                hidden ? spec.activation : device::Activation::Identity,
+                hidden ? spec.dropout : 0.0f,
+                {}};
     if (hidden) layer.y = device::Buffer<float>(backend, most_samples * widths[l + 1]);
     weight += layer.inputs * layer.outputs;
     bias += layer.outputs;
@@ -84,16 +94,19 @@ Network::Network(device::Backend& backend, const NetworkSpec& spec, std::size_t 
   }
 }
 
-device::MatrixView<const float> Network::forward(device::MatrixView<const float> x) { return pass(x, false, 0, 0); }
+device::MatrixView<const float> Network::forward(device::MatrixView<const float> x) {
+  return pass(x, false, 0, 0);
+}
 
 device::MatrixView<const float> Network::forward(device::MatrixView<const float> x, std::uint64_t key,
                                                  std::size_t first_sample) {
   return pass(x, true, key, first_sample);
 }
 
-device::MatrixView<const float> Network::pass(device::MatrixView<const float> x, bool training, std::uint64_t key,
-                                              std::size_t first_sample) {
-  require(x.rows <= most_samples_, "this network takes at most ", most_samples_, " samples at once, got ", x.rows);
+device::MatrixView<const float> Network::pass(device::MatrixView<const float> x, bool training,
+                                              std::uint64_t key, std::size_t first_sample) {
+  require(x.rows <= most_samples_, "this network takes at most ", most_samples_, " samples at once, got ",
+          x.rows);
   for (std::size_t l = 0; l < layers_.size(); ++l) {
     Layer& layer = layers_[l];
     float* y = layer.y.size() > 0 ? layer.y.data() : layer.z.data();

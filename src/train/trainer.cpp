@@ -30,11 +30,13 @@ std::vector<float> weights_for(const Part& part, std::size_t classes, bool balan
 std::vector<float> balanced_class_weights(std::span<const std::int32_t> labels, std::size_t classes) {
   std::vector<std::size_t> counts(classes, 0);
   for (const std::int32_t label : labels) ++counts[static_cast<std::size_t>(label)];
-  const auto present = static_cast<double>(classes) - static_cast<double>(std::ranges::count(counts, std::size_t{0}));
+  const auto present =
+      static_cast<double>(classes) - static_cast<double>(std::ranges::count(counts, std::size_t{0}));
   std::vector<float> weights(classes, 1.0f);
   for (std::size_t c = 0; c < classes; ++c)
     if (counts[c] > 0)
-      weights[c] = static_cast<float>(static_cast<double>(labels.size()) / (present * static_cast<double>(counts[c])));
+      weights[c] =
+          static_cast<float>(static_cast<double>(labels.size()) / (present * static_cast<double>(counts[c])));
   return weights;
 }
 
@@ -55,15 +57,18 @@ Trainer::Trainer(device::Backend& backend, const Part& part, std::size_t classes
       values_(backend, batch_ * part.split().values.columns),
       loss_sum_(backend, 1),
       class_weights_(backend, weights_for(part, classes, spec.balanced)) {
-  require(batch_ > 0, "training needs rows and a batch of at least 1, got ", part.size(), " and ", spec.batch);
+  require(batch_ > 0, "training needs rows and a batch of at least 1, got ", part.size(), " and ",
+          spec.batch);
 }
 
 std::optional<EpochLoss> Trainer::advance() {
-  const double step_work = 6.0 * static_cast<double>(network_.parameters().size()) * static_cast<double>(batch_);
+  const double step_work =
+      6.0 * static_cast<double>(network_.parameters().size()) * static_cast<double>(batch_);
   if (next_ == 0) begin_epoch();
   for (double work = 0; work < slice_work && next_ < order_.size(); work += step_work) step();
   if (next_ == order_.size()) return end_epoch();
-  // A team learns of a loss that is no number at the end of the epoch, because all of it must end in the same step.
+  // A team learns of a loss that is no number at the end of the epoch, because all of it must end in the same
+  // step.
   const double sum = team_ ? 0 : static_cast<double>(loss_sum_.download()[0]);
   if (std::isfinite(sum)) return std::nullopt;
   return EpochLoss{epoch_ + 1, sum, true};
@@ -92,7 +97,8 @@ EpochLoss Trainer::end_epoch() {
 /// Rank r of g takes the places from n r / g to n (r + 1) / g, so that shares differ by one row at most.
 Trainer::Share Trainer::share_of(std::size_t first, std::size_t end) const {
   if (!team_) return {first, end};
-  const auto rank = static_cast<std::size_t>(team_->rank().value), size = static_cast<std::size_t>(team_->size());
+  const auto rank = static_cast<std::size_t>(team_->rank().value),
+             size = static_cast<std::size_t>(team_->size());
   const std::size_t count = end - first;
   return {first + count * rank / size, first + count * (rank + 1) / size};
 }
@@ -101,8 +107,10 @@ void Trainer::step() {
   const std::size_t first = next_, end = std::min(first + batch_, order_.size());
   const Share share = share_of(first, end);
   float* gradients = network_.gradients().data();
-  if (share.end > share.first) learn(share, first, end - first);
-  else network_.backward_nothing([&](std::size_t weight) { reducer_.ready(gradients, weight); });
+  if (share.end > share.first)
+    learn(share, first, end - first);
+  else
+    network_.backward_nothing([&](std::size_t weight) { reducer_.ready(gradients, weight); });
   reducer_.finish(gradients);
   const auto per_epoch = static_cast<std::int64_t>((order_.size() + batch_ - 1) / batch_);
   const double rate = spec_.learning_rate.at(steps_, per_epoch);
@@ -128,8 +136,8 @@ void Trainer::learn(Share share, std::size_t batch_first, std::size_t batch_rows
   }
   const std::uint64_t key = derive_seed(derive_seed(spec_.seed, dropout), static_cast<std::uint64_t>(steps_));
   const auto outputs = network_.forward(x, key, share.first - batch_first);
-  backend_.loss(spec_.loss, outputs, targets, 1.0f / static_cast<float>(batch_rows), network_.output_gradient(),
-                loss_sum_.data());
+  backend_.loss(spec_.loss, outputs, targets, 1.0f / static_cast<float>(batch_rows),
+                network_.output_gradient(), loss_sum_.data());
   network_.backward([&](std::size_t weight) { reducer_.ready(network_.gradients().data(), weight); });
 }
 

@@ -20,7 +20,9 @@ class CpuBackend : public testing::Test {
  protected:
   std::unique_ptr<Backend> backend = make_cpu_backend();
 
-  void expect(const Floats& got, const Floats& wanted) { EXPECT_THAT(got, Pointwise(FloatNear(1e-6f), wanted)); }
+  void expect(const Floats& got, const Floats& wanted) {
+    EXPECT_THAT(got, Pointwise(FloatNear(1e-6f), wanted));
+  }
 };
 
 TEST_F(CpuBackend, HandsOutAlignedZeros) {
@@ -53,8 +55,8 @@ TEST_F(CpuBackend, GathersRows) {
 /// x (1, 2), (3, -1); W and b as below: z is known by hand.
 struct SmallLayer {
   Floats x{1, 2, 3, -1}, weights{1, -1, 0.5f, 2}, bias{0.1f, -0.2f}, z = Floats(4), y = Floats(4);
-  Dense dense{{x.data(), 2, 2}, {weights.data(), 2, 2}, bias.data(), {z.data(), 2, 2}, {y.data(), 2, 2},
-              Activation::Identity, {}};
+  Dense dense{{x.data(), 2, 2}, {weights.data(), 2, 2}, bias.data(), {z.data(), 2, 2},
+              {y.data(), 2, 2}, Activation::Identity,   {}};
 };
 
 TEST_F(CpuBackend, ComputesALayerByHand) {
@@ -73,7 +75,8 @@ TEST_F(CpuBackend, ComputesGradientsOfALayerByHand) {
   backend->forward(layer.dense);
   Floats slope{1, 0.5f, -2, 4}, weights(4), bias(2), x(4);
 
-  backend->backward(layer.dense, {{slope.data(), 2, 2}, {weights.data(), 2, 2}, bias.data(), {x.data(), 2, 2}});
+  backend->backward(layer.dense,
+                    {{slope.data(), 2, 2}, {weights.data(), 2, 2}, bias.data(), {x.data(), 2, 2}});
 
   expect(slope, {1, 0.5f, -2, 0});  // relu was shut at the last one
   expect(weights, {-5, 0.5f, 4, 1});
@@ -82,11 +85,19 @@ TEST_F(CpuBackend, ComputesGradientsOfALayerByHand) {
 }
 
 TEST_F(CpuBackend, AppliesEachActivationToWholeRows) {
-  for (const auto& [kind, wanted] : {std::pair{Activation::Tanh, std::tanh(0.5)}, {Activation::Identity, 0.5},
-                                     {Activation::Sigmoid, 1 / (1 + std::exp(-0.5))}, {Activation::Gelu, 0.3457140}}) {
+  for (const auto& [kind, wanted] : {std::pair{Activation::Tanh, std::tanh(0.5)},
+                                     {Activation::Identity, 0.5},
+                                     {Activation::Sigmoid, 1 / (1 + std::exp(-0.5))},
+                                     {Activation::Gelu, 0.3457140}}) {
     const Floats x{1}, weights(40, 0.25f), bias(40, 0.25f);
     Floats z(40), y(40);
-    backend->forward({{x.data(), 1, 1}, {weights.data(), 1, 40}, bias.data(), {z.data(), 1, 40}, {y.data(), 1, 40}, kind, {}});
+    backend->forward({{x.data(), 1, 1},
+                      {weights.data(), 1, 40},
+                      bias.data(),
+                      {z.data(), 1, 40},
+                      {y.data(), 1, 40},
+                      kind,
+                      {}});
     EXPECT_THAT(y, testing::Each(FloatNear(static_cast<float>(wanted), 1e-6f)));
   }
 }
@@ -95,8 +106,9 @@ TEST_F(CpuBackend, DropsTheSameUnitsForwardAndBackward) {
   const std::size_t samples = 40, units = 50;
   const Floats x(samples, 1.0f), weights(units, 1.0f), bias(units, 0.0f);
   Floats z(samples * units), y(samples * units), slope(samples * units, 1.0f), w(units), b(units);
-  Dense dense{{x.data(), samples, 1}, {weights.data(), 1, units}, bias.data(), {z.data(), samples, units},
-              {y.data(), samples, units}, Activation::Identity, {0.25f, 99, 0}};
+  Dense dense{
+      {x.data(), samples, 1},     {weights.data(), 1, units}, bias.data(),   {z.data(), samples, units},
+      {y.data(), samples, units}, Activation::Identity,       {0.25f, 99, 0}};
 
   backend->forward(dense);
   backend->backward(dense, {{slope.data(), samples, units}, {w.data(), 1, units}, b.data(), {}});
@@ -111,8 +123,13 @@ TEST_F(CpuBackend, DropsByThePlaceInTheGlobalBatch) {
   const Floats x(samples, 1.0f), weights(units, 1.0f), bias(units, 0.0f);
   Floats whole(samples * units), half(samples * units / 2), z(samples * units);
   const auto pass = [&](Floats& y, std::size_t rows, std::uint64_t first) {
-    backend->forward({{x.data(), rows, 1}, {weights.data(), 1, units}, bias.data(), {z.data(), rows, units},
-                      {y.data(), rows, units}, Activation::Relu, {0.5f, 5, first}});
+    backend->forward({{x.data(), rows, 1},
+                      {weights.data(), 1, units},
+                      bias.data(),
+                      {z.data(), rows, units},
+                      {y.data(), rows, units},
+                      Activation::Relu,
+                      {0.5f, 5, first}});
   };
 
   pass(whole, samples, 0);
@@ -127,7 +144,8 @@ TEST_F(CpuBackend, KnowsTheCrossEntropyOfAQuarterAndThreeQuarters) {
   Floats gradient(2);
   float sum = 1;
 
-  backend->loss(LossKind::CrossEntropy, {logits.data(), 1, 2}, {labels.data()}, 2, {gradient.data(), 1, 2}, &sum);
+  backend->loss(LossKind::CrossEntropy, {logits.data(), 1, 2}, {labels.data()}, 2, {gradient.data(), 1, 2},
+                &sum);
 
   EXPECT_NEAR(sum, 1 + std::log(4.0), 1e-6);
   expect(gradient, {-1.5f, 1.5f});
@@ -152,7 +170,8 @@ TEST_F(CpuBackend, KnowsTheBinaryCrossEntropyByHand) {
   Floats gradient(2);
   float sum = 0;
 
-  backend->loss(LossKind::BinaryCrossEntropy, {logits.data(), 2, 1}, {labels.data()}, 1, {gradient.data(), 2, 1}, &sum);
+  backend->loss(LossKind::BinaryCrossEntropy, {logits.data(), 2, 1}, {labels.data()}, 1,
+                {gradient.data(), 2, 1}, &sum);
 
   EXPECT_NEAR(sum, std::log(2.0) + std::log(4.0), 1e-6);
   expect(gradient, {-0.5f, 0.75f});
@@ -212,8 +231,10 @@ TEST_F(CpuBackend, DescendsByMomentumAsByHand) {
   plain.update.momentum = nesterov.update.momentum = 0.9f;
   nesterov.update.nesterov = true;
 
-  EXPECT_THAT((Floats{plain.step(1), plain.step(1), plain.step(-1)}), Pointwise(FloatNear(1e-6f), Floats{0.9f, 0.71f, 0.639f}));
-  EXPECT_THAT((Floats{nesterov.step(1), nesterov.step(1)}), Pointwise(FloatNear(1e-6f), Floats{0.81f, 0.539f}));
+  EXPECT_THAT((Floats{plain.step(1), plain.step(1), plain.step(-1)}),
+              Pointwise(FloatNear(1e-6f), Floats{0.9f, 0.71f, 0.639f}));
+  EXPECT_THAT((Floats{nesterov.step(1), nesterov.step(1)}),
+              Pointwise(FloatNear(1e-6f), Floats{0.81f, 0.539f}));
 }
 
 TEST_F(CpuBackend, DescendsByAdamAsByHand) {
@@ -227,8 +248,8 @@ TEST_F(CpuBackend, CouplesWeightDecayInAdamAndNotInAdamW) {
   Parameter adam{*backend, rule(OptimizerKind::Adam)}, adamw{*backend, rule(OptimizerKind::AdamW)};
   adam.update.weight_decay = adamw.update.weight_decay = 0.1f;
 
-  EXPECT_NEAR(adam.step(0), 0.9, 1e-6);         // the decay is its whole gradient, and Adam steps by its sign
-  EXPECT_NEAR(adamw.step(0), 0.99, 1e-6);       // 1 - 0.1 * 0.1
+  EXPECT_NEAR(adam.step(0), 0.9, 1e-6);    // the decay is its whole gradient, and Adam steps by its sign
+  EXPECT_NEAR(adamw.step(0), 0.99, 1e-6);  // 1 - 0.1 * 0.1
   EXPECT_NEAR(adamw.step(1), 0.99 - 0.0099 - 0.1 * (0.1 / 0.19) / std::sqrt(0.001 / 0.001999), 1e-5);
 }
 

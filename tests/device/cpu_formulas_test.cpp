@@ -57,7 +57,8 @@ void expect_slope() {
   for (const double z : {-3.0, -1.0, -0.3, 0.2, 0.9, 2.5}) {
     const auto at = [](double x) { return static_cast<double>(activate<kind>(static_cast<float>(x))); };
     const double difference = (at(z + 1e-2) - at(z - 1e-2)) / 2e-2;
-    EXPECT_NEAR(slope<kind>(static_cast<float>(z), activate<kind>(static_cast<float>(z))), difference, 2e-4) << z;
+    EXPECT_NEAR(slope<kind>(static_cast<float>(z), activate<kind>(static_cast<float>(z))), difference, 2e-4)
+        << z;
   }
 }
 

@@ -24,15 +24,24 @@ struct Operands {
   /// The same numbers, read as transposed operands where asked for.
   Product product(bool a_turned, bool b_turned, std::vector<float>& c) const {
     c.assign(rows * columns, -1.0f);
-    return {a.data(), a_turned ? 1 : depth, a_turned ? rows : 1, b.data(), b_turned ? 1 : columns,
-            b_turned ? depth : 1, c.data(), rows, columns, depth};
+    return {a.data(),
+            a_turned ? 1 : depth,
+            a_turned ? rows : 1,
+            b.data(),
+            b_turned ? 1 : columns,
+            b_turned ? depth : 1,
+            c.data(),
+            rows,
+            columns,
+            depth};
   }
 };
 
 double term(const Product& p, std::size_t i, std::size_t j) {
   double sum = 0;
   for (std::size_t k = 0; k < p.depth; ++k)
-    sum += static_cast<double>(p.a[i * p.a_row + k * p.a_step]) * static_cast<double>(p.b[k * p.b_step + j * p.b_column]);
+    sum += static_cast<double>(p.a[i * p.a_row + k * p.a_step]) *
+           static_cast<double>(p.b[k * p.b_step + j * p.b_column]);
   return sum;
 }
 
@@ -89,8 +98,10 @@ TEST(Product, OfADepthOfNothingIsZero) {
 
 TEST(Blas, NamesItsCore) {
   const std::string name = blas_name();
-  if (blas().sgemm) EXPECT_THAT(name, testing::MatchesRegex("OpenBLAS [0-9.a-z]+ core [A-Za-z0-9]+"));
-  else EXPECT_EQ(name, "none (plain loops)");
+  if (blas().sgemm)
+    EXPECT_THAT(name, testing::MatchesRegex("OpenBLAS [0-9.a-z]+ core [A-Za-z0-9]+"));
+  else
+    EXPECT_EQ(name, "none (plain loops)");
 }
 
 TEST(Blas, LeavesTheEnvironmentAsItWas) {

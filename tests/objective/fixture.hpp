@@ -52,10 +52,13 @@ inline train::Table table(std::size_t rows, std::size_t classes, std::uint64_t s
   Random random(seed);
   for (std::size_t i = 0; i < rows; ++i) {
     const auto label = classes > 0 ? random.below(classes) : 0;
-    const double x = static_cast<double>(label) + 0.6 * random.normal(), y = static_cast<double>(label % 2) + 0.4 * random.normal();
+    const double x = static_cast<double>(label) + 0.6 * random.normal(),
+                 y = static_cast<double>(label % 2) + 0.4 * random.normal();
     data.x.insert(data.x.end(), {static_cast<float>(x), static_cast<float>(y)});
-    if (classes > 0) data.labels.push_back(static_cast<std::int32_t>(label));
-    else data.values.push_back(static_cast<float>(2 * x - y + 1 + 0.1 * random.normal()));
+    if (classes > 0)
+      data.labels.push_back(static_cast<std::int32_t>(label));
+    else
+      data.values.push_back(static_cast<float>(2 * x - y + 1 + 0.1 * random.normal()));
   }
   return data;
 }

@@ -30,14 +30,23 @@ class NetworkCheck : public testing::Test {
 };
 
 TEST_F(NetworkCheck, AcceptsEveryTrainingOptionInTheSpace) {
-  EXPECT_THAT(check({}, {{"learning_rate", "loguniform(1e-4, 1e-1)"}, {"layers", "int(0, 3)"}, {"units", "logint(8, 256)"},
-                         {"activation", "choice(relu, tanh, gelu, sigmoid)"}, {"optimizer", "choice(sgd, adam, adamw)"},
-                         {"momentum", "uniform(0, 0.99) if optimizer == sgd"}, {"nesterov", "choice(true, false)"},
-                         {"weight_decay", "loguniform(1e-6, 1e-2)"}, {"l1", "loguniform(0.001, 1)"},
-                         {"batch_size", "choice(16, 32, 64)"}, {"dropout", "uniform(0, 0.5)"},
-                         {"init", "choice(he, xavier, lecun)"}, {"loss", "choice(auto, cross_entropy)"},
-                         {"class_weight", "choice(none, balanced)"}, {"schedule", "choice(constant, step, cosine)"},
-                         {"warmup_epochs", "uniform(0, 3)"}, {"epochs", "int(1, 30)"}}),
+  EXPECT_THAT(check({}, {{"learning_rate", "loguniform(1e-4, 1e-1)"},
+                         {"layers", "int(0, 3)"},
+                         {"units", "logint(8, 256)"},
+                         {"activation", "choice(relu, tanh, gelu, sigmoid)"},
+                         {"optimizer", "choice(sgd, adam, adamw)"},
+                         {"momentum", "uniform(0, 0.99) if optimizer == sgd"},
+                         {"nesterov", "choice(true, false)"},
+                         {"weight_decay", "loguniform(1e-6, 1e-2)"},
+                         {"l1", "loguniform(0.001, 1)"},
+                         {"batch_size", "choice(16, 32, 64)"},
+                         {"dropout", "uniform(0, 0.5)"},
+                         {"init", "choice(he, xavier, lecun)"},
+                         {"loss", "choice(auto, cross_entropy)"},
+                         {"class_weight", "choice(none, balanced)"},
+                         {"schedule", "choice(constant, step, cosine)"},
+                         {"warmup_epochs", "uniform(0, 3)"},
+                         {"epochs", "int(1, 30)"}}),
               IsEmpty());
 }
 
@@ -52,27 +61,35 @@ TEST_F(NetworkCheck, NamesTheNearestOptionForAnUnknownParameter) {
 }
 
 TEST_F(NetworkCheck, SaysWhichValuesOfTheSpaceAnOptionDoesNotTake) {
-  EXPECT_THAT(check({}, {{"activation", "choice(relu, tahn)"}}), ElementsAre(HasSubstr("did you mean 'tanh'?")));
-  EXPECT_THAT(check({}, {{"layers", "int(0, 99)"}}), ElementsAre(HasSubstr("layers must be at most 16, got 99")));
-  EXPECT_THAT(check({}, {{"dropout", "uniform(-0.5, 0.5)"}}), ElementsAre(HasSubstr("dropout must be at least 0")));
+  EXPECT_THAT(check({}, {{"activation", "choice(relu, tahn)"}}),
+              ElementsAre(HasSubstr("did you mean 'tanh'?")));
+  EXPECT_THAT(check({}, {{"layers", "int(0, 99)"}}),
+              ElementsAre(HasSubstr("layers must be at most 16, got 99")));
+  EXPECT_THAT(check({}, {{"dropout", "uniform(-0.5, 0.5)"}}),
+              ElementsAre(HasSubstr("dropout must be at least 0")));
 }
 
 TEST_F(NetworkCheck, WantsWholeNumbersAndWordsWhereAnOptionDoes) {
   EXPECT_THAT(check({}, {{"units", "uniform(7.5, 64.5)"}}), ElementsAre(HasSubstr("write int(8, 64)")));
-  EXPECT_THAT(check({}, {{"optimizer", "uniform(0, 1)"}}), ElementsAre(HasSubstr("write choice(sgd, adam, adamw)")));
+  EXPECT_THAT(check({}, {{"optimizer", "uniform(0, 1)"}}),
+              ElementsAre(HasSubstr("write choice(sgd, adam, adamw)")));
 }
 
 TEST_F(NetworkCheck, KeepsWhatHoldsForTheWholeStudyOutOfTheSpace) {
-  EXPECT_THAT(check({}, {{"folds", "int(2, 5)"}}), ElementsAre(HasSubstr("may stand in [objective], not in [space]")));
+  EXPECT_THAT(check({}, {{"folds", "int(2, 5)"}}),
+              ElementsAre(HasSubstr("may stand in [objective], not in [space]")));
 }
 
 TEST_F(NetworkCheck, WantsALossThatFitsTheData) {
-  EXPECT_THAT(check({{"loss", "squared"}}), ElementsAre(HasSubstr("needs a regression, got data with 3 classes")));
-  EXPECT_THAT(check({{"loss", "binary_cross_entropy"}}), ElementsAre(HasSubstr("needs data with 2 classes, got 3")));
+  EXPECT_THAT(check({{"loss", "squared"}}),
+              ElementsAre(HasSubstr("needs a regression, got data with 3 classes")));
+  EXPECT_THAT(check({{"loss", "binary_cross_entropy"}}),
+              ElementsAre(HasSubstr("needs data with 2 classes, got 3")));
   EXPECT_THAT(check({{"data", "two.h5"}, {"loss", "binary_cross_entropy"}}), IsEmpty());
   EXPECT_THAT(check({{"data", "line.h5"}}, {{"loss", "choice(squared, absolute, cross_entropy)"}}),
               ElementsAre(HasSubstr("loss = cross_entropy needs data with classes")));
-  EXPECT_THAT(check({{"data", "line.h5"}, {"class_weight", "balanced"}}), ElementsAre(HasSubstr("needs data with classes")));
+  EXPECT_THAT(check({{"data", "line.h5"}, {"class_weight", "balanced"}}),
+              ElementsAre(HasSubstr("needs data with classes")));
 }
 
 TEST_F(NetworkCheck, WantsTheTaskThatTheDataIsFor) {
@@ -89,7 +106,8 @@ TEST_F(NetworkCheck, WantsAPartToMeasureOn) {
 
 TEST_F(NetworkCheck, NamesTheNearestMetricForAnUnknownOne) {
   EXPECT_THAT(check({}, {}, "val_acuracy"), ElementsAre(HasSubstr("did you mean 'val_accuracy'?")));
-  EXPECT_THAT(check({{"metrics", "train_loss, val_rmse"}}), ElementsAre(HasSubstr("no metric 'val_rmse' for a classification")));
+  EXPECT_THAT(check({{"metrics", "train_loss, val_rmse"}}),
+              ElementsAre(HasSubstr("no metric 'val_rmse' for a classification")));
 }
 
 TEST_F(NetworkCheck, WantsFoldsThatTheRowsAllow) {
@@ -98,7 +116,9 @@ TEST_F(NetworkCheck, WantsFoldsThatTheRowsAllow) {
 }
 
 TEST_F(NetworkCheck, OffersTheMetricsOfTheTask) {
-  const auto of = [&](const std::string& data) { return objective_metrics(options_of({{"data", data}}, folder.path())); };
+  const auto of = [&](const std::string& data) {
+    return objective_metrics(options_of({{"data", data}}, folder.path()));
+  };
   EXPECT_EQ(of("three.h5").front(), (std::pair<std::string, bool>("val_accuracy", true)));
   EXPECT_EQ(of("line.h5").front(), (std::pair<std::string, bool>("val_rmse", false)));
   EXPECT_THAT(of("three.h5"), testing::Not(testing::Contains(testing::Pair("val_rmse", testing::_))));
@@ -106,7 +126,8 @@ TEST_F(NetworkCheck, OffersTheMetricsOfTheTask) {
 }
 
 TEST_F(NetworkCheck, StopsTheMakingOfAnObjective) {
-  EXPECT_THROW(make_objective(options_of({{"data", "three.h5"}, {"folds", "1"}}, folder.path()), {}), InvalidInput);
+  EXPECT_THROW(make_objective(options_of({{"data", "three.h5"}, {"folds", "1"}}, folder.path()), {}),
+               InvalidInput);
 }
 
 }  // namespace

@@ -55,12 +55,15 @@ TEST_F(NetworkObjective, TrainsForItsEpochsAndReportsEach) {
 }
 
 TEST_F(NetworkObjective, TakesAParameterOfTheSpaceInPlaceOfTheOption) {
-  const auto space = space_of({{"optimizer", "choice(sgd, adam)"}, {"momentum", "uniform(0, 0.99) if optimizer == sgd"},
+  const auto space = space_of({{"optimizer", "choice(sgd, adam)"},
+                               {"momentum", "uniform(0, 0.99) if optimizer == sgd"},
                                {"epochs", "int(1, 4)"}});
   const Texts sgd{{"data", "three.h5"}, {"epochs", "3"}, {"optimizer", "sgd"}, {"momentum", "0.5"}};
-  Workshop fixed(options(sgd), {}), tuned(options({{"data", "three.h5"}, {"epochs", "9"}, {"momentum", "0.1"}}), space);
+  Workshop fixed(options(sgd), {}),
+      tuned(options({{"data", "three.h5"}, {"epochs", "9"}, {"momentum", "0.1"}}), space);
 
-  const auto right = fixed.run(), same = tuned.run({{"optimizer", "sgd"}, {"momentum", "0.5"}, {"epochs", "3"}}),
+  const auto right = fixed.run(),
+             same = tuned.run({{"optimizer", "sgd"}, {"momentum", "0.5"}, {"epochs", "3"}}),
              other = tuned.run({{"optimizer", "sgd"}, {"momentum", "0.6"}, {"epochs", "3"}});
 
   EXPECT_EQ(tuned.objective().epochs(), 4);
@@ -80,7 +83,9 @@ TEST_F(NetworkObjective, RepeatsItselfForTheSameSeedOnly) {
 }
 
 TEST_F(NetworkObjective, ReportsTheMetricsThatWereAskedFor) {
-  Workshop workshop(options({{"data", "three.h5"}, {"epochs", "1"}, {"metrics", "train_loss, val_f1_macro"}}, "val_loss"), {});
+  Workshop workshop(
+      options({{"data", "three.h5"}, {"epochs", "1"}, {"metrics", "train_loss, val_f1_macro"}}, "val_loss"),
+      {});
 
   EXPECT_EQ(workshop.objective().metrics(), (std::vector<std::string>{"train_loss", "val_f1_macro"}));
   const auto progress = workshop.run().back();
@@ -106,7 +111,10 @@ TEST_F(NetworkObjective, ReportsTheBestEpochWhereAskedFor) {
 }
 
 TEST_F(NetworkObjective, LearnsARegressionWithoutHiddenLayers) {
-  ObjectiveOptions regression = options({{"data", "line.h5"}, {"layers", "0"}, {"epochs", "150"}, {"learning_rate", "0.02"},
+  ObjectiveOptions regression = options({{"data", "line.h5"},
+                                         {"layers", "0"},
+                                         {"epochs", "150"},
+                                         {"learning_rate", "0.02"},
                                          {"metrics", "val_r2"}});
   regression.maximize = false;
   Workshop workshop(regression, {});
@@ -118,8 +126,12 @@ TEST_F(NetworkObjective, LearnsARegressionWithoutHiddenLayers) {
 }
 
 TEST_F(NetworkObjective, TakesOneLogitForTwoClasses) {
-  Workshop workshop(options({{"data", "two.h5"}, {"loss", "binary_cross_entropy"}, {"layers", "0"}, {"epochs", "60"},
-                             {"learning_rate", "0.02"}}), {});
+  Workshop workshop(options({{"data", "two.h5"},
+                             {"loss", "binary_cross_entropy"},
+                             {"layers", "0"},
+                             {"epochs", "60"},
+                             {"learning_rate", "0.02"}}),
+                    {});
   EXPECT_GT(workshop.run().back().value, 0.8);
 }
 
@@ -160,14 +172,17 @@ TEST_F(NetworkObjective, CrossValidatesLikeSingleRunsOnTheSameFolds) {
         part->labels.push_back(all.labels[i]);
       }
     train::write_dataset(folder / "fold.h5", single);
-    scores.push_back(Workshop(options({{"data", "fold.h5"}, {"epochs", "4"}}, "val_loss"), {}).run().back().value);
+    scores.push_back(
+        Workshop(options({{"data", "fold.h5"}, {"epochs", "4"}}, "val_loss"), {}).run().back().value);
   }
 
-  Workshop workshop(options({{"data", "three.h5"}, {"epochs", "4"}, {"folds", "4"}, {"fold_seed", "9"}}, "val_loss"), {});
+  Workshop workshop(
+      options({{"data", "three.h5"}, {"epochs", "4"}, {"folds", "4"}, {"fold_seed", "9"}}, "val_loss"), {});
   const auto epochs = workshop.run();
 
   ASSERT_EQ(epochs.size(), 4u);
-  // Rows stand in another order within the single data sets, but each fold takes the same ones in the same order.
+  // Rows stand in another order within the single data sets, but each fold takes the same ones in the same
+  // order.
   for (std::size_t f = 0; f < k; ++f) EXPECT_NEAR(epochs.back().fold_scores.at(f), scores[f], 1e-6);
   EXPECT_NEAR(epochs.back().value, train::summarise(scores).mean, 1e-6);
   EXPECT_NEAR(epochs.back().standard_error, train::summarise(scores).standard_error, 1e-6);
@@ -190,7 +205,8 @@ std::vector<Progress> run_in_team(int ranks, const ObjectiveOptions& options) {
 TEST_F(NetworkObjective, SpreadsFoldsOverTheRanksOfATeam) {
   const Texts spread{{"data", "three.h5"}, {"epochs", "3"}, {"folds", "5"}, {"fold_parallel", "ranks"}};
 
-  const auto alone = Workshop(options(spread, "val_loss"), {}).run(), team = run_in_team(3, options(spread, "val_loss")),
+  const auto alone = Workshop(options(spread, "val_loss"), {}).run(),
+             team = run_in_team(3, options(spread, "val_loss")),
              idle = run_in_team(6, options(spread, "val_loss"));
 
   for (std::size_t f = 0; f < 5; ++f) {
@@ -202,15 +218,20 @@ TEST_F(NetworkObjective, SpreadsFoldsOverTheRanksOfATeam) {
 TEST_F(NetworkObjective, TrainsFoldsByTheWholeTeam) {
   const Texts folds{{"data", "three.h5"}, {"epochs", "3"}, {"folds", "3"}};
 
-  const auto alone = Workshop(options(folds, "val_loss"), {}).run(), team = run_in_team(2, options(folds, "val_loss"));
+  const auto alone = Workshop(options(folds, "val_loss"), {}).run(),
+             team = run_in_team(2, options(folds, "val_loss"));
 
   for (std::size_t f = 0; f < 3; ++f)
     EXPECT_NEAR(team.back().fold_scores.at(f), alone.back().fold_scores.at(f), 1e-5);
 }
 
 TEST_F(NetworkObjective, EndsATrialOnAllRanksWhenAFoldOfOneDiverges) {
-  const ObjectiveOptions wild = options({{"data", "line.h5"}, {"optimizer", "sgd"}, {"momentum", "0.99"}, {"folds", "2"},
-                                         {"learning_rate", "900"}, {"fold_parallel", "ranks"}});
+  const ObjectiveOptions wild = options({{"data", "line.h5"},
+                                         {"optimizer", "sgd"},
+                                         {"momentum", "0.99"},
+                                         {"folds", "2"},
+                                         {"learning_rate", "900"},
+                                         {"fold_parallel", "ranks"}});
   comm::LocalGroup group(3);
   std::vector<int> diverged(3, 0);
   std::vector<std::thread> threads;
@@ -230,8 +251,13 @@ TEST_F(NetworkObjective, EndsATrialOnAllRanksWhenAFoldOfOneDiverges) {
 std::filesystem::path shipped_data() { return std::filesystem::path(REGATTA_SOURCE_DIR) / "inputs" / "data"; }
 
 TEST(ShippedData, OfIrisIsToldApartByLogisticRegression) {
-  ObjectiveOptions options = options_of({{"data", "iris.h5"}, {"layers", "0"}, {"folds", "5"}, {"epochs", "60"},
-                                         {"learning_rate", "0.05"}, {"batch_size", "16"}, {"class_weight", "balanced"}},
+  ObjectiveOptions options = options_of({{"data", "iris.h5"},
+                                         {"layers", "0"},
+                                         {"folds", "5"},
+                                         {"epochs", "60"},
+                                         {"learning_rate", "0.05"},
+                                         {"batch_size", "16"},
+                                         {"class_weight", "balanced"}},
                                         shipped_data());
   options.metric = "val_balanced_accuracy";
 
@@ -242,8 +268,13 @@ TEST(ShippedData, OfIrisIsToldApartByLogisticRegression) {
 }
 
 TEST(ShippedData, OfDigitsIsReadByASmallNetworkInAFewEpochs) {
-  const ObjectiveOptions options = options_of({{"data", "digits.h5"}, {"layers", "2"}, {"units", "128"}, {"epochs", "12"},
-                                               {"learning_rate", "0.002"}, {"schedule", "cosine"}}, shipped_data());
+  const ObjectiveOptions options = options_of({{"data", "digits.h5"},
+                                               {"layers", "2"},
+                                               {"units", "128"},
+                                               {"epochs", "12"},
+                                               {"learning_rate", "0.002"},
+                                               {"schedule", "cosine"}},
+                                              shipped_data());
   EXPECT_GE(Workshop(options, {}).run().back().value, 0.97);
 }
 

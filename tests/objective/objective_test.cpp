@@ -19,7 +19,9 @@ TEST(Objective, OffersOptionsThatTakeTheirOwnFallbacks) {
     for (const Option& option : objective_options(type)) {
       EXPECT_TRUE(names.insert(option.name).second) << option.name << " stands twice";
       EXPECT_FALSE(option.help.empty()) << option.name;
-      if (!option.fallback.empty()) { EXPECT_EQ(violation(option, option.fallback), ""); }
+      if (!option.fallback.empty()) {
+        EXPECT_EQ(violation(option, option.fallback), "");
+      }
     }
   }
 }
@@ -28,16 +30,18 @@ TEST(Objective, NamesTheNearestTypeForAnUnknownOne) {
   ObjectiveOptions options = options_of({{"type", "netwrok"}});
   options.type = "netwrok";
 
-  EXPECT_THAT(problems_of(options, {}), testing::ElementsAre(testing::AllOf(
-                                            testing::HasSubstr("x.ini:101"), testing::HasSubstr("did you mean 'network'?"))));
+  EXPECT_THAT(problems_of(options, {}),
+              testing::ElementsAre(testing::AllOf(testing::HasSubstr("x.ini:101"),
+                                                  testing::HasSubstr("did you mean 'network'?"))));
   EXPECT_THROW(make_objective(options, {}), InvalidInput);
   EXPECT_THROW(objective_options("netwrok"), InvalidInput);
 }
 
 TEST(Objective, NamesTheNearestOptionForAnUnknownOne) {
-  EXPECT_THAT(problems_of(options_of({{"bach_size", "3"}}), {}),
-              testing::ElementsAre(testing::AllOf(testing::HasSubstr("x.ini:101: objective.bach_size is no option"),
-                                                  testing::HasSubstr("did you mean 'batch_size'?"))));
+  EXPECT_THAT(
+      problems_of(options_of({{"bach_size", "3"}}), {}),
+      testing::ElementsAre(testing::AllOf(testing::HasSubstr("x.ini:101: objective.bach_size is no option"),
+                                          testing::HasSubstr("did you mean 'batch_size'?"))));
 }
 
 TEST(Objective, SaysWhichValuesItsOptionsDoNotTake) {

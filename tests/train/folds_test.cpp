@@ -29,13 +29,15 @@ TEST(Folds, DealEachClassOutEvenly) {
 
   for (const Fold& fold : make_folds(90, labels, 5, 1)) {
     std::vector<int> counts(3);
-    for (const auto row : fold.held_out) ++counts[static_cast<std::size_t>(labels[static_cast<std::size_t>(row)])];
+    for (const auto row : fold.held_out)
+      ++counts[static_cast<std::size_t>(labels[static_cast<std::size_t>(row)])];
     EXPECT_EQ(counts, (std::vector<int>{12, 4, 2}));
   }
 }
 
 TEST(Folds, FollowTheirSeed) {
-  const auto first = make_folds(40, {}, 4, 1), again = make_folds(40, {}, 4, 1), other = make_folds(40, {}, 4, 2);
+  const auto first = make_folds(40, {}, 4, 1), again = make_folds(40, {}, 4, 1),
+             other = make_folds(40, {}, 4, 2);
   EXPECT_EQ(first[0].held_out, again[0].held_out);
   EXPECT_NE(first[0].held_out, other[0].held_out);
 }

@@ -6,8 +6,8 @@
 namespace regatta::train {
 namespace {
 
-/// A rank of a team of two whose partner always has the same numbers; notes which sums were started and how many were in
-/// flight at once.
+/// A rank of a team of two whose partner always has the same numbers; notes which sums were started and how
+/// many were in flight at once.
 class Mirror final : public comm::Communicator {
  public:
   Rank rank() const override { return Rank{0}; }

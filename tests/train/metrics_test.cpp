@@ -58,7 +58,9 @@ TEST(Metrics, TakeOneLogitAsTheSecondOfTwoClasses) {
   const Answers answers{logits, 1, device::LossKind::BinaryCrossEntropy, labels, 2, {}};
 
   EXPECT_DOUBLE_EQ(score(Measure::Accuracy, answers), 2.0 / 3);
-  EXPECT_NEAR(score(Measure::Loss, answers), (std::log1p(std::exp(-1)) + std::log1p(std::exp(-2)) + 3 + std::log1p(std::exp(-3))) / 3, 1e-12);
+  EXPECT_NEAR(score(Measure::Loss, answers),
+              (std::log1p(std::exp(-1)) + std::log1p(std::exp(-2)) + 3 + std::log1p(std::exp(-3))) / 3,
+              1e-12);
 }
 
 TEST(Metrics, ScoreARegressionByHand) {
@@ -78,7 +80,8 @@ TEST(Metrics, AverageOverTheOutputsOfARegression) {
   const Answers answers{outputs, 2, device::LossKind::Squared, {}, 0, targets};
 
   EXPECT_DOUBLE_EQ(score(Measure::Loss, answers), (2.0 + 8.0) / 2);
-  EXPECT_DOUBLE_EQ(score(Measure::R2, answers), ((1 - 4.0 / 2) + 0) / 2);  // the second target is constant and missed
+  EXPECT_DOUBLE_EQ(score(Measure::R2, answers),
+                   ((1 - 4.0 / 2) + 0) / 2);  // the second target is constant and missed
 }
 
 TEST(Metrics, HaveNamesThatReadBack) {
@@ -96,7 +99,8 @@ TEST(Metrics, HaveNamesThatReadBack) {
 }
 
 TEST(Metrics, AreNotReadFromOtherTexts) {
-  for (const char* name : {"", "accuracy", "val_", "val_acuracy", "dev_loss"}) EXPECT_FALSE(parse_metric(name)) << name;
+  for (const char* name : {"", "accuracy", "val_", "val_acuracy", "dev_loss"})
+    EXPECT_FALSE(parse_metric(name)) << name;
 }
 
 TEST(Metrics, KnowWhichAreMaximised) {
@@ -106,7 +110,8 @@ TEST(Metrics, KnowWhichAreMaximised) {
 
 TEST(Metrics, RefuseTheMeasureOfAnotherTask) {
   const std::vector<float> outputs{1}, targets{1};
-  EXPECT_THROW(score(Measure::Accuracy, {outputs, 1, device::LossKind::Squared, {}, 0, targets}), InvalidInput);
+  EXPECT_THROW(score(Measure::Accuracy, {outputs, 1, device::LossKind::Squared, {}, 0, targets}),
+               InvalidInput);
 }
 
 }  // namespace

@@ -35,11 +35,16 @@ class Reference {
  private:
   double activate(double z) const {
     switch (spec_.activation) {
-      case Activation::Relu: return std::max(z, 0.0);
-      case Activation::Tanh: return std::tanh(z);
-      case Activation::Gelu: return 0.5 * z * (1 + std::tanh(std::sqrt(2 / M_PI) * (z + 0.044715 * z * z * z)));
-      case Activation::Sigmoid: return 1 / (1 + std::exp(-z));
-      default: return z;
+      case Activation::Relu:
+        return std::max(z, 0.0);
+      case Activation::Tanh:
+        return std::tanh(z);
+      case Activation::Gelu:
+        return 0.5 * z * (1 + std::tanh(std::sqrt(2 / M_PI) * (z + 0.044715 * z * z * z)));
+      case Activation::Sigmoid:
+        return 1 / (1 + std::exp(-z));
+      default:
+        return z;
     }
   }
 
@@ -70,8 +75,9 @@ class Reference {
     }
     for (std::size_t o = 0; o < y.size(); ++o) {
       const double target = static_cast<double>(values_[i * y.size() + o]), error = y[o] - target;
-      sum += loss_ == LossKind::Squared ? error * error
-             : loss_ == LossKind::Absolute ? std::fabs(error) : std::fabs(error) / std::max(std::fabs(target), 1e-8);
+      sum += loss_ == LossKind::Squared    ? error * error
+             : loss_ == LossKind::Absolute ? std::fabs(error)
+                                           : std::fabs(error) / std::max(std::fabs(target), 1e-8);
     }
     return sum / static_cast<double>(y.size());
   }
@@ -100,11 +106,13 @@ TEST_P(GradientCheck, AgreesWithDifferencesOfADoublePrecisionNetwork) {
   device::Buffer<float> sum(*backend, 1);
 
   const auto y = network.forward({x.data(), samples, inputs}, 1, 0);
-  backend->loss(loss, y, {labels.data(), values.data()}, 1.0f / samples, network.output_gradient(), sum.data());
+  backend->loss(loss, y, {labels.data(), values.data()}, 1.0f / samples, network.output_gradient(),
+                sum.data());
   network.backward([](std::size_t) {});
 
   const Reference reference(spec, loss, x, labels, values);
-  const std::vector<float> start = network.parameters().download(), gradients = network.gradients().download();
+  const std::vector<float> start = network.parameters().download(),
+                           gradients = network.gradients().download();
   std::vector<double> parameters(start.begin(), start.end());
   EXPECT_NEAR(sum.download()[0] / samples, reference.mean_loss(parameters), 1e-5);
   for (std::size_t i = 0; i < parameters.size(); ++i) {
@@ -119,11 +127,11 @@ TEST_P(GradientCheck, AgreesWithDifferencesOfADoublePrecisionNetwork) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, GradientCheck,
-                         testing::Combine(testing::Values(Activation::Relu, Activation::Tanh, Activation::Gelu,
-                                                          Activation::Sigmoid),
-                                          testing::Values(LossKind::CrossEntropy, LossKind::BinaryCrossEntropy,
-                                                          LossKind::Squared, LossKind::Absolute,
-                                                          LossKind::AbsolutePercentage)));
+                         testing::Combine(testing::Values(Activation::Relu, Activation::Tanh,
+                                                          Activation::Gelu, Activation::Sigmoid),
+                                          testing::Values(LossKind::CrossEntropy,
+                                                          LossKind::BinaryCrossEntropy, LossKind::Squared,
+                                                          LossKind::Absolute, LossKind::AbsolutePercentage)));
 
 TEST(Network, CountsItsParameters) {
   EXPECT_EQ(weight_count({64, {128, 128}, 10}), 64u * 128 + 128 * 128 + 128 * 10);
@@ -143,7 +151,8 @@ TEST(Network, DrawsWeightsWithTheVarianceOfItsInit) {
   EXPECT_NEAR(variance_of_first_layer(Init::He, Activation::Tanh) / (2.0 / 200), 1, 0.05);
   EXPECT_NEAR(variance_of_first_layer(Init::Xavier, Activation::Relu) / (2.0 / 300), 1, 0.05);
   EXPECT_NEAR(variance_of_first_layer(Init::Lecun, Activation::Relu) / (1.0 / 200), 1, 0.05);
-  EXPECT_EQ(variance_of_first_layer(Init::Auto, Activation::Relu), variance_of_first_layer(Init::He, Activation::Relu));
+  EXPECT_EQ(variance_of_first_layer(Init::Auto, Activation::Relu),
+            variance_of_first_layer(Init::He, Activation::Relu));
   EXPECT_EQ(variance_of_first_layer(Init::Auto, Activation::Tanh),
             variance_of_first_layer(Init::Xavier, Activation::Tanh));
 }

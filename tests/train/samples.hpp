@@ -60,7 +60,8 @@ inline Samples line(std::size_t rows, std::size_t features, std::size_t outputs,
         table->x.push_back(static_cast<float>(x));
         for (std::size_t o = 0; o < outputs; ++o) y[o] += x * (0.5 + static_cast<double>((j + o) % 3));
       }
-      for (const double value : y) table->values.push_back(static_cast<float>(value + noise * random.normal()));
+      for (const double value : y)
+        table->values.push_back(static_cast<float>(value + noise * random.normal()));
     }
   return samples;
 }

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <thread>
 
+#include "far_backend.hpp"
 #include "regatta/comm/local_group.hpp"
 #include "regatta/train/metrics.hpp"
 #include "samples.hpp"
@@ -13,11 +14,16 @@ namespace {
 using device::Activation;
 using device::LossKind;
 
-/// Data on the CPU backend of the thread that makes it.
-struct Bench {
-  explicit Bench(const Samples& samples) : data(samples.dataset()), placed(*backend, data) {}
+using MakeBackend = std::unique_ptr<device::Backend> (*)();
 
-  std::unique_ptr<device::Backend> backend = device::make_cpu_backend();
+std::unique_ptr<device::Backend> make_far_backend() { return std::make_unique<FarBackend>(); }
+
+/// Data on a backend of the thread that makes it.
+struct Bench {
+  explicit Bench(const Samples& samples, MakeBackend make = device::make_cpu_backend)
+      : backend(make()), data(samples.dataset()), placed(*backend, data) {}
+
+  std::unique_ptr<device::Backend> backend;
   Dataset data;
   DeviceData placed;
   Part train{placed.train()}, valid{placed.valid()};
@@ -84,7 +90,8 @@ TEST(Trainer, FindsTheLineOfALinearRegression) {
   for (int e = 0; e < 200; ++e) epoch(trainer);
 
   const std::vector<float> right{0.5f, 1.5f, 1.5f, 2.5f, 2.5f, 0.5f, 1, 1};
-  EXPECT_THAT(trainer.network().parameters().download(), testing::Pointwise(testing::FloatNear(1e-3f), right));
+  EXPECT_THAT(trainer.network().parameters().download(),
+              testing::Pointwise(testing::FloatNear(1e-3f), right));
 }
 
 /// The weight of one feature x = 1 or 0 is the log of the odds: a logistic regression with a known answer.
@@ -106,7 +113,8 @@ TEST(Trainer, FindsTheLogOddsOfALogisticRegression) {
   for (int e = 0; e < 400; ++e) epoch(trainer);
 
   const std::vector<float> right{-std::log(3.0f), 0};
-  EXPECT_THAT(trainer.network().parameters().download(), testing::Pointwise(testing::FloatNear(1e-3f), right));
+  EXPECT_THAT(trainer.network().parameters().download(),
+              testing::Pointwise(testing::FloatNear(1e-3f), right));
 }
 
 TEST(Trainer, TakesEveryRowOncePerEpochTheLastBatchBeingShort) {
@@ -119,7 +127,8 @@ TEST(Trainer, TakesEveryRowOncePerEpochTheLastBatchBeingShort) {
   const double trained = epoch(trainer).mean;
 
   const auto outputs = trainer.outputs(bench.train);
-  const double judged = score(Measure::Loss, {outputs, 2, LossKind::CrossEntropy, bench.train.labels(), 2, {}});
+  const double judged =
+      score(Measure::Loss, {outputs, 2, LossKind::CrossEntropy, bench.train.labels(), 2, {}});
   EXPECT_NEAR(trained, judged, 1e-6);
 }
 
@@ -216,17 +225,19 @@ TEST(ClassWeights, PullTheDecisionToTheRareClass) {
   EXPECT_NEAR(gap(), 0, 0.1);
 }
 
-/// What a team of `ranks` makes of a training: losses of the epochs, outputs and parameters of its first rank.
+/// What a team of `ranks` makes of a training: losses of the epochs, outputs and parameters of its first
+/// rank.
 struct TeamResult {
   std::vector<double> losses;
   std::vector<float> outputs, parameters;
 };
 
-TeamResult train_as_team(int ranks, const Samples& samples, const TrainingSpec& spec) {
+TeamResult train_as_team(int ranks, const Samples& samples, const TrainingSpec& spec,
+                         MakeBackend make = device::make_cpu_backend) {
   comm::LocalGroup group(ranks);
   std::vector<TeamResult> results(static_cast<std::size_t>(ranks));
   const auto work = [&](int rank) {
-    Bench bench(samples);
+    Bench bench(samples, make);
     Trainer trainer(*bench.backend, bench.train, samples.classes, spec, &group.at(Rank{rank}));
     TeamResult& result = results[static_cast<std::size_t>(rank)];
     for (int e = 0; e < 4; ++e) result.losses.push_back(epoch(trainer).mean);
@@ -247,7 +258,8 @@ TeamResult train_as_team(int ranks, const Samples& samples, const TrainingSpec& 
 class TeamOf : public testing::TestWithParam<int> {};
 
 TEST_P(TeamOf, RanksEqualsOneRankWithinRounding) {
-  const Samples samples = clouds(101, 6, 3);  // batches of 32, 32, 32 and 5: some ranks have nothing of the last
+  const Samples samples =
+      clouds(101, 6, 3);  // batches of 32, 32, 32 and 5: some ranks have nothing of the last
   TrainingSpec spec = classifier(samples, {16, 12});
   spec.network.dropout = 0.3f;
   spec.balanced = true;
@@ -275,6 +287,37 @@ TEST(Team, EqualsOneRankForARegression) {
   const TeamResult alone = train_as_team(1, samples, spec), team = train_as_team(3, samples, spec);
 
   EXPECT_THAT(team.parameters, testing::Pointwise(testing::FloatNear(1e-4f), alone.parameters));
+}
+
+TEST(Team, GivesTheSameBitsWhereTheHostCannotReadTheBackend) {
+  const Samples classes = clouds(101, 6, 3), numbers = line(60, 4, 2, 0.1);
+  TrainingSpec regression;
+  regression.network = {4, {}, 2};
+  regression.loss = LossKind::Squared;
+  for (const auto& [samples, spec] : {std::pair{&classes, classifier(classes, {16})}, {&numbers, regression}})
+    for (const int ranks : {1, 3})
+      EXPECT_EQ(train_as_team(ranks, *samples, spec).outputs,
+                train_as_team(ranks, *samples, spec, make_far_backend).outputs);
+}
+
+TEST(DeviceData, IsUploadedOnceWhereTheHostsMemoryIsNotTheBackends) {
+  const Samples samples = clouds(50, 4, 3);
+  const Dataset data = samples.dataset();
+  FarBackend far;
+
+  const DeviceData placed(far, data);
+
+  EXPECT_EQ(far.uploaded, 3u * 50 * 4);
+  EXPECT_NE(placed.valid().x.data, data.valid.x.data());
+  EXPECT_EQ(placed.valid().x.data[7], data.valid.x[7]);
+  EXPECT_EQ(placed.test().labels[3], data.test.labels[3]);
+}
+
+TEST(DeviceData, IsReadInPlaceByTheHostsOwnBackend) {
+  const Samples samples = clouds(50, 4, 3);
+  const Dataset data = samples.dataset();
+  const auto backend = device::make_cpu_backend();
+  EXPECT_EQ(DeviceData(*backend, data).train().x.data, data.train.x.data());
 }
 
 }  // namespace

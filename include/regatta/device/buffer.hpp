@@ -21,8 +21,10 @@ class Buffer {
   /// `count` zeros. @throws OutOfDeviceMemory
   Buffer(Backend& backend, std::size_t count) : backend_(&backend), size_(count) {
     if (count == 0) return;
-    if constexpr (std::is_same_v<T, float>) data_ = backend.allocate(count);
-    else data_ = backend.allocate_indices(count);
+    if constexpr (std::is_same_v<T, float>)
+      data_ = backend.allocate(count);
+    else
+      data_ = backend.allocate_indices(count);
   }
   Buffer(Backend& backend, std::span<const T> values) : Buffer(backend, values.size()) {
     if (size_ > 0) backend.upload(values, data_);

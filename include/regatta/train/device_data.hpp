@@ -13,14 +13,14 @@ namespace regatta::train {
 
 /// One part of a data set where a backend can read it, and on the host.
 struct DeviceSplit {
-  device::MatrixView<const float> x;     ///< rows x features
-  const std::int32_t* labels = nullptr;  ///< rows, or null
+  device::MatrixView<const float> x;       ///< rows x features
+  const std::int32_t* labels = nullptr;    ///< rows, or null
   device::MatrixView<const float> values;  ///< rows x outputs; data null for classification
   Split host;
 };
 
-/// A data set on a backend, made once and shared by all trials. Where the backend reads host memory nothing is copied, so
-/// the ranks of a node share one copy.
+/// A data set on a backend, made once and shared by all trials. Where the backend reads host memory nothing
+/// is copied, so the ranks of a node share one copy.
 class DeviceData {
  public:
   /// Both must outlive this object. @throws device::OutOfDeviceMemory

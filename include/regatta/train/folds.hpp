@@ -12,11 +12,12 @@ struct Fold {
   std::vector<std::int32_t> train, held_out;
 };
 
-/// k folds whose held-out parts cover all rows once and differ in size by one row at most. With labels each class is
-/// dealt out evenly (stratified). The same seed gives the same folds everywhere.
+/// k folds whose held-out parts cover all rows once and differ in size by one row at most. With labels each
+/// class is dealt out evenly (stratified). The same seed gives the same folds everywhere.
 /// @param labels  of the rows; empty for a regression
 /// @throws InvalidInput  unless 2 <= k <= rows
-std::vector<Fold> make_folds(std::size_t rows, std::span<const std::int32_t> labels, std::size_t k, std::uint64_t seed);
+std::vector<Fold> make_folds(std::size_t rows, std::span<const std::int32_t> labels, std::size_t k,
+                             std::uint64_t seed);
 
 /// Mean, and standard deviation / sqrt(n) (not a number for n < 2).
 struct Summary {

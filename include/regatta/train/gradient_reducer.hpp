@@ -13,15 +13,16 @@ namespace regatta::train {
 
 /// Sums the gradients of a team while the backward pass still runs.
 ///
-/// Gradients become final from the end of the weights towards their start, and the biases last ([weights | biases]).
-/// Whenever a bucket of them has come together its sum starts; few sums are in flight, because each one costs the progress
-/// of the others, and they are moved along at each layer. A small network travels as one bucket, biases included.
+/// Gradients become final from the end of the weights towards their start, and the biases last ([weights |
+/// biases]). Whenever a bucket of them has come together its sum starts; few sums are in flight, because each
+/// one costs the progress of the others, and they are moved along at each layer. A small network travels as
+/// one bucket, biases included.
 class GradientReducer {
  public:
   /// @param team    null or of one rank: there is nothing to do
   /// @param bucket  least size of one sum [numbers]
-  GradientReducer(device::Backend& backend, comm::Communicator* team, std::size_t weights, std::size_t parameters,
-                  std::size_t bucket = 256 * 1024);
+  GradientReducer(device::Backend& backend, comm::Communicator* team, std::size_t weights,
+                  std::size_t parameters, std::size_t bucket = 256 * 1024);
 
   /// The gradients of all weights from number `first` on are final; with first = 0 those of the biases, too.
   void ready(float* gradients, std::size_t first);
@@ -44,8 +45,8 @@ class GradientReducer {
   device::Backend& backend_;
   comm::Communicator* team_;
   std::size_t weights_, parameters_, bucket_;
-  std::size_t unsent_;           ///< weights from here on have been handed to a sum
-  std::vector<float> staging_;   ///< host copy, where the backend's memory is not the host's
+  std::size_t unsent_;          ///< weights from here on have been handed to a sum
+  std::vector<float> staging_;  ///< host copy, where the backend's memory is not the host's
   std::deque<Sum> in_flight_;
   double wait_seconds_ = 0;
 };

@@ -12,16 +12,21 @@
 
 namespace regatta::train {
 
-/// What can be said of a network's answers to samples whose truth is known. With more than one output of a regression the
-/// mean over the outputs is taken.
+/// What can be said of a network's answers to samples whose truth is known. With more than one output of a
+/// regression the mean over the outputs is taken.
 enum class Measure {
   Loss,              ///< mean of the training's loss, without class weights and penalties
   Accuracy,          ///< share of right answers
   BalancedAccuracy,  ///< mean recall over the classes that occur in the truth
-  // Precision, recall and F1 = 2 TP / (2 TP + FP + FN) by class, 0 where nothing can be divided. Macro: mean over the
-  // classes that occur in truth or answers; weighted: by the rows of each class.
-  PrecisionMacro, PrecisionWeighted, RecallMacro, RecallWeighted, F1Macro, F1Weighted,
-  R2,    ///< 1 - squared error / squared deviation from the mean; of a constant truth: 1 if met exactly, else 0
+  // Precision, recall and F1 = 2 TP / (2 TP + FP + FN) by class, 0 where nothing can be divided. Macro: mean
+  // over the classes that occur in truth or answers; weighted: by the rows of each class.
+  PrecisionMacro,
+  PrecisionWeighted,
+  RecallMacro,
+  RecallWeighted,
+  F1Macro,
+  F1Weighted,
+  R2,  ///< 1 - squared error / squared deviation from the mean; of a constant truth: 1 if met exactly, else 0
   Mse,   ///< mean squared error
   Rmse,  ///< its square root, of each output
   Mae,   ///< mean absolute error

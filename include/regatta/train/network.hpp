@@ -29,15 +29,16 @@ struct NetworkSpec {
   Init init = Init::Auto;
 };
 
-/// All weights, layer by layer (inputs x outputs each), then all biases. The same seed gives the same numbers everywhere.
+/// All weights, layer by layer (inputs x outputs each), then all biases. The same seed gives the same numbers
+/// everywhere.
 std::vector<float> initial_parameters(const NetworkSpec& spec, std::uint64_t seed);
 
 /// Number of weights and of weights and biases.
 std::size_t weight_count(const NetworkSpec& spec);
 std::size_t parameter_count(const NetworkSpec& spec);
 
-/// A network with everything that one training step needs, allocated once: parameters, gradients and moments in one arena
-/// each ([all weights | all biases]), and the activations of a batch.
+/// A network with everything that one training step needs, allocated once: parameters, gradients and moments
+/// in one arena each ([all weights | all biases]), and the activations of a batch.
 class Network {
  public:
   /// @param most_samples  of one forward pass
@@ -49,15 +50,17 @@ class Network {
   /// With dropout, and kept for backward(), which reads `x` again.
   /// @param key           of this optimizer step
   /// @param first_sample  place of the first row in the global batch
-  device::MatrixView<const float> forward(device::MatrixView<const float> x, std::uint64_t key, std::size_t first_sample);
+  device::MatrixView<const float> forward(device::MatrixView<const float> x, std::uint64_t key,
+                                          std::size_t first_sample);
 
   /// Where the loss writes its gradient by the outputs of the last forward pass.
   device::MatrixView<float> output_gradient();
-  /// Fills gradients(), last layer first; when a layer is done, `ready(first)` tells that the gradients of all weights
-  /// from number `first` on are final (biases only after the last call, with first = 0).
+  /// Fills gradients(), last layer first; when a layer is done, `ready(first)` tells that the gradients of
+  /// all weights from number `first` on are final (biases only after the last call, with first = 0).
   void backward(const std::function<void(std::size_t first)>& ready);
 
-  /// In place of a backward pass where this rank has no sample of the batch: gradients of 0, told in the same order.
+  /// In place of a backward pass where this rank has no sample of the batch: gradients of 0, told in the same
+  /// order.
   void backward_nothing(const std::function<void(std::size_t first)>& ready);
 
   /// One optimizer step with learning rate `rate`; weight decay and L1 penalty act on weights, not on biases.

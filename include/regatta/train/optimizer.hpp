@@ -24,10 +24,10 @@ struct LearningRate {
   ScheduleKind kind = ScheduleKind::Constant;
   double base = 1e-3;
   std::int32_t epochs = 1;
-  std::int32_t step_epochs = 10;    ///< Step: multiplied by step_factor after each so many epochs
+  std::int32_t step_epochs = 10;  ///< Step: multiplied by step_factor after each so many epochs
   double step_factor = 0.1;
-  double warmup_epochs = 0;         ///< rises linearly from 0 to its full value; the schedule proper starts after it
-  double minimum = 0;               ///< Cosine ends here, Step never falls below it
+  double warmup_epochs = 0;  ///< rises linearly from 0 to its full value; the schedule proper starts after it
+  double minimum = 0;        ///< Cosine ends here, Step never falls below it
 
   /// @param step  optimizer steps done before, from 0
   /// @param steps_per_epoch  at least 1

@@ -29,15 +29,15 @@ struct TrainingSpec {
 /// What one epoch has come to. Diverged: the mean loss is not finite or has passed its limit.
 struct EpochLoss {
   std::int32_t epoch = 0;  ///< from 1
-  double mean = 0;         ///< over the samples as they were trained on (with dropout and class weights, without penalties)
+  double mean = 0;  ///< over the samples as trained on: with dropout and class weights, without penalties
   bool diverged = false;
 };
 
 /// Trains one network, alone or as one rank of a team.
 ///
-/// Each epoch takes the rows in an order drawn from (seed, epoch), in batches, the last one as short as it comes. In a team
-/// each rank computes a contiguous share of every batch, and the gradients are summed: the result is that of one rank but
-/// for rounding. The same seed, data and team give the same bits.
+/// Each epoch takes the rows in an order drawn from (seed, epoch), in batches, the last one as short as it
+/// comes. In a team each rank computes a contiguous share of every batch, and the gradients are summed: the
+/// result is that of one rank but for rounding. The same seed, data and team give the same bits.
 class Trainer {
  public:
   /// Collective over the team from the first advance() on, but not here. All arguments outlive this object.
@@ -45,12 +45,12 @@ class Trainer {
   Trainer(device::Backend& backend, const Part& part, std::size_t classes, const TrainingSpec& spec,
           comm::Communicator* team = nullptr);
 
-  /// Some optimizer steps (about 2 GFLOP); what the epoch has come to when it is over. A rank alone ends an epoch as soon as
-  /// its loss is no finite number.
+  /// Some optimizer steps (about 2 GFLOP); what the epoch has come to when it is over. A rank alone ends an
+  /// epoch as soon as its loss is no finite number.
   std::optional<EpochLoss> advance();
 
-  /// Outputs for the rows of `part`, rows x outputs, without dropout. Collective over the team: each rank computes a
-  /// share and all have all of them.
+  /// Outputs for the rows of `part`, rows x outputs, without dropout. Collective over the team: each rank
+  /// computes a share and all have all of them.
   std::vector<float> outputs(const Part& part);
 
   std::int32_t epochs() const { return epoch_; }  ///< completed

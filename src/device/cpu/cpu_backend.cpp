@@ -38,9 +38,12 @@ constexpr std::size_t large_block = std::size_t{64} << 20;
 void* allocate_zeroed(std::size_t bytes) {
   constexpr std::size_t line = 64;
   const std::size_t padded = std::max(line, (bytes + line - 1) / line * line);
-  const bool fits = padded >= bytes && (padded < large_block || static_cast<double>(padded) < available_memory());
+  const bool fits =
+      padded >= bytes && (padded < large_block || static_cast<double>(padded) < available_memory());
   void* block = fits ? std::aligned_alloc(line, padded) : nullptr;
-  if (!block) throw OutOfDeviceMemory(concat("no host memory for a block of ", format_bytes(static_cast<double>(bytes))));
+  if (!block)
+    throw OutOfDeviceMemory(
+        concat("no host memory for a block of ", format_bytes(static_cast<double>(bytes))));
   std::memset(block, 0, padded);
   return block;
 }
@@ -50,7 +53,8 @@ std::size_t bytes_of(std::size_t count) {
   return std::min(count, most) * sizeof(float);
 }
 
-/// Numbers below 1e-38 cost a hundred times as much as others; optimizers of converged networks are full of them.
+/// Numbers below 1e-38 cost a hundred times as much as others; optimizers of converged networks are full of
+/// them.
 void flush_denormals() {
   constexpr unsigned flush_to_zero = 0x8000, denormals_are_zero = 0x0040;
   _mm_setcsr(_mm_getcsr() | flush_to_zero | denormals_are_zero);
@@ -68,14 +72,18 @@ class CpuBackend final : public Backend {
   std::string name() const override { return "cpu (" + blas_name() + ")"; }
   bool host_memory() const override { return true; }
 
-  float* allocate(std::size_t count) override { return static_cast<float*>(allocate_zeroed(bytes_of(count))); }
+  float* allocate(std::size_t count) override {
+    return static_cast<float*>(allocate_zeroed(bytes_of(count)));
+  }
   std::int32_t* allocate_indices(std::size_t count) override {
     return static_cast<std::int32_t*>(allocate_zeroed(bytes_of(count)));
   }
   void release(void* block) noexcept override { std::free(block); }
   void upload(std::span<const float> host, float* block) override { copy(host, block); }
   void upload(std::span<const std::int32_t> host, std::int32_t* block) override { copy(host, block); }
-  void download(const float* block, std::span<float> host) override { copy(std::span(block, host.size()), host.data()); }
+  void download(const float* block, std::span<float> host) override {
+    copy(std::span(block, host.size()), host.data());
+  }
   void zero(float* block, std::size_t count) override { std::fill_n(block, count, 0.0f); }
   void synchronise() override {}
 
@@ -91,7 +99,8 @@ class CpuBackend final : public Backend {
 
   void forward(const Dense& layer) override {
     const std::size_t inputs = layer.weights.rows, outputs = layer.weights.columns;
-    multiply({layer.x.data, inputs, 1, layer.weights.data, outputs, 1, layer.z.data, layer.x.rows, outputs, inputs},
+    multiply({layer.x.data, inputs, 1, layer.weights.data, outputs, 1, layer.z.data, layer.x.rows, outputs,
+              inputs},
              scratch_);
     activate(layer);
   }
@@ -99,10 +108,12 @@ class CpuBackend final : public Backend {
   void backward(const Dense& layer, const DenseGradient& gradient) override {
     const std::size_t inputs = layer.weights.rows, outputs = layer.weights.columns, samples = layer.x.rows;
     activation_gradient(layer, gradient.y, gradient.bias);
-    multiply({layer.x.data, 1, inputs, gradient.y.data, outputs, 1, gradient.weights.data, inputs, outputs, samples},
+    multiply({layer.x.data, 1, inputs, gradient.y.data, outputs, 1, gradient.weights.data, inputs, outputs,
+              samples},
              scratch_);
     if (gradient.x.data)
-      multiply({gradient.y.data, outputs, 1, layer.weights.data, 1, outputs, gradient.x.data, samples, inputs, outputs},
+      multiply({gradient.y.data, outputs, 1, layer.weights.data, 1, outputs, gradient.x.data, samples, inputs,
+                outputs},
                scratch_);
   }
 

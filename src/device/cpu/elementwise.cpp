@@ -5,7 +5,8 @@
 #include "../dropout_hash.hpp"
 #include "../formulas.hpp"
 
-// target_clones stands at functions that only choose a template: everything below them is inlined into each clone.
+// target_clones stands at functions that only choose a template: everything below them is inlined into each
+// clone.
 namespace regatta::device {
 namespace {
 
@@ -22,7 +23,8 @@ template <Activation kind>
   }
 }
 
-[[gnu::always_inline]] inline void drop_row(const Dropout& dropout, std::size_t i, float* row, std::size_t columns) {
+[[gnu::always_inline]] inline void drop_row(const Dropout& dropout, std::size_t i, float* row,
+                                            std::size_t columns) {
   const std::uint64_t key = dropout_row(dropout.key, dropout.first_sample + i);
   const std::uint32_t threshold = dropout_threshold(dropout.rate);
   const float scale = 1.0f / (1.0f - dropout.rate);
@@ -34,12 +36,14 @@ template <Activation kind>
 [[gnu::always_inline]] inline void activate_rows(const Dense& layer) {
   for (std::size_t i = 0; i < layer.z.rows; ++i) {
     activate_row<kind>(layer, i);
-    if (layer.dropout.rate > 0) drop_row(layer.dropout, i, layer.y.data + i * layer.y.columns, layer.y.columns);
+    if (layer.dropout.rate > 0)
+      drop_row(layer.dropout, i, layer.y.data + i * layer.y.columns, layer.y.columns);
   }
 }
 
 template <Activation kind>
-[[gnu::always_inline]] inline void gradient_rows(const Dense& layer, MatrixView<float> gradient, float* bias) {
+[[gnu::always_inline]] inline void gradient_rows(const Dense& layer, MatrixView<float> gradient,
+                                                 float* bias) {
   const std::size_t columns = gradient.columns;
   const bool drops = layer.dropout.rate > 0;
   const float kept = 1.0f - layer.dropout.rate;
@@ -58,8 +62,8 @@ template <Activation kind>
 }
 
 template <LossKind kind>
-[[gnu::always_inline]] inline double regression_rows(MatrixView<const float> outputs, const float* targets, float scale,
-                                                     float* gradient) {
+[[gnu::always_inline]] inline double regression_rows(MatrixView<const float> outputs, const float* targets,
+                                                     float scale, float* gradient) {
   const float share = scale / static_cast<float>(outputs.columns);
   if (gradient)
     for (std::size_t i = 0; i < outputs.size(); ++i)
@@ -76,30 +80,39 @@ float class_weight(const Targets& targets, std::size_t i) {
 
 }  // namespace
 
-[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]]
-void activate(const Dense& layer) {
+[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void activate(const Dense& layer) {
   switch (layer.activation) {
-    case Activation::Identity: return activate_rows<Activation::Identity>(layer);
-    case Activation::Relu: return activate_rows<Activation::Relu>(layer);
-    case Activation::Tanh: return activate_rows<Activation::Tanh>(layer);
-    case Activation::Gelu: return activate_rows<Activation::Gelu>(layer);
-    case Activation::Sigmoid: return activate_rows<Activation::Sigmoid>(layer);
+    case Activation::Identity:
+      return activate_rows<Activation::Identity>(layer);
+    case Activation::Relu:
+      return activate_rows<Activation::Relu>(layer);
+    case Activation::Tanh:
+      return activate_rows<Activation::Tanh>(layer);
+    case Activation::Gelu:
+      return activate_rows<Activation::Gelu>(layer);
+    case Activation::Sigmoid:
+      return activate_rows<Activation::Sigmoid>(layer);
   }
 }
 
-[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]]
-void activation_gradient(const Dense& layer, MatrixView<float> gradient, float* bias) {
+[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void activation_gradient(
+    const Dense& layer, MatrixView<float> gradient, float* bias) {
   switch (layer.activation) {
-    case Activation::Identity: return gradient_rows<Activation::Identity>(layer, gradient, bias);
-    case Activation::Relu: return gradient_rows<Activation::Relu>(layer, gradient, bias);
-    case Activation::Tanh: return gradient_rows<Activation::Tanh>(layer, gradient, bias);
-    case Activation::Gelu: return gradient_rows<Activation::Gelu>(layer, gradient, bias);
-    case Activation::Sigmoid: return gradient_rows<Activation::Sigmoid>(layer, gradient, bias);
+    case Activation::Identity:
+      return gradient_rows<Activation::Identity>(layer, gradient, bias);
+    case Activation::Relu:
+      return gradient_rows<Activation::Relu>(layer, gradient, bias);
+    case Activation::Tanh:
+      return gradient_rows<Activation::Tanh>(layer, gradient, bias);
+    case Activation::Gelu:
+      return gradient_rows<Activation::Gelu>(layer, gradient, bias);
+    case Activation::Sigmoid:
+      return gradient_rows<Activation::Sigmoid>(layer, gradient, bias);
   }
 }
 
-[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]]
-double cross_entropy(MatrixView<const float> logits, const Targets& targets, float scale, float* gradient) {
+[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] double cross_entropy(
+    MatrixView<const float> logits, const Targets& targets, float scale, float* gradient) {
   double sum = 0;
   for (std::size_t i = 0; i < logits.rows; ++i) {
     const float* row = logits.data + i * logits.columns;
@@ -116,8 +129,8 @@ double cross_entropy(MatrixView<const float> logits, const Targets& targets, flo
   return sum;
 }
 
-[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]]
-double binary_cross_entropy(MatrixView<const float> logits, const Targets& targets, float scale, float* gradient) {
+[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] double binary_cross_entropy(
+    MatrixView<const float> logits, const Targets& targets, float scale, float* gradient) {
   double sum = 0;
   for (std::size_t i = 0; i < logits.rows; ++i) {
     const float weight = class_weight(targets, i);
@@ -128,16 +141,16 @@ double binary_cross_entropy(MatrixView<const float> logits, const Targets& targe
   return sum;
 }
 
-[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]]
-double regression_loss(LossKind kind, MatrixView<const float> outputs, const float* targets, float scale,
-                       float* gradient) {
+[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] double regression_loss(
+    LossKind kind, MatrixView<const float> outputs, const float* targets, float scale, float* gradient) {
   if (kind == LossKind::Squared) return regression_rows<LossKind::Squared>(outputs, targets, scale, gradient);
-  if (kind == LossKind::Absolute) return regression_rows<LossKind::Absolute>(outputs, targets, scale, gradient);
+  if (kind == LossKind::Absolute)
+    return regression_rows<LossKind::Absolute>(outputs, targets, scale, gradient);
   return regression_rows<LossKind::AbsolutePercentage>(outputs, targets, scale, gradient);
 }
 
-[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]]
-void update_parameters(const Update& update) {
+[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void update_parameters(
+    const Update& update) {
   const formulas::UpdateFactors factors = formulas::factors_of(update);
   float* w = update.parameters;
   const float* g = update.gradients;

@@ -2,8 +2,8 @@
 
 #include "regatta/device/backend.hpp"
 
-// The loops of the CPU backend over single numbers. Each is compiled for AVX-512, AVX2 and any x86-64, and the processor
-// chooses at start-up.
+// The loops of the CPU backend over single numbers. Each is compiled for AVX-512, AVX2 and any x86-64, and
+// the processor chooses at start-up.
 namespace regatta::device {
 
 /// z += bias and y = dropout(activation(z)), row by row.
@@ -14,7 +14,8 @@ void activation_gradient(const Dense& layer, MatrixView<float> gradient, float* 
 
 /// As Backend::loss; returns the sum over the samples.
 double cross_entropy(MatrixView<const float> logits, const Targets& targets, float scale, float* gradient);
-double binary_cross_entropy(MatrixView<const float> logits, const Targets& targets, float scale, float* gradient);
+double binary_cross_entropy(MatrixView<const float> logits, const Targets& targets, float scale,
+                            float* gradient);
 double regression_loss(LossKind kind, MatrixView<const float> outputs, const float* targets, float scale,
                        float* gradient);
 

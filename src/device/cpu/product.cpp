@@ -12,8 +12,12 @@ namespace {
 constexpr std::size_t lanes = 16;
 using Vector [[gnu::vector_size(lanes * sizeof(float))]] = float;
 
-[[gnu::always_inline]] inline void load(Vector& vector, const float* from) { std::memcpy(&vector, from, sizeof vector); }
-[[gnu::always_inline]] inline void store(const Vector& vector, float* to) { std::memcpy(to, &vector, sizeof vector); }
+[[gnu::always_inline]] inline void load(Vector& vector, const float* from) {
+  std::memcpy(&vector, from, sizeof vector);
+}
+[[gnu::always_inline]] inline void store(const Vector& vector, float* to) {
+  std::memcpy(to, &vector, sizeof vector);
+}
 
 /// `depth` x (vectors * lanes) numbers of b, rows `stride` apart.
 struct Panel {
@@ -21,10 +25,11 @@ struct Panel {
   std::size_t stride;
 };
 
-/// The numbers of c that stay in registers while k runs: `rows` x `vectors` vectors, one load of b and one broadcast of a
-/// for each fused multiply-add.
+/// The numbers of c that stay in registers while k runs: `rows` x `vectors` vectors, one load of b and one
+/// broadcast of a for each fused multiply-add.
 template <int rows, int vectors>
-[[gnu::always_inline]] inline void tile(const Product& p, std::size_t i, const Panel& b, float* c, std::size_t c_row) {
+[[gnu::always_inline]] inline void tile(const Product& p, std::size_t i, const Panel& b, float* c,
+                                        std::size_t c_row) {
   Vector sum[rows][vectors] = {};
   const float* a = p.a + i * p.a_row;
   for (std::size_t k = 0; k < p.depth; ++k) {
@@ -46,14 +51,15 @@ template <int rows, int vectors>
 
 /// A tile with `count` <= `rows` rows.
 template <int rows, int vectors>
-[[gnu::always_inline]] inline void tile_of(std::size_t count, const Product& p, std::size_t i, const Panel& b, float* c,
-                                           std::size_t c_row) {
+[[gnu::always_inline]] inline void tile_of(std::size_t count, const Product& p, std::size_t i, const Panel& b,
+                                           float* c, std::size_t c_row) {
   if (count >= rows) return tile<rows, vectors>(p, i, b, c, c_row);
   if constexpr (rows > 1) tile_of<rows - 1, vectors>(count, p, i, b, c, c_row);
 }
 
 /// Columns [j, j + width) of b in rows without gaps, zeros up to `padded`.
-inline Panel pack(const Product& p, std::size_t j, std::size_t width, std::size_t padded, std::vector<float>& scratch) {
+inline Panel pack(const Product& p, std::size_t j, std::size_t width, std::size_t padded,
+                  std::vector<float>& scratch) {
   if (scratch.size() < p.depth * padded) scratch.resize(p.depth * padded);
   for (std::size_t k = 0; k < p.depth; ++k) {
     float* row = scratch.data() + k * padded;
@@ -78,7 +84,8 @@ template <int rows, int vectors>
     } else {
       float part[rows * padded];
       tile_of<rows, vectors>(count, p, i, b, part, padded);
-      for (std::size_t r = 0; r < count; ++r) std::memcpy(c + r * p.columns, part + r * padded, width * sizeof(float));
+      for (std::size_t r = 0; r < count; ++r)
+        std::memcpy(c + r * p.columns, part + r * padded, width * sizeof(float));
     }
   }
 }
@@ -88,8 +95,10 @@ template <int rows, int vectors>
   constexpr std::size_t step = vectors * lanes;
   for (std::size_t j = 0; j < p.columns; j += step) {
     const std::size_t width = std::min(step, p.columns - j);
-    if (width <= lanes) multiply_columns<rows, 1>(p, j, width, scratch);
-    else multiply_columns<rows, vectors>(p, j, width, scratch);
+    if (width <= lanes)
+      multiply_columns<rows, 1>(p, j, width, scratch);
+    else
+      multiply_columns<rows, vectors>(p, j, width, scratch);
   }
 }
 
@@ -109,23 +118,24 @@ constexpr double library_pays = 256.0 * 256.0 * 256.0;
 
 bool is_large(const Product& p) {
   constexpr std::size_t most = std::numeric_limits<int>::max();
-  const double work = static_cast<double>(p.rows) * static_cast<double>(p.columns) * static_cast<double>(p.depth);
+  const double work =
+      static_cast<double>(p.rows) * static_cast<double>(p.columns) * static_cast<double>(p.depth);
   return work > library_pays && std::max({p.rows, p.columns, p.depth}) <= most;
 }
 
 void multiply_by_library(Blas::Sgemm sgemm, const Product& p) {
   const auto whole = [](std::size_t n) { return static_cast<int>(n); };
   const bool a_turned = p.a_step != 1, b_turned = p.b_column != 1;
-  sgemm(101, a_turned ? 112 : 111, b_turned ? 112 : 111, whole(p.rows), whole(p.columns), whole(p.depth), 1.0f, p.a,
-        whole(a_turned ? p.a_step : p.a_row), p.b, whole(b_turned ? p.b_column : p.b_step), 0.0f, p.c, whole(p.columns));
+  sgemm(101, a_turned ? 112 : 111, b_turned ? 112 : 111, whole(p.rows), whole(p.columns), whole(p.depth),
+        1.0f, p.a, whole(a_turned ? p.a_step : p.a_row), p.b, whole(b_turned ? p.b_column : p.b_step), 0.0f,
+        p.c, whole(p.columns));
 }
 
 }  // namespace
 
 std::span<const Multiply> multiply_loops() {
-  static const std::size_t too_new =
-      __builtin_cpu_supports("x86-64-v4") ? 0 : __builtin_cpu_supports("x86-64-v3") ? 1 : 2;
-  return std::span(all_loops).subspan(too_new);
+  static const bool avx512 = __builtin_cpu_supports("x86-64-v4"), avx2 = __builtin_cpu_supports("x86-64-v3");
+  return std::span(all_loops).subspan(avx512 ? 0 : avx2 ? 1 : 2);
 }
 
 void multiply(const Product& product, std::vector<float>& scratch) {

@@ -6,8 +6,8 @@
 
 namespace regatta::device {
 
-/// c(i, j) = sum_k a(i, k) b(k, j): `rows` x `columns` numbers from `depth` terms each. c lies in rows without gaps;
-/// a and b are read with any strides, so that transposed operands need no copy of their own.
+/// c(i, j) = sum_k a(i, k) b(k, j): `rows` x `columns` numbers from `depth` terms each. c lies in rows
+/// without gaps; a and b are read with any strides, so that transposed operands need no copy of their own.
 struct Product {
   const float* a;
   std::size_t a_row, a_step;  ///< a(i, k) = a[i a_row + k a_step]
@@ -22,8 +22,8 @@ void multiply(const Product& product, std::vector<float>& scratch);
 
 using Multiply = void (*)(const Product&, std::vector<float>&);
 
-/// The loops that multiply() uses for small products and without OpenBLAS, for each instruction set that this processor
-/// has. The first are the fastest.
+/// The loops that multiply() uses for small products and without OpenBLAS, for each instruction set that this
+/// processor has. The first are the fastest.
 std::span<const Multiply> multiply_loops();
 
 }  // namespace regatta::device

@@ -1,0 +1,60 @@
+#include <cmath>
+
+#include "regatta/device/devices.hpp"
+#include "regatta/train/trainer.hpp"
+#include "samples.hpp"
+
+// A whole training on a GPU against the same training on the host.
+namespace regatta::train {
+namespace {
+
+struct Result {
+  std::vector<double> losses;
+  std::vector<float> outputs;
+};
+
+Result train_on(device::Backend& backend, const Samples& samples, const TrainingSpec& spec) {
+  const Dataset data = samples.dataset();
+  const DeviceData placed(backend, data);
+  const Part part(placed.train()), valid(placed.valid());
+  Trainer trainer(backend, part, samples.classes, spec);
+  Result result;
+  while (trainer.epochs() < 5)
+    if (const auto loss = trainer.advance()) result.losses.push_back(loss->mean);
+  result.outputs = trainer.outputs(valid);
+  return result;
+}
+
+void expect_same_training(const Samples& samples, const TrainingSpec& spec) {
+  if (device::cuda_devices().empty()) GTEST_SKIP() << device::cuda_status();
+  const auto host = device::make_cpu_backend(), gpu = device::make_cuda_backend(0);
+
+  const Result right = train_on(*host, samples, spec), got = train_on(*gpu, samples, spec);
+
+  for (std::size_t e = 0; e < right.losses.size(); ++e)
+    EXPECT_NEAR(got.losses[e], right.losses[e], 1e-3 * right.losses[0]);
+  for (std::size_t i = 0; i < right.outputs.size(); ++i)
+    ASSERT_NEAR(got.outputs[i], right.outputs[i], 0.02f * (1 + std::fabs(right.outputs[i])));
+}
+
+TEST(CudaTraining, OfAClassifierWithDropoutAgreesWithTheHost) {
+  const Samples samples = clouds(1000, 20, 5);
+  TrainingSpec spec;
+  spec.network = {20, {64, 33}, 5, device::Activation::Gelu, 0.2f};
+  spec.balanced = true;
+  spec.seed = 4;
+  expect_same_training(samples, spec);
+}
+
+TEST(CudaTraining, OfALinearRegressionAgreesWithTheHost) {
+  const Samples samples = line(1000, 10, 2, 0.1);
+  TrainingSpec spec;
+  spec.network = {10, {}, 2};
+  spec.loss = device::LossKind::Squared;
+  spec.optimizer = {device::OptimizerKind::Sgd, 0.9, true, 0.9, 0.999, 1e-8, 0.001, 0.001};
+  spec.learning_rate.base = 0.01;
+  expect_same_training(samples, spec);
+}
+
+}  // namespace
+}  // namespace regatta::train

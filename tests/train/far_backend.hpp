@@ -1,0 +1,55 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+
+#include "regatta/device/backend.hpp"
+
+namespace regatta::train {
+
+/// The CPU backend behaving as one whose memory the host cannot read, as an accelerator's: what reaches it
+/// must have been uploaded.
+class FarBackend final : public device::Backend {
+ public:
+  std::string name() const override { return "far " + near_->name(); }
+  bool host_memory() const override { return false; }
+
+  float* allocate(std::size_t count) override { return near_->allocate(count); }
+  std::int32_t* allocate_indices(std::size_t count) override { return near_->allocate_indices(count); }
+  void release(void* block) noexcept override { near_->release(block); }
+  void upload(std::span<const float> host, float* block) override {
+    uploaded += host.size();
+    near_->upload(host, block);
+  }
+  void upload(std::span<const std::int32_t> host, std::int32_t* block) override {
+    near_->upload(host, block);
+  }
+  void download(const float* block, std::span<float> host) override { near_->download(block, host); }
+  void zero(float* block, std::size_t count) override { near_->zero(block, count); }
+  void synchronise() override {}
+
+  void gather(device::MatrixView<const float> source, const std::int32_t* rows,
+              device::MatrixView<float> batch) override {
+    near_->gather(source, rows, batch);
+  }
+  void gather(const std::int32_t* source, const std::int32_t* rows, std::span<std::int32_t> batch) override {
+    near_->gather(source, rows, batch);
+  }
+  void forward(const device::Dense& layer) override { near_->forward(layer); }
+  void backward(const device::Dense& layer, const device::DenseGradient& gradient) override {
+    near_->backward(layer, gradient);
+  }
+  void loss(device::LossKind kind, device::MatrixView<const float> outputs, const device::Targets& targets,
+            float scale, device::MatrixView<float> gradient, float* sum) override {
+    near_->loss(kind, outputs, targets, scale, gradient, sum);
+  }
+  void update(const device::Update& update) override { near_->update(update); }
+
+  std::size_t uploaded = 0;  ///< numbers so far
+
+ private:
+  std::unique_ptr<device::Backend> near_ = device::make_cpu_backend();
+};
+
+}  // namespace regatta::train
