@@ -157,7 +157,7 @@ std::string space_help() {
   uniform(a, b)         real number                   loguniform(a, b)      its logarithm is uniform
   quniform(a, b, q)     multiples of q                qloguniform(a, b, q)  multiples of q, logarithm uniform
   normal(mu, sigma)     normal distribution           lognormal(mu, sigma)  its logarithm is normal
-  int(a, b)             whole number (also randint)   logint(a, b)          logarithm uniform (also lograndint)
+  int(a, b)             whole number (or randint)     logint(a, b)          logarithm uniform (or lograndint)
   choice(a, b, ...)     one of these, no order        ordinal(a, b, ...)    one of these, in this order
   grid(a, b, ...)       these points                  constant(x)           this value
 
