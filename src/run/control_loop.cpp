@@ -102,9 +102,11 @@ class ControlLoop {
     return outcome();
   }
 
-  /// Tells all workers that the study is over and waits until the words have left.
+  /// Tells all workers and spare ranks that the study is over and waits until the words have left.
   void dismiss() {
     for (const Rank leader : leaders_) send(peers_, leader, Shutdown{});
+    for (const Rank spare : facts_.layout.spares)
+      if (spare.value != 0) send(peers_, spare, Shutdown{});
     while (!peers_.drained()) {
       static_cast<void>(peers_.poll());
       backoff_.wait(tick_seconds);

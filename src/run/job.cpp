@@ -94,6 +94,7 @@ struct Job::Impl {
     const auto team = form_team(worker);
     if (!worker.valid()) {
       load_only(plan, memory());
+      wait_for_shutdown(session->world(), polling_ceiling(facts, rank()));
       return;
     }
     const bool leads = facts.layout.teams[static_cast<std::size_t>(worker.value)].ranks.front() == rank();

@@ -19,6 +19,15 @@ void load_only(const StudyPlan& plan, comm::NodeMemory& memory) {
   objective->prepare({nullptr, &memory, nullptr});
 }
 
+void wait_for_shutdown(comm::Communicator& controller, double ceiling) {
+  Backoff backoff(ceiling);
+  while (true) {
+    const auto envelope = controller.poll();
+    if (envelope && envelope->tag == static_cast<int>(Tag::Shutdown)) return;
+    backoff.wait(ceiling);
+  }
+}
+
 namespace {
 
 /// @param loaded  called once the data is there

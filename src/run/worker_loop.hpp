@@ -16,6 +16,9 @@ double polling_ceiling(const JobFacts& facts, Rank rank);
 /// Loads what all trials share, without training: for ranks that only steer or have no work. Collective over the node.
 void load_only(const StudyPlan& plan, comm::NodeMemory& memory);
 
+/// A rank without work waits for the end of the study here, asleep; in MPI_Finalize it would burn its core.
+void wait_for_shutdown(comm::Communicator& controller, double ceiling);
+
 /// A worker's whole life.
 /// @param gpu  ordinal, or -1 for the host
 void work(const StudyPlan& plan, comm::Communicator* controller, comm::Communicator* team, comm::NodeMemory& memory,

@@ -280,6 +280,14 @@ TEST_F(JobTest, SleepsWhileItsTrialsRun) {
   EXPECT_LT(cpu - start_up, 0.05 * 5 * tuning) << "CPU " << cpu << " s in " << tuning << " s of tuning";
 }
 
+TEST_F(JobTest, LeavesRanksThatFillNoTeamAsleepUntilTheEnd) {
+  const ProcessResult result = run(4, shipped("sleep.ini"), {"study.trials=4", "objective.sleep=0.5", "workers.ranks_per_trial=2"});
+
+  ASSERT_EQ(result.exit_code, 0) << result;
+  EXPECT_THAT(result.out, HasSubstr("ranks without work (no GPU or no full team left for them): 3"));
+  EXPECT_EQ(study().history.count(TrialState::Completed), 4u);
+}
+
 /// SIGKILL of the controller's whole job at 20 random moments: nothing that was acknowledged may be lost.
 TEST_F(JobTest, LeavesAReadableStudyWhereverItIsKilled) {
   Random random(7);
