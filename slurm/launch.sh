@@ -35,16 +35,10 @@ export HDF5_USE_FILE_LOCKING=FALSE
 
 run_state() { sed -n 's/.*"state": *"\([A-Z]*\)".*/\1/p' "$run/status.json" 2>/dev/null | head -n 1; }
 
-if [ ! -e "$run/journal.bin" ]; then
-  command=(run "$input" "log.directory=$run" "$@")
-elif [ "$(run_state)" = COMPLETE ]; then
-  say "$run is complete: nothing to do"
-  exit 0
-elif "$regatta" resume --help >/dev/null 2>&1; then
+if [ -e "$run/journal.bin" ]; then
   command=(resume "$run" "$@")
 else
-  say "$run holds a run already, and this version of regatta cannot resume one; set REGATTA_RUN_DIR to a new folder"
-  exit 2
+  command=(run "$input" "log.directory=$run" "$@")
 fi
 
 # mpirun answers TERM with exit code 1 and kills its ranks after a second, so it is told USR2 whatever the shell is told.

@@ -71,13 +71,14 @@ class Readme : public testing::Test {
 };
 
 TEST_F(Readme, ShowsCommandsThatWork) {
-  static const std::regex study(R"((regatta run [^#\n]*))");
+  static const std::regex study(R"((regatta run [^#\n]*))"), budget("study.trials=[0-9]+");
   int run = 0;
   for (const auto& [mark, text] : marked_blocks(readme)) {
     if (const std::string name = after(mark, "file: "); !name.empty()) folder.write(name, text);
     if (mark != "run") continue;
     ++run;
-    const ProcessResult result = shell(std::regex_replace(text, study, "$1 study.trials=4 objective.epochs=2 "));
+    const std::string short_text = std::regex_replace(text, budget, "study.trials=6");
+    const ProcessResult result = shell(std::regex_replace(short_text, study, "$1 study.trials=4 objective.epochs=2 "));
     EXPECT_EQ(result.exit_code, 0) << text << result;
   }
 

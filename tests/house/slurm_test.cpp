@@ -38,10 +38,6 @@ echo "scontrol $*" >> calls
 kill -TERM $PPID
 )";
 
-constexpr const char* fake_regatta = R"(#!/bin/bash
-[ "$1 $2" = "resume --help" ] && [ -n "$CAN_RESUME" ]
-)";
-
 class BatchScript : public testing::TestWithParam<std::string> {
  protected:
   BatchScript() {
@@ -49,7 +45,7 @@ class BatchScript : public testing::TestWithParam<std::string> {
     fs::remove(folder / "slurm/site.sh");
     program("mpirun", fake_mpirun);
     program("scontrol", fake_scontrol);
-    program("regatta", fake_regatta);
+    program("regatta", "#!/bin/bash\n");
     options.cwd = folder.path();
     options.environment = {{"PATH", (folder / "bin").string() + ":" + std::getenv("PATH")},
                            {"SLURM_SUBMIT_DIR", folder.path().string()},
@@ -153,33 +149,12 @@ TEST_P(BatchScript, IsNotQueuedAgainPastTheRestartLimit) {
 TEST_P(BatchScript, ResumesARunThatHasAJournal) {
   folder.write("runs/digits/journal.bin", "");
   folder.write("runs/digits/status.json", "{\n  \"state\": \"INTERRUPTED\"\n}\n");
-  options.environment["CAN_RESUME"] = "yes";
 
   const ProcessResult result = run_process(command(), options);
 
   EXPECT_EQ(result.exit_code, 0) << result;
   EXPECT_EQ(calls(), std::vector<std::string>{"mpirun --bind-to none regatta resume " +
                                               (folder / "runs/digits").string() + " study.trials=9"});
-}
-
-TEST_P(BatchScript, NeverStartsANewRunOverAJournal) {
-  folder.write("runs/digits/journal.bin", "");
-
-  const ProcessResult result = run_process(command(), options);
-
-  EXPECT_EQ(result.exit_code, 2) << result;
-  EXPECT_TRUE(calls().empty());
-  EXPECT_THAT(result.out, HasSubstr("REGATTA_RUN_DIR")) << result;
-}
-
-TEST_P(BatchScript, LeavesACompleteRunAlone) {
-  folder.write("runs/digits/journal.bin", "");
-  folder.write("runs/digits/status.json", R"({"state": "COMPLETE"})");
-
-  const ProcessResult result = run_process(command(), options);
-
-  EXPECT_EQ(result.exit_code, 0) << result;
-  EXPECT_TRUE(calls().empty());
 }
 
 TEST_P(BatchScript, ReadsTheSiteFileFirst) {
