@@ -59,11 +59,20 @@ std::string version_of(const char* config) {
 }
 
 Blas load() {
-  Blas loaded{nullptr, "none (plain loops)", ""};
+  Blas loaded;
+  loaded.name = "none (plain loops)";
   void* library = open_library();
   if (!library) return loaded;
   loaded.sgemm = symbol<Blas::Sgemm>(library, "cblas_sgemm");
   if (!loaded.sgemm) return loaded;
+  loaded.dgemm = symbol<Blas::Dgemm>(library, "cblas_dgemm");
+  loaded.dgemv = symbol<Blas::Dgemv>(library, "cblas_dgemv");
+  loaded.dsymm = symbol<Blas::Dsymm>(library, "cblas_dsymm");
+  loaded.dtrmm = symbol<Blas::Dtrmm>(library, "cblas_dtrmm");
+  loaded.dtrmv = symbol<Blas::Dtrmv>(library, "cblas_dtrmv");
+  loaded.dpotrf = symbol<Blas::Dpotrf>(library, "dpotrf_");
+  loaded.dpotri = symbol<Blas::Dpotrf>(library, "dpotri_");
+  loaded.dtrtri = symbol<Blas::Dtrtri>(library, "dtrtri_");
   if (const auto set_threads = symbol<void (*)(int)>(library, "openblas_set_num_threads")) set_threads(1);
   const auto config = symbol<const char* (*)()>(library, "openblas_get_config");
   const auto core = symbol<const char* (*)()>(library, "openblas_get_corename");

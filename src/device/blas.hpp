@@ -16,7 +16,31 @@ struct Blas {
   using Sgemm = void (*)(int, int, int, int, int, int, float, const float*, int, const float*, int, float,
                          float*, int);
 
+  using Dgemm = void (*)(int, int, int, int, int, int, double, const double*, int, const double*, int, double,
+                         double*, int);
+  /// order, transposition, m, n, alpha, a, lda, x, step, beta, y, step
+  using Dgemv = void (*)(int, int, int, int, double, const double*, int, const double*, int, double, double*, int);
+  /// order, side, triangle, m, n, alpha, a, lda, b, ldb, beta, c, ldc
+  using Dsymm = void (*)(int, int, int, int, int, double, const double*, int, const double*, int, double, double*,
+                         int);
+  /// order, side, triangle, transposition, diagonal, m, n, alpha, a, lda, b, ldb
+  using Dtrmm = void (*)(int, int, int, int, int, int, int, double, const double*, int, double*, int);
+  /// order, triangle, transposition, diagonal, n, a, lda, x, step
+  using Dtrmv = void (*)(int, int, int, int, int, const double*, int, double*, int);
+  /// LAPACK, column-major: triangle, n, a, lda, info
+  using Dpotrf = void (*)(const char*, const int*, double*, const int*, int*);
+  /// triangle, diagonal, n, a, lda, info
+  using Dtrtri = void (*)(const char*, const char*, const int*, double*, const int*, int*);
+
   Sgemm sgemm = nullptr;
+  Dgemm dgemm = nullptr;
+  Dgemv dgemv = nullptr;
+  Dsymm dsymm = nullptr;
+  Dtrmm dtrmm = nullptr;
+  Dtrmv dtrmv = nullptr;
+  Dpotrf dpotrf = nullptr;
+  Dpotrf dpotri = nullptr;  ///< takes what dpotrf takes
+  Dtrtri dtrtri = nullptr;
   std::string name;     ///< "OpenBLAS 0.3.21 core SkylakeX" or "none (plain loops)"
   std::string warning;  ///< when its core is older than this processor
 };

@@ -117,7 +117,9 @@ void History::move(Trial& trial, TrialState state) {
   --counts_[static_cast<std::size_t>(trial.state)];
   ++counts_[static_cast<std::size_t>(state)];
   trial.state = state;
-  if (is_final(state)) unfinished_.erase(trial.id);
+  if (!is_final(state)) return;
+  unfinished_.erase(trial.id);
+  finished_.push_back(trial.id);
 }
 
 void History::consider(const Trial& trial) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "bayesian_searcher.hpp"
 #include "grid_searcher.hpp"
 #include "random_searcher.hpp"
 #include "regatta/core/error.hpp"
@@ -27,6 +28,7 @@ const std::vector<Entry>& table() {
       {"sobol", make<SobolSearcher>},
       {"random", make<RandomSearcher>},
       {"grid", make<GridSearcher>},
+      {"bo", make<BayesianSearcher>},
   };
   return entries;
 }

@@ -39,6 +39,8 @@ class History {
   std::optional<TrialId> incumbent() const { return incumbent_; }
   /// Trials that hold or will hold a worker: queued, running, paused.
   const std::set<TrialId>& unfinished() const { return unfinished_; }
+  /// Trials in a final state, in the order in which they came to it.
+  const std::vector<TrialId>& finished() const { return finished_; }
   /// Whether some trial has exactly this configuration.
   bool contains(const Config& config) const;
   /// Number of different configurations among the trials.
@@ -68,6 +70,7 @@ class History {
   std::array<std::size_t, trial_state_count> counts_{};
   std::optional<TrialId> incumbent_;
   std::set<TrialId> unfinished_;
+  std::vector<TrialId> finished_;
   std::unordered_multimap<std::uint64_t, TrialId> by_config_;  ///< hash -> first trial of each configuration
   std::map<std::string, Note, std::less<>> notes_;             ///< latest by key
 };

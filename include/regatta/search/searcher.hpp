@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "regatta/core/random.hpp"
+#include "regatta/search/bayesian_options.hpp"
 #include "regatta/search/history.hpp"
 #include "regatta/space/space.hpp"
 
@@ -34,6 +35,7 @@ struct SearcherOptions {
   std::string algorithm = "sobol";
   std::uint64_t seed = 0;
   int grid_points = 5;  ///< points per continuous or long integer axis for `grid`
+  BayesianOptions bayesian = {};
 };
 
 /// Names of all searchers, the first is the default.

@@ -1,0 +1,125 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "regatta/device/linear_algebra.hpp"
+
+namespace regatta::search {
+
+enum class KernelKind { Matern52, Rbf };
+
+/// Features of the points of a space, by columns: which lengthscale each one has. Features of one group (the two of a
+/// conditional parameter, the words of a choice) share theirs.
+struct FeatureGroups {
+  std::vector<std::size_t> group_of;  ///< by feature
+  std::size_t groups = 0;
+};
+
+/// Hyperparameters of a Gaussian process, natural logarithms.
+struct Hyperparameters {
+  std::vector<double> log_lengthscales;  ///< by group, in the unit of the features
+  double log_variance = 0;               ///< of the latent function
+  double log_noise = -14;                ///< variance of the noise that all observations have
+
+  std::vector<double> flat() const;
+  static Hyperparameters from_flat(std::span<const double> flat);
+};
+
+/// What has been seen: `points` has one row of features per observation.
+struct Observations {
+  device::Block<const double> points;
+  std::span<const double> values;
+  std::span<const double> noise;  ///< known variance of each value, beside the learnt one; may be empty
+};
+
+/// Gaussian beliefs about the latent function at m points, and their derivatives by the features.
+struct Prediction {
+  std::vector<double> mean;       ///< m
+  std::vector<double> variance;   ///< m, not negative
+  std::vector<double> d_mean;     ///< m x features; empty unless asked for
+  std::vector<double> d_variance; ///< m x features
+};
+
+/// A Gaussian process with a stationary kernel, one lengthscale per group of features (ARD), and a constant mean that is
+/// estimated together with the rest (prior N(0, 1)). Rasmussen and Williams (2006), 2.2 and 2.7.
+///
+/// Predictions go through the inverse of the Cholesky factor: one triangular product for any number of points.
+class GaussianProcess {
+ public:
+  GaussianProcess(KernelKind kind, FeatureGroups groups, Hyperparameters parameters);
+
+  /// Takes the points: O(n^3). Adds jitter, ten times more at each try, where rounding makes the matrix indefinite.
+  void set_points(device::Block<const double> points, std::span<const double> noise = {});
+  /// Adds one point: O(n^2).
+  void append(std::span<const double> point, double noise = 0);
+  /// Adds points without values that only narrow the variance (running trials): O(n^2) each. set_values() does not count them;
+  /// their values are what the mean is there.
+  void append_pending(device::Block<const double> points);
+  void drop_pending();
+  /// Takes the values of all points (pending ones left out): O(n^2).
+  void set_values(std::span<const double> values);
+
+  std::size_t size() const { return observed_; }
+  std::size_t features() const { return groups_.group_of.size(); }
+  const Hyperparameters& parameters() const { return parameters_; }
+  double variance() const { return variance_; }
+  double noise() const { return noise_; }
+  double mean() const { return constant_; }
+  double jitter() const { return jitter_; }
+  /// Features divided by their lengthscale.
+  const std::vector<double>& scale() const { return inverse_lengthscale_; }
+
+  /// @param points  m x features
+  void predict(device::Block<const double> points, bool with_gradient, Prediction& result) const;
+  /// The mean alone: O(n) per point instead of O(n^2).
+  std::vector<double> predict_mean(device::Block<const double> points) const;
+  /// Posterior covariance of the latent function between two sets of points, a.rows x b.rows.
+  std::vector<double> covariance(device::Block<const double> a, device::Block<const double> b) const;
+  /// Log density of each value under the model that has not seen it.
+  /// Rasmussen and Williams (2006), 5.4.2.
+  std::vector<double> leave_one_out() const;
+
+ private:
+  device::Block<double> inverse_factor(std::size_t n);
+  device::Block<const double> inverse_factor() const;
+  device::Block<const double> scaled_points() const;
+  std::vector<double> scaled(device::Block<const double> points) const;
+  void reserve(std::size_t n);
+  void append_rows(device::Block<const double> points, std::span<const double> noise);
+  bool factorise(std::span<const double> noise, double jitter);
+  /// m x n covariances between scaled rows and the points known, without pending ones if `observed_only`.
+  std::vector<double> cross(device::Block<const double> scaled, std::size_t known, std::vector<double>* slope) const;
+
+  KernelKind kind_;
+  FeatureGroups groups_;
+  Hyperparameters parameters_;
+  std::vector<double> inverse_lengthscale_;  ///< by feature
+  double variance_ = 1, noise_ = 0, jitter_ = 0, constant_ = 0;
+  std::size_t observed_ = 0, known_ = 0, capacity_ = 0;
+  std::vector<double> points_;   ///< known_ x features, scaled
+  std::vector<double> factor_;   ///< inverse of the lower Cholesky factor, rows `capacity_` apart
+  std::vector<double> values_;   ///< observed_
+  std::vector<double> weights_;  ///< K^-1 (values - mean)
+};
+
+/// Log marginal likelihood of a Gaussian process as a function of its hyperparameters, with the constant mean at its best.
+class MarginalLikelihood {
+ public:
+  MarginalLikelihood(KernelKind kind, const FeatureGroups& groups, const Observations& observations);
+
+  /// @param parameters  Hyperparameters::flat()
+  /// @param gradient    as many, or empty
+  /// @return none where the matrix is not positive definite
+  std::optional<double> operator()(std::span<const double> parameters, std::span<double> gradient);
+
+ private:
+  KernelKind kind_;
+  const FeatureGroups& groups_;
+  Observations observations_;
+  std::vector<double> scaled_, covariance_, slope_, product_, residual_, weights_, ones_;
+};
+
+}  // namespace regatta::search

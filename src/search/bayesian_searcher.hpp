@@ -1,0 +1,28 @@
+#pragma once
+
+#include "regatta/search/searcher.hpp"
+#include "sobol_searcher.hpp"
+#include "surrogate.hpp"
+
+namespace regatta::search {
+
+/// Batch Bayesian optimisation, asynchronous: one new point given the running ones.
+class BayesianSearcher final : public Searcher {
+ public:
+  BayesianSearcher(const SearcherOptions& options, space::Space space);
+
+  std::optional<Config> propose(const History& history, TrialId trial, const std::vector<Config>& avoid) override;
+
+  const Surrogate& surrogate() const { return surrogate_; }
+
+ private:
+  bool embedding_lengths_ok() const;
+
+  space::Space space_;
+  BayesianOptions options_;
+  std::uint64_t seed_;
+  SobolSearcher sobol_;
+  Surrogate surrogate_;
+};
+
+}  // namespace regatta::search

@@ -1,0 +1,332 @@
+#include "regatta/search/gaussian_process.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <numbers>
+
+#include "kernel.hpp"
+#include "regatta/core/error.hpp"
+
+namespace regatta::search {
+namespace {
+
+namespace algebra = device::algebra;
+using algebra::dot;
+using algebra::Form;
+using device::Block;
+
+constexpr double largest_jitter = 1e-3;  ///< of the variance
+constexpr double smallest_variance = 1e-30;
+
+std::vector<double> inverse_lengthscales(const FeatureGroups& groups, std::span<const double> log_lengthscales) {
+  std::vector<double> result(groups.group_of.size());
+  for (std::size_t k = 0; k < result.size(); ++k) result[k] = std::exp(-log_lengthscales[groups.group_of[k]]);
+  return result;
+}
+
+void scale_rows(Block<const double> points, std::span<const double> factors, double* result) {
+  for (std::size_t i = 0; i < points.rows; ++i)
+    for (std::size_t k = 0; k < points.columns; ++k) *result++ = points(i, k) * factors[k];
+}
+
+}  // namespace
+
+std::vector<double> Hyperparameters::flat() const {
+  std::vector<double> result = log_lengthscales;
+  result.push_back(log_variance);
+  result.push_back(log_noise);
+  return result;
+}
+
+Hyperparameters Hyperparameters::from_flat(std::span<const double> flat) {
+  const std::size_t groups = flat.size() - 2;
+  return {std::vector<double>(flat.begin(), flat.begin() + static_cast<std::ptrdiff_t>(groups)), flat[groups],
+          flat[groups + 1]};
+}
+
+// --- the process -----------------------------------------------------------------------------------------------------
+
+GaussianProcess::GaussianProcess(KernelKind kind, FeatureGroups groups, Hyperparameters parameters)
+    : kind_(kind),
+      groups_(std::move(groups)),
+      parameters_(std::move(parameters)),
+      inverse_lengthscale_(inverse_lengthscales(groups_, parameters_.log_lengthscales)),
+      variance_(std::exp(parameters_.log_variance)),
+      noise_(std::exp(parameters_.log_noise)) {}
+
+Block<double> GaussianProcess::inverse_factor(std::size_t n) { return {factor_.data(), n, n, capacity_}; }
+Block<const double> GaussianProcess::inverse_factor() const { return {factor_.data(), known_, known_, capacity_}; }
+Block<const double> GaussianProcess::scaled_points() const {
+  return {points_.data(), known_, features(), features()};
+}
+
+std::vector<double> GaussianProcess::scaled(Block<const double> points) const {
+  std::vector<double> result(points.rows * points.columns);
+  scale_rows(points, inverse_lengthscale_, result.data());
+  return result;
+}
+
+void GaussianProcess::reserve(std::size_t n) {
+  if (n <= capacity_) return;
+  const std::size_t capacity = std::max(n, capacity_ + capacity_ / 2 + 16);
+  std::vector<double> factor(capacity * capacity);
+  for (std::size_t i = 0; i < known_; ++i)
+    std::copy_n(factor_.data() + i * capacity_, i + 1, factor.data() + i * capacity);
+  factor_ = std::move(factor);
+  capacity_ = capacity;
+}
+
+bool GaussianProcess::factorise(std::span<const double> noise, double jitter) {
+  Block<double> k = inverse_factor(known_);
+  squared_distances(scaled_points(), scaled_points(), k);
+  for (std::size_t i = 0; i < known_; ++i) {
+    covariances(kind_, {k.row(i), i}, {});
+    for (std::size_t j = 0; j < i; ++j) k(i, j) *= variance_;
+    k(i, i) = variance_ * (1 + jitter) + noise_ + (noise.empty() ? 0 : noise[i]);
+  }
+  if (!algebra::cholesky(k)) return false;
+  algebra::invert_lower(k);
+  jitter_ = jitter;
+  return true;
+}
+
+void GaussianProcess::set_points(Block<const double> points, std::span<const double> noise) {
+  require(points.columns == features(), "a point has ", features(), " features, got ", points.columns);
+  known_ = observed_ = 0;
+  reserve(points.rows);
+  known_ = observed_ = points.rows;
+  points_ = scaled(points);
+  for (double jitter = 0; !factorise(noise, jitter); jitter = jitter == 0 ? 1e-12 : 10 * jitter)
+    if (jitter > largest_jitter) throw SystemFailure("the covariance matrix of the observations is not positive definite");
+}
+
+void GaussianProcess::append(std::span<const double> point, double noise) {
+  assert(known_ == observed_);
+  append_rows({point.data(), 1, point.size(), point.size()}, {&noise, 1});
+  observed_ = known_;
+}
+
+void GaussianProcess::append_pending(Block<const double> points) { append_rows(points, {}); }
+
+void GaussianProcess::drop_pending() {
+  known_ = observed_;
+  points_.resize(known_ * features());
+}
+
+/// With k the covariances of the new points with the known ones: v = L^-1 k, s s^T = k_new - v^T v, and the new rows of the
+/// inverse factor are s^-1 (-v^T L^-1, 1).
+void GaussianProcess::append_rows(Block<const double> points, std::span<const double> noise) {
+  const std::size_t n = known_, m = points.rows;
+  reserve(n + m);
+  const std::vector<double> fresh = scaled(points);
+  const Block<const double> scaled_fresh{fresh.data(), m, features(), features()};
+  std::vector<double> v = cross(scaled_fresh, n, nullptr);
+  const Block<double> rows{v.data(), m, n, n};
+  algebra::multiply_by_lower(rows, inverse_factor(), Form::Transposed);
+
+  std::vector<double> rest(m * m);
+  const Block<double> s{rest.data(), m, m, m};
+  squared_distances(scaled_fresh, scaled_fresh, s);
+  for (std::size_t i = 0; i < m; ++i) rest[i * m + i] = 0;
+  covariances(kind_, rest, {});
+  for (double& entry : rest) entry *= variance_;
+  algebra::multiply(-1, rows, Form::Plain, rows, Form::Transposed, 1, s);
+  const double least = 1e-10 * variance_;
+  for (std::size_t i = 0; i < m; ++i)
+    s(i, i) = std::max(s(i, i), 0.0) + std::max(least, noise_ + variance_ * jitter_ + (noise.empty() ? 0 : noise[i]));
+  std::vector<double> copy = rest;
+  for (double jitter = least; !algebra::cholesky(s); jitter *= 10) {
+    rest = copy;
+    for (std::size_t i = 0; i < m; ++i) s(i, i) += jitter;
+  }
+  algebra::invert_lower(s);
+  for (std::size_t i = 0; i < m; ++i)
+    for (std::size_t j = i + 1; j < m; ++j) s(i, j) = 0;
+
+  algebra::multiply_by_lower(rows, inverse_factor(), Form::Plain);
+  known_ = n + m;
+  const Block<double> target{factor_.data() + n * capacity_, m, n, capacity_};
+  algebra::multiply(-1, s, Form::Plain, rows, Form::Plain, 0, target);
+  for (std::size_t i = 0; i < m; ++i) std::copy_n(s.row(i), i + 1, target.row(i) + n);
+  points_.insert(points_.end(), fresh.begin(), fresh.end());
+}
+
+void GaussianProcess::set_values(std::span<const double> values) {
+  require(values.size() == observed_, "the process has ", observed_, " points, got ", values.size(), " values");
+  values_.assign(values.begin(), values.end());
+  const Block<const double> l{factor_.data(), observed_, observed_, capacity_};
+  std::vector<double> ones(observed_, 1.0);
+  weights_ = values_;
+  algebra::multiply_lower(l, Form::Plain, weights_);
+  algebra::multiply_lower(l, Form::Plain, ones);
+  constant_ = dot(ones, weights_) / (dot(ones, ones) + 1);
+  for (std::size_t i = 0; i < observed_; ++i) weights_[i] -= constant_ * ones[i];
+  algebra::multiply_lower(l, Form::Transposed, weights_);
+}
+
+std::vector<double> GaussianProcess::cross(Block<const double> scaled, std::size_t known,
+                                           std::vector<double>* slope) const {
+  std::vector<double> k(scaled.rows * known);
+  if (k.empty()) return k;
+  squared_distances(scaled, {points_.data(), known, features(), features()}, {k.data(), scaled.rows, known, known});
+  if (slope) slope->resize(k.size());
+  covariances(kind_, k, slope ? std::span<double>(*slope) : std::span<double>());
+  for (double& entry : k) entry *= variance_;
+  if (slope)
+    for (double& entry : *slope) entry *= variance_;
+  return k;
+}
+
+void GaussianProcess::predict(Block<const double> points, bool with_gradient, Prediction& result) const {
+  const std::size_t m = points.rows, n = known_, d = features();
+  const std::vector<double> rows = scaled(points);
+  const Block<const double> x{rows.data(), m, d, d};
+  std::vector<double> slope;
+  std::vector<double> k = cross(x, n, with_gradient ? &slope : nullptr);
+  const Block<double> v{k.data(), m, n, n};
+  result.mean.assign(m, constant_);
+  result.variance.assign(m, variance_);
+  for (std::size_t i = 0; i < m; ++i) result.mean[i] += dot({v.row(i), observed_}, weights_);
+  algebra::multiply_by_lower(v, inverse_factor(), Form::Transposed);
+  for (std::size_t i = 0; i < m; ++i)
+    result.variance[i] = std::max(smallest_variance, variance_ - dot({v.row(i), n}, {v.row(i), n}));
+  if (!with_gradient) return;
+
+  // d k_j / d x = -slope_j (x - x_j) / lengthscale; the mean weighs k by weights_, the variance by -2 K^-1 k.
+  algebra::multiply_by_lower(v, inverse_factor(), Form::Plain);
+  result.d_mean.assign(m * d, 0);
+  result.d_variance.assign(m * d, 0);
+  std::vector<double> mean_weights(m * n, 0.0);
+  for (std::size_t i = 0; i < m; ++i)
+    for (std::size_t j = 0; j < n; ++j) {
+      const double h = slope[i * n + j];
+      if (j < observed_) mean_weights[i * n + j] = h * weights_[j];
+      v(i, j) *= -2 * h;
+    }
+  const auto gradient_of = [&](Block<const double> w, std::vector<double>& gradient) {
+    algebra::multiply(1, w, Form::Plain, scaled_points(), Form::Plain, 0, {gradient.data(), m, d, d});
+    for (std::size_t i = 0; i < m; ++i) {
+      double sum = 0;
+      for (std::size_t j = 0; j < n; ++j) sum += w(i, j);
+      for (std::size_t c = 0; c < d; ++c)
+        gradient[i * d + c] = (gradient[i * d + c] - sum * x(i, c)) * inverse_lengthscale_[c];
+    }
+  };
+  gradient_of({mean_weights.data(), m, n, n}, result.d_mean);
+  gradient_of(v, result.d_variance);
+}
+
+std::vector<double> GaussianProcess::predict_mean(Block<const double> points) const {
+  const std::vector<double> rows = scaled(points);
+  const std::vector<double> k = cross({rows.data(), points.rows, features(), features()}, observed_, nullptr);
+  std::vector<double> mean(points.rows, constant_);
+  for (std::size_t i = 0; i < points.rows; ++i) mean[i] += dot({k.data() + i * observed_, observed_}, weights_);
+  return mean;
+}
+
+std::vector<double> GaussianProcess::covariance(Block<const double> a, Block<const double> b) const {
+  const std::size_t d = features();
+  const std::vector<double> rows_a = scaled(a), rows_b = scaled(b);
+  const Block<const double> x{rows_a.data(), a.rows, d, d}, y{rows_b.data(), b.rows, d, d};
+  std::vector<double> result(a.rows * b.rows);
+  const Block<double> c{result.data(), a.rows, b.rows, b.rows};
+  squared_distances(x, y, c);
+  covariances(kind_, result, {});
+  for (double& entry : result) entry *= variance_;
+  std::vector<double> v = cross(x, known_, nullptr), w = cross(y, known_, nullptr);
+  const Block<double> left{v.data(), a.rows, known_, known_}, right{w.data(), b.rows, known_, known_};
+  algebra::multiply_by_lower(left, inverse_factor(), Form::Transposed);
+  algebra::multiply_by_lower(right, inverse_factor(), Form::Transposed);
+  algebra::multiply(-1, left, Form::Plain, right, Form::Transposed, 1, c);
+  return result;
+}
+
+std::vector<double> GaussianProcess::leave_one_out() const {
+  const Block<const double> l{factor_.data(), observed_, observed_, capacity_};
+  std::vector<double> precision(observed_, 0.0), result(observed_);
+  for (std::size_t i = 0; i < observed_; ++i)
+    for (std::size_t j = 0; j <= i; ++j) precision[j] += l(i, j) * l(i, j);
+  for (std::size_t i = 0; i < observed_; ++i)
+    result[i] = 0.5 * std::log(precision[i]) - 0.5 * weights_[i] * weights_[i] / precision[i] -
+                0.5 * std::log(2 * std::numbers::pi);
+  return result;
+}
+
+// --- the likelihood --------------------------------------------------------------------------------------------------
+
+MarginalLikelihood::MarginalLikelihood(KernelKind kind, const FeatureGroups& groups, const Observations& observations)
+    : kind_(kind), groups_(groups), observations_(observations) {
+  const std::size_t n = observations_.points.rows, d = observations_.points.columns;
+  scaled_.resize(n * d);
+  covariance_.resize(n * n);
+  slope_.resize(n * n);
+  product_.resize(n * d);
+}
+
+std::optional<double> MarginalLikelihood::operator()(std::span<const double> parameters, std::span<double> gradient) {
+  const std::size_t n = observations_.points.rows, d = observations_.points.columns, groups = groups_.groups;
+  const double variance = std::exp(parameters[groups]), noise = std::exp(parameters[groups + 1]);
+  const std::vector<double> factors = inverse_lengthscales(groups_, parameters);
+  scale_rows(observations_.points, factors, scaled_.data());
+  const Block<const double> x{scaled_.data(), n, d, d};
+  const Block<double> k{covariance_.data(), n, n, n};
+  const bool wanted = !gradient.empty();
+  squared_distances(x, x, k);
+  for (std::size_t i = 0; i < n; ++i) {
+    covariances(kind_, {k.row(i), i}, wanted ? std::span(slope_).subspan(i * n, i) : std::span<double>());
+    for (std::size_t j = 0; j < i; ++j) k(i, j) *= variance;
+    k(i, i) = variance * (1 + 1e-12) + noise + (observations_.noise.empty() ? 0 : observations_.noise[i]);
+  }
+  if (!algebra::cholesky(k)) return std::nullopt;
+  double half_log_determinant = 0;
+  for (std::size_t i = 0; i < n; ++i) half_log_determinant += std::log(k(i, i));
+  algebra::invert_product(k);
+
+  // Weights K^-1 (z - mean): two symmetric products, for the values and for ones.
+  std::vector<double> both(2 * n), solved(2 * n);
+  for (std::size_t i = 0; i < n; ++i) both[2 * i] = observations_.values[i], both[2 * i + 1] = 1;
+  algebra::multiply_symmetric(k, {both.data(), n, 2, 2}, {solved.data(), n, 2, 2});
+  double ones_ones = 0, ones_values = 0, values_values = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    ones_ones += solved[2 * i + 1];
+    ones_values += solved[2 * i];
+    values_values += solved[2 * i] * observations_.values[i];
+  }
+  const double mean = ones_values / (ones_ones + 1);
+  const double quadratic = values_values - 2 * mean * ones_values + mean * mean * (ones_ones + 1);
+  const double likelihood =
+      -0.5 * quadratic - half_log_determinant - 0.5 * static_cast<double>(n) * std::log(2 * std::numbers::pi);
+  if (!std::isfinite(likelihood)) return std::nullopt;
+  if (!wanted) return likelihood;
+
+  // dL/dt = tr((w w^T - K^-1) dK/dt) / 2, where w^T K w = w^T (z - mean) and tr(K^-1 K) = n. With M = (w w^T - K^-1) o slope,
+  // the derivative by the logarithm of a lengthscale is the sum over pairs of M_ij (x_i - x_j)^2 / 2, that is
+  // sum_i rows_i x_i^2 - x^T M x.
+  std::vector<double> weights(n), rows(n, 0.0);
+  for (std::size_t i = 0; i < n; ++i) weights[i] = solved[2 * i] - mean * solved[2 * i + 1];
+  double by_noise = 0, by_variance = -static_cast<double>(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    const double diagonal = weights[i] * weights[i] - k(i, i);
+    const double known = observations_.noise.empty() ? 0 : observations_.noise[i];
+    by_noise += diagonal;
+    by_variance += weights[i] * (observations_.values[i] - mean) - diagonal * (noise + known);
+    k(i, i) = 0;
+    for (std::size_t j = 0; j < i; ++j) {
+      const double m = variance * (weights[i] * weights[j] - k(i, j)) * slope_[i * n + j];
+      k(i, j) = m;
+      rows[i] += m;
+      rows[j] += m;
+    }
+  }
+  algebra::multiply_symmetric(k, x, {product_.data(), n, d, d});
+  std::ranges::fill(gradient, 0.0);
+  for (std::size_t i = 0; i < n; ++i)
+    for (std::size_t c = 0; c < d; ++c)
+      gradient[groups_.group_of[c]] += x(i, c) * (rows[i] * x(i, c) - product_[i * d + c]);
+  gradient[groups] = 0.5 * by_variance;
+  gradient[groups + 1] = 0.5 * noise * by_noise;
+  return likelihood;
+}
+
+}  // namespace regatta::search
