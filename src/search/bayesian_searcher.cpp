@@ -22,9 +22,9 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 /// The acquisition over unit points, to be minimised.
 class Landscape {
  public:
-  Landscape(const space::Space& space, const BayesianOptions& options, Surrogate& surrogate,
+  Landscape(const space::Space& space, const BayesianOptions& options, const Embedding& embedding, Surrogate::Model& model,
             const std::vector<Config>& pending, Random& random)
-      : space_(space), options_(options), surrogate_(surrogate), gp_(surrogate.process()), embedding_(surrogate.embedding()) {
+      : space_(space), options_(options), model_(model), gp_(*model.process), embedding_(embedding) {
     const std::size_t d = embedding_.features();
     for (const Config& config : pending) {
       std::vector<double> f(d);
@@ -32,7 +32,7 @@ class Landscape {
       pending_features_.insert(pending_features_.end(), f.begin(), f.end());
     }
     n_pending_ = pending.size();
-    best_ = {surrogate_.incumbent()};
+    best_ = {model_.incumbent};
     if (n_pending_ == 0) return;
     const Block<const double> p{pending_features_.data(), n_pending_, d, d};
     if (options_.pending == "fantasies") sample_fantasies(p, random);
@@ -68,6 +68,14 @@ class Landscape {
     }
   }
   ~Landscape() { gp_.drop_pending(); }
+
+  /// From now on the optimist's bound mean - kappa sigma.
+  void explore(double kappa) { kappa_ = kappa; }
+  /// From now on the improvement on this loss, transformed.
+  void aim(double incumbent) {
+    best_ = {incumbent};
+    fantasy_weights_.clear();
+  }
 
   Config config_of(std::span<const double> unit) const { return space_.decode(unit); }
 
@@ -112,7 +120,7 @@ class Landscape {
       jitter *= 10;
     }
     const auto mean = gp_.predict_mean(p);
-    best_.assign(S, surrogate_.incumbent());
+    best_.assign(S, model_.incumbent);
     std::vector<double> li = l;
     algebra::invert_lower({li.data(), q, q, q});
     fantasy_weights_.assign(S * q, 0);
@@ -142,7 +150,10 @@ class Landscape {
     const std::size_t d = embedding_.features(), S = best_.size();
     double value = 0, by_mean = 0, by_variance = 0;
     const double variance = std::max(prediction_.variance[i], 1e-24);
-    if (shifts.empty()) {
+    if (kappa_ > 0) {
+      const Acquired a = upper_confidence_bound(prediction_.mean[i], variance, kappa_ * kappa_);
+      value = a.value, by_mean = a.by_mean, by_variance = a.by_variance;
+    } else if (shifts.empty()) {
       const Acquired a = log_expected_improvement(prediction_.mean[i], variance, best_[0] - options_.jitter);
       value = a.value, by_mean = a.by_mean, by_variance = a.by_variance;
     } else {
@@ -197,7 +208,7 @@ class Landscape {
 
   const space::Space& space_;
   const BayesianOptions& options_;
-  Surrogate& surrogate_;
+  Surrogate::Model& model_;
   GaussianProcess& gp_;
   const Embedding& embedding_;
   std::vector<double> pending_features_;
@@ -209,6 +220,7 @@ class Landscape {
   std::vector<double> features_, by_feature_;
   std::vector<Config> configs_;
   Prediction prediction_;
+  double kappa_ = 0;
 };
 
 }  // namespace
@@ -227,7 +239,8 @@ std::optional<Config> BayesianSearcher::propose(const History& history, TrialId 
     if (history[id].state != TrialState::Paused) pending.push_back(history[id].config);
 
   Random random(derive_seed(seed_, stream), static_cast<std::uint64_t>(trial.value));
-  Landscape landscape(space_, options_, surrogate_, pending, random);
+  Surrogate::Model& model = surrogate_.draw(random.uniform());
+  Landscape landscape(space_, options_, surrogate_.embedding(), model, pending, random);
 
   // Raw samples.
   const SobolSequence sobol(p, random.bits());
@@ -242,10 +255,10 @@ std::optional<Config> BayesianSearcher::propose(const History& history, TrialId 
   std::iota(order.begin(), order.end(), 0);
   const std::size_t top = std::min<std::size_t>(4, order.size());
   std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(top), order.end(),
-                    [&](std::size_t a, std::size_t b) { return surrogate_.values()[a] < surrogate_.values()[b]; });
+                    [&](std::size_t a, std::size_t b) { return surrogate_.losses()[a] < surrogate_.losses()[b]; });
   std::vector<double> lengths(p, 0.1);
   if (embedding_lengths_ok()) {
-    for (std::size_t k = 0; k < p; ++k) lengths[k] = std::min(0.5, 1 / surrogate_.process().scale()[k]);
+    for (std::size_t k = 0; k < p; ++k) lengths[k] = std::min(0.5, 1 / model.process->scale()[k]);
   }
   for (int i = 0; i < 128; ++i) {
     const auto& centre = surrogate_.units()[order[static_cast<std::size_t>(i) % top]];
@@ -276,15 +289,166 @@ std::optional<Config> BayesianSearcher::propose(const History& history, TrialId 
         landscape.evaluate(points, values, gradients);
       },
       starts, low, high, {.iterations = 50, .gradient_tolerance = 1e-8, .value_tolerance = 1e-7});
+  const auto allowed = [&](const Config& config) {
+    const bool seen = history.contains(config) || std::ranges::any_of(avoid, [&](const Config& a) { return same_config(a, config); });
+    return !seen && space_.feasible(config);
+  };
   std::vector<const Minimum*> by_value;
   for (const Minimum& minimum : minima) by_value.push_back(&minimum);
   std::ranges::sort(by_value, {}, [](const Minimum* minimum) { return minimum->value; });
+  const bool exhausted = -by_value.front()->value < std::log(options_.explore) || stagnant(model);
+  if (options_.explore > 0 && trial.value % 4 != 0 && exhausted) {
+    if (trial.value % 4 == 1) {
+      if (auto config = scout(model, random, allowed)) return config;
+    }
+    if (auto config = explore(model, landscape, random, allowed)) return config;
+    if (auto config = scout(model, random, allowed)) return config;
+  }
   for (const Minimum* minimum : by_value) {
     Config config = space_.decode(minimum->point);
-    const bool seen = history.contains(config) || std::ranges::any_of(avoid, [&](const Config& a) { return same_config(a, config); });
-    if (!seen && space_.feasible(config)) return config;
+    if (allowed(config)) return config;
   }
   return sobol_.propose(history, trial, avoid);
+}
+
+/// Whether the last results near the incumbent have hardly improved on it.
+bool BayesianSearcher::stagnant(const Surrogate::Model& model) const {
+  const std::size_t n = surrogate_.size(), p = space_.size();
+  const auto& losses = surrogate_.losses();
+  std::vector<double> sorted(losses);
+  std::ranges::sort(sorted);
+  const double spread = sorted[n / 2] - sorted[0];
+  // The best value before the last `window` results near the incumbent.
+  const auto& centre = surrogate_.units()[model.best];
+  int near = 0;
+  std::size_t first = n;
+  while (first > 0 && near < 5) {
+    --first;
+    double sum = 0;
+    for (std::size_t k = 0; k < p; ++k) {
+      const double delta = (surrogate_.units()[first][k] - centre[k]) * model.process->scale()[k];
+      sum += delta * delta;
+    }
+    near += sum < 0.25 ? 1 : 0;
+  }
+  if (near < 5 || first == 0) return false;
+  const double before = *std::min_element(losses.begin(), losses.begin() + static_cast<std::ptrdiff_t>(first));
+  return before - sorted[0] < options_.explore * spread;
+}
+
+/// A point of a valley that is not known yet, drawn from the inside of the space.
+template <class Allowed>
+std::optional<Config> BayesianSearcher::scout(const Surrogate::Model& model, Random& random, const Allowed& allowed) const {
+  const std::size_t p = space_.size(), d = surrogate_.embedding().features();
+  constexpr std::uint32_t count = 1024;
+  const SobolSequence sobol(p, random.bits());
+  std::vector<double> units(count * p), features(count * d);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    sobol.point(i, {units.data() + i * p, p});
+    surrogate_.embedding().embed(space_.decode({units.data() + i * p, p}), {features.data() + i * d, d});
+  }
+  Prediction prediction;
+  model.process->predict({features.data(), count, d, d}, false, prediction);
+  const double kappa = 0.5 + 1.5 * random.uniform();
+  std::vector<double> bound(count);
+  for (std::size_t i = 0; i < count; ++i) bound[i] = prediction.mean[i] - kappa * std::sqrt(prediction.variance[i]);
+  std::vector<std::size_t> order(count);
+  std::iota(order.begin(), order.end(), 0);
+  std::partial_sort(order.begin(), order.begin() + 50, order.end(), [&](std::size_t a, std::size_t b) { return bound[a] < bound[b]; });
+  for (std::size_t r = 0; r < 50; ++r) {
+    const std::span<const double> unit(units.data() + order[r] * p, p);
+    const Config config = space_.decode(unit);
+    if (hill_to(model, config, prediction.mean[order[r]], model.best) && allowed(config)) return config;
+  }
+  return {};
+}
+
+/// The best point of another valley than those of better ones.
+template <class Landscape, class Allowed>
+std::optional<Config> BayesianSearcher::explore(const Surrogate::Model& model, Landscape& landscape, Random& random,
+                                                const Allowed& allowed) {
+  const std::size_t p = space_.size(), n = surrogate_.size();
+  const auto& units = surrogate_.units();
+  std::vector<std::size_t> order(n);
+  std::iota(order.begin(), order.end(), 0);
+  std::ranges::sort(order, {}, [&](std::size_t i) { return model.values[i]; });
+  std::vector<std::size_t> centres{model.best};
+  for (int valley = 0; valley < 4; ++valley) {
+    std::size_t next = n;
+    for (const std::size_t i : order) {
+      bool apart = true;
+      for (const std::size_t c : centres) apart = apart && hill_between(model, i, c);
+      if (apart) {
+        next = i;
+        break;
+      }
+    }
+    if (next == n) return {};
+    // A box around the new centre that ends half-way to the others.
+    std::vector<double> low(p), high(p);
+    for (std::size_t k = 0; k < p; ++k) {
+      low[k] = std::max(0.0, units[next][k] - options_.reach);
+      high[k] = std::min(1 - 0x1p-53, units[next][k] + options_.reach);
+    }
+    for (const std::size_t c : centres) {
+      std::size_t widest = 0;
+      double most = -1;
+      for (std::size_t k = 0; k < p; ++k) {
+        const double gap = std::abs(units[next][k] - units[c][k]) * model.process->scale()[k];
+        if (gap > most) most = gap, widest = k;
+      }
+      const double middle = 0.5 * (units[next][widest] + units[c][widest]);
+      if (units[c][widest] > units[next][widest]) high[widest] = std::min(high[widest], middle);
+      else low[widest] = std::max(low[widest], middle);
+    }
+    const SobolSequence sobol(p, random.bits());
+    std::vector<double> raw, unit(p);
+    for (std::uint32_t i = 0; i < 256; ++i) {
+      sobol.point(i, unit);
+      const double shrink = i % 2 ? 1 : 0.3;
+      for (std::size_t k = 0; k < p; ++k)
+        raw.push_back(std::clamp(units[next][k] + shrink * ((low[k] - units[next][k]) * (1 - unit[k]) + (high[k] - units[next][k]) * unit[k]), low[k], high[k]));
+    }
+    landscape.aim(model.values[next]);
+    std::vector<double> scores(256);
+    landscape.evaluate(raw, scores, {});
+    std::vector<std::size_t> ranked(256);
+    std::iota(ranked.begin(), ranked.end(), 0);
+    std::partial_sort(ranked.begin(), ranked.begin() + 5, ranked.end(), [&](std::size_t x, std::size_t y) { return scores[x] < scores[y]; });
+    std::vector<double> starts;
+    for (std::size_t r = 0; r < 5; ++r) starts.insert(starts.end(), raw.begin() + static_cast<std::ptrdiff_t>(ranked[r] * p), raw.begin() + static_cast<std::ptrdiff_t>((ranked[r] + 1) * p));
+    auto minima = minimise(
+        [&](std::span<const double> points, std::span<double> values, std::span<double> gradients) {
+          landscape.evaluate(points, values, gradients);
+        },
+        starts, low, high, {.iterations = 30, .gradient_tolerance = 1e-4, .value_tolerance = 1e-5});
+    std::ranges::sort(minima, {}, &Minimum::value);
+    if (-minima.front().value > std::log(options_.explore)) {
+      Config config = space_.decode(minima.front().point);
+      if (allowed(config)) return config;
+    }
+    centres.push_back(next);
+  }
+  return {};
+}
+
+/// Whether the belief rises somewhere on the way from a configuration to a result above both.
+bool BayesianSearcher::hill_to(const Surrogate::Model& model, const Config& config, double value, std::size_t b) const {
+  constexpr std::size_t steps = 9;
+  const std::size_t d = surrogate_.embedding().features();
+  std::vector<double> way(steps * d), from(d), to(d);
+  surrogate_.embedding().embed(config, from);
+  surrogate_.embedding().embed(surrogate_.configs()[b], to);
+  for (std::size_t s = 0; s < steps; ++s)
+    for (std::size_t k = 0; k < d; ++k) way[s * d + k] = from[k] + (to[k] - from[k]) * static_cast<double>(s + 1) / (steps + 1);
+  const double level = std::max(value, model.values[b]);
+  for (const double mean : model.process->predict_mean({way.data(), steps, d, d}))
+    if (mean > level + 0.01) return true;
+  return false;
+}
+
+bool BayesianSearcher::hill_between(const Surrogate::Model& model, std::size_t a, std::size_t b) const {
+  return a != b && hill_to(model, surrogate_.configs()[a], model.values[a], b);
 }
 
 bool BayesianSearcher::embedding_lengths_ok() const { return surrogate_.embedding().plain(); }

@@ -17,6 +17,13 @@ class BayesianSearcher final : public Searcher {
 
  private:
   bool embedding_lengths_ok() const;
+  bool stagnant(const Surrogate::Model& model) const;
+  bool hill_to(const Surrogate::Model& model, const Config& config, double value, std::size_t b) const;
+  template <class Allowed>
+  std::optional<Config> scout(const Surrogate::Model& model, Random& random, const Allowed& allowed) const;
+  bool hill_between(const Surrogate::Model& model, std::size_t a, std::size_t b) const;
+  template <class Landscape, class Allowed>
+  std::optional<Config> explore(const Surrogate::Model& model, Landscape& landscape, Random& random, const Allowed& allowed);
 
   space::Space space_;
   BayesianOptions options_;

@@ -79,9 +79,8 @@ void GaussianProcess::reserve(std::size_t n) {
 
 bool GaussianProcess::factorise(std::span<const double> noise, double jitter) {
   Block<double> k = inverse_factor(known_);
-  squared_distances(scaled_points(), scaled_points(), k);
+  Kernel(kind_, groups_).lower_values(scaled_points(), k);
   for (std::size_t i = 0; i < known_; ++i) {
-    covariances(kind_, {k.row(i), i}, {});
     for (std::size_t j = 0; j < i; ++j) k(i, j) *= variance_;
     k(i, i) = variance_ * (1 + jitter) + noise_ + (noise.empty() ? 0 : noise[i]);
   }
@@ -121,15 +120,14 @@ void GaussianProcess::append_rows(Block<const double> points, std::span<const do
   reserve(n + m);
   const std::vector<double> fresh = scaled(points);
   const Block<const double> scaled_fresh{fresh.data(), m, features(), features()};
-  std::vector<double> v = cross(scaled_fresh, n, nullptr);
+  std::vector<double> v = cross(scaled_fresh, n);
   const Block<double> rows{v.data(), m, n, n};
   algebra::multiply_by_lower(rows, inverse_factor(), Form::Transposed);
 
   std::vector<double> rest(m * m);
   const Block<double> s{rest.data(), m, m, m};
-  squared_distances(scaled_fresh, scaled_fresh, s);
-  for (std::size_t i = 0; i < m; ++i) rest[i * m + i] = 0;
-  covariances(kind_, rest, {});
+  Kernel(kind_, groups_).values(scaled_fresh, scaled_fresh, s);
+  for (std::size_t i = 0; i < m; ++i) s(i, i) = 1;
   for (double& entry : rest) entry *= variance_;
   algebra::multiply(-1, rows, Form::Plain, rows, Form::Transposed, 1, s);
   const double least = 1e-10 * variance_;
@@ -165,16 +163,11 @@ void GaussianProcess::set_values(std::span<const double> values) {
   algebra::multiply_lower(l, Form::Transposed, weights_);
 }
 
-std::vector<double> GaussianProcess::cross(Block<const double> scaled, std::size_t known,
-                                           std::vector<double>* slope) const {
+std::vector<double> GaussianProcess::cross(Block<const double> scaled, std::size_t known) const {
   std::vector<double> k(scaled.rows * known);
-  if (k.empty()) return k;
-  squared_distances(scaled, {points_.data(), known, features(), features()}, {k.data(), scaled.rows, known, known});
-  if (slope) slope->resize(k.size());
-  covariances(kind_, k, slope ? std::span<double>(*slope) : std::span<double>());
+  Kernel(kind_, groups_)
+      .values(scaled, {points_.data(), known, features(), features()}, {k.data(), scaled.rows, known, known});
   for (double& entry : k) entry *= variance_;
-  if (slope)
-    for (double& entry : *slope) entry *= variance_;
   return k;
 }
 
@@ -182,8 +175,7 @@ void GaussianProcess::predict(Block<const double> points, bool with_gradient, Pr
   const std::size_t m = points.rows, n = known_, d = features();
   const std::vector<double> rows = scaled(points);
   const Block<const double> x{rows.data(), m, d, d};
-  std::vector<double> slope;
-  std::vector<double> k = cross(x, n, with_gradient ? &slope : nullptr);
+  std::vector<double> k = cross(x, n);
   const Block<double> v{k.data(), m, n, n};
   result.mean.assign(m, constant_);
   result.variance.assign(m, variance_);
@@ -193,33 +185,25 @@ void GaussianProcess::predict(Block<const double> points, bool with_gradient, Pr
     result.variance[i] = std::max(smallest_variance, variance_ - dot({v.row(i), n}, {v.row(i), n}));
   if (!with_gradient) return;
 
-  // d k_j / d x = -slope_j (x - x_j) / lengthscale; the mean weighs k by weights_, the variance by -2 K^-1 k.
+  // The mean weighs dk by weights_, the variance by -2 K^-1 k.
   algebra::multiply_by_lower(v, inverse_factor(), Form::Plain);
   result.d_mean.assign(m * d, 0);
   result.d_variance.assign(m * d, 0);
-  std::vector<double> mean_weights(m * n, 0.0);
+  std::vector<double> repeated(m * observed_);
+  for (std::size_t i = 0; i < m; ++i) std::ranges::copy(weights_, repeated.begin() + static_cast<std::ptrdiff_t>(i * observed_));
+  const std::vector<Kernel::Pull> pulls{{{repeated.data(), m, observed_, observed_}, {result.d_mean.data(), m, d, d}},
+                                        {v, {result.d_variance.data(), m, d, d}}};
+  Kernel(kind_, groups_).pull(x, scaled_points(), pulls);
   for (std::size_t i = 0; i < m; ++i)
-    for (std::size_t j = 0; j < n; ++j) {
-      const double h = slope[i * n + j];
-      if (j < observed_) mean_weights[i * n + j] = h * weights_[j];
-      v(i, j) *= -2 * h;
+    for (std::size_t c = 0; c < d; ++c) {
+      result.d_mean[i * d + c] *= variance_ * inverse_lengthscale_[c];
+      result.d_variance[i * d + c] *= -2 * variance_ * inverse_lengthscale_[c];
     }
-  const auto gradient_of = [&](Block<const double> w, std::vector<double>& gradient) {
-    algebra::multiply(1, w, Form::Plain, scaled_points(), Form::Plain, 0, {gradient.data(), m, d, d});
-    for (std::size_t i = 0; i < m; ++i) {
-      double sum = 0;
-      for (std::size_t j = 0; j < n; ++j) sum += w(i, j);
-      for (std::size_t c = 0; c < d; ++c)
-        gradient[i * d + c] = (gradient[i * d + c] - sum * x(i, c)) * inverse_lengthscale_[c];
-    }
-  };
-  gradient_of({mean_weights.data(), m, n, n}, result.d_mean);
-  gradient_of(v, result.d_variance);
 }
 
 std::vector<double> GaussianProcess::predict_mean(Block<const double> points) const {
   const std::vector<double> rows = scaled(points);
-  const std::vector<double> k = cross({rows.data(), points.rows, features(), features()}, observed_, nullptr);
+  const std::vector<double> k = cross({rows.data(), points.rows, features(), features()}, observed_);
   std::vector<double> mean(points.rows, constant_);
   for (std::size_t i = 0; i < points.rows; ++i) mean[i] += dot({k.data() + i * observed_, observed_}, weights_);
   return mean;
@@ -231,10 +215,9 @@ std::vector<double> GaussianProcess::covariance(Block<const double> a, Block<con
   const Block<const double> x{rows_a.data(), a.rows, d, d}, y{rows_b.data(), b.rows, d, d};
   std::vector<double> result(a.rows * b.rows);
   const Block<double> c{result.data(), a.rows, b.rows, b.rows};
-  squared_distances(x, y, c);
-  covariances(kind_, result, {});
+  Kernel(kind_, groups_).values(x, y, c);
   for (double& entry : result) entry *= variance_;
-  std::vector<double> v = cross(x, known_, nullptr), w = cross(y, known_, nullptr);
+  std::vector<double> v = cross(x, known_), w = cross(y, known_);
   const Block<double> left{v.data(), a.rows, known_, known_}, right{w.data(), b.rows, known_, known_};
   algebra::multiply_by_lower(left, inverse_factor(), Form::Transposed);
   algebra::multiply_by_lower(right, inverse_factor(), Form::Transposed);
@@ -260,8 +243,6 @@ MarginalLikelihood::MarginalLikelihood(KernelKind kind, const FeatureGroups& gro
   const std::size_t n = observations_.points.rows, d = observations_.points.columns;
   scaled_.resize(n * d);
   covariance_.resize(n * n);
-  slope_.resize(n * n);
-  product_.resize(n * d);
 }
 
 std::optional<double> MarginalLikelihood::operator()(std::span<const double> parameters, std::span<double> gradient) {
@@ -272,9 +253,9 @@ std::optional<double> MarginalLikelihood::operator()(std::span<const double> par
   const Block<const double> x{scaled_.data(), n, d, d};
   const Block<double> k{covariance_.data(), n, n, n};
   const bool wanted = !gradient.empty();
-  squared_distances(x, x, k);
+  const Kernel kernel(kind_, groups_);
+  kernel.lower_values(x, k);
   for (std::size_t i = 0; i < n; ++i) {
-    covariances(kind_, {k.row(i), i}, wanted ? std::span(slope_).subspan(i * n, i) : std::span<double>());
     for (std::size_t j = 0; j < i; ++j) k(i, j) *= variance;
     k(i, i) = variance * (1 + 1e-12) + noise + (observations_.noise.empty() ? 0 : observations_.noise[i]);
   }
@@ -300,10 +281,8 @@ std::optional<double> MarginalLikelihood::operator()(std::span<const double> par
   if (!std::isfinite(likelihood)) return std::nullopt;
   if (!wanted) return likelihood;
 
-  // dL/dt = tr((w w^T - K^-1) dK/dt) / 2, where w^T K w = w^T (z - mean) and tr(K^-1 K) = n. With M = (w w^T - K^-1) o slope,
-  // the derivative by the logarithm of a lengthscale is the sum over pairs of M_ij (x_i - x_j)^2 / 2, that is
-  // sum_i rows_i x_i^2 - x^T M x.
-  std::vector<double> weights(n), rows(n, 0.0);
+  // dL/dt = tr((w w^T - K^-1) dK/dt) / 2, where w^T K w = w^T (z - mean) and tr(K^-1 K) = n.
+  std::vector<double> weights(n);
   for (std::size_t i = 0; i < n; ++i) weights[i] = solved[2 * i] - mean * solved[2 * i + 1];
   double by_noise = 0, by_variance = -static_cast<double>(n);
   for (std::size_t i = 0; i < n; ++i) {
@@ -311,19 +290,10 @@ std::optional<double> MarginalLikelihood::operator()(std::span<const double> par
     const double known = observations_.noise.empty() ? 0 : observations_.noise[i];
     by_noise += diagonal;
     by_variance += weights[i] * (observations_.values[i] - mean) - diagonal * (noise + known);
-    k(i, i) = 0;
-    for (std::size_t j = 0; j < i; ++j) {
-      const double m = variance * (weights[i] * weights[j] - k(i, j)) * slope_[i * n + j];
-      k(i, j) = m;
-      rows[i] += m;
-      rows[j] += m;
-    }
+    for (std::size_t j = 0; j < i; ++j) k(i, j) = variance * (weights[i] * weights[j] - k(i, j));
   }
-  algebra::multiply_symmetric(k, x, {product_.data(), n, d, d});
   std::ranges::fill(gradient, 0.0);
-  for (std::size_t i = 0; i < n; ++i)
-    for (std::size_t c = 0; c < d; ++c)
-      gradient[groups_.group_of[c]] += x(i, c) * (rows[i] * x(i, c) - product_[i * d + c]);
+  kernel.add_lengthscale_gradient(x, k, gradient);
   gradient[groups] = 0.5 * by_variance;
   gradient[groups + 1] = 0.5 * noise * by_noise;
   return likelihood;

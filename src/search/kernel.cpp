@@ -1,5 +1,6 @@
 #include "kernel.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -8,6 +9,9 @@
 // target_clones stands at functions that only choose a template: everything below them is inlined into each clone.
 namespace regatta::search {
 namespace {
+
+using device::Block;
+using device::algebra::Form;
 
 /// exp(x) for x <= 0 to about one unit in the last place; 0 below -700. Plain arithmetic, so that loops of it become vector
 /// code: x = k ln 2 + r with |r| <= ln 2 / 2, and the Taylor polynomial of degree 13 for exp(r) (remainder 4e-18).
@@ -35,13 +39,15 @@ namespace {
   return std::bit_cast<double>(std::bit_cast<std::uint64_t>(p) + exponent);
 }
 
+enum class Profile { Matern52, Rbf };
+
 struct Covariance {
   double value, slope;
 };
 
-template <KernelKind kind>
+template <Profile kind>
 [[gnu::always_inline]] inline Covariance covariance(double squared) {
-  if constexpr (kind == KernelKind::Rbf) {
+  if constexpr (kind == Profile::Rbf) {
     const double value = exp_of_negative(-0.5 * squared);
     return {value, value};
   } else {
@@ -51,7 +57,7 @@ template <KernelKind kind>
   }
 }
 
-template <KernelKind kind>
+template <Profile kind>
 [[gnu::always_inline]] inline void covariance_loop(double* squared, double* slope, std::size_t count) {
   if (slope) {
     for (std::size_t i = 0; i < count; ++i) {
@@ -66,11 +72,11 @@ template <KernelKind kind>
 
 [[gnu::target_clones("avx512f", "arch=haswell", "default")]] void matern(double* squared, double* slope,
                                                                          std::size_t count) {
-  covariance_loop<KernelKind::Matern52>(squared, slope, count);
+  covariance_loop<Profile::Matern52>(squared, slope, count);
 }
 
 [[gnu::target_clones("avx512f", "arch=haswell", "default")]] void rbf(double* squared, double* slope, std::size_t count) {
-  covariance_loop<KernelKind::Rbf>(squared, slope, count);
+  covariance_loop<Profile::Rbf>(squared, slope, count);
 }
 
 /// row = max(0, norm + norms - 2 row), where row holds the products.
@@ -83,30 +89,170 @@ template <KernelKind kind>
   }
 }
 
-std::vector<double> squared_norms(device::Block<const double> a) {
+std::vector<double> squared_norms(Block<const double> a) {
   std::vector<double> norms(a.rows);
   for (std::size_t i = 0; i < a.rows; ++i)
     for (std::size_t k = 0; k < a.columns; ++k) norms[i] += a(i, k) * a(i, k);
   return norms;
 }
 
-}  // namespace
-
-void squared_distances(device::Block<const double> a, device::Block<const double> b, device::Block<double> distances) {
-  using device::algebra::Form;
+/// Squared distances between the rows of `a` and of `b`, never negative.
+void squared_distances(Block<const double> a, Block<const double> b, Block<double> distances) {
   device::algebra::multiply(1, a, Form::Plain, b, Form::Transposed, 0, distances);
   const std::vector<double> norms_a = squared_norms(a), norms_b = squared_norms(b);
   for (std::size_t i = 0; i < a.rows; ++i)
     distances_of_products(distances.row(i), norms_a[i], norms_b.data(), b.rows);
 }
 
-void covariances(KernelKind kind, std::span<double> squared, std::span<double> slope) {
-  double* slopes = slope.empty() ? nullptr : slope.data();
-  if (kind == KernelKind::Rbf) {
-    rbf(squared.data(), slopes, squared.size());
-  } else {
-    matern(squared.data(), slopes, squared.size());
+/// Turns squared distances into covariances, in place, and gives -2 dk/d(r^2) where `slope` is not null.
+void profile(bool is_rbf, double* squared, double* slope, std::size_t count) {
+  is_rbf ? rbf(squared, slope, count) : matern(squared, slope, count);
+}
+
+/// Features [first, first + count) of group g.
+struct Range {
+  std::size_t first = 0, count = 0;
+};
+
+std::vector<Range> ranges_of(const FeatureGroups& groups) {
+  std::vector<Range> ranges(groups.groups);
+  for (std::size_t c = groups.group_of.size(); c-- > 0;) {
+    ranges[groups.group_of[c]].first = c;
+    ++ranges[groups.group_of[c]].count;
   }
+  return ranges;
+}
+
+/// Columns of `b` one after another, so that loops over rows are loops over memory.
+std::vector<double> columns_of(Block<const double> b) {
+  std::vector<double> columns(b.rows * b.columns);
+  for (std::size_t j = 0; j < b.rows; ++j)
+    for (std::size_t c = 0; c < b.columns; ++c) columns[c * b.rows + j] = b(j, c);
+  return columns;
+}
+
+/// Squared distances within one group between one point and the first `count` rows that `columns` holds.
+void group_distances(const double* point, const std::vector<double>& columns, std::size_t rows, Range range, std::size_t count,
+                     double* squared) {
+  for (std::size_t j = 0; j < count; ++j) squared[j] = 0;
+  for (std::size_t c = range.first; c < range.first + range.count; ++c) {
+    const double* column = columns.data() + c * rows;
+    const double x = point[c];
+    for (std::size_t j = 0; j < count; ++j) squared[j] += (x - column[j]) * (x - column[j]);
+  }
+}
+
+}  // namespace
+
+void Kernel::values(Block<const double> a, Block<const double> b, Block<double> k) const {
+  if (k.rows == 0 || k.columns == 0) return;
+  if (!additive()) {
+    squared_distances(a, b, k);
+    for (std::size_t i = 0; i < k.rows; ++i) profile(rbf(), k.row(i), nullptr, k.columns);
+    return;
+  }
+  const std::vector<double> columns = columns_of(b);
+  const std::vector<Range> ranges = ranges_of(groups_);
+  std::vector<double> part(b.rows);
+  for (std::size_t i = 0; i < k.rows; ++i) {
+    std::fill_n(k.row(i), k.columns, 0.0);
+    for (const Range& range : ranges) {
+      group_distances(a.row(i), columns, b.rows, range, b.rows, part.data());
+      profile(rbf(), part.data(), nullptr, b.rows);
+      for (std::size_t j = 0; j < b.rows; ++j) k(i, j) += part[j] / static_cast<double>(groups_.groups);
+    }
+  }
+}
+
+void Kernel::lower_values(Block<const double> a, Block<double> k) const {
+  if (!additive()) {
+    squared_distances(a, a, k);
+    for (std::size_t i = 0; i < k.rows; ++i) profile(rbf(), k.row(i), nullptr, i);
+    return;
+  }
+  const std::vector<double> columns = columns_of(a);
+  const std::vector<Range> ranges = ranges_of(groups_);
+  std::vector<double> part(a.rows);
+  for (std::size_t i = 0; i < k.rows; ++i) {
+    std::fill_n(k.row(i), i, 0.0);
+    for (const Range& range : ranges) {
+      group_distances(a.row(i), columns, a.rows, range, i, part.data());
+      profile(rbf(), part.data(), nullptr, i);
+      for (std::size_t j = 0; j < i; ++j) k(i, j) += part[j] / static_cast<double>(groups_.groups);
+    }
+  }
+}
+
+void Kernel::pull(Block<const double> a, Block<const double> b, std::span<const Pull> pulls) const {
+  const std::size_t m = a.rows, n = b.rows, d = a.columns;
+  if (!additive()) {  // dk/da = -slope (a - b)
+    std::vector<double> squared(m * n), slope(m * n), weights(m * n);
+    squared_distances(a, b, {squared.data(), m, n, n});
+    profile(rbf(), squared.data(), slope.data(), squared.size());
+    for (const Pull& each : pulls) {
+      std::vector<double> sums(m, 0.0);
+      for (std::size_t i = 0; i < m; ++i)
+        for (std::size_t j = 0; j < n; ++j) {
+          const double w = j < each.weights.columns ? each.weights(i, j) * slope[i * n + j] : 0;
+          weights[i * n + j] = w;
+          sums[i] += w;
+        }
+      device::algebra::multiply(1, {weights.data(), m, n, n}, Form::Plain, b, Form::Plain, 0, each.out);
+      for (std::size_t i = 0; i < m; ++i)
+        for (std::size_t c = 0; c < d; ++c) each.out(i, c) -= sums[i] * a(i, c);
+    }
+    return;
+  }
+  const std::vector<double> columns = columns_of(b);
+  std::vector<double> part(n), slope(n);
+  for (const Range& range : ranges_of(groups_))
+    for (std::size_t i = 0; i < m; ++i) {
+      group_distances(a.row(i), columns, n, range, n, part.data());
+      profile(rbf(), part.data(), slope.data(), n);
+      for (const Pull& each : pulls)
+        for (std::size_t c = range.first; c < range.first + range.count; ++c) {
+          const double* column = columns.data() + c * n;
+          double sum = 0;
+          for (std::size_t j = 0; j < each.weights.columns; ++j)
+            sum += each.weights(i, j) * slope[j] * (column[j] - a(i, c));
+          each.out(i, c) = sum / static_cast<double>(groups_.groups);
+        }
+    }
+}
+
+void Kernel::add_lengthscale_gradient(Block<const double> a, Block<double> w, std::span<double> gradient) const {
+  const std::size_t n = a.rows, d = a.columns;
+  if (!additive()) {
+    // dk/d ln l = slope (a_i - a_j)^2. With M = w o slope that sums to sum_i rows_i a_i^2 - a^T M a, M taken as symmetric.
+    std::vector<double> squared(n * n), slope(n), rows(n, 0.0), product(n * d);
+    squared_distances(a, a, {squared.data(), n, n, n});
+    for (std::size_t i = 0; i < n; ++i) {
+      profile(rbf(), squared.data() + i * n, slope.data(), i);
+      w(i, i) = 0;
+      for (std::size_t j = 0; j < i; ++j) {
+        w(i, j) *= slope[j];
+        rows[i] += w(i, j);
+        rows[j] += w(i, j);
+      }
+    }
+    device::algebra::multiply_symmetric(w, a, {product.data(), n, d, d});
+    for (std::size_t i = 0; i < n; ++i)
+      for (std::size_t c = 0; c < d; ++c)
+        gradient[groups_.group_of[c]] += a(i, c) * (rows[i] * a(i, c) - product[i * d + c]);
+    return;
+  }
+  const std::vector<double> columns = columns_of(a);
+  const std::vector<Range> ranges = ranges_of(groups_);
+  std::vector<double> squared(n), part(n), slope(n);
+  for (std::size_t g = 0; g < ranges.size(); ++g)
+    for (std::size_t i = 0; i < n; ++i) {
+      group_distances(a.row(i), columns, n, ranges[g], i, squared.data());
+      std::copy_n(squared.data(), i, part.data());
+      profile(rbf(), part.data(), slope.data(), i);
+      double sum = 0;
+      for (std::size_t j = 0; j < i; ++j) sum += w(i, j) * slope[j] * squared[j];
+      gradient[g] += sum / static_cast<double>(groups_.groups);
+    }
 }
 
 }  // namespace regatta::search

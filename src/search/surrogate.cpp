@@ -36,22 +36,15 @@ void Surrogate::reset() {
   features_.clear();
   losses_.clear();
   failures_.clear();
-  values_.clear();
-  candidates_.clear();
-  process_.reset();
-  fitted_ = next_fit_ = chosen_ = 0;
+  models_.clear();
+  fitted_ = next_fit_ = 0;
 }
 
 void Surrogate::update(const History& history) {
   const auto& finished = history.finished();
   const bool goes_on = seen_.size() <= finished.size() && std::equal(seen_.begin(), seen_.end(), finished.begin());
   if (!goes_on) reset();
-  bool news = false;
-  for (std::size_t i = seen_.size(); i < finished.size(); ++i) {
-    take(history, history[finished[i]]);
-    news = true;
-  }
-  if (news && !losses_.empty()) refresh();
+  for (std::size_t i = seen_.size(); i < finished.size(); ++i) take(history, history[finished[i]]);
 }
 
 void Surrogate::take(const History& history, const Trial& trial) {
@@ -67,11 +60,7 @@ void Surrogate::take(const History& history, const Trial& trial) {
   units_.push_back(space_.encode(trial.config));
   features_.insert(features_.end(), features.begin(), features.end());
   losses_.push_back(history.maximize() ? -trial.objective : trial.objective);
-  if (losses_.size() >= next_fit_) {
-    learn(losses_.size());
-  } else {
-    process_->append(features);
-  }
+  if (losses_.size() >= next_fit_) learn(losses_.size());
 }
 
 Block<const double> Surrogate::features(std::size_t n) const {
@@ -81,33 +70,102 @@ Block<const double> Surrogate::features(std::size_t n) const {
 void Surrogate::learn(std::size_t n) {
   fitted_ = n;
   next_fit_ = n + std::max<std::size_t>(1, n / 20);
-  std::vector<KernelKind> kernels{KernelKind::Matern52, KernelKind::Rbf};
-  if (options_.kernel == "matern52") kernels = {KernelKind::Matern52};
-  if (options_.kernel == "rbf") kernels = {KernelKind::Rbf};
-  using Kind = OutputTransform::Kind;
-  std::vector<Kind> kinds{Kind::Standard, Kind::HalfRank, Kind::Log, Kind::LogSharp};
-  if (options_.transform == "standard") kinds = {Kind::Standard};
-  if (options_.transform == "half_rank") kinds = {Kind::HalfRank};
-  if (options_.transform == "log") kinds = {Kind::Log};
-  if (options_.transform == "log_sharp") kinds = {Kind::LogSharp};
-  std::vector<Fit> fits;
-  std::size_t index = 0;
-  for (const KernelKind kernel : kernels)
-    for (const Kind kind : kinds) {
-      const Fit* previous = index < candidates_.size() ? &candidates_[index] : nullptr;
-      fits.push_back(fit(kernel, kind, n, previous));
-      ++index;
-    }
-  candidates_ = std::move(fits);
-  chosen_ = 0;
-  for (std::size_t i = 1; i < candidates_.size(); ++i)
-    if (candidates_[i].evidence > candidates_[chosen_].evidence) chosen_ = i;
-  kernel_ = candidates_[chosen_].kernel;
-  process_.emplace(kernel_, embedding_.groups(), candidates_[chosen_].parameters);
-  process_->set_points(features(n));
+  const bool first = models_.empty();
+  if (first) {
+    std::vector<KernelKind> kernels{KernelKind::Matern52, KernelKind::Rbf};
+    if (options_.kernel == "matern52") kernels = {KernelKind::Matern52};
+    if (options_.kernel == "rbf") kernels = {KernelKind::Rbf};
+    if (options_.kernel == "additive") kernels = {KernelKind::AdditiveMatern52, KernelKind::AdditiveRbf};
+    if (options_.kernel == "three") kernels = {KernelKind::Matern52, KernelKind::Rbf, KernelKind::AdditiveMatern52};
+    if (options_.kernel == "auto") kernels = {KernelKind::Matern52, KernelKind::Rbf, KernelKind::AdditiveMatern52, KernelKind::AdditiveRbf};
+    using Kind = OutputTransform::Kind;
+    std::vector<Kind> kinds{Kind::Standard, Kind::HalfRank, Kind::Log, Kind::LogSharp};
+    if (options_.transform == "standard") kinds = {Kind::Standard};
+    if (options_.transform == "half_rank") kinds = {Kind::HalfRank};
+    if (options_.transform == "log") kinds = {Kind::Log};
+    if (options_.transform == "log_sharp") kinds = {Kind::LogSharp};
+    for (const KernelKind kernel : kernels)
+      for (const Kind kind : kinds) models_.push_back({.kernel = kernel, .kind = kind});
+  }
+  for (Model& model : models_) {
+    if (first || model.weight > 0.03 || static_cast<double>(n) > 1.3 * static_cast<double>(model.fitted)) fit(model, n, first);
+    judge(model, n);
+  }
+  weigh(n);
 }
 
-Surrogate::Fit Surrogate::fit(KernelKind kernel, OutputTransform::Kind kind, std::size_t n, const Fit* previous) const {
+/// Stacking of predictive distributions (Yao et al. 2018, Bayesian Analysis 13, 917-1003): the weights under which the mixture
+/// of the models predicts best what each has not seen, by expectation maximisation, with `spread` results' worth of doubt.
+void Surrogate::weigh(std::size_t n) {
+  const std::size_t k = models_.size(), count = models_.front().densities.size();
+  std::vector<double> likelihood(count * k);
+  for (std::size_t i = 0; i < count; ++i) {
+    double top = -std::numeric_limits<double>::infinity();
+    for (const Model& model : models_) top = std::max(top, model.densities[i]);
+    for (std::size_t j = 0; j < k; ++j) likelihood[i * k + j] = std::exp(models_[j].densities[i] - top);
+  }
+  static_cast<void>(n);
+  std::vector<double> weights(k, 1.0 / static_cast<double>(k)), next(k);
+  for (int round = 0; round < 100; ++round) {
+    std::ranges::fill(next, options_.spread / static_cast<double>(k));
+    for (std::size_t i = 0; i < count; ++i) {
+      double sum = 0;
+      for (std::size_t j = 0; j < k; ++j) sum += weights[j] * likelihood[i * k + j];
+      for (std::size_t j = 0; j < k; ++j) next[j] += weights[j] * likelihood[i * k + j] / sum;
+    }
+    for (std::size_t j = 0; j < k; ++j) weights[j] = next[j] / (static_cast<double>(count) + options_.spread);
+  }
+  for (std::size_t j = 0; j < k; ++j) models_[j].weight = weights[j];
+}
+
+/// Densities of the better half of the results, each under the model that has not seen it.
+void Surrogate::judge(Model& model, std::size_t n) const {
+  const std::span<const double> losses(losses_.data(), n);
+  const OutputTransform transform(model.kind, losses);
+  std::vector<double> values;
+  for (const double loss : losses) values.push_back(transform(loss));
+  model.process.emplace(model.kernel, embedding_.groups(), model.parameters);
+  model.process->set_points(features(n));
+  model.process->set_values(values);
+  model.values.clear();
+  const auto density = model.process->leave_one_out();
+  std::vector<double> sorted(losses.begin(), losses.end());
+  std::ranges::sort(sorted);
+  const double median = sorted[(n - 1) / 2];
+  model.densities.clear();
+  for (std::size_t i = 0; i < n; ++i)
+    if (losses[i] <= median) model.densities.push_back(std::max(-1e3, density[i] + transform.log_slope(losses[i])));
+}
+
+Surrogate::Model& Surrogate::draw(double uniform) {
+  double sum = 0;
+  for (Model& model : models_) {
+    sum += model.weight;
+    if (uniform < sum) {
+      condition(model);
+      return model;
+    }
+  }
+  condition(models_.back());
+  return models_.back();
+}
+
+void Surrogate::condition(Model& model) const {
+  const std::size_t d = embedding_.features();
+  for (std::size_t i = model.process->size(); i < losses_.size(); ++i)
+    model.process->append({features_.data() + i * d, d});
+  if (model.values.size() == losses_.size()) return;
+  model.transform = OutputTransform(model.kind, losses_);
+  model.values.clear();
+  for (const double loss : losses_) model.values.push_back(model.transform(loss));
+  model.process->set_values(model.values);
+  model.best = static_cast<std::size_t>(std::ranges::min_element(model.values) - model.values.begin());
+  model.incumbent = model.values[model.best];
+}
+
+void Surrogate::fit(Model& model, std::size_t n, bool first) const {
+  const KernelKind kernel = model.kernel;
+  const OutputTransform::Kind kind = model.kind;
   const std::span<const double> losses(losses_.data(), n);
   const OutputTransform transform(kind, losses);
   std::vector<double> values;
@@ -146,34 +204,12 @@ Surrogate::Fit Surrogate::fit(KernelKind kernel, OutputTransform::Kind kind, std
   std::vector<double> standard(g + 2, length_mean - 3);
   standard[g] = 0, standard[g + 1] = std::log(1e-5);
   if (fixed_noise) standard[g + 1] = low[g + 1];
-  if (previous) {
-    const auto flat = previous->parameters.flat();
-    starts = flat;
-  }
-  if (!previous || n < 50) starts.insert(starts.end(), standard.begin(), standard.end());
+  if (!first) starts = model.parameters.flat();
+  if (first || n < 50) starts.insert(starts.end(), standard.begin(), standard.end());
   const auto minima = minimise(negative, starts, low, high, {.iterations = 40, .gradient_tolerance = 1e-2, .value_tolerance = 1e-4});
   const auto best = std::ranges::min_element(minima, {}, &Minimum::value);
-  Fit result{kernel, kind, Hyperparameters::from_flat(best->point), 0};
-
-  GaussianProcess process(kernel, groups, result.parameters);
-  process.set_points(features(n));
-  process.set_values(values);
-  const auto density = process.leave_one_out();
-  std::vector<double> sorted(losses.begin(), losses.end());
-  std::ranges::sort(sorted);
-  const double median = sorted[(n - 1) / 2];
-  for (std::size_t i = 0; i < n; ++i)
-    if (losses[i] <= median) result.evidence += density[i] + transform.log_slope(losses[i]);
-  return result;
-}
-
-void Surrogate::refresh() {
-  transform_ = OutputTransform(candidates_[chosen_].transform, losses_);
-  values_.clear();
-  for (const double loss : losses_) values_.push_back(transform_(loss));
-  process_->set_values(values_);
-  best_ = static_cast<std::size_t>(std::ranges::min_element(values_) - values_.begin());
-  incumbent_ = values_[best_];
+  model.parameters = Hyperparameters::from_flat(best->point);
+  model.fitted = n;
 }
 
 }  // namespace regatta::search

@@ -18,42 +18,44 @@ namespace regatta::search {
 /// is a function of the results in their order, however often and when it was asked for.
 class Surrogate {
  public:
+  /// One way to see the results: a kernel on transformed losses.
+  struct Model {
+    KernelKind kernel = KernelKind::Matern52;
+    OutputTransform::Kind kind = OutputTransform::Kind::Standard;
+    Hyperparameters parameters;
+    std::vector<double> densities;  ///< log densities of the better half of the results, each left out in turn [nat]
+    std::size_t fitted = 0;         ///< results at the last fit
+    double weight = 0;    ///< of all models, sum 1
+    std::optional<GaussianProcess> process;
+    OutputTransform transform;
+    std::vector<double> values;  ///< transformed losses
+    std::size_t best = 0;        ///< place of the best result, by the mean of the belief
+    double incumbent = 0;        ///< the latent loss there, transformed
+  };
+
   Surrogate(const space::Space& space, const BayesianOptions& options);
 
   /// Takes what has ended since the last call; begins anew when `history` does not go on from what was seen.
   void update(const History& history);
+  /// A model drawn by weight, conditioned on all results. `uniform` in [0, 1).
+  Model& draw(double uniform);
 
   std::size_t size() const { return losses_.size(); }
   std::size_t failures() const { return failures_.size(); }
-  GaussianProcess& process() { return *process_; }
-  const GaussianProcess& process() const { return *process_; }
   const Embedding& embedding() const { return embedding_; }
-  /// Transformed losses.
-  const std::vector<double>& values() const { return values_; }
   const std::vector<double>& losses() const { return losses_; }
   const std::vector<space::UnitPoint>& units() const { return units_; }
   const std::vector<space::Config>& configs() const { return configs_; }
-  /// Place of the best result, by the mean of the belief where values are noisy.
-  std::size_t best() const { return best_; }
-  /// The latent loss there, transformed.
-  double incumbent() const { return incumbent_; }
-  KernelKind kernel() const { return kernel_; }
-  const OutputTransform& transform() const { return transform_; }
+  const std::vector<Model>& models() const { return models_; }
 
  private:
-  struct Fit {
-    KernelKind kernel = KernelKind::Matern52;
-    OutputTransform::Kind transform = OutputTransform::Kind::Standard;
-    Hyperparameters parameters;
-    double evidence = 0;
-  };
-
   void reset();
   void take(const History& history, const Trial& trial);
   void learn(std::size_t n);
-  Fit fit(KernelKind kernel, OutputTransform::Kind transform, std::size_t n, const Fit* previous) const;
-  void rebuild(std::size_t n);
-  void refresh();
+  void fit(Model& model, std::size_t n, bool first) const;
+  void judge(Model& model, std::size_t n) const;
+  void weigh(std::size_t n);
+  void condition(Model& model) const;
   device::Block<const double> features(std::size_t n) const;
 
   space::Space space_;
@@ -65,15 +67,8 @@ class Surrogate {
   std::vector<double> features_;
   std::vector<double> losses_;
   std::vector<std::vector<double>> failures_;
-  std::vector<double> values_;
-  OutputTransform transform_;
-  KernelKind kernel_ = KernelKind::Matern52;
-  std::vector<Fit> candidates_;
-  std::size_t chosen_ = 0;
+  std::vector<Model> models_;
   std::size_t fitted_ = 0, next_fit_ = 0;
-  std::optional<GaussianProcess> process_;
-  std::size_t best_ = 0;
-  double incumbent_ = 0;
 };
 
 }  // namespace regatta::search

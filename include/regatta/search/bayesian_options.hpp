@@ -22,6 +22,10 @@ struct BayesianOptions {
   double beta = 4;
   double noise_variance = 1e-8;
   int polish_every = 2;
+  double temper = 0.5;
+  double spread = 2;
+  double explore = 1e-3;
+  double reach = 0.25;
 };
 
 }  // namespace regatta::search

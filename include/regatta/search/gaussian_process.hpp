@@ -9,7 +9,7 @@
 
 namespace regatta::search {
 
-enum class KernelKind { Matern52, Rbf };
+enum class KernelKind { Matern52, Rbf, AdditiveMatern52, AdditiveRbf };
 
 /// Features of the points of a space, by columns: which lengthscale each one has. Features of one group (the two of a
 /// conditional parameter, the words of a choice) share theirs.
@@ -90,8 +90,8 @@ class GaussianProcess {
   void reserve(std::size_t n);
   void append_rows(device::Block<const double> points, std::span<const double> noise);
   bool factorise(std::span<const double> noise, double jitter);
-  /// m x n covariances between scaled rows and the points known, without pending ones if `observed_only`.
-  std::vector<double> cross(device::Block<const double> scaled, std::size_t known, std::vector<double>* slope) const;
+  /// m x n covariances between scaled rows and the points known, the first `known` ones.
+  std::vector<double> cross(device::Block<const double> scaled, std::size_t known) const;
 
   KernelKind kind_;
   FeatureGroups groups_;
@@ -119,7 +119,7 @@ class MarginalLikelihood {
   KernelKind kind_;
   const FeatureGroups& groups_;
   Observations observations_;
-  std::vector<double> scaled_, covariance_, slope_, product_, residual_, weights_, ones_;
+  std::vector<double> scaled_, covariance_;
 };
 
 }  // namespace regatta::search
