@@ -27,6 +27,9 @@ class Embedding {
   /// Parameters with a finite number of values, more than one.
   const std::vector<std::size_t>& discrete() const { return discrete_; }
 
+  /// Column of the (first) feature of a parameter that has any.
+  std::size_t first_feature(std::size_t parameter) const { return places_[parameter].first; }
+
   /// @param config    an assignment of the space
   /// @param features  features() numbers
   void embed(std::span<const double> config, std::span<double> features) const;

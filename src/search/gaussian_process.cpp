@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <limits>
 #include <numbers>
 
 #include "kernel.hpp"
@@ -17,7 +18,7 @@ using algebra::Form;
 using device::Block;
 
 constexpr double largest_jitter = 1e-3;  ///< of the variance
-constexpr double smallest_variance = 1e-30;
+constexpr double smallest_variance = 1e-20;  ///< of a prediction, as a fraction of the process's
 
 std::vector<double> inverse_lengthscales(const FeatureGroups& groups, std::span<const double> log_lengthscales) {
   std::vector<double> result(groups.group_of.size());
@@ -96,6 +97,8 @@ void GaussianProcess::set_points(Block<const double> points, std::span<const dou
   reserve(points.rows);
   known_ = observed_ = points.rows;
   points_ = scaled(points);
+  noises_.assign(known_, noise_);
+  for (std::size_t i = 0; i < noise.size(); ++i) noises_[i] += noise[i];
   for (double jitter = 0; !factorise(noise, jitter); jitter = jitter == 0 ? 1e-12 : 10 * jitter)
     if (jitter > largest_jitter) throw SystemFailure("the covariance matrix of the observations is not positive definite");
 }
@@ -104,13 +107,44 @@ void GaussianProcess::append(std::span<const double> point, double noise) {
   assert(known_ == observed_);
   append_rows({point.data(), 1, point.size(), point.size()}, {&noise, 1});
   observed_ = known_;
+  noises_.push_back(noise_ + noise);
 }
 
-void GaussianProcess::append_pending(Block<const double> points) { append_rows(points, {}); }
+void GaussianProcess::append_pending(Block<const double> points) {
+  append_rows(points, {});
+  weights_.resize(known_, 0.0);
+}
 
 void GaussianProcess::drop_pending() {
   known_ = observed_;
   points_.resize(known_ * features());
+  weights_ = observed_weights_;
+}
+
+/// The rows of pending points in the factor are those of s, the factor of their covariance given all results: values mean + s z
+/// with z standard normal add L^-T (0, z) to the weights.
+std::vector<double> GaussianProcess::draw_fantasies(std::size_t count, Random& random) {
+  const std::size_t n = observed_, q = known_ - n;
+  std::vector<double> s(q * q), least(count, std::numeric_limits<double>::infinity());
+  for (std::size_t i = 0; i < q; ++i) std::copy_n(factor_.data() + (n + i) * capacity_ + n, i + 1, s.data() + i * q);
+  const Block<double> factor{s.data(), q, q, q};
+  algebra::invert_lower(factor);
+  std::vector<double> points(q * features());
+  for (std::size_t i = 0; i < points.size(); ++i)
+    points[i] = points_[n * features() + i] / inverse_lengthscale_[i % features()];
+  const std::vector<double> mean = predict_mean({points.data(), q, features(), features()});
+  std::vector<double> all(count * known_, 0.0);
+  for (std::size_t f = 0; f < count; ++f) {
+    const std::span<double> row(all.data() + f * known_, known_);
+    for (double& z : row.last(q)) z = random.normal();
+    std::vector<double> values(row.end() - static_cast<std::ptrdiff_t>(q), row.end());
+    algebra::multiply_lower(factor, Form::Plain, values);
+    for (std::size_t i = 0; i < q; ++i) least[f] = std::min(least[f], mean[i] + values[i]);
+    algebra::multiply_lower(inverse_factor(), Form::Transposed, row);
+    for (std::size_t j = 0; j < n; ++j) row[j] += observed_weights_[j];
+  }
+  weights_ = std::move(all);
+  return least;
 }
 
 /// With k the covariances of the new points with the known ones: v = L^-1 k, s s^T = k_new - v^T v, and the new rows of the
@@ -161,6 +195,7 @@ void GaussianProcess::set_values(std::span<const double> values) {
   constant_ = dot(ones, weights_) / (dot(ones, ones) + 1);
   for (std::size_t i = 0; i < observed_; ++i) weights_[i] -= constant_ * ones[i];
   algebra::multiply_lower(l, Form::Transposed, weights_);
+  observed_weights_ = weights_;
 }
 
 std::vector<double> GaussianProcess::cross(Block<const double> scaled, std::size_t known) const {
@@ -171,41 +206,41 @@ std::vector<double> GaussianProcess::cross(Block<const double> scaled, std::size
   return k;
 }
 
-void GaussianProcess::predict(Block<const double> points, bool with_gradient, Prediction& result) const {
-  const std::size_t m = points.rows, n = known_, d = features();
-  const std::vector<double> rows = scaled(points);
-  const Block<const double> x{rows.data(), m, d, d};
-  std::vector<double> k = cross(x, n);
-  const Block<double> v{k.data(), m, n, n};
-  result.mean.assign(m, constant_);
-  result.variance.assign(m, variance_);
-  for (std::size_t i = 0; i < m; ++i) result.mean[i] += dot({v.row(i), observed_}, weights_);
-  algebra::multiply_by_lower(v, inverse_factor(), Form::Transposed);
+void GaussianProcess::predict(Block<const double> points, Prediction& result) const {
+  const std::size_t m = points.rows, n = known_, d = features(), count = fantasies();
+  result.scaled = scaled(points);
+  result.whitened = cross({result.scaled.data(), m, d, d}, n);
+  const Block<double> k{result.whitened.data(), m, n, n};
+  result.mean.assign(m * count, constant_);
+  algebra::multiply(1, k, Form::Plain, {weights_.data(), count, n, n}, Form::Transposed, 1,
+                    {result.mean.data(), m, count, count});
+  algebra::multiply_by_lower(k, inverse_factor(), Form::Transposed);
+  result.variance.resize(m);
   for (std::size_t i = 0; i < m; ++i)
-    result.variance[i] = std::max(smallest_variance, variance_ - dot({v.row(i), n}, {v.row(i), n}));
-  if (!with_gradient) return;
+    result.variance[i] = std::max(smallest_variance * variance_, variance_ - dot({k.row(i), n}, {k.row(i), n}));
+}
 
-  // The mean weighs dk by weights_, the variance by -2 K^-1 k.
-  algebra::multiply_by_lower(v, inverse_factor(), Form::Plain);
-  result.d_mean.assign(m * d, 0);
-  result.d_variance.assign(m * d, 0);
-  std::vector<double> repeated(m * observed_);
-  for (std::size_t i = 0; i < m; ++i) std::ranges::copy(weights_, repeated.begin() + static_cast<std::ptrdiff_t>(i * observed_));
-  const std::vector<Kernel::Pull> pulls{{{repeated.data(), m, observed_, observed_}, {result.d_mean.data(), m, d, d}},
-                                        {v, {result.d_variance.data(), m, d, d}}};
-  Kernel(kind_, groups_).pull(x, scaled_points(), pulls);
+/// The mean weighs dk by the weights, the variance by -2 K^-1 k = -2 L^-T (L^-1 k).
+void GaussianProcess::pull_back(const Prediction& prediction, std::span<const double> by_mean,
+                                std::span<const double> by_variance, Block<double> gradient) const {
+  const std::size_t m = by_variance.size(), n = known_, d = features(), count = fantasies();
+  std::vector<double> w = prediction.whitened;
+  const Block<double> weights{w.data(), m, n, n};
+  algebra::multiply_by_lower(weights, inverse_factor(), Form::Plain);
   for (std::size_t i = 0; i < m; ++i)
-    for (std::size_t c = 0; c < d; ++c) {
-      result.d_mean[i * d + c] *= variance_ * inverse_lengthscale_[c];
-      result.d_variance[i * d + c] *= -2 * variance_ * inverse_lengthscale_[c];
-    }
+    for (std::size_t j = 0; j < n; ++j) weights(i, j) *= -2 * by_variance[i];
+  algebra::multiply(1, {by_mean.data(), m, count, count}, Form::Plain, {weights_.data(), count, n, n}, Form::Plain, 1,
+                    weights);
+  Kernel(kind_, groups_).pull({prediction.scaled.data(), m, d, d}, scaled_points(), weights, gradient);
+  for (std::size_t i = 0; i < m; ++i)
+    for (std::size_t c = 0; c < d; ++c) gradient(i, c) *= variance_ * inverse_lengthscale_[c];
 }
 
 std::vector<double> GaussianProcess::predict_mean(Block<const double> points) const {
   const std::vector<double> rows = scaled(points);
   const std::vector<double> k = cross({rows.data(), points.rows, features(), features()}, observed_);
   std::vector<double> mean(points.rows, constant_);
-  for (std::size_t i = 0; i < points.rows; ++i) mean[i] += dot({k.data() + i * observed_, observed_}, weights_);
+  for (std::size_t i = 0; i < points.rows; ++i) mean[i] += dot({k.data() + i * observed_, observed_}, observed_weights_);
   return mean;
 }
 
@@ -225,13 +260,20 @@ std::vector<double> GaussianProcess::covariance(Block<const double> a, Block<con
   return result;
 }
 
+/// K weights = values - mean, and the mean of the latent function leaves out the noise on K's diagonal.
+std::vector<double> GaussianProcess::latent_values() const {
+  std::vector<double> result(observed_);
+  for (std::size_t i = 0; i < observed_; ++i) result[i] = values_[i] - noises_[i] * observed_weights_[i];
+  return result;
+}
+
 std::vector<double> GaussianProcess::leave_one_out() const {
   const Block<const double> l{factor_.data(), observed_, observed_, capacity_};
   std::vector<double> precision(observed_, 0.0), result(observed_);
   for (std::size_t i = 0; i < observed_; ++i)
     for (std::size_t j = 0; j <= i; ++j) precision[j] += l(i, j) * l(i, j);
   for (std::size_t i = 0; i < observed_; ++i)
-    result[i] = 0.5 * std::log(precision[i]) - 0.5 * weights_[i] * weights_[i] / precision[i] -
+    result[i] = 0.5 * std::log(precision[i]) - 0.5 * observed_weights_[i] * observed_weights_[i] / precision[i] -
                 0.5 * std::log(2 * std::numbers::pi);
   return result;
 }

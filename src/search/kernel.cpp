@@ -183,64 +183,71 @@ void Kernel::lower_values(Block<const double> a, Block<double> k) const {
   }
 }
 
-void Kernel::pull(Block<const double> a, Block<const double> b, std::span<const Pull> pulls) const {
-  const std::size_t m = a.rows, n = b.rows, d = a.columns;
-  if (!additive()) {  // dk/da = -slope (a - b)
-    std::vector<double> squared(m * n), slope(m * n), weights(m * n);
-    squared_distances(a, b, {squared.data(), m, n, n});
-    profile(rbf(), squared.data(), slope.data(), squared.size());
-    for (const Pull& each : pulls) {
-      std::vector<double> sums(m, 0.0);
-      for (std::size_t i = 0; i < m; ++i)
-        for (std::size_t j = 0; j < n; ++j) {
-          const double w = j < each.weights.columns ? each.weights(i, j) * slope[i * n + j] : 0;
-          weights[i * n + j] = w;
-          sums[i] += w;
-        }
-      device::algebra::multiply(1, {weights.data(), m, n, n}, Form::Plain, b, Form::Plain, 0, each.out);
-      for (std::size_t i = 0; i < m; ++i)
-        for (std::size_t c = 0; c < d; ++c) each.out(i, c) -= sums[i] * a(i, c);
+void Kernel::pull(Block<const double> a, Block<const double> b, Block<double> w, Block<double> gradient) const {
+  additive() ? pull_additive(a, b, w, gradient) : pull_product(a, b, w, gradient);
+}
+
+/// dk/da = -slope (a - b).
+void Kernel::pull_product(Block<const double> a, Block<const double> b, Block<double> w, Block<double> gradient) const {
+  const std::size_t m = a.rows, n = b.rows;
+  std::vector<double> squared(m * n), slope(n), sums(m, 0.0);
+  squared_distances(a, b, {squared.data(), m, n, n});
+  for (std::size_t i = 0; i < m; ++i) {
+    profile(rbf(), squared.data() + i * n, slope.data(), n);
+    for (std::size_t j = 0; j < n; ++j) {
+      w(i, j) *= slope[j];
+      sums[i] += w(i, j);
     }
-    return;
   }
+  device::algebra::multiply(1, w, Form::Plain, b, Form::Plain, 0, gradient);
+  for (std::size_t i = 0; i < m; ++i)
+    for (std::size_t c = 0; c < a.columns; ++c) gradient(i, c) -= sums[i] * a(i, c);
+}
+
+void Kernel::pull_additive(Block<const double> a, Block<const double> b, Block<double> w, Block<double> gradient) const {
+  const std::size_t m = a.rows, n = b.rows;
   const std::vector<double> columns = columns_of(b);
   std::vector<double> part(n), slope(n);
   for (const Range& range : ranges_of(groups_))
     for (std::size_t i = 0; i < m; ++i) {
       group_distances(a.row(i), columns, n, range, n, part.data());
       profile(rbf(), part.data(), slope.data(), n);
-      for (const Pull& each : pulls)
-        for (std::size_t c = range.first; c < range.first + range.count; ++c) {
-          const double* column = columns.data() + c * n;
-          double sum = 0;
-          for (std::size_t j = 0; j < each.weights.columns; ++j)
-            sum += each.weights(i, j) * slope[j] * (column[j] - a(i, c));
-          each.out(i, c) = sum / static_cast<double>(groups_.groups);
-        }
+      for (std::size_t j = 0; j < n; ++j) slope[j] *= w(i, j);
+      for (std::size_t c = range.first; c < range.first + range.count; ++c) {
+        const double* column = columns.data() + c * n;
+        double sum = 0;
+        for (std::size_t j = 0; j < n; ++j) sum += slope[j] * (column[j] - a(i, c));
+        gradient(i, c) = sum / static_cast<double>(groups_.groups);
+      }
     }
 }
 
 void Kernel::add_lengthscale_gradient(Block<const double> a, Block<double> w, std::span<double> gradient) const {
+  additive() ? add_additive_gradient(a, w, gradient) : add_product_gradient(a, w, gradient);
+}
+
+/// dk/d ln l = slope (a_i - a_j)^2. With M = w o slope, taken as symmetric, that sums to sum_i rows_i a_i^2 - a^T M a.
+void Kernel::add_product_gradient(Block<const double> a, Block<double> w, std::span<double> gradient) const {
   const std::size_t n = a.rows, d = a.columns;
-  if (!additive()) {
-    // dk/d ln l = slope (a_i - a_j)^2. With M = w o slope that sums to sum_i rows_i a_i^2 - a^T M a, M taken as symmetric.
-    std::vector<double> squared(n * n), slope(n), rows(n, 0.0), product(n * d);
-    squared_distances(a, a, {squared.data(), n, n, n});
-    for (std::size_t i = 0; i < n; ++i) {
-      profile(rbf(), squared.data() + i * n, slope.data(), i);
-      w(i, i) = 0;
-      for (std::size_t j = 0; j < i; ++j) {
-        w(i, j) *= slope[j];
-        rows[i] += w(i, j);
-        rows[j] += w(i, j);
-      }
+  std::vector<double> squared(n * n), slope(n), rows(n, 0.0), product(n * d);
+  squared_distances(a, a, {squared.data(), n, n, n});
+  for (std::size_t i = 0; i < n; ++i) {
+    profile(rbf(), squared.data() + i * n, slope.data(), i);
+    w(i, i) = 0;
+    for (std::size_t j = 0; j < i; ++j) {
+      w(i, j) *= slope[j];
+      rows[i] += w(i, j);
+      rows[j] += w(i, j);
     }
-    device::algebra::multiply_symmetric(w, a, {product.data(), n, d, d});
-    for (std::size_t i = 0; i < n; ++i)
-      for (std::size_t c = 0; c < d; ++c)
-        gradient[groups_.group_of[c]] += a(i, c) * (rows[i] * a(i, c) - product[i * d + c]);
-    return;
   }
+  device::algebra::multiply_symmetric(w, a, {product.data(), n, d, d});
+  for (std::size_t i = 0; i < n; ++i)
+    for (std::size_t c = 0; c < d; ++c)
+      gradient[groups_.group_of[c]] += a(i, c) * (rows[i] * a(i, c) - product[i * d + c]);
+}
+
+void Kernel::add_additive_gradient(Block<const double> a, Block<double> w, std::span<double> gradient) const {
+  const std::size_t n = a.rows;
   const std::vector<double> columns = columns_of(a);
   const std::vector<Range> ranges = ranges_of(groups_);
   std::vector<double> squared(n), part(n), slope(n);
@@ -249,9 +256,8 @@ void Kernel::add_lengthscale_gradient(Block<const double> a, Block<double> w, st
       group_distances(a.row(i), columns, n, ranges[g], i, squared.data());
       std::copy_n(squared.data(), i, part.data());
       profile(rbf(), part.data(), slope.data(), i);
-      double sum = 0;
-      for (std::size_t j = 0; j < i; ++j) sum += w(i, j) * slope[j] * squared[j];
-      gradient[g] += sum / static_cast<double>(groups_.groups);
+      for (std::size_t j = 0; j < i; ++j) slope[j] *= squared[j];
+      gradient[g] += device::algebra::dot({w.row(i), i}, {slope.data(), i}) / static_cast<double>(groups_.groups);
     }
 }
 

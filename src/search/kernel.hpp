@@ -23,17 +23,22 @@ class Kernel {
   /// The lower triangle of values(a, a, k) without its diagonal.
   void lower_values(device::Block<const double> a, device::Block<double> k) const;
 
-  /// out(i, c) = sum over j of w(i, j) dk(a_i, b_j) / da(i, c), for two sets of weights at once.
-  struct Pull {
-    device::Block<const double> weights;  ///< a.rows x b.rows; columns beyond its own count as 0
-    device::Block<double> out;            ///< a.rows x features
-  };
-  void pull(device::Block<const double> a, device::Block<const double> b, std::span<const Pull> pulls) const;
+  /// gradient(i, c) = sum over j of w(i, j) dk(a_i, b_j) / da(i, c).
+  /// @param w         a.rows x b.rows (overwritten)
+  /// @param gradient  a.rows x features
+  void pull(device::Block<const double> a, device::Block<const double> b, device::Block<double> w,
+            device::Block<double> gradient) const;
 
   /// Adds to gradient[g] the sum over i > j of w(i, j) dk(a_i, a_j) / d ln(lengthscale g). Overwrites w.
   void add_lengthscale_gradient(device::Block<const double> a, device::Block<double> w, std::span<double> gradient) const;
 
  private:
+  void pull_product(device::Block<const double> a, device::Block<const double> b, device::Block<double> w,
+                    device::Block<double> gradient) const;
+  void pull_additive(device::Block<const double> a, device::Block<const double> b, device::Block<double> w,
+                     device::Block<double> gradient) const;
+  void add_product_gradient(device::Block<const double> a, device::Block<double> w, std::span<double> gradient) const;
+  void add_additive_gradient(device::Block<const double> a, device::Block<double> w, std::span<double> gradient) const;
   bool additive() const { return kind_ == KernelKind::AdditiveMatern52 || kind_ == KernelKind::AdditiveRbf; }
   bool rbf() const { return kind_ == KernelKind::Rbf || kind_ == KernelKind::AdditiveRbf; }
 

@@ -52,6 +52,7 @@ OutputTransform::OutputTransform(Kind kind, std::span<const double> losses) : ki
       placed_.push_back(median_ + good * upper_quantile((static_cast<double>(i) + 0.5) / static_cast<double>(n)));
     }
   }
+  if (kind == Kind::None) return;
   std::vector<double> shaped;
   for (const double loss : losses) shaped.push_back(shape(loss));
   centre_ = mean_of(shaped);
@@ -61,6 +62,7 @@ OutputTransform::OutputTransform(Kind kind, std::span<const double> losses) : ki
 
 double OutputTransform::shape(double loss) const {
   switch (kind_) {
+    case Kind::None:
     case Kind::Standard: return loss;
     case Kind::Log:
     case Kind::LogSharp: return std::log1p((loss - low_) / offset_);

@@ -8,7 +8,13 @@ namespace regatta::search {
 /// Makes losses fit for a Gaussian process: monotone, then mean 0 and standard deviation 1.
 class OutputTransform {
  public:
-  enum class Kind { Standard, HalfRank, Log, LogSharp };
+  enum class Kind {
+    None,      ///< as they are
+    Standard,  ///< mean and deviation only
+    HalfRank,  ///< the worse half by its ranks, as half a normal distribution with the spread of the better half
+    Log,       ///< ln(1 + (loss - least) / offset), offset = median - least
+    LogSharp,  ///< with a tenth of that offset
+  };
 
   OutputTransform() = default;
   /// Takes its constants from `losses`.

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "embedding.hpp"
+#include "feasibility.hpp"
 #include "output_transform.hpp"
 #include "regatta/search/bayesian_options.hpp"
 #include "regatta/search/gaussian_process.hpp"
@@ -11,64 +13,78 @@
 
 namespace regatta::search {
 
-/// What is believed of the objective: the results of a history, transformed, under a fitted Gaussian process. Losses: smaller is
-/// better, whatever the study's direction.
+/// What is believed of the objective: several Gaussian processes, each with a kernel and a transform of the losses of its own, weighed
+/// by how well they predict results that they have not seen. Losses: smaller is better, whatever the study's direction.
 ///
 /// Refits follow a schedule that depends on the number of results only, and each starts from the one before, so that the belief
-/// is a function of the results in their order, however often and when it was asked for.
+/// is a function of the results in their order, however often and when it was asked for. Beyond `exact_limit` results the
+/// models see those around the best one only.
 class Surrogate {
  public:
-  /// One way to see the results: a kernel on transformed losses.
   struct Model {
     KernelKind kernel = KernelKind::Matern52;
     OutputTransform::Kind kind = OutputTransform::Kind::Standard;
     Hyperparameters parameters;
+    std::size_t fitted = 0;         ///< results at the last fit, 0: never
+    double weight = 0;              ///< of all models, sum 1
     std::vector<double> densities;  ///< log densities of the better half of the results, each left out in turn [nat]
-    std::size_t fitted = 0;         ///< results at the last fit
-    double weight = 0;    ///< of all models, sum 1
     std::optional<GaussianProcess> process;
     OutputTransform transform;
-    std::vector<double> values;  ///< transformed losses
-    std::size_t best = 0;        ///< place of the best result, by the mean of the belief
-    double incumbent = 0;        ///< the latent loss there, transformed
+    std::vector<double> values;  ///< transformed losses of the active results
+    std::size_t best = 0;        ///< place among the active results of the one with the least latent loss
+    double incumbent = 0;        ///< that latent loss, transformed
+  };
+
+  /// Results that the models see.
+  struct Active {
+    std::vector<double> losses;
+    std::vector<double> deviations;  ///< known standard errors of the losses, 0 where none is known
+    std::vector<space::Config> configs;
+    std::vector<space::UnitPoint> units;
+    std::vector<double> features;  ///< rows
   };
 
   Surrogate(const space::Space& space, const BayesianOptions& options);
 
   /// Takes what has ended since the last call; begins anew when `history` does not go on from what was seen.
   void update(const History& history);
-  /// A model drawn by weight, conditioned on all results. `uniform` in [0, 1).
+  /// A model drawn by weight, conditioned on all active results. `uniform` in [0, 1).
   Model& draw(double uniform);
 
+  /// Results so far, active or not; failed trials do not count.
   std::size_t size() const { return losses_.size(); }
-  std::size_t failures() const { return failures_.size(); }
+  /// All results have the same loss.
+  bool constant() const;
+  const Active& active() const { return active_; }
   const Embedding& embedding() const { return embedding_; }
-  const std::vector<double>& losses() const { return losses_; }
-  const std::vector<space::UnitPoint>& units() const { return units_; }
-  const std::vector<space::Config>& configs() const { return configs_; }
+  const Feasibility& feasibility() const { return feasibility_; }
   const std::vector<Model>& models() const { return models_; }
 
  private:
   void reset();
   void take(const History& history, const Trial& trial);
-  void learn(std::size_t n);
-  void fit(Model& model, std::size_t n, bool first) const;
-  void judge(Model& model, std::size_t n) const;
-  void weigh(std::size_t n);
+  void activate(std::size_t result);
+  void choose_active();
+  void learn();
+  std::vector<Model> first_models() const;
+  void fit(Model& model, const std::vector<double>& values) const;
+  void judge(Model& model, const std::vector<double>& values) const;
+  void weigh();
   void condition(Model& model) const;
-  device::Block<const double> features(std::size_t n) const;
+  std::vector<double> transformed(Model& model) const;
+  std::vector<double> noise_of(const Model& model) const;
+  device::Block<const double> points() const;
 
   space::Space space_;
   BayesianOptions options_;
   Embedding embedding_;
+  Feasibility feasibility_;
   std::vector<TrialId> seen_;
+  std::vector<double> losses_, deviations_;
   std::vector<space::Config> configs_;
-  std::vector<space::UnitPoint> units_;
-  std::vector<double> features_;
-  std::vector<double> losses_;
-  std::vector<std::vector<double>> failures_;
+  Active active_;
   std::vector<Model> models_;
-  std::size_t fitted_ = 0, next_fit_ = 0;
+  std::size_t next_fit_ = 0;
 };
 
 }  // namespace regatta::search

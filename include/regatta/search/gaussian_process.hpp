@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "regatta/core/random.hpp"
 #include "regatta/device/linear_algebra.hpp"
 
 namespace regatta::search {
@@ -35,12 +36,12 @@ struct Observations {
   std::span<const double> noise;  ///< known variance of each value, beside the learnt one; may be empty
 };
 
-/// Gaussian beliefs about the latent function at m points, and their derivatives by the features.
+/// Gaussian beliefs about the latent function at m points.
 struct Prediction {
-  std::vector<double> mean;       ///< m
-  std::vector<double> variance;   ///< m, not negative
-  std::vector<double> d_mean;     ///< m x features; empty unless asked for
-  std::vector<double> d_variance; ///< m x features
+  std::vector<double> mean;      ///< m x fantasies (one where there are none)
+  std::vector<double> variance;  ///< m, above 0
+  std::vector<double> scaled;    ///< m x features: the points, for pull_back()
+  std::vector<double> whitened;  ///< m x known points: L^-1 k, for pull_back()
 };
 
 /// A Gaussian process with a stationary kernel, one lengthscale per group of features (ARD), and a constant mean that is
@@ -55,9 +56,12 @@ class GaussianProcess {
   void set_points(device::Block<const double> points, std::span<const double> noise = {});
   /// Adds one point: O(n^2).
   void append(std::span<const double> point, double noise = 0);
-  /// Adds points without values that only narrow the variance (running trials): O(n^2) each. set_values() does not count them;
-  /// their values are what the mean is there.
+  /// Adds points without values (running trials), which narrow the variance and leave the mean as it is: O(n^2) each.
   void append_pending(device::Block<const double> points);
+  /// Gives the pending points `count` sets of values drawn from the belief, each with a mean of its own from now on.
+  /// @return the least value of each set
+  std::vector<double> draw_fantasies(std::size_t count, Random& random);
+  /// Forgets the pending points.
   void drop_pending();
   /// Takes the values of all points (pending ones left out): O(n^2).
   void set_values(std::span<const double> values);
@@ -72,12 +76,23 @@ class GaussianProcess {
   /// Features divided by their lengthscale.
   const std::vector<double>& scale() const { return inverse_lengthscale_; }
 
+  /// Sets of values of the pending points; 1 where none were drawn.
+  std::size_t fantasies() const { return weights_.size() / known_; }
+
   /// @param points  m x features
-  void predict(device::Block<const double> points, bool with_gradient, Prediction& result) const;
+  void predict(device::Block<const double> points, Prediction& result) const;
+  /// Derivatives by the features of a quantity that depends on the beliefs at m points, each on its own.
+  /// @param by_mean      m x fantasies
+  /// @param by_variance  m
+  /// @param gradient     m x features (overwritten)
+  void pull_back(const Prediction& prediction, std::span<const double> by_mean, std::span<const double> by_variance,
+                 device::Block<double> gradient) const;
   /// The mean alone: O(n) per point instead of O(n^2).
   std::vector<double> predict_mean(device::Block<const double> points) const;
   /// Posterior covariance of the latent function between two sets of points, a.rows x b.rows.
   std::vector<double> covariance(device::Block<const double> a, device::Block<const double> b) const;
+  /// The mean at the points known, pending ones left out: each value less the noise that it is thought to have.
+  std::vector<double> latent_values() const;
   /// Log density of each value under the model that has not seen it.
   /// Rasmussen and Williams (2006), 5.4.2.
   std::vector<double> leave_one_out() const;
@@ -102,7 +117,9 @@ class GaussianProcess {
   std::vector<double> points_;   ///< known_ x features, scaled
   std::vector<double> factor_;   ///< inverse of the lower Cholesky factor, rows `capacity_` apart
   std::vector<double> values_;   ///< observed_
-  std::vector<double> weights_;  ///< K^-1 (values - mean)
+  std::vector<double> noises_;   ///< observed_: variance of the noise of each value
+  std::vector<double> observed_weights_;  ///< observed_: K^-1 (values - mean)
+  std::vector<double> weights_;           ///< fantasies x known_: the same with pending points
 };
 
 /// Log marginal likelihood of a Gaussian process as a function of its hyperparameters, with the constant mean at its best.

@@ -1,0 +1,100 @@
+#include "model_fit.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numbers>
+
+#include "lbfgs.hpp"
+
+namespace regatta::search {
+namespace {
+
+constexpr double least_lengthscale = 0.01, most_lengthscale = 100;
+constexpr double least_variance = 1e-3, most_variance = 1e3, variance_deviation = 1.5;
+constexpr double least_noise = 1e-10, most_noise = 1, usual_noise = 1e-6, noise_deviation = 4, first_noise = 1e-5;
+constexpr double no_noise = 1e-9;
+constexpr std::size_t second_start_below = 30;  // observations
+
+/// ln p of a normal belief without its constant; adds its derivative.
+double log_prior(double x, double mean, double deviation, double& derivative) {
+  const double z = (x - mean) / deviation;
+  derivative -= z / deviation;
+  return -0.5 * z * z;
+}
+
+class Posterior {
+ public:
+  Posterior(const FitSetting& setting, const Observations& observations)
+      : setting_(setting),
+        groups_(setting.groups->groups),
+        likelihood_(setting.kernel, *setting.groups, observations),
+        length_mean_(std::numbers::sqrt2 + 0.5 * std::log(static_cast<double>(std::max<std::size_t>(1, groups_)))) {}
+
+  std::size_t size() const { return groups_ + 2; }
+
+  /// Negative logarithms of the density at rows of parameters.
+  void operator()(std::span<const double> points, std::span<double> values, std::span<double> gradients) {
+    for (std::size_t i = 0; i < values.size(); ++i)
+      values[i] = negative(points.subspan(i * size(), size()), gradients.subspan(i * size(), size()));
+  }
+
+  std::vector<double> low() const { return bounds(least_lengthscale, least_variance, setting_.learn_noise ? least_noise : no_noise); }
+  std::vector<double> high() const {
+    return bounds(most_lengthscale, most_variance, setting_.learn_noise ? most_noise : no_noise * (1 + 1e-9));
+  }
+  std::vector<double> mode() const {
+    return bounds(std::exp(length_mean_ - 3), 1, setting_.learn_noise ? first_noise : no_noise);
+  }
+
+ private:
+  double negative(std::span<const double> parameters, std::span<double> gradient) {
+    const auto likelihood = likelihood_(parameters, gradient);
+    if (!likelihood) return std::numeric_limits<double>::infinity();
+    double sum = *likelihood;
+    for (std::size_t g = 0; g < groups_; ++g)
+      sum += log_prior(parameters[g], length_mean_, std::numbers::sqrt3, gradient[g]);
+    sum += log_prior(parameters[groups_], 0, variance_deviation, gradient[groups_]);
+    if (setting_.learn_noise)
+      sum += log_prior(parameters[groups_ + 1], std::log(usual_noise), noise_deviation, gradient[groups_ + 1]);
+    for (double& entry : gradient) entry = -entry;
+    return -sum;
+  }
+
+  std::vector<double> bounds(double lengthscale, double variance, double noise) const {
+    std::vector<double> result(groups_, std::log(lengthscale));
+    result.push_back(std::log(variance));
+    result.push_back(std::log(noise));
+    return result;
+  }
+
+  const FitSetting& setting_;
+  std::size_t groups_;
+  MarginalLikelihood likelihood_;
+  double length_mean_;
+};
+
+}  // namespace
+
+bool is_additive(KernelKind kernel) {
+  return kernel == KernelKind::AdditiveMatern52 || kernel == KernelKind::AdditiveRbf;
+}
+
+Hyperparameters fit_hyperparameters(const FitSetting& setting, const Observations& observations) {
+  Posterior posterior(setting, observations);
+  const std::vector<double> low = posterior.low(), high = posterior.high();
+  std::vector<double> starts;
+  if (setting.previous) starts = setting.previous->flat();
+  if (!setting.previous || observations.values.size() < second_start_below) {
+    const std::vector<double> mode = posterior.mode();
+    starts.insert(starts.end(), mode.begin(), mode.end());
+  }
+  for (std::size_t i = 0; i < starts.size(); ++i)
+    starts[i] = std::clamp(starts[i], low[i % low.size()], high[i % low.size()]);
+  const auto minima = minimise(std::ref(posterior), starts, low, high,
+                               {.iterations = 30, .gradient_tolerance = 1e-2, .value_tolerance = 1e-3});
+  const auto best = std::ranges::min_element(minima, {}, &Minimum::value);
+  return Hyperparameters::from_flat(std::isfinite(best->value) ? best->point : posterior.mode());
+}
+
+}  // namespace regatta::search
