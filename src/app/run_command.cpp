@@ -119,6 +119,7 @@ run::StudyPlan make_plan(const StudyInputs& inputs, const Arguments& arguments, 
   plan.controller.seed = inputs.seed;
   plan.controller.maximize = inputs.maximize;
   plan.controller.prefetch = inputs.prefetch;
+  plan.controller.batch = inputs.batch;
   plan.user_trials = inputs.user_trials;
   plan.deterministic = inputs.deterministic;
   plan.ahead = inputs.ahead;

@@ -144,6 +144,7 @@ void read_algorithms(StudyInputs& inputs, const OptionValues& search, const Opti
   inputs.searcher.grid_points = static_cast<int>(search.number("grid_points"));
   inputs.deterministic = search.flag("deterministic");
   inputs.ahead = static_cast<int>(search.number("ahead"));
+  inputs.batch = static_cast<int>(search.number("batch"));
   inputs.scheduler.algorithm = scheduler.text("algorithm");
 }
 
