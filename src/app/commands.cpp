@@ -17,11 +17,28 @@ std::vector<Command> make_commands() {
   const Option csv{"csv", OptionType::Path, "", "Table of trials; - is the standard output."};
   const Option h5{"h5", OptionType::Path, "", "Results file, made anew from the journal."};
   const Option markdown{"markdown", OptionType::Flag, "false", "With 'options': tables in Markdown."};
+  const Option workers{"workers", OptionType::Integer, "8", "Virtual workers.", {}, 1, 1e6};
+  const Option no_log{"no-log", OptionType::Flag, "false", "Writes no run directory."};
   const std::string input = "INPUT [SECTION.KEY=VALUE...]";
   return {
       {"run", input, 1, 1, "Runs the study of an input file.", run_command, {}, true},
-      {"resume", "DIR [SECTION.KEY=VALUE...]", 1, 1, "Goes on with a run that was interrupted or killed.", resume_command, {}, true},
+      {"resume",
+       "DIR [SECTION.KEY=VALUE...]",
+       1,
+       1,
+       "Goes on with a run that was interrupted or killed.",
+       resume_command,
+       {},
+       true},
       {"check", input, 1, 1, "Checks an input file and shows what would run.", check_command, {ranks}, true},
+      {"simulate",
+       input,
+       1,
+       1,
+       "Runs a study in virtual time: a function, or a table of trainings.",
+       simulate_command,
+       {workers, no_log},
+       true},
       {"status", "DIR", 1, 1, "Shows how a run is going.", status_command},
       {"report", "DIR", 1, 1, "Shows trials, states and where time went.", report_command},
       {"best", "DIR", 1, 1, "Prints the best configuration.", best_command, {format}},
@@ -35,10 +52,10 @@ std::vector<Command> make_commands() {
       {"enqueue", "DIR NAME=VALUE...", 2, any_number, "Gives a running study a configuration to try next.",
        enqueue_command},
       {"import",
-       "data IN... OUT.h5 [KEY=VALUE...]",
+       "data | curves IN... OUT.h5 [KEY=VALUE...]",
        2,
        any_number,
-       "Makes a data set of CSV or IDX files, or a generated one.",
+       "Makes a data set or a table of learning curves of files in other formats.",
        import_command,
        {},
        false,

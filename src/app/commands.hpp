@@ -12,6 +12,8 @@ const std::vector<Command>& commands();
 
 /// Each returns the exit code; what goes wrong is thrown.
 int check_command(const Arguments& arguments);
+/// `regatta simulate INPUT`: the study in virtual time, in this process.
+int simulate_command(const Arguments& arguments);
 int status_command(const Arguments& arguments);
 int report_command(const Arguments& arguments);
 int best_command(const Arguments& arguments);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <iostream>
 
 #include "commands.hpp"
@@ -5,6 +6,7 @@
 #include "regatta/core/text.hpp"
 #include "regatta/train/generate.hpp"
 #include "regatta/train/import.hpp"
+#include "regatta/train/import_curves.hpp"
 
 namespace regatta::app {
 namespace {
@@ -53,6 +55,26 @@ train::TableSet data_set(const std::string& kind, Request& request) {
   return train::import_data(request.files, request.options);
 }
 
+std::string counts_of(const train::DatasetInfo& info) {
+  return concat(info.train_rows, " training, ", info.valid_rows, " validation, ", info.test_rows, " test rows; ",
+                info.features, " features, ",
+                info.classes > 0 ? concat(info.classes, " classes") : concat(info.outputs, " outputs"));
+}
+
+/// Writes a table of curves and says what it holds.
+void import_curves(const std::filesystem::path& output, const Request& request) {
+  check_options(request, train::curve_options());
+  require(request.files.size() == 1,
+          "regatta import curves needs the table of configurations and, as the last file, the one to write");
+  const train::CurveTable table = train::import_curves(request.files.front(), request.options);
+  train::write_curve_table(output, table);
+  std::cout << output.string() << ": " << table.rows << " configurations of " << table.columns.size() << " parameters, "
+            << (table.repeats > 0 ? concat(table.repeats, " repeats") : concat(table.epochs, " epochs")) << ", "
+            << (table.seconds.empty() ? "without" : "with") << " seconds\n";
+  for (const train::CurveColumn& column : table.columns)
+    std::cout << "  " << column.name << " = " << column.definition << "\n";
+}
+
 }  // namespace
 
 std::string import_help() {
@@ -60,27 +82,29 @@ std::string import_help() {
       "\nregatta import data IN... OUT.h5 reads one table, or IDX files (images, labels[, test images, test "
       "labels]):\n",
       option_list(train::import_options()),
+      "\nregatta import curves CONFIGURATIONS.csv OUT.h5 makes a table for `type = table` of trainings that were done before:\n",
+      option_list(train::curve_options()),
       "\nregatta import regression OUT.h5 makes a linear problem with noise:\n",
       option_list(train::regression_options()));
 }
 
 int import_command(const Arguments& arguments) {
   const std::string& kind = arguments.operands.front();
-  const std::vector<std::string> kinds{"data", "regression"};
-  require(kind == "data" || kind == "regression", "regatta import knows data and regression, got '", kind,
-          "'", suggestion(kind, kinds));
+  const std::vector<std::string> kinds{"data", "curves", "regression"};
+  require(std::ranges::count(kinds, kind) > 0, "regatta import knows data, curves and regression, got '", kind, "'",
+          suggestion(kind, kinds));
   Request request = read_request(arguments.operands);
   require(!request.files.empty(), "regatta import ", kind, " needs a file to write, such as OUT.h5");
   const std::filesystem::path output = request.files.back();
   require(output.extension() == ".h5", "the last file is the one to write and must end in .h5, got '",
           output.string(), "'");
   request.files.pop_back();
+  if (kind == "curves") {
+    import_curves(output, request);
+    return 0;
+  }
   train::write_dataset(output, data_set(kind, request));
-  const train::DatasetInfo info = train::inspect_dataset(output);
-  std::cout << output.string() << ": " << info.train_rows << " training, " << info.valid_rows
-            << " validation, " << info.test_rows << " test rows; " << info.features << " features, "
-            << (info.classes > 0 ? concat(info.classes, " classes") : concat(info.outputs, " outputs"))
-            << "\n";
+  std::cout << output.string() << ": " << counts_of(train::inspect_dataset(output)) << "\n";
   return 0;
 }
 

@@ -62,6 +62,8 @@ std::vector<Option> search_options() {
       flag("deterministic", "false",
            "Propose with all results known, nothing ahead of time: the same on every run."),
       integer("ahead", "auto", 1, 1e6, "Proposals that lie ready.", {"auto"}),
+      integer("batch", "1", 1, 1e6,
+              "Configurations proposed at once, when all of the last batch are done; 1: one whenever a slot is free."),
   };
 }
 

@@ -144,6 +144,7 @@ void read_algorithms(StudyInputs& inputs, const OptionValues& search, const Opti
   inputs.searcher.grid_points = static_cast<int>(search.number("grid_points"));
   inputs.deterministic = search.flag("deterministic");
   inputs.ahead = static_cast<int>(search.number("ahead"));
+  inputs.batch = static_cast<int>(search.number("batch"));
   inputs.scheduler.algorithm = scheduler.text("algorithm");
 }
 
@@ -182,9 +183,13 @@ SpaceFacts read_space(StudyInputs& inputs, Written& written, Problems& problems)
   const std::size_t before = problems.size();
   std::vector<Entry> parameters = definitions(written, "space", problems);
   const bool brought = parameters.empty();
-  if (brought) parameters = objective::default_space(inputs.objective);
   const Location whole_file{inputs.source.string(), 0};
-  if (parameters.empty())
+  try {
+    if (brought) parameters = objective::default_space(inputs.objective);
+  } catch (const InvalidInput& error) {
+    problems.push_back({whole_file, error.what()});
+  }
+  if (parameters.empty() && problems.size() == before)
     problems.push_back({whole_file, "section [space] has no parameter; add one, as 'x = uniform(0, 1)'"});
   inputs.space = space::Space::parse(parameters, definitions(written, "constraints", problems), problems);
   return {brought, problems.size() == before};

@@ -15,9 +15,10 @@ std::vector<space::Definition> definitions(const std::vector<std::pair<std::stri
 }
 
 void see(Study& study, WorkerId worker, double time) {
-  const auto last = std::find_if(study.workers.rbegin(), study.workers.rend(),
-                                 [&](const WorkerRow& row) { return row.joined.worker == worker; });
-  if (last != study.workers.rend()) last->last_seen = std::max(last->last_seen, time);
+  const auto last = study.last_joining.find(worker);
+  if (last == study.last_joining.end()) return;
+  WorkerRow& row = study.workers[last->second];
+  row.last_seen = std::max(row.last_seen, time);
 }
 
 }  // namespace
@@ -52,6 +53,7 @@ void Study::record(search::Event event) {
     const std::size_t attempt = place(ended->trial);
     if (attempt != no_attempt) attempts[attempt].end = std::move(*ended);
   } else if (auto* joined = std::get_if<search::WorkerJoined>(&event)) {
+    last_joining[joined->worker] = workers.size();
     workers.push_back({*joined, joined->time});
   } else if (auto* job = std::get_if<search::JobStarted>(&event)) {
     jobs.push_back({std::move(*job), std::nullopt});

@@ -138,6 +138,7 @@ class FunctionTrial : public Trainable {
         minimum_(minimum) {
     Random random(seed_, sleep_stream);
     sleep_ = behaviour_.sleep.zero() ? 0 : behaviour_.sleep.draw(random);
+    virtual_time_ = context.virtual_time;
     if (sleep_ > 0) start_ = Clock::now();
   }
 
@@ -154,9 +155,13 @@ class FunctionTrial : public Trainable {
   }
 
   double idle_seconds() const override {
-    if (sleep_ <= 0) return 0;
+    if (sleep_ <= 0 || virtual_time_) return 0;
     const double due = sleep_ * (epoch_ + 1) / behaviour_.epochs;
     return std::max(0.0, due - std::chrono::duration<double>(Clock::now() - start_).count());
+  }
+
+  std::optional<double> epoch_seconds() const override {
+    return behaviour_.sleep.zero() ? std::nullopt : std::optional(sleep_ / behaviour_.epochs);
   }
 
  private:
@@ -185,6 +190,7 @@ class FunctionTrial : public Trainable {
   std::uint64_t seed_;
   double value_, minimum_;
   double sleep_ = 0;  ///< over all epochs [s]
+  bool virtual_time_ = false;
   Clock::time_point start_;
   std::int32_t epoch_ = 0;
 };
@@ -199,6 +205,7 @@ class FunctionObjective : public Objective {
   std::vector<std::string> metrics() const override { return {"regret"}; }
   std::int32_t epochs() const override { return behaviour_.epochs; }
   void prepare(const WorkerContext&) override {}
+  bool simulated() const override { return true; }
 
   std::unique_ptr<Trainable> start(const space::Config& config, const TrialContext& context) override {
     if (behaviour_.fault_of(context) == "invalid")

@@ -5,6 +5,7 @@
 #include "regatta/core/text.hpp"
 #include "regatta/objective/function_objective.hpp"
 #include "regatta/objective/network_objective.hpp"
+#include "regatta/objective/table_objective.hpp"
 #include "settings.hpp"
 
 namespace regatta::objective {
@@ -31,6 +32,7 @@ const std::vector<Type>& types() {
       {"network", network_options, network_metrics, check_network, no_space, make_network_objective},
       {"function", function_options, function_metrics, check_function, function_space,
        make_function_objective},
+      {"table", table_options, table_metrics, check_table, table_space, make_table_objective},
   };
   return all;
 }

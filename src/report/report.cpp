@@ -183,6 +183,7 @@ std::string best_block(const log::Study& study) {
     text += std::string(15, ' ') + name + std::string(longest - name.size(), ' ') + " = " +
             space::to_text(study.space.value(trial.config, i)) + "\n";
   }
+  if (study.directory.empty()) return text;
   return text + aligned({{"reproduce",
                           "regatta best " + directory_text(study) + " > best.ini && regatta run best.ini"}});
 }
@@ -214,6 +215,7 @@ std::string summary_text(const log::Study& study) {
                          percent(time.wait() / time.slot))}});
   }
   if (time.tail > 0) text += aligned({{"tail", tail_text(time)}});
+  if (study.directory.empty()) return text;
   return text + aligned({{"results", (study.directory / "regatta.h5").string()}});
 }
 

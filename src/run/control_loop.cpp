@@ -49,7 +49,9 @@ std::unique_ptr<ProposalSource> make_proposals(const StudyPlan& plan, std::size_
                                                std::span<const search::Event> earlier) {
   auto searcher = search::make_searcher(plan.searcher, plan.space);
   const bool maximize = plan.controller.maximize;
-  if (plan.deterministic) return std::make_unique<DirectProposals>(std::move(searcher), maximize, earlier);
+  const bool batches = plan.controller.batch > 1;  // proposed with all results of the last one known
+  if (plan.deterministic || batches)
+    return std::make_unique<DirectProposals>(std::move(searcher), maximize, earlier);
   const int by_workers = static_cast<int>(std::max<std::size_t>(8, 4 * workers));
   const int ahead = plan.ahead > 0 ? plan.ahead : by_workers;
   return std::make_unique<Proposer>(std::move(searcher), maximize, ahead, earlier);

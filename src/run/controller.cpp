@@ -27,6 +27,7 @@ Controller::Controller(const ControllerOptions& options, ProposalSource& proposa
       workers_(static_cast<std::size_t>(options.workers)) {
   require(options.workers > 0, "a study needs a worker, got ", options.workers);
   require(options.trials >= 0, "the number of trials must not be negative, got ", options.trials);
+  require(options.batch > 0, "a batch has at least one trial, got ", options.batch);
   for (std::int32_t worker = 0; worker < options.workers; ++worker) by_load_.emplace(0, WorkerId{worker});
 }
 
@@ -103,7 +104,7 @@ void Controller::step(double now) {
   // The least laden first: one trial for everybody before any waits at a worker.
   while (by_load_.begin()->first <= depth() && fill_slot(by_load_.begin()->second, now)) {
   }
-  if (!draining_ && in_flight_ == 0 && requeued_.empty() && user_trials_.empty()) {
+  if (!draining_ && in_flight_ == 0 && requeued_.empty() && user_trials_.empty() && batch_.empty()) {
     if (budget_spent()) drain("budget spent");
     if (!draining_ && proposals_.exhausted()) drain("every configuration tried");
   }
@@ -144,9 +145,34 @@ std::optional<TrialId> Controller::create_trial(double now) {
     last_user_trial_ = history_.events();
     return trial;
   }
+  if (options_.batch == 1) return propose_trial(now);
+  if (batch_.empty() && batch_done()) begin_batch(now);
+  if (batch_.empty()) return std::nullopt;
+  const TrialId trial = batch_.front();
+  batch_.pop_front();
+  return trial;
+}
+
+std::optional<TrialId> Controller::propose_trial(double now) {
   if (budget_spent()) return std::nullopt;
   const auto proposal = fresh_proposal();
   return proposal ? std::optional(create(*proposal, search::Origin::Searcher, now)) : std::nullopt;
+}
+
+void Controller::begin_batch(double now) {
+  while (std::ssize(batch_) < options_.batch) {
+    const auto trial = propose_trial(now);
+    if (!trial) return;
+    batch_.push_back(*trial);
+  }
+}
+
+/// A paused trial counts as done: the scheduler, which is asked first, does not want to go on with it now.
+bool Controller::batch_done() const {
+  return std::ranges::none_of(history_.unfinished(), [this](TrialId id) {
+    const search::Trial& trial = history_[id];
+    return trial.origin == search::Origin::Searcher && trial.state != search::TrialState::Paused;
+  });
 }
 
 /// A proposal made before the last user's trial was known may repeat it; such a one is dropped.

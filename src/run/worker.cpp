@@ -3,33 +3,14 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <new>
 
 #include "regatta/core/error.hpp"
-#include "regatta/device/devices.hpp"
+#include "verdict.hpp"
 
 namespace regatta::run {
-namespace {
 
 using search::Reason;
 using search::TrialState;
-
-Reason reason_of(const std::exception& error) {
-  if (dynamic_cast<const std::bad_alloc*>(&error) || dynamic_cast<const device::OutOfDeviceMemory*>(&error))
-    return Reason::OutOfMemory;
-  const auto* failure = dynamic_cast<const objective::TrialFailure*>(&error);
-  if (!failure) return Reason::Crash;
-  switch (failure->kind) {
-    case objective::FailureKind::Diverged: return Reason::Diverged;
-    case objective::FailureKind::OutOfMemory: return Reason::OutOfMemory;
-    case objective::FailureKind::Crash: return Reason::Crash;
-    case objective::FailureKind::Timeout: return Reason::Timeout;
-    case objective::FailureKind::Invalid: return Reason::Invalid;
-  }
-  return Reason::Crash;
-}
-
-}  // namespace
 
 struct Worker::Running {
   Assign assign;
@@ -100,7 +81,7 @@ void Worker::handle(const comm::Envelope& envelope) {
 void Worker::cancel(const Cancel& message) {
   if (running_ && running_->assign.trial == message.trial) {
     running_->called_in = message.state;
-    if (!team_) end(message.state, Reason::None, "");  // a team ends together, after its epoch
+    if (!team_) end({message.state});  // a team ends together, after its epoch
     return;
   }
   const auto waiting = std::ranges::find(inbox_, message.trial, &Assign::trial);
@@ -118,21 +99,21 @@ void Worker::start(const Assign& assign) {
   running_ = std::make_unique<Running>();
   running_->assign = assign;
   running_->last.trial = assign.trial;
-  std::string trouble;
-  Reason reason = Reason::None;
+  Verdict trouble;
   try {
     running_->trainable =
         objective_.start(assign.config, {assign.trial.value, assign.attempt, assign.seed});
   } catch (const objective::WorkerFailure&) {
     throw;
   } catch (const std::exception& error) {
-    trouble = error.what();
-    reason = reason_of(error);
+    trouble = verdict_on(error);
   }
   running_->load_seconds = running_->clock.seconds();
-  if (agree(reason == Reason::None)) return;
-  if (reason == Reason::None) trouble = "another rank of the team could not start the trial";
-  end(TrialState::Failed, reason == Reason::None ? Reason::Crash : reason, trouble);
+  const bool healthy = trouble.state == TrialState::Running;
+  if (agree(healthy)) return;
+  if (healthy)
+    trouble = {TrialState::Failed, Reason::Crash, "another rank of the team could not start the trial"};
+  end(trouble);
 }
 
 /// Whether the trial could be set up on all ranks of the team; else none may begin to train, as its sums would wait forever.
@@ -144,44 +125,33 @@ bool Worker::agree(bool healthy) {
 }
 
 void Worker::advance() {
-  Report& last = running_->last;
+  Verdict verdict;
   try {
     const auto progress = running_->trainable->advance();
     if (!progress) return;
-    last.epoch = progress->epoch;
-    last.value = progress->value;
-    last.metrics = progress->metrics;
-    last.standard_error = progress->standard_error;
-    last.fold_scores = progress->fold_scores;
-    const std::int32_t goal = running_->assign.until_epoch;
-    if (!std::isfinite(progress->value)) {
-      judge(TrialState::Failed, Reason::Diverged, concat("the metric is ", progress->value));
-    } else if (progress->finished) {
-      judge(TrialState::Completed, Reason::None, "");
-    } else if (goal > 0 && progress->epoch >= goal) {
-      judge(TrialState::Paused, Reason::None, "");
-    } else {
-      judge(running_->called_in.value_or(TrialState::Running), Reason::None, "");
-    }
+    fill(running_->last, *progress);
+    verdict = verdict_on(*progress, running_->assign.until_epoch);
   } catch (const objective::WorkerFailure&) {
     throw;
   } catch (const std::exception& error) {
-    judge(TrialState::Failed, reason_of(error), error.what());
+    verdict = verdict_on(error);
   }
+  if (verdict.state == TrialState::Running) verdict.state = running_->called_in.value_or(TrialState::Running);
+  judge(verdict);
 }
 
 /// What becomes of the trial after an epoch: the leader's word holds for the whole team, which waits for it.
-void Worker::judge(TrialState state, Reason reason, const std::string& message) {
+void Worker::judge(const Verdict& verdict) {
   if (!leads()) {
     running_->waits_for_leader = true;
     return;
   }
-  running_->last.state = state;
+  running_->last.state = verdict.state;
   for (int member = 1; team_ && member < team_->size(); ++member) send(*team_, Rank{member}, running_->last);
-  if (state == TrialState::Running) {
+  if (verdict.state == TrialState::Running) {
     report(running_->last);
   } else {
-    end(state, reason, message);
+    end(verdict);
   }
 }
 
@@ -190,11 +160,9 @@ void Worker::obey(const Report& order) {
   if (order.state != TrialState::Running) running_.reset();
 }
 
-void Worker::end(TrialState state, Reason reason, const std::string& message) {
+void Worker::end(const Verdict& verdict) {
   Report last = std::move(running_->last);
-  last.state = state;
-  last.reason = reason;
-  last.message = message.substr(0, 1000);
+  fill(last, verdict);
   report(last);
   running_.reset();
 }

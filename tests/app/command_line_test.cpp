@@ -26,8 +26,8 @@ TEST(CommandLine, AloneShowsTheCommandsAndFails) {
 }
 
 TEST(CommandLine, ExplainsEveryCommand) {
-  for (const std::string name :
-       {"run", "check", "status", "report", "best", "export", "enqueue", "import", "help", "version"}) {
+  for (const std::string name : {"run", "check", "simulate", "status", "report", "best", "export", "enqueue",
+                                 "import", "help", "version"}) {
     const ProcessResult asked = regatta({name, "--help"}), looked_up = regatta({"help", name});
     EXPECT_EQ(asked.exit_code, 0) << asked;
     EXPECT_THAT(asked.out, StartsWith("usage: regatta " + name));
@@ -114,7 +114,7 @@ TEST(CommandLine, ImportRefusesWhatItDoesNotKnow) {
   EXPECT_EQ(regatta({"import", "regression", "r.h5", "sampels=3"}).err,
             "command line: unknown option 'sampels'; did you mean 'samples'?\n");
   EXPECT_EQ(regatta({"import", "date", "a.csv", "a.h5"}).err,
-            "regatta: error: regatta import knows data and regression, got 'date'; did you mean 'data'?\n");
+            "regatta: error: regatta import knows data, curves and regression, got 'date'; did you mean 'data'?\n");
   EXPECT_EQ(regatta({"import", "data", "a.h5", "b.csv"}).err,
             "regatta: error: the last file is the one to write and must end in .h5, got 'b.csv'\n");
   EXPECT_EQ(regatta({"import", "data", "missing.csv", "/dev/null/a.h5"}).exit_code, 2);

@@ -54,9 +54,10 @@ class ControllerTest : public testing::Test {
  protected:
   static constexpr WorkerId first{0}, second{1};
 
-  void build(std::int64_t trials, int proposals = 1000, std::int32_t prefetch = 0) {
+  void build(std::int64_t trials, int proposals = 1000, std::int32_t prefetch = 0, std::int32_t batch = 1) {
     source = std::make_unique<Numbers>(proposals);
-    controller = std::make_unique<Controller>(ControllerOptions{trials, 7, false, 2, prefetch}, *source, *scheduler, book);
+    controller = std::make_unique<Controller>(ControllerOptions{trials, 7, false, 2, prefetch, batch},
+                                              *source, *scheduler, book);
   }
   void end(WorkerId worker, TrialId trial, double value, TrialState state = TrialState::Completed, double seconds = 1) {
     Report report;
@@ -254,6 +255,68 @@ TEST_F(ControllerTest, RefusesAReportOfATrialThatTheWorkerDoesNotHold) {
   controller->step(now);
 
   EXPECT_THROW(end(second, TrialId{0}, 1), InvalidInput);
+}
+
+TEST_F(ControllerTest, ProposesABatchAtOnceAndTheNextOneWhenAllOfItAreDone) {
+  build(7, 1000, 0, 3);
+  controller->step(now);
+  ASSERT_EQ(controller->history().trials().size(), 3u);
+  ASSERT_EQ(book.assigned.size(), 2u);
+
+  end(first, TrialId{0}, 1);
+  EXPECT_EQ(book.assigned.size(), 3u);
+  end(second, TrialId{1}, 1);
+  EXPECT_EQ(controller->history().trials().size(), 3u);
+  end(first, TrialId{2}, 1);
+
+  ASSERT_EQ(controller->history().trials().size(), 6u);
+  const auto seen = [&](int trial) { return controller->history()[TrialId{trial}].events_seen; };
+  EXPECT_EQ(seen(1), seen(0) + 1);
+  EXPECT_EQ(seen(4), seen(3) + 1);
+  for (int trial : {3, 4, 5}) end(controller->history()[TrialId{trial}].worker, TrialId{trial}, 1);
+  end(first, TrialId{6}, 1);
+  EXPECT_TRUE(controller->finished());
+  EXPECT_EQ(controller->reason(), "budget spent");
+}
+
+TEST_F(ControllerTest, DoesNotHoldTheUsersTrialsBackForABatch) {
+  build(10, 1000, 0, 2);
+  controller->step(now);
+  controller->enqueue({{42}});
+
+  end(first, TrialId{0}, 1);
+
+  ASSERT_EQ(book.assigned.size(), 3u);
+  EXPECT_EQ(book.assigned[2].second.config, Config{42});
+  end(second, TrialId{1}, 1);
+  EXPECT_EQ(controller->history().trials().size(), 5u)
+      << "the user's trial runs on while the next batch begins";
+}
+
+TEST_F(ControllerTest, BeginsAnEmptyBatchWhenNothingIsLeftToTry) {
+  build(0, 3, 0, 2);
+  controller->step(now);
+  end(first, TrialId{0}, 1);
+  end(second, TrialId{1}, 1);
+  end(controller->history()[TrialId{2}].worker, TrialId{2}, 1);
+
+  EXPECT_TRUE(controller->finished());
+  EXPECT_EQ(controller->reason(), "every configuration tried");
+}
+
+TEST_F(ControllerTest, TakesTheRestOfABatchUpAgain) {
+  build(6, 1000, 0, 3);
+  controller->step(now);
+  const std::vector<search::Event> logged = book.logged;
+  book = {};
+  build(6, 1000, 0, 3);
+
+  controller->restore(logged, now);
+  controller->step(now);
+  end(first, TrialId{0}, 1);
+
+  EXPECT_EQ(controller->history().trials().size(), 3u);
+  EXPECT_EQ(book.assigned.back().second.trial, TrialId{2});
 }
 
 TEST_F(ControllerTest, AsksTheSchedulerAfterEachReport) {

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -49,6 +50,7 @@ struct Study {
   std::vector<Attempt> attempts;          ///< in the order of their starts
   std::vector<std::size_t> last_attempt;  ///< by trial: index into attempts, or no_attempt
   std::vector<WorkerRow> workers;         ///< one row per joining
+  std::map<WorkerId, std::size_t> last_joining;  ///< by worker: index into workers
   std::vector<JobRow> jobs;
   std::optional<RunStatus> status;  ///< from status.json
   bool torn = false;                ///< the journal has bytes after its last whole frame

@@ -51,6 +51,8 @@ class Trainable {
   virtual double idle_seconds() const { return 0; }
   /// Time spent waiting for team partners so far [s].
   virtual double communicate_seconds() const { return 0; }
+  /// How long the epoch that advance() gives next takes in virtual time [s]; none: nothing is known of it.
+  virtual std::optional<double> epoch_seconds() const { return {}; }
 };
 
 /// What a worker gives to its trials.
@@ -65,6 +67,7 @@ struct TrialContext {
   std::int32_t trial = 0;
   std::int32_t attempt = 1;
   std::uint64_t seed = 0;
+  bool virtual_time = false;  ///< simulated: nothing waits, each advance() gives an epoch
 };
 
 /// What is tuned: turns configurations into numbers. One object per worker.
@@ -78,6 +81,9 @@ class Objective {
   virtual std::int32_t epochs() const = 0;
   /// Loads what all trials share (data). Collective over the ranks of the node. Once, before start().
   virtual void prepare(const WorkerContext& context) = 0;
+  /// Whether trials can run in virtual time: they only look up or compute what would take long in truth. One object then
+  /// serves all workers of a simulation.
+  virtual bool simulated() const { return false; }
   /// @throws TrialFailure  kind Invalid for a configuration that cannot be run
   virtual std::unique_ptr<Trainable> start(const space::Config& config, const TrialContext& context) = 0;
 };
@@ -104,7 +110,8 @@ std::vector<std::pair<std::string, bool>> objective_metrics(const ObjectiveOptio
 /// space that the objective does not know, values in the space that an option does not take.
 void check_objective(const ObjectiveOptions& options, const space::Space& space, Problems& problems);
 
-/// The space of an objective that brings its own (function without [space]), as definitions; else empty.
+/// The space of an objective that brings its own (function and table without [space]), as definitions; else empty.
+/// @throws InvalidInput  the file that tells it cannot be read
 std::vector<space::Definition> default_space(const ObjectiveOptions& options);
 
 /// @throws InvalidInput  what check_objective would say

@@ -22,6 +22,9 @@ struct ControllerOptions {
   bool maximize = false;
   std::int32_t workers = 1;
   std::int32_t prefetch = -1;  ///< assignments that may wait at a worker, 0..4; -1: by the length of the trials
+  /// Searcher's trials created at once, when none of the last batch is queued or running; the user's trials
+  /// are not held back. 1: one for each free slot.
+  std::int32_t batch = 1;
 };
 
 /// What the controller does to the world. log() is always called before the messages that follow from its events.
@@ -76,6 +79,9 @@ class Controller {
   bool fill_slot(WorkerId worker, double now);
   std::optional<TrialId> create_trial(double now);
   std::optional<Proposal> fresh_proposal();
+  std::optional<TrialId> propose_trial(double now);
+  void begin_batch(double now);
+  bool batch_done() const;
   TrialId create(const Proposal& proposal, search::Origin origin, double now);
   void decide(WorkerId worker, const search::TrialReported& report);
   void finish(WorkerId from, const Report& report, double now);
@@ -95,6 +101,7 @@ class Controller {
   std::deque<search::Config> user_trials_;
   std::uint64_t last_user_trial_ = 0;  ///< length of the history after the last one
   std::deque<TrialId> requeued_;
+  std::deque<TrialId> batch_;  ///< created, not started yet
   std::vector<search::Event> unlogged_;
   std::vector<std::pair<WorkerId, Assign>> assigns_;
   std::vector<std::pair<WorkerId, Cancel>> cancels_;

@@ -11,6 +11,8 @@
 
 namespace regatta::run {
 
+struct Verdict;
+
 /// Runs trials on one team of ranks: takes assignments, trains, reports. Each rank of a team has one; the first leads: it
 /// talks to the controller and hands everything on to the others.
 class Worker {
@@ -37,9 +39,9 @@ class Worker {
   void start(const Assign& assign);
   bool agree(bool healthy);
   void advance();
-  void judge(search::TrialState state, search::Reason reason, const std::string& message);
+  void judge(const Verdict& verdict);
   void obey(const Report& order);
-  void end(search::TrialState state, search::Reason reason, const std::string& message);
+  void end(const Verdict& verdict);
   void report(const Report& message);
 
   comm::Communicator* controller_;

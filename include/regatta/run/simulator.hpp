@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+
+#include "regatta/run/study.hpp"
+
+namespace regatta::run {
+
+struct SimulationOptions {
+  std::int32_t workers = 1;
+  double epoch_seconds = 1;  ///< of an epoch where the objective does not know [s]
+  double walltime = 0;       ///< virtual time after which running trials are called in [s]; 0: none
+  /// Is given all events in order, each before it takes effect; may be empty.
+  std::function<void(std::span<const search::Event>)> log = {};
+};
+
+struct SimulationResult {
+  search::History history;  ///< its times are virtual, from 0 [s]
+  bool interrupted = false;
+  std::string reason;      ///< why it ended
+  double seconds = 0;      ///< virtual time from the first assignment to the last result
+  double utilisation = 0;  ///< share of all workers' time until then in which they had a trial
+  std::size_t proposals = 0;
+  double mean_proposal_seconds = 0;  ///< CPU time of the calling thread in the searcher [s]
+  double max_proposal_seconds = 0;   ///< [s]
+};
+
+/// Runs a whole study in virtual time in this thread: the controller of a real job, workers that are entries
+/// of a queue, and proposals that are made at the moment of need. No MPI, no file, no clock; the same plan
+/// gives the same history.
+///
+/// Reports arrive in the order of virtual time; those of one moment all before the controller acts, by
+/// worker. A trial that is paused goes on where it was. Of `plan`, what belongs to ranks, devices and the run
+/// directory is not used.
+/// @throws InvalidInput  an objective that really trains, a plan without an end
+SimulationResult simulate(const StudyPlan& plan, const SimulationOptions& options);
+
+}  // namespace regatta::run

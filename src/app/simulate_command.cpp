@@ -1,0 +1,90 @@
+#include <iostream>
+#include <optional>
+
+#include "commands.hpp"
+#include "exit_code.hpp"
+#include "regatta/core/clock.hpp"
+#include "regatta/core/text.hpp"
+#include "regatta/log/study_reader.hpp"
+#include "regatta/report/report.hpp"
+#include "regatta/run/simulator.hpp"
+#include "study_plan.hpp"
+
+namespace regatta::app {
+namespace {
+
+/// What is in force; a directory of its own by default, so that the real run keeps its place.
+StudyInputs simulated_inputs(const Arguments& arguments) {
+  const std::filesystem::path file = arguments.operands.front();
+  StudyInputs inputs = read_inputs(file, arguments.overrides);
+  const std::filesystem::path usual = std::filesystem::path("runs") / inputs.name;
+  if (inputs.log.directory != usual) return inputs;
+  std::vector<Override> overrides = arguments.overrides;
+  overrides.push_back({"log", {"directory", usual.string() + "-simulated", {"command line"}}});
+  return read_inputs(file, overrides);
+}
+
+/// Where the events of a simulation go: into a study in memory, and into a run directory unless there is
+/// none.
+class Record {
+ public:
+  Record(const run::StudyPlan& plan, bool on_disk) : study_(plan.header) {
+    if (!on_disk) return;
+    study_.directory = plan.log.directory;
+    log_ = log::RunLog::create(plan.log, plan.header);
+  }
+
+  void write(std::span<const search::Event> events) {
+    if (log_) log_->write(events);
+    for (const search::Event& event : events) study_.record(event);
+  }
+  void close(log::RunState state, const std::string& reason) {
+    if (log_) log_->close(state, reason);
+  }
+  const log::Study& study() const { return study_; }
+
+ private:
+  log::Study study_;
+  std::optional<log::RunLog> log_;
+};
+
+std::string microseconds(double seconds) { return format_short(seconds * 1e6, 3) + " us"; }
+
+std::string simulation_text(const run::SimulationResult& result, int workers, double real_seconds) {
+  return concat("virtual      ", format_duration(result.seconds), " on ", workers, " workers, ",
+                format_short(100 * result.utilisation, 3), " % of their time with a trial; simulated in ",
+                format_duration(real_seconds), "\nsearcher     ", microseconds(result.mean_proposal_seconds),
+                " of CPU per proposal, at most ", microseconds(result.max_proposal_seconds), ", ",
+                result.proposals, " proposals\n");
+}
+
+}  // namespace
+
+int simulate_command(const Arguments& arguments) {
+  const StudyInputs inputs = simulated_inputs(arguments);
+  run::StudyPlan plan = make_plan(inputs, arguments, {"none"}, nullptr);
+  const bool on_disk = arguments.option("no-log") != "true";
+  std::optional<Record> record;
+  run::SimulationOptions options;
+  options.workers = static_cast<std::int32_t>(*parse_integer(arguments.option("workers")));
+  options.walltime = inputs.walltime;
+  options.log = [&](std::span<const search::Event> events) {
+    if (!record) record.emplace(plan, on_disk);  // only now is it known that the plan can be simulated
+    record->write(events);
+  };
+  const Stopwatch clock;
+  run::SimulationResult result;
+  try {
+    result = run::simulate(plan, options);
+  } catch (const std::exception& error) {
+    if (record) record->close(log::RunState::Failed, error.what());
+    throw;
+  }
+  record->close(result.interrupted ? log::RunState::Interrupted : log::RunState::Complete, result.reason);
+  if (inputs.verbosity > 0)
+    std::cout << report::summary_text(record->study())
+              << simulation_text(result, options.workers, clock.seconds());
+  return result.history.incumbent() || result.interrupted ? finished : no_trial_succeeded;
+}
+
+}  // namespace regatta::app

@@ -1,0 +1,132 @@
+#include "regatta/run/simulator.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <ctime>
+
+#include "regatta/core/error.hpp"
+#include "virtual_workers.hpp"
+
+namespace regatta::run {
+namespace {
+
+/// CPU time of this thread [s].
+double cpu_seconds() {
+  std::timespec time{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+/// Hands on to a searcher and takes its time.
+class TimedSearcher final : public search::Searcher {
+ public:
+  TimedSearcher(std::unique_ptr<search::Searcher> searcher, SimulationResult& result)
+      : searcher_(std::move(searcher)), result_(result) {}
+
+  std::optional<search::Config> propose(const search::History& history, TrialId trial,
+                                        const std::vector<search::Config>& avoid) override {
+    const double before = cpu_seconds();
+    auto config = searcher_->propose(history, trial, avoid);
+    const double taken = cpu_seconds() - before;
+    const auto count = static_cast<double>(++result_.proposals);
+    result_.mean_proposal_seconds += (taken - result_.mean_proposal_seconds) / count;
+    result_.max_proposal_seconds = std::max(result_.max_proposal_seconds, taken);
+    return config;
+  }
+
+ private:
+  std::unique_ptr<search::Searcher> searcher_;
+  SimulationResult& result_;
+};
+
+ControllerOptions controller_options(const StudyPlan& plan, const SimulationOptions& options) {
+  ControllerOptions result = plan.controller;
+  result.workers = options.workers;
+  return result;
+}
+
+std::unique_ptr<objective::Objective> checked_objective(const StudyPlan& plan,
+                                                        const SimulationOptions& options) {
+  auto objective = objective::make_objective(plan.objective, plan.space);
+  require(objective->simulated(), "an objective of type '", plan.objective.type,
+          "' really trains and cannot be simulated; types function and table can");
+  require(options.workers > 0, "a simulation needs a worker, got ", options.workers);
+  require(std::isfinite(options.epoch_seconds) && options.epoch_seconds > 0, "an epoch takes some time, got ",
+          options.epoch_seconds, " s");
+  require(plan.controller.trials > 0 || options.walltime > 0,
+          "a simulation needs an end: study.trials or study.walltime");
+  objective->prepare({});
+  return objective;
+}
+
+class Simulation {
+ public:
+  Simulation(const StudyPlan& plan, const SimulationOptions& options)
+      : plan_(plan),
+        options_(options),
+        objective_(checked_objective(plan, options)),
+        workers_(*objective_, options),
+        proposals_(std::make_unique<TimedSearcher>(search::make_searcher(plan.searcher, plan.space), result_),
+                   plan.controller.maximize),
+        scheduler_(schedule::make_scheduler(plan.scheduler)),
+        controller_(controller_options(plan, options), proposals_, *scheduler_, workers_) {}
+
+  SimulationResult run() {
+    introduce();
+    controller_.enqueue(plan_.user_trials);
+    controller_.step(now_);
+    while (!controller_.finished()) {
+      require(std::isfinite(workers_.next()), "the simulation stands still after ", now_,
+              " s: nothing runs and nothing can be started");
+      move_on();
+      controller_.step(now_);
+    }
+    controller_.note(search::JobEnded{now_, controller_.reason()});
+    return summed_up();
+  }
+
+ private:
+  void introduce() {
+    search::JobStarted job = plan_.job;
+    job.time = now_;
+    controller_.note(job);
+    for (std::int32_t i = 0; i < options_.workers; ++i)
+      controller_.note(search::WorkerJoined{WorkerId{i}, i + 1, 1, 1, now_, "virtual", "virtual", ""});
+  }
+
+  /// Lets time pass until the next report, or to the end of the wall time.
+  void move_on() {
+    const double end = options_.walltime > 0 ? options_.walltime : HUGE_VAL;
+    now_ = std::min(workers_.next(), end);
+    workers_.pass_until(now_);
+    for (const auto& [worker, report] : workers_.collect()) controller_.receive(worker, report, now_);
+    if (now_ >= end) controller_.interrupt("wall time");
+  }
+
+  SimulationResult summed_up() {
+    result_.history = controller_.history();
+    result_.interrupted = controller_.interrupted();
+    result_.reason = controller_.reason();
+    result_.seconds = now_;
+    result_.utilisation = now_ > 0 ? workers_.busy_seconds() / (now_ * options_.workers) : 1;
+    return std::move(result_);
+  }
+
+  const StudyPlan& plan_;
+  const SimulationOptions& options_;
+  SimulationResult result_;
+  std::unique_ptr<objective::Objective> objective_;
+  VirtualWorkers workers_;
+  DirectProposals proposals_;
+  std::unique_ptr<schedule::Scheduler> scheduler_;
+  Controller controller_;
+  double now_ = 0;  ///< virtual [s]
+};
+
+}  // namespace
+
+SimulationResult simulate(const StudyPlan& plan, const SimulationOptions& options) {
+  return Simulation(plan, options).run();
+}
+
+}  // namespace regatta::run

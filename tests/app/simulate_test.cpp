@@ -1,0 +1,106 @@
+// `regatta simulate` as people type it.
+#include <gmock/gmock.h>
+
+#include "regatta/core/file.hpp"
+#include "support/process.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace regatta {
+namespace {
+
+using support::ProcessResult;
+using testing::HasSubstr;
+using testing::Not;
+
+const std::string inputs = std::string(REGATTA_SOURCE_DIR) + "/inputs/";
+
+class Simulate : public testing::Test {
+ protected:
+  ProcessResult regatta(std::vector<std::string> arguments) const {
+    arguments.insert(arguments.begin(), REGATTA_BINARY);
+    return support::run_process(arguments, {.cwd = folder.path()});
+  }
+  bool exists(const std::string& name) const { return std::filesystem::exists(folder / name); }
+
+  support::TemporaryFolder folder;
+};
+
+TEST_F(Simulate, RunsShippedFunctionsAndTablesIntoADirectoryLikeThatOfARun) {
+  for (const std::string name : {"branin", "sleep", "table"}) {
+    const ProcessResult result =
+        regatta({"simulate", inputs + name + ".ini", "study.trials=40", "--workers", "16"});
+    const std::string directory = "runs/" + name + "-simulated";
+
+    ASSERT_EQ(result.exit_code, 0) << result;
+    EXPECT_THAT(result.out, HasSubstr("40: 40 completed"));
+    EXPECT_THAT(result.out, HasSubstr("on 16 workers"));
+    EXPECT_THAT(result.out, HasSubstr("of CPU per proposal"));
+    EXPECT_FALSE(exists("runs/" + name)) << "the place of the real run";
+    for (const char* file : {"journal.bin", "regatta.h5", "status.json", "used_inputs.ini"})
+      EXPECT_TRUE(exists(directory + "/" + file)) << file;
+    EXPECT_THAT(regatta({"report", directory}).out, HasSubstr("COMPLETE: budget spent"));
+    EXPECT_EQ(regatta({"best", directory}).exit_code, 0);
+    ASSERT_EQ(regatta({"export", directory, "--csv", name + ".csv"}).exit_code, 0);
+    EXPECT_THAT(read_file(folder / (name + ".csv")), HasSubstr("completed"));
+  }
+}
+
+TEST_F(Simulate, IsTheSameEachTime) {
+  const auto best = [&] {
+    const ProcessResult result =
+        regatta({"simulate", inputs + "sleep.ini", "study.trials=300", "objective.noise=1", "--no-log"});
+    return result.out.substr(0, result.out.find("simulated in"));
+  };
+
+  EXPECT_EQ(best(), best());
+  EXPECT_THAT(best(), HasSubstr("300: 300 completed"));
+}
+
+TEST_F(Simulate, WritesNothingWhenToldSo) {
+  const ProcessResult result =
+      regatta({"simulate", inputs + "branin.ini", "study.trials=10", "search.batch=5", "--no-log"});
+
+  EXPECT_EQ(result.exit_code, 0) << result;
+  EXPECT_THAT(result.out, Not(HasSubstr("results")));
+  EXPECT_FALSE(exists("runs"));
+}
+
+TEST_F(Simulate, TellsWhatItCannotDo) {
+  const ProcessResult network = regatta({"simulate", inputs + "iris.ini"});
+  const ProcessResult endless = regatta({"simulate", inputs + "branin.ini", "study.trials=unlimited"});
+
+  EXPECT_EQ(network.exit_code, 2) << network;
+  EXPECT_THAT(network.err, HasSubstr("'network' really trains and cannot be simulated"));
+  EXPECT_EQ(endless.exit_code, 2) << endless;
+  EXPECT_FALSE(exists("runs"));
+  EXPECT_EQ(regatta({"simulate", inputs + "branin.ini", "--workers", "0"}).exit_code, 2);
+}
+
+TEST_F(Simulate, EndsAtTheWallTimeInVirtualTime) {
+  const ProcessResult result = regatta({"simulate", inputs + "sleep.ini", "study.trials=unlimited",
+                                        "objective.sleep=1h", "study.walltime=10h", "--workers", "3"});
+
+  EXPECT_EQ(result.exit_code, 0) << result;
+  EXPECT_THAT(result.out, HasSubstr("30 completed"));
+  EXPECT_THAT(regatta({"status", "runs/sleep-simulated"}).out, HasSubstr("INTERRUPTED"));
+}
+
+TEST_F(Simulate, ImportsTheTableThatItUses) {
+  folder.write("c.csv", "x,loss_a,loss_b\n1,3,5\n2,1,2\n4,9,9\n");
+  folder.write("t.ini", "[study]\ntrials = 4\n[objective]\ntype = table\ntable = t.h5\nmatch = exact\n");
+
+  const ProcessResult imported =
+      regatta({"import", "curves", "c.csv", "t.h5", "repeats=loss_*", "metric=loss"});
+  const ProcessResult result = regatta({"simulate", "t.ini", "--workers", "2"});
+
+  ASSERT_EQ(imported.exit_code, 0) << imported;
+  EXPECT_THAT(
+      imported.out,
+      HasSubstr("t.h5: 3 configurations of 1 parameters, 2 repeats, without seconds\n  x = int(1, 4)\n"));
+  EXPECT_EQ(result.exit_code, 0) << result;
+  EXPECT_THAT(result.out, HasSubstr("4: 3 completed, 1 failed (1 invalid)"));
+  EXPECT_THAT(result.out, HasSubstr("loss = 1.5 +- 0.5"));
+}
+
+}  // namespace
+}  // namespace regatta

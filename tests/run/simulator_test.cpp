@@ -1,0 +1,224 @@
+#include "regatta/run/simulator.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "regatta/core/clock.hpp"
+#include "regatta/core/error.hpp"
+#include "regatta/train/curve_table.hpp"
+#include "support/message_of.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace regatta::run {
+namespace {
+
+using search::Trial;
+using search::TrialState;
+
+/// A study of a test function in its own space.
+StudyPlan plan_of(std::int64_t trials, std::map<std::string, std::string> options) {
+  StudyPlan plan;
+  plan.objective.type = "function";
+  plan.objective.values = std::move(options);
+  Problems problems;
+  plan.space = space::Space::parse(objective::default_space(plan.objective), {}, problems);
+  plan.searcher.seed = plan.controller.seed = 7;
+  plan.controller.trials = trials;
+  plan.controller.prefetch = 0;
+  return plan;
+}
+
+struct Recorded {
+  SimulationResult result;
+  std::vector<search::Event> events;
+
+  template <class Kind>
+  std::vector<Kind> all() const {
+    std::vector<Kind> found;
+    for (const search::Event& event : events)
+      if (const auto* kind = std::get_if<Kind>(&event)) found.push_back(*kind);
+    return found;
+  }
+};
+
+Recorded record(const StudyPlan& plan, SimulationOptions options) {
+  Recorded recorded;
+  options.log = [&](std::span<const search::Event> events) {
+    recorded.events.insert(recorded.events.end(), events.begin(), events.end());
+  };
+  recorded.result = simulate(plan, options);
+  return recorded;
+}
+
+TEST(Simulator, BringsReportsInTheOrderOfVirtualTime) {
+  const Recorded run = record(plan_of(50, {{"sleep", "uniform(1, 3)"}, {"epochs", "4"}}), {.workers = 6});
+
+  const auto reports = run.all<search::TrialReported>();
+  ASSERT_EQ(reports.size(), 200u);
+  EXPECT_TRUE(std::ranges::is_sorted(reports, {}, &search::TrialReported::time));
+  for (const Trial& trial : run.result.history.trials()) {
+    EXPECT_EQ(trial.state, TrialState::Completed);
+    EXPECT_NEAR(trial.t_end - trial.t_start, trial.seconds, 1e-12);
+    EXPECT_TRUE(1 <= trial.seconds && trial.seconds <= 3.0000001);
+  }
+  EXPECT_GT(run.result.utilisation, 0.8);
+  EXPECT_EQ(run.all<search::WorkerJoined>().size(), 6u);
+}
+
+TEST(Simulator, BreaksTiesByTheNumberOfTheWorker) {
+  const Recorded run = record(plan_of(12, {{"sleep", "2"}}), {.workers = 3});
+
+  std::vector<std::int32_t> order;
+  for (const auto& end : run.all<search::TrialEnded>())
+    order.push_back(run.result.history[end.trial].worker.value);
+  EXPECT_EQ(order, (std::vector<std::int32_t>{0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2}));
+}
+
+TEST(Simulator, KeepsAllWorkersBusyWithTrialsOfEqualLength) {
+  const SimulationResult result = simulate(plan_of(40, {{"sleep", "2"}}), {.workers = 4});
+
+  EXPECT_EQ(result.utilisation, 1);
+  EXPECT_EQ(result.seconds, 20);
+  EXPECT_EQ(result.reason, "budget spent");
+  EXPECT_FALSE(result.interrupted);
+  EXPECT_EQ(result.proposals, 40u);
+}
+
+TEST(Simulator, GivesTheSameHistoryForTheSamePlan) {
+  const StudyPlan plan = plan_of(100, {{"sleep", "exponential(1)"}, {"noise", "1"}, {"fail_rate", "0.1"}});
+
+  const auto first = simulate(plan, {.workers = 7}).history, second = simulate(plan, {.workers = 7}).history;
+
+  for (std::size_t i = 0; i < first.trials().size(); ++i) {
+    const Trial &a = first.trials()[i], &b = second.trials()[i];
+    EXPECT_EQ(a.config, b.config);
+    EXPECT_EQ(a.state, b.state);
+    EXPECT_EQ(a.t_end, b.t_end);
+    EXPECT_TRUE(a.objective == b.objective || (std::isnan(a.objective) && std::isnan(b.objective)));
+  }
+  EXPECT_GT(first.count(TrialState::Failed), 0u);
+}
+
+TEST(Simulator, WaitsForAWholeBatchBeforeTheNext) {
+  StudyPlan plan = plan_of(32, {{"sleep", "uniform(1, 2)"}});
+  plan.controller.batch = 8;
+
+  const SimulationResult result = simulate(plan, {.workers = 8});
+
+  const auto& trials = result.history.trials();
+  for (std::size_t first = 8; first < trials.size(); first += 8) {
+    double done = 0;
+    for (std::size_t i = first - 8; i < first; ++i) done = std::max(done, trials[i].t_end);
+    for (std::size_t i = first; i < first + 8; ++i) EXPECT_EQ(trials[i].t_start, done);
+  }
+  EXPECT_LT(result.utilisation, 0.95);
+}
+
+TEST(Simulator, ProposesWithAllResultsKnown) {
+  const SimulationResult result = simulate(plan_of(9, {{"sleep", "1"}}), {.workers = 3});
+
+  const auto seen = [&](int trial) { return result.history[TrialId{trial}].events_seen; };
+  constexpr std::uint64_t introductions = 4, per_batch = 3 * 4;  // created, started, reported, ended
+  EXPECT_EQ(seen(0), introductions);
+  EXPECT_EQ(seen(3), introductions + per_batch);
+  EXPECT_EQ(seen(6), introductions + 2 * per_batch);
+}
+
+TEST(Simulator, CountsASecondPerEpochOfWhichNothingIsKnown) {
+  EXPECT_EQ(simulate(plan_of(2, {{"epochs", "5"}}), {.workers = 1}).seconds, 10);
+  EXPECT_EQ(simulate(plan_of(2, {{"epochs", "5"}}), {.workers = 1, .epoch_seconds = 0.5}).seconds, 5);
+}
+
+TEST(Simulator, CallsRunningTrialsInWhenTheWallTimeIsOver) {
+  const SimulationResult result = simulate(plan_of(0, {{"sleep", "2"}}), {.workers = 3, .walltime = 7});
+
+  EXPECT_TRUE(result.interrupted);
+  EXPECT_EQ(result.reason, "wall time");
+  EXPECT_EQ(result.seconds, 7);
+  EXPECT_EQ(result.history.count(TrialState::Completed), 9u);
+  EXPECT_EQ(result.history.count(TrialState::Queued), 3u);
+}
+
+TEST(Simulator, GoesOnWhenEveryTrialIsRefused) {
+  const Recorded run =
+      record(plan_of(5, {{"fault", "invalid"}, {"fault_trial", "2"}, {"sleep", "1"}}), {.workers = 1});
+
+  EXPECT_EQ(run.result.history[TrialId{2}].reason, search::Reason::Invalid);
+  EXPECT_NEAR(run.result.seconds, 4, 0.01);
+}
+
+TEST(Simulator, LetsTrialsWaitAtTheirWorker) {
+  StudyPlan plan = plan_of(20, {{"sleep", "1"}});
+  plan.controller.prefetch = 2;
+
+  const SimulationResult result = simulate(plan, {.workers = 2});
+
+  EXPECT_EQ(result.seconds, 10);
+  EXPECT_EQ(result.history.count(TrialState::Completed), 20u);
+}
+
+TEST(Simulator, TakesTheTimesOfATable) {
+  train::CurveTable table;
+  table.columns = {{"x", "ordinal(1, 2)", {0, 1}}};
+  table.rows = 2;
+  table.epochs = 2;
+  table.objective = {5, 4, 3, 2};
+  table.seconds = {1, 4, 10, 30};
+  const support::TemporaryFolder folder;
+  train::write_curve_table(folder / "t.h5", table);
+  StudyPlan plan;
+  plan.objective.type = "table";
+  plan.objective.values["table"] = (folder / "t.h5").string();
+  Problems problems;
+  plan.space = space::Space::parse(objective::default_space(plan.objective), {}, problems);
+  plan.controller.trials = 2;
+
+  const Recorded run = record(plan, {.workers = 1});
+
+  EXPECT_EQ(run.result.seconds, 34);
+  EXPECT_EQ(run.result.history[run.result.history.incumbent().value()].seconds, 30);
+  const auto reports = run.all<search::TrialReported>();
+  std::set<double> lengths;
+  for (const auto& report : reports) lengths.insert(report.time - run.result.history[report.trial].t_start);
+  EXPECT_EQ(lengths, (std::set<double>{1, 4, 10, 30}));
+}
+
+TEST(Simulator, KeepsTheEpochsOfATrialThatIsCalledIn) {
+  const SimulationResult result =
+      simulate(plan_of(4, {{"sleep", "10"}, {"epochs", "10"}}), {.workers = 4, .walltime = 4.5});
+
+  for (const Trial& trial : result.history.trials()) {
+    EXPECT_EQ(trial.epochs, 4);
+    EXPECT_EQ(trial.state, TrialState::Queued);
+  }
+}
+
+TEST(Simulator, RefusesWhatReallyTrainsAndWhatHasNoEnd) {
+  StudyPlan network;
+  network.objective.type = "network";
+  network.objective.folder = REGATTA_SOURCE_DIR "/inputs";
+  network.objective.values["data"] = "data/iris.h5";
+  network.objective.values["folds"] = "2";
+  network.objective.metric = "val_accuracy";
+  network.objective.maximize = true;
+
+  EXPECT_EQ(
+      support::message_of<InvalidInput>([&] { simulate(network, {}); }),
+      "an objective of type 'network' really trains and cannot be simulated; types function and table can");
+  EXPECT_EQ(support::message_of<InvalidInput>([&] { simulate(plan_of(0, {}), {}); }),
+            "a simulation needs an end: study.trials or study.walltime");
+}
+
+TEST(Simulator, TakesSecondsForAHundredThousandTrialsOnTenThousandWorkers) {
+  const Stopwatch clock;
+
+  const SimulationResult result =
+      simulate(plan_of(100'000, {{"sleep", "normal(1, 0.2)"}}), {.workers = 10'000});
+
+  EXPECT_EQ(result.history.count(TrialState::Completed), 100'000u);
+  EXPECT_LT(clock.seconds(), 60) << "it takes about a second without sanitizers";
+}
+
+}  // namespace
+}  // namespace regatta::run
