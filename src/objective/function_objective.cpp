@@ -70,6 +70,17 @@ TestFunction make_function(const ObjectiveOptions& options, int dimensions) {
                       {number(options, "low"), number(options, "high")});
 }
 
+/// The function whose domain is searched by default: its own where the options' domain lacks the minimum, so
+/// that check_function comes to tell so.
+TestFunction function_of_default_space(const ObjectiveOptions& options) {
+  const int dimensions = stated_dimensions(options).value_or(default_dimensions);
+  try {
+    return make_function(options, dimensions);
+  } catch (const InvalidInput&) {
+    return TestFunction(word(options, "function"), dimensions);
+  }
+}
+
 /// A parameter of the space that is one coordinate of the function.
 struct Coordinate {
   std::size_t index = 0;       ///< in a Config
@@ -316,8 +327,7 @@ void check_function(const ObjectiveOptions& options, const space::Space& space, 
 
 std::vector<space::Definition> function_space(const ObjectiveOptions& options) {
   try {
-    const TestFunction function =
-        make_function(options, stated_dimensions(options).value_or(default_dimensions));
+    const TestFunction function = function_of_default_space(options);
     std::vector<space::Definition> definitions;
     for (int i = 0; i < function.dimensions(); ++i)
       definitions.push_back({concat("x", i + 1), function.definition(i), where(options, "function")});

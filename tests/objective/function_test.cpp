@@ -264,7 +264,7 @@ TEST(FunctionObjective, BringsASpaceOverTheDomainThatTheOptionsSay) {
 
   EXPECT_EQ(function_space(choice).at(1).text, "uniform(-5, 10)");
   EXPECT_EQ(function_space(options({{"function", "levy"}, {"low", "-5"}})).at(0).text, "uniform(-5, 10)");
-  EXPECT_TRUE(function_space(options({{"function", "levy"}, {"low", "2"}})).empty());
+  EXPECT_EQ(function_space(options({{"function", "levy"}, {"low", "2"}})).at(0).text, "uniform(-10, 10)");
 }
 
 TEST(FunctionObjective, BringsAMixedSpaceForMixedAckley) {
