@@ -66,7 +66,19 @@ TestFunction make_function(const ObjectiveOptions& options, int dimensions) {
   const auto shift = number(options, "shift");
   const bool shifted = shift && *shift != 0;
   return TestFunction(word(options, "function"), dimensions,
-                      shifted ? std::optional(static_cast<std::uint64_t>(*shift)) : std::nullopt);
+                      shifted ? std::optional(static_cast<std::uint64_t>(*shift)) : std::nullopt,
+                      {number(options, "low"), number(options, "high")});
+}
+
+/// The function whose domain is searched by default: its own where the options' domain lacks the minimum, so
+/// that check_function comes to tell so.
+TestFunction function_of_default_space(const ObjectiveOptions& options) {
+  const int dimensions = stated_dimensions(options).value_or(default_dimensions);
+  try {
+    return make_function(options, dimensions);
+  } catch (const InvalidInput&) {
+    return TestFunction(word(options, "function"), dimensions);
+  }
 }
 
 /// A parameter of the space that is one coordinate of the function.
@@ -245,6 +257,11 @@ bool holds(const ObjectiveOptions& options, const std::string& name, Problems& p
   }
 }
 
+/// The option that a problem with the domain is told of.
+std::string domain_option(const ObjectiveOptions& options) {
+  return options.values.contains("low") ? "low" : "high";
+}
+
 /// Whether the options keep to their table; what does not is reported by whoever checks the table.
 bool well_formed(const ObjectiveOptions& options) {
   return std::ranges::all_of(function_options(), [&](const Option& option) {
@@ -265,6 +282,8 @@ const std::vector<Option>& function_options() {
        {"auto"},
        1,
        1000},
+      {"low", Number, "auto", "Lower bound of each coordinate; auto: the function's own.", {"auto"}},
+      {"high", Number, "auto", "Upper bound of each coordinate; auto: the function's own.", {"auto"}},
       {"shift",
        Integer,
        "none",
@@ -300,6 +319,9 @@ void check_function(const ObjectiveOptions& options, const space::Space& space, 
   holds(options, "sleep", problems, [&] { SleepTime{text_of(options, "sleep")}; });
   std::optional<int> stated;
   if (!holds(options, "dimensions", problems, [&] { stated = stated_dimensions(options); })) return;
+  const int dimensions = stated.value_or(
+      std::max(default_dimensions, TestFunction::least_dimensions(word(options, "function"))));
+  if (!holds(options, domain_option(options), problems, [&] { make_function(options, dimensions); })) return;
   holds(options, "dimensions", problems, [&] {
     const std::string name = word(options, "function");
     const int numbers = static_cast<int>(coordinates_of(space).size());
@@ -312,14 +334,10 @@ void check_function(const ObjectiveOptions& options, const space::Space& space, 
 
 std::vector<space::Definition> function_space(const ObjectiveOptions& options) {
   try {
-    const TestFunction function =
-        make_function(options, stated_dimensions(options).value_or(default_dimensions));
+    const TestFunction function = function_of_default_space(options);
     std::vector<space::Definition> definitions;
     for (int i = 0; i < function.dimensions(); ++i)
-      definitions.push_back(
-          {concat("x", i + 1),
-           concat("uniform(", format_number(function.low(i)), ", ", format_number(function.high(i)), ")"),
-           where(options, "function")});
+      definitions.push_back({concat("x", i + 1), function.definition(i), where(options, "function")});
     return definitions;
   } catch (const InvalidInput&) {
     return {};

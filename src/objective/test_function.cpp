@@ -28,6 +28,32 @@ double branin(Point x) {
   return square(parabola) + 10 * (1 - 1 / (8 * pi)) * std::cos(x[0]) + 10;
 }
 
+double goldstein_price(Point x) {
+  const double s = x[0] + x[1], t = 2 * x[0] - 3 * x[1];
+  return (1 + square(s + 1) * (19 - 14 * s + 3 * s * s)) * (30 + square(t) * (18 - 16 * t + 3 * t * t));
+}
+
+double log_goldstein_price(Point x) { return std::log(goldstein_price(x)); }
+
+double six_hump_camel(Point x) {
+  const double a = square(x[0]), b = square(x[1]);
+  return (4 - 2.1 * a + a * a / 3) * a + x[0] * x[1] + (4 * b - 4) * b;
+}
+
+/// As De Ath et al. have it: the offset leaves 7e-5 at the minimum.
+double log_six_hump_camel(Point x) { return std::log(six_hump_camel(x) + 1.0316 + 1e-4); }
+
+/// A wide decoy at 0.1 and, ten times narrower, the minimum at 0.9.
+double wang_freitas(Point x) {
+  return -2 * std::exp(-square((x[0] - 0.1) / 0.1) / 2) - 4 * std::exp(-square((x[0] - 0.9) / 0.01) / 2);
+}
+
+double cosines(Point x) {
+  double sum = -1;
+  for (const double xi : x) sum += square(1.6 * xi - 0.5) - 0.3 * std::cos(3 * pi * (1.6 * xi - 0.5));
+  return sum;
+}
+
 template <std::size_t d>
 using Rows = std::array<std::array<double, d>, 4>;
 
@@ -65,6 +91,8 @@ double hartmann6(Point x) {
   return hartmann<6>(x, steepness, centre);
 }
 
+double mod_hartmann6(Point x) { return -std::log(-hartmann6(x)); }
+
 double ackley(Point x) {
   const auto d = static_cast<double>(x.size());
   double squares = 0, waves = 0;
@@ -91,6 +119,8 @@ double rosenbrock(Point x) {
   return sum;
 }
 
+double log_rosenbrock(Point x) { return std::log(rosenbrock(x) + 0.5); }
+
 /// One term of the sum, `index` from 1.
 double michalewicz_term(double x, double index) {
   return -std::sin(x) * std::pow(square(std::sin(index * x * x / pi)), 10);
@@ -106,6 +136,18 @@ double styblinski_tang(Point x) {
   double sum = 0;
   for (const double xi : x) sum += square(square(xi)) - 16 * square(xi) + 5 * xi;
   return sum / 2;
+}
+
+/// Forty per dimension makes the argument positive: 400 for the ten of De Ath et al.
+double log_styblinski_tang(Point x) {
+  return std::log(styblinski_tang(x) + 40 * static_cast<double>(x.size()));
+}
+
+/// The product of (|4x - 2| + a) / (1 + a) with a = 1.
+double log_gsobol(Point x) {
+  double sum = 0;
+  for (const double xi : x) sum += std::log((std::abs(4 * xi - 2) + 1) / 2);
+  return sum;
 }
 
 double rastrigin(Point x) {
@@ -154,12 +196,25 @@ std::vector<double> everywhere(int dimensions) {
   return std::vector<double>(static_cast<std::size_t>(dimensions), tenths / 10.0);
 }
 
+std::vector<double> styblinski_tang_minimiser(int dimensions) {
+  return std::vector<double>(static_cast<std::size_t>(dimensions), -2.903534027771177);
+}
+
+std::vector<double> six_hump_camel_minimiser(int) { return {0.08984201310031806, -0.7126564030207396}; }
+
+std::vector<double> goldstein_price_minimiser(int) { return {0, -1}; }
+
+std::vector<double> hartmann6_minimiser(int) {
+  return {0.20168951100670543, 0.15001069182345797, 0.4768739742218971,
+          0.27533243049405604, 0.31165161660011326, 0.6573005340656203};
+}
+
 struct Entry {
   std::string name;
   double (*formula)(Point);
   int fixed_dimensions;  ///< 0: any from least_dimensions on
   int least_dimensions;
-  double low, high;  ///< the same in each dimension, but for Branin's second
+  double low, high;  ///< the same in each dimension, but for the second of Branin and of the camel
   std::vector<double> (*minimiser)(int dimensions);
 };
 
@@ -169,22 +224,31 @@ const std::vector<Entry>& table() {
        [](int) {
          return std::vector<double>{pi, 2.275};
        }},
+      {"goldstein_price", goldstein_price, 2, 2, -2, 2, goldstein_price_minimiser},
+      {"log_goldstein_price", log_goldstein_price, 2, 2, -2, 2, goldstein_price_minimiser},
+      {"six_hump_camel", six_hump_camel, 2, 2, -3, 3, six_hump_camel_minimiser},
+      {"log_six_hump_camel", log_six_hump_camel, 2, 2, -3, 3, six_hump_camel_minimiser},
+      {"wang_freitas", wang_freitas, 1, 1, 0, 1, everywhere<9>},
+      {"cosines", cosines, 2, 2, 0, 5,
+       [](int) {
+         return std::vector<double>{0.3125, 0.3125};
+       }},
       {"hartmann3", hartmann3, 3, 3, 0, 1,
        [](int) {
          return std::vector<double>{0.11461433858967189, 0.555648849971857, 0.8525469535208658};
        }},
-      {"hartmann6", hartmann6, 6, 6, 0, 1,
-       [](int) {
-         return std::vector<double>{0.20168951100670543, 0.15001069182345797, 0.4768739742218971,
-                                    0.27533243049405604, 0.31165161660011326, 0.6573005340656203};
-       }},
+      {"hartmann6", hartmann6, 6, 6, 0, 1, hartmann6_minimiser},
+      {"mod_hartmann6", mod_hartmann6, 6, 6, 0, 1, hartmann6_minimiser},
       {"sphere", sphere, 0, 1, -5.12, 5.12, everywhere<0>},
       {"ackley", ackley, 0, 1, -32.768, 32.768, everywhere<0>},
+      {"mixed_ackley", ackley, 8, 8, -5, 10, everywhere<0>},
       {"levy", levy, 0, 1, -10, 10, everywhere<10>},
       {"rosenbrock", rosenbrock, 0, 2, -5, 10, everywhere<10>},
+      {"log_rosenbrock", log_rosenbrock, 0, 2, -5, 10, everywhere<10>},
       {"michalewicz", michalewicz, 0, 1, 0, pi, michalewicz_minimiser},
-      {"styblinski_tang", styblinski_tang, 0, 1, -5, 5,
-       [](int d) { return std::vector<double>(static_cast<std::size_t>(d), -2.903534027771177); }},
+      {"styblinski_tang", styblinski_tang, 0, 1, -5, 5, styblinski_tang_minimiser},
+      {"log_styblinski_tang", log_styblinski_tang, 0, 1, -5, 5, styblinski_tang_minimiser},
+      {"log_gsobol", log_gsobol, 0, 1, -5, 5, everywhere<5>},
       {"rastrigin", rastrigin, 0, 1, -5.12, 5.12, everywhere<0>},
   };
   return entries;
@@ -215,7 +279,8 @@ std::optional<int> TestFunction::fixed_dimensions(const std::string& name) {
 
 int TestFunction::least_dimensions(const std::string& name) { return entry_of(name).least_dimensions; }
 
-TestFunction::TestFunction(const std::string& name, int dimensions, std::optional<std::uint64_t> shift) {
+TestFunction::TestFunction(const std::string& name, int dimensions, std::optional<std::uint64_t> shift,
+                           const Domain& domain) {
   const Entry& entry = entry_of(name);
   require(entry.fixed_dimensions == 0 || dimensions == entry.fixed_dimensions, name, " has ",
           entry.fixed_dimensions, " dimensions, got ", dimensions);
@@ -224,10 +289,50 @@ TestFunction::TestFunction(const std::string& name, int dimensions, std::optiona
   formula_ = entry.formula;
   low_.assign(static_cast<std::size_t>(dimensions), entry.low);
   high_.assign(static_cast<std::size_t>(dimensions), entry.high);
+  kinds_.assign(static_cast<std::size_t>(dimensions), Kind::Real);
   if (name == "branin") low_[1] = 0, high_[1] = 15;
+  if (name == "six_hump_camel" || name == "log_six_hump_camel") low_[1] = -2, high_[1] = 2;
+  if (name == "mixed_ackley") kinds_ = mixed_kinds();
   minimiser_ = entry.minimiser(dimensions);
   minimum_ = formula_(minimiser_);
+  restrict_to(domain, name);
   if (shift) draw_shift(*shift);
+}
+
+std::vector<TestFunction::Kind> TestFunction::mixed_kinds() {
+  using enum Kind;
+  return {Real, Real, Real, Whole, Whole, Code, Code, Code};
+}
+
+void TestFunction::restrict_to(const Domain& domain, const std::string& name) {
+  // The sines of Michalewicz's function have deeper valleys elsewhere.
+  const bool fenced = name == "michalewicz";
+  for (std::size_t i = 0; i < low_.size(); ++i) {
+    const double low = domain.low.value_or(low_[i]), high = domain.high.value_or(high_[i]);
+    require(low < high, "low < high must hold, but got low = ", format_number(low),
+            ", high = ", format_number(high));
+    require(low <= minimiser_[i] && minimiser_[i] <= high, "the minimum of ", name, ", at ",
+            format_number(minimiser_[i]), " in dimension ", i + 1,
+            ", must lie between low = ", format_number(low), " and high = ", format_number(high));
+    require(!fenced || (low >= low_[i] && high <= high_[i]), name,
+            " has its minimum only within low = ", format_number(low_[i]),
+            " and high = ", format_number(high_[i]));
+    low_[i] = low;
+    high_[i] = high;
+    if (kinds_[i] == Kind::Code) low_[i] = 0, high_[i] = 8;
+  }
+}
+
+std::string TestFunction::definition(int dimension) const {
+  const double a = low(dimension), b = high(dimension);
+  switch (kinds_[static_cast<std::size_t>(dimension)]) {
+    case Kind::Whole:
+      return concat("int(", format_number(std::ceil(a)), ", ", format_number(std::floor(b)), ")");
+    case Kind::Code:
+      return "choice(8, 1, 0, 4, 2)";
+    default:
+      return concat("uniform(", format_number(a), ", ", format_number(b), ")");
+  }
 }
 
 double TestFunction::operator()(std::span<const double> x) const {
@@ -242,6 +347,10 @@ double TestFunction::operator()(std::span<const double> x) const {
 void TestFunction::draw_shift(std::uint64_t seed) {
   Random random(seed, 0x7368);
   for (std::size_t i = 0; i < low_.size(); ++i) {
+    if (kinds_[i] != Kind::Real) {  // its few values must stay where the minimum is
+      shift_.push_back(0);
+      continue;
+    }
     const double width = high_[i] - low_[i];
     const double below =
         std::min(shift_range * width, std::max(0.0, minimiser_[i] - low_[i] - shift_margin * width));

@@ -26,6 +26,18 @@ std::vector<Known> known_minima() {
       {"branin", 2, 0.397887357729738, {std::numbers::pi, 2.275}},
       {"branin", 2, 0.397887357729738, {-std::numbers::pi, 12.275}},
       {"branin", 2, 0.397887357729738, {3 * std::numbers::pi, 2.475}},
+      {"goldstein_price", 2, 3, {0, -1}},
+      {"log_goldstein_price", 2, 1.09861228866811, {0, -1}},
+      {"six_hump_camel", 2, -1.031628453489877, {0.08984201310031806, -0.7126564030207396}},
+      {"six_hump_camel", 2, -1.031628453489877, {-0.08984201310031806, 0.7126564030207396}},
+      {"log_six_hump_camel", 2, -9.545162828516157, {}},
+      {"wang_freitas", 1, -4, {0.9}},
+      {"cosines", 2, -1.6, {0.3125, 0.3125}},
+      {"mod_hartmann6", 6, -1.20067778513236, {}},
+      {"log_rosenbrock", 10, -0.693147180559945, all(10, 1)},
+      {"log_styblinski_tang", 10, 2.12086451105282, all(10, -2.903534027771177)},
+      {"log_gsobol", 10, -6.93147180559945, all(10, 0.5)},
+      {"mixed_ackley", 8, 0, all(8, 0)},
       {"hartmann3", 3, -3.86278214782076, {}},
       {"hartmann6", 6, -3.32236801141551, {}},
       {"sphere", 5, 0, all(5, 0)},
@@ -67,6 +79,46 @@ TEST(TestFunction, HasHandComputedValuesAwayFromTheMinimum) {
               1e-12);
   EXPECT_NEAR(TestFunction("ackley", 1)(std::vector{1.0}), 20 * (1 - std::exp(-0.2)), 1e-12);
   EXPECT_NEAR(TestFunction("branin", 2)(std::vector{0.0, 6.0}), 20 - 10 / (8 * std::numbers::pi), 1e-12);
+}
+
+TEST(TestFunction, HasHandComputedValuesOfTheFormulasOfDeAth) {
+  const auto at = [](const char* name, std::vector<double> x) {
+    return TestFunction(name, static_cast<int>(x.size()))(x);
+  };
+  EXPECT_DOUBLE_EQ(at("goldstein_price", {0, 0}), 20 * 30);
+  EXPECT_DOUBLE_EQ(at("goldstein_price", {1, 1}), (1 + 9 * 3) * (30 + 37));
+  EXPECT_DOUBLE_EQ(at("log_goldstein_price", {0, 0}), std::log(600.0));
+  EXPECT_NEAR(at("six_hump_camel", {1, 1}), 4 - 2.1 + 1.0 / 3 + 1, 1e-12);
+  EXPECT_NEAR(at("log_six_hump_camel", {0, 0}), std::log(1.0317), 1e-12);
+  EXPECT_NEAR(at("wang_freitas", {0}), -2 * std::exp(-0.5), 1e-12);
+  EXPECT_NEAR(at("wang_freitas", {0.1}), -2, 1e-12);
+  EXPECT_NEAR(at("cosines", {0, 0}), -1 + 2 * 0.25, 1e-12);
+  EXPECT_DOUBLE_EQ(at("log_rosenbrock", {0, 1}), std::log(101.5));
+  EXPECT_DOUBLE_EQ(at("log_styblinski_tang", {0, 0, 0}), std::log(120.0));
+  EXPECT_NEAR(at("log_gsobol", {0.5, 1}), std::log(0.5 * 1.5), 1e-12);
+  EXPECT_DOUBLE_EQ(at("mod_hartmann6", std::vector<double>(6, 0.5)),
+                   -std::log(-at("hartmann6", std::vector<double>(6, 0.5))));
+}
+
+TEST(TestFunction, IsSearchedWhereItsDomainIsSaidToBe) {
+  const TestFunction plain("ackley", 3), narrow("ackley", 3, {}, {-5, 10}), moved("ackley", 3, 4, {-5, 10});
+
+  EXPECT_EQ(narrow.low(2), -5);
+  EXPECT_EQ(narrow.high(2), 10);
+  EXPECT_EQ(TestFunction("levy", 2, {}, {-5, {}}).high(0), 10);
+  EXPECT_EQ(narrow(std::vector{1.0, 2.0, 3.0}), plain(std::vector{1.0, 2.0, 3.0}));
+  for (const double x : moved.minimiser()) {
+    EXPECT_GT(x, -5);
+    EXPECT_LT(std::abs(x), TestFunction::shift_range * 15);
+  }
+}
+
+TEST(TestFunction, RejectsADomainWithoutItsMinimum) {
+  EXPECT_THROW(TestFunction("ackley", 2, {}, {1, {}}), InvalidInput);
+  EXPECT_THROW(TestFunction("ackley", 2, {}, {{}, -1}), InvalidInput);
+  EXPECT_THROW(TestFunction("levy", 2, {}, {1, 1}), InvalidInput);
+  EXPECT_THROW(TestFunction("michalewicz", 2, {}, {0, 10}), InvalidInput);
+  EXPECT_NO_THROW(TestFunction("michalewicz", 2, {}, {1, 3}));
 }
 
 class EveryTestFunction : public testing::TestWithParam<std::string> {
@@ -111,6 +163,7 @@ TEST_P(EveryTestFunction, KeepsItsMinimumExactlyUnderAShiftAndTheMinimiserInside
     EXPECT_EQ(f.minimiser(), function(seed).minimiser());
     EXPECT_NE(f.minimiser(), function(seed + 1).minimiser());
     for (int i = 0; i < f.dimensions(); ++i) {
+      if (!f.definition(i).starts_with("uniform")) continue;
       EXPECT_GT(f.minimiser()[static_cast<std::size_t>(i)], f.low(i));
       EXPECT_LT(f.minimiser()[static_cast<std::size_t>(i)], f.high(i));
     }
@@ -206,6 +259,28 @@ TEST(FunctionObjective, BringsItsOwnSpaceOverItsDomain) {
   EXPECT_TRUE(function_space(options({{"function", "branin"}, {"dimensions", "3"}})).empty());
 }
 
+TEST(FunctionObjective, BringsASpaceOverTheDomainThatTheOptionsSay) {
+  const auto choice = options({{"function", "ackley"}, {"low", "-5"}, {"high", "10"}});
+
+  EXPECT_EQ(function_space(choice).at(1).text, "uniform(-5, 10)");
+  EXPECT_EQ(function_space(options({{"function", "levy"}, {"low", "-5"}})).at(0).text, "uniform(-5, 10)");
+  EXPECT_EQ(function_space(options({{"function", "levy"}, {"low", "2"}})).at(0).text, "uniform(-10, 10)");
+}
+
+TEST(FunctionObjective, BringsAMixedSpaceForMixedAckley) {
+  const auto choice = options({{"function", "mixed_ackley"}, {"shift", "3"}});
+  const auto definitions = function_space(choice);
+
+  ASSERT_EQ(definitions.size(), 8u);
+  EXPECT_EQ(definitions[2].text, "uniform(-5, 10)");
+  EXPECT_EQ(definitions[3].text, "int(-5, 10)");
+  EXPECT_EQ(definitions[7].text, "choice(8, 1, 0, 4, 2)");
+  space::Config best = TestFunction("mixed_ackley", 8, 3).minimiser();
+  for (std::size_t i = 3; i < 5; ++i) EXPECT_EQ(best[i], 0);
+  for (std::size_t i = 5; i < 8; ++i) best[i] = 2;  // the place of 0 in the choice
+  EXPECT_NEAR(run(choice, best)[0].value, 0, 1e-12);
+}
+
 TEST(FunctionObjective, ComesDownToTheFunctionOverItsEpochs) {
   const auto reports = run(options({{"function", "sphere"}, {"epochs", "9"}}), {1, 2});
 
@@ -293,6 +368,8 @@ TEST(FunctionObjective, NamesTheNumberOfDimensionsThatItNeeds) {
   EXPECT_EQ(problems_of(options({{"function", "rosenbrock"}}), space).size(), 1u);
   EXPECT_EQ(problems_of(options({{"function", "hartmann3"}, {"dimensions", "4"}}), space).size(), 1u);
   EXPECT_EQ(problems_of(options({{"function", "sphere"}, {"sleep", "a while"}}), space).size(), 1u);
+  EXPECT_EQ(problems_of(options({{"function", "sphere"}, {"low", "2"}}), space).at(0).text,
+            "the minimum of sphere, at 0 in dimension 1, must lie between low = 2 and high = 5.12");
   EXPECT_TRUE(problems_of(options({{"function", "sphere"}}), space).empty());
   EXPECT_THROW(make_function_objective(options({{"function", "branin"}}), space), InvalidInput);
   EXPECT_THROW(make_function_objective(options({{"noise", "-1"}}), space), InvalidInput);
