@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <numeric>
 
 #include "acquisition_search.hpp"
@@ -133,7 +134,7 @@ class Ask {
 BayesianSearcher::BayesianSearcher(const SearcherOptions& options, space::Space space)
     : space_(space), options_(options.bayesian), seed_(options.seed), sobol_(options, space), surrogate_(space, options_) {
   if (options_.initial_trials == 0)
-    options_.initial_trials = static_cast<int>(std::max(least_initial, space_.size() + initial_beyond_parameters));
+    options_.initial_trials = std::getenv("INIT2") ? static_cast<int>(std::max<std::size_t>(6, 2 * space_.size())) : static_cast<int>(std::max(least_initial, space_.size() + initial_beyond_parameters));
 }
 
 std::optional<Config> BayesianSearcher::propose(const History& history, TrialId trial, const std::vector<Config>& avoid) {
@@ -156,6 +157,9 @@ std::optional<Config> BayesianSearcher::ask(const History& history, TrialId tria
   Surrogate::Model& model = surrogate_.draw(random.uniform());
   Landscape::Setting setting;
   setting.rule = options_.acquisition == "ucb" ? ucb_rule : options_.acquisition == "ei" ? ei_rule : log_ei_rule;
+  if (std::getenv("GREEDY4") && trial.value % 4 == 3) {
+    setting.rule = [](double mean, double, double, double) { return Acquired{-mean, -1, 0}; };
+  } else
   setting.parameter = options_.acquisition == "ucb" ? options_.beta : options_.jitter;
   if (surrogate_.embedding().continuous().empty()) setting.excluded = seen;
   Landscape landscape(space_, options_, surrogate_, model, pending, std::move(setting), random);

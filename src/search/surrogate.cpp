@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <cstdlib>
 
 #include "model_fit.hpp"
 
@@ -14,7 +15,7 @@ using device::Block;
 
 constexpr std::size_t exact_limit = 1000;     // results that exact models see
 constexpr std::size_t local_results = 600;    // those kept around the best one beyond that
-constexpr double refit_growth = 0.1;          // results since the last refit, as a part of all
+constexpr double refit_growth = 0.05;         // results since the last refit, as a part of all
 constexpr std::size_t dense_refits = 20;      // below as many results, each is followed by a refit
 constexpr double idle_weight = 0.03;          // models below it are refitted rarely
 constexpr double idle_growth = 1.3;           // how far results must have grown for them
@@ -192,21 +193,51 @@ void Surrogate::weigh() {
     for (const Model& model : models_) top = std::max(top, model.densities[i]);
     for (std::size_t j = 0; j < k; ++j) likelihood[i * k + j] = std::exp(models_[j].densities[i] - top);
   }
-  std::vector<double> weights(k, 1 / static_cast<double>(k)), next(k);
+  std::vector<double> weights(k, 1 / static_cast<double>(k)), next(k), prior(k, 1 / static_cast<double>(k));
+  static const double doubt_ = std::getenv("DOUBT") ? std::atof(std::getenv("DOUBT")) : doubt;
+  if (std::getenv("PRIOR")) {
+    double total = 0;
+    for (std::size_t j = 0; j < k; ++j) {
+      const bool add = is_additive(models_[j].kernel);
+      const bool mat = models_[j].kernel == KernelKind::Matern52;
+      const auto kind = models_[j].kind;
+      const double t = kind == OutputTransform::Kind::Standard ? 3 : kind == OutputTransform::Kind::LogSharp ? 1 : 2;
+      total += prior[j] = t * (add ? 0.25 : mat ? 4 : 2);
+    }
+    for (double& e : prior) e /= total;
+  }
   for (int round = 0; round < weighing_rounds; ++round) {
-    std::ranges::fill(next, doubt / static_cast<double>(k));
+    for (std::size_t j = 0; j < k; ++j) next[j] = doubt_ * prior[j];
     for (std::size_t i = 0; i < count; ++i) {
       const double* row = likelihood.data() + i * k;
       const double sum = std::inner_product(row, row + k, weights.begin(), 0.0);
       for (std::size_t j = 0; j < k; ++j) next[j] += weights[j] * row[j] / sum;
     }
-    for (std::size_t j = 0; j < k; ++j) weights[j] = next[j] / (static_cast<double>(count) + doubt);
+    for (std::size_t j = 0; j < k; ++j) weights[j] = next[j] / (static_cast<double>(count) + doubt_);
   }
   for (std::size_t j = 0; j < k; ++j) models_[j].weight = weights[j];
+  static const double temper = std::getenv("TEMPER") ? std::atof(std::getenv("TEMPER")) : 0;
+  if (temper > 0) {
+    std::vector<double> sums(k, 0.0);
+    double top = -1e300, total = 0;
+    for (std::size_t j = 0; j < k; ++j) {
+      sums[j] = std::accumulate(models_[j].densities.begin(), models_[j].densities.end(), 0.0);
+      top = std::max(top, sums[j]);
+    }
+    for (std::size_t j = 0; j < k; ++j) total += sums[j] = std::exp(temper * (sums[j] - top));
+    for (std::size_t j = 0; j < k; ++j) models_[j].weight = 0.9 * sums[j] / total + 0.1 / static_cast<double>(k);
+  }
 }
 
 Surrogate::Model& Surrogate::draw(double uniform) {
   std::size_t chosen = 0;
+  static const double greedy = std::getenv("GREEDY") ? std::atof(std::getenv("GREEDY")) : 0;
+  if (uniform < greedy) {
+    for (std::size_t i = 1; i < models_.size(); ++i) if (models_[i].weight > models_[chosen].weight) chosen = i;
+    condition(models_[chosen]);
+    return models_[chosen];
+  }
+  uniform = (uniform - greedy) / (1 - greedy);
   for (double sum = models_[0].weight; sum <= uniform && chosen + 1 < models_.size(); sum += models_[chosen].weight) ++chosen;
   condition(models_[chosen]);
   return models_[chosen];
