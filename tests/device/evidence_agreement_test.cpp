@@ -7,8 +7,8 @@
 #include "regatta/core/error.hpp"
 #include "regatta/core/random.hpp"
 
-// The likelihood of a Gaussian process and its factor on the device against the same by LAPACK. Sizes: below and above a warp,
-// a tile and a block.
+// The likelihood of a Gaussian process and its factor on the device against the same by LAPACK. Sizes: below
+// and above a warp, a tile and a block.
 namespace regatta::device {
 namespace {
 
@@ -29,8 +29,12 @@ struct Sample {
 
   /// Rows lie one number further apart than they are long.
   ObservedCovariance covariance(KernelProfile profile, bool known) const {
-    return {profile, {points.data(), n, d, d + 1}, known ? std::span<const double>(noise) : std::span<const double>(),
-            1.3,     0.02,                         1e-12};
+    return {profile,
+            {points.data(), n, d, d + 1},
+            known ? std::span<const double>(noise) : std::span<const double>(),
+            1.3,
+            0.02,
+            1e-12};
   }
 
   std::size_t n, d;
@@ -41,7 +45,8 @@ void expect_agreement(const Doubles& got, const Doubles& wanted) {
   ASSERT_EQ(got.size(), wanted.size());
   double largest = 1;
   for (const double number : wanted) largest = std::max(largest, std::abs(number));
-  for (std::size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], wanted[i], tolerance * largest) << "at " << i;
+  for (std::size_t i = 0; i < got.size(); ++i)
+    ASSERT_NEAR(got[i], wanted[i], tolerance * largest) << "at " << i;
 }
 
 Doubles flat(const Evidence& evidence) {
@@ -82,7 +87,8 @@ class EvidenceAgreement : public testing::Test {
     Doubles slopes;
     const auto add = [&](auto&& moved) {
       const double above = cuda->evaluate(moved(step), sample.values, false)->log_likelihood;
-      slopes.push_back((above - cuda->evaluate(moved(-step), sample.values, false)->log_likelihood) / (2 * step));
+      slopes.push_back((above - cuda->evaluate(moved(-step), sample.values, false)->log_likelihood) /
+                       (2 * step));
     };
     Sample scaled = sample;
     for (std::size_t c = 0; c < sample.d; ++c) {
@@ -109,7 +115,8 @@ TEST_F(EvidenceAgreement, FindsLikelihoodAndGradient) {
     for (std::size_t d = 1; d <= 8; ++d)
       for (const KernelProfile profile : {KernelProfile::Matern52, KernelProfile::Rbf})
         for (const bool known : {false, true})
-          if (n <= 100 || (profile == KernelProfile::Rbf) + 2 * known == d % 4) compare({n, d}, profile, known);
+          if (n <= 100 || d % 4 == (profile == KernelProfile::Rbf ? 1u : 0u) + (known ? 2u : 0u))
+            compare({n, d}, profile, known);
 }
 
 TEST_F(EvidenceAgreement, TakesMoreFeaturesThanAThreadAddsUpAtOnce) {
@@ -187,7 +194,8 @@ TEST_F(EvidenceAgreement, SaysWhenPointsAreNotNumbers) {
   sample.points[30] = std::numeric_limits<double>::quiet_NaN();
 
   EXPECT_FALSE(cuda->evaluate(sample.covariance(KernelProfile::Matern52, false), sample.values, true));
-  EXPECT_FALSE(cuda->factorise(sample.covariance(KernelProfile::Matern52, false), {factor.data(), 40, 40, 40}));
+  EXPECT_FALSE(
+      cuda->factorise(sample.covariance(KernelProfile::Matern52, false), {factor.data(), 40, 40, 40}));
 }
 
 TEST_F(EvidenceAgreement, RefusesValuesThatAreNotAsManyAsPoints) {

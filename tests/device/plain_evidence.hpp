@@ -19,7 +19,8 @@ class PlainEvidence final : public EvidenceSolver {
     fill(covariance, k);
     if (!algebra::cholesky(k)) return std::nullopt;
     Evidence evidence;
-    for (std::size_t i = 0; i < n; ++i) evidence.log_likelihood -= std::log(k(i, i)) + 0.5 * std::log(2 * std::numbers::pi);
+    for (std::size_t i = 0; i < n; ++i)
+      evidence.log_likelihood -= std::log(k(i, i)) + 0.5 * std::log(2 * std::numbers::pi);
     algebra::invert_product(k);
     algebra::multiply_symmetric(k, {values.data(), n, 1, 1}, {by_values.data(), n, 1, 1});
     algebra::multiply_symmetric(k, {ones.data(), n, 1, 1}, {by_ones.data(), n, 1, 1});
@@ -43,7 +44,8 @@ class PlainEvidence final : public EvidenceSolver {
  private:
   static double squared_distance(const ObservedCovariance& of, std::size_t i, std::size_t j) {
     double sum = 0;
-    for (std::size_t c = 0; c < of.features.columns; ++c) sum += std::pow(of.features(i, c) - of.features(j, c), 2);
+    for (std::size_t c = 0; c < of.features.columns; ++c)
+      sum += std::pow(of.features(i, c) - of.features(j, c), 2);
     return sum;
   }
 
@@ -63,21 +65,24 @@ class PlainEvidence final : public EvidenceSolver {
 
   static void fill(const ObservedCovariance& of, Block<double> k) {
     for (std::size_t i = 0; i < of.features.rows; ++i) {
-      for (std::size_t j = 0; j < i; ++j) k(i, j) = of.variance * value(of.profile, squared_distance(of, i, j));
+      for (std::size_t j = 0; j < i; ++j)
+        k(i, j) = of.variance * value(of.profile, squared_distance(of, i, j));
       k(i, i) = of.variance * (1 + of.jitter) + noise(of, i);
     }
   }
 
   /// Half the trace of (w w^T - K^-1) dK, entry by entry.
-  static void differentiate(const ObservedCovariance& of, Block<const double> inverse, const std::vector<double>& weights,
-                            Evidence& evidence) {
+  static void differentiate(const ObservedCovariance& of, Block<const double> inverse,
+                            const std::vector<double>& weights, Evidence& evidence) {
     evidence.by_log_lengthscale.assign(of.features.columns, 0.0);
     for (std::size_t i = 0; i < of.features.rows; ++i) {
       for (std::size_t j = 0; j < i; ++j) {
-        const double g = of.variance * (weights[i] * weights[j] - inverse(i, j)), squared = squared_distance(of, i, j);
+        const double g = of.variance * (weights[i] * weights[j] - inverse(i, j)),
+                     squared = squared_distance(of, i, j);
         evidence.by_log_variance += g * value(of.profile, squared);
         for (std::size_t c = 0; c < of.features.columns; ++c)
-          evidence.by_log_lengthscale[c] += g * slope(of.profile, squared) * std::pow(of.features(i, c) - of.features(j, c), 2);
+          evidence.by_log_lengthscale[c] +=
+              g * slope(of.profile, squared) * std::pow(of.features(i, c) - of.features(j, c), 2);
       }
       const double g = 0.5 * (weights[i] * weights[i] - inverse(i, i));
       evidence.by_log_variance += g * of.variance * (1 + of.jitter);

@@ -10,7 +10,8 @@ namespace {
 
 constexpr unsigned features_at_once = 8;  ///< sums that a thread keeps in registers
 
-__device__ inline double difference(const DeviceCovariance& of, std::size_t feature, std::size_t i, std::size_t j) {
+__device__ inline double difference(const DeviceCovariance& of, std::size_t feature, std::size_t i,
+                                    std::size_t j) {
   return of.x[feature * of.points + i] - of.x[feature * of.points + j];
 }
 
@@ -62,7 +63,8 @@ __global__ void covariance_rows(DeviceCovariance covariance, double* k) {
   if (i >= n) return;
   for (std::size_t j = column_first(); j < i; j += column_step())
     k[i * n + j] = covariance.variance * value<profile>(squared_distance(covariance, i, j));
-  if (column_first() == 0) k[i * n + i] = covariance.variance * (1 + covariance.jitter) + noise_of(covariance, i);
+  if (column_first() == 0)
+    k[i * n + i] = covariance.variance * (1 + covariance.jitter) + noise_of(covariance, i);
 }
 
 __global__ void write_diagonal(double* matrix, std::size_t n) {
@@ -70,7 +72,8 @@ __global__ void write_diagonal(double* matrix, std::size_t n) {
 }
 
 /// One block. The mean's prior adds 1 to ones^T K^-1 ones.
-__global__ void find_mean(const double* factor, double* both, std::size_t n, const int* failed_pivot, EvidenceSums* sums) {
+__global__ void find_mean(const double* factor, double* both, std::size_t n, const int* failed_pivot,
+                          EvidenceSums* sums) {
   __shared__ double terms[4][threads_per_line];
   const unsigned thread = threadIdx.x;
   double *values = both, *ones = both + n;
@@ -97,7 +100,8 @@ __global__ void find_mean(const double* factor, double* both, std::size_t n, con
 }
 
 /// One block.
-__global__ void sum_diagonal(DeviceCovariance covariance, const double* inverse, const double* weights, EvidenceSums* sums) {
+__global__ void sum_diagonal(DeviceCovariance covariance, const double* inverse, const double* weights,
+                             EvidenceSums* sums) {
   __shared__ double terms[2][threads_per_line];
   const unsigned thread = threadIdx.x;
   double by_noise = 0, all_noise = 0;
@@ -116,9 +120,11 @@ __global__ void sum_diagonal(DeviceCovariance covariance, const double* inverse,
 
 /// A block takes `tile_rows` rows, a warp walks along each; blockIdx.y counts groups of features.
 template <KernelProfile profile>
-__global__ void lengthscale_rows(DeviceCovariance covariance, const double* inverse, const double* weights, double* partial) {
+__global__ void lengthscale_rows(DeviceCovariance covariance, const double* inverse, const double* weights,
+                                 double* partial) {
   __shared__ double terms[features_at_once][threads_per_line];
-  const std::size_t i = row_of_thread(), n = covariance.points, first = std::size_t{blockIdx.y} * features_at_once;
+  const std::size_t i = row_of_thread(), n = covariance.points,
+                    first = std::size_t{blockIdx.y} * features_at_once;
   const unsigned thread = threadIdx.y * warp + threadIdx.x;
   double sums[features_at_once] = {};
   for (std::size_t j = threadIdx.x; i < n && j < i; j += warp) {
@@ -141,7 +147,8 @@ __global__ void sum_slices(const double* partial, std::size_t slices, double* su
   __shared__ double terms[1][threads_per_line];
   const unsigned thread = threadIdx.x;
   double sum = 0;
-  for (std::size_t slice = thread; slice < slices; slice += threads_per_line) sum += partial[blockIdx.x * slices + slice];
+  for (std::size_t slice = thread; slice < slices; slice += threads_per_line)
+    sum += partial[blockIdx.x * slices + slice];
   terms[0][thread] = sum;
   add_up(terms, thread);
   if (thread == 0) sums[blockIdx.x] = terms[0][0];
@@ -160,20 +167,20 @@ void identity_matrix(double* matrix, std::size_t n, cudaStream_t stream) {
   check(launch(stream, line_shape(n), write_diagonal, matrix, n));
 }
 
-void profile_mean(const double* factor, double* both, std::size_t n, const int* failed_pivot, EvidenceSums* sums,
-                  cudaStream_t stream) {
+void profile_mean(const double* factor, double* both, std::size_t n, const int* failed_pivot,
+                  EvidenceSums* sums, cudaStream_t stream) {
   check(launch(stream, {1, threads_per_line}, find_mean, factor, both, n, failed_pivot, sums));
 }
 
-void noise_gradient(const DeviceCovariance& covariance, const double* inverse, const double* weights, EvidenceSums* sums,
-                    cudaStream_t stream) {
+void noise_gradient(const DeviceCovariance& covariance, const double* inverse, const double* weights,
+                    EvidenceSums* sums, cudaStream_t stream) {
   check(launch(stream, {1, threads_per_line}, sum_diagonal, covariance, inverse, weights, sums));
 }
 
 std::size_t lengthscale_slices(std::size_t points) { return blocks_for(points, tile_rows); }
 
-void lengthscale_gradient(const DeviceCovariance& covariance, const double* inverse, const double* weights, double* partial,
-                          double* gradient, cudaStream_t stream) {
+void lengthscale_gradient(const DeviceCovariance& covariance, const double* inverse, const double* weights,
+                          double* partial, double* gradient, cudaStream_t stream) {
   if (covariance.features == 0) return;
   const auto slices = static_cast<unsigned>(lengthscale_slices(covariance.points));
   const auto groups = static_cast<unsigned>(blocks_for(covariance.features, features_at_once));

@@ -9,7 +9,8 @@
 #include "handles.hpp"
 #include "regatta/core/error.hpp"
 
-// cuSOLVER and cuBLAS count along columns: a lower triangle L by rows is an upper one there, U = L^T, and K = L L^T is U^T U.
+// cuSOLVER and cuBLAS count along columns: a lower triangle L by rows is an upper one there, U = L^T, and K =
+// L L^T is U^T U.
 namespace regatta::device::cuda {
 namespace {
 
@@ -22,7 +23,8 @@ std::optional<Evidence> evidence_of(const EvidenceSums& sums, const DeviceCovari
   const auto n = static_cast<double>(covariance.points);
   const double quadratic = sums.misfit + sums.mean * sums.mean;
   Evidence evidence;
-  evidence.log_likelihood = -0.5 * quadratic - sums.half_log_determinant - 0.5 * n * std::log(2 * std::numbers::pi);
+  evidence.log_likelihood =
+      -0.5 * quadratic - sums.half_log_determinant - 0.5 * n * std::log(2 * std::numbers::pi);
   if (sums.failed_pivot != 0 || !std::isfinite(evidence.log_likelihood)) return std::nullopt;
   return evidence;
 }
@@ -74,7 +76,8 @@ class CudaEvidenceSolver final : public EvidenceSolver {
   }
 
  private:
-  /// Sends all numbers in one piece: features by columns, known noise, and where there are values these and as many ones.
+  /// Sends all numbers in one piece: features by columns, known noise, and where there are values these and
+  /// as many ones.
   DeviceCovariance upload(const ObservedCovariance& from, std::span<const double> values) {
     const std::size_t n = from.features.rows, d = from.features.columns;
     require(n <= most_points, "the device takes up to ", most_points, " points, got ", n);
@@ -86,9 +89,11 @@ class CudaEvidenceSolver final : public EvidenceSolver {
     staged_.insert(staged_.end(), values.begin(), values.end());
     staged_.resize(staged_.size() + values.size(), 1.0);
     double* inputs = inputs_.at_least(staged_.size());
-    check(cudaMemcpyAsync(inputs, staged_.data(), staged_.size() * sizeof(double), cudaMemcpyHostToDevice, stream_));
-    return {from.profile, n, d, inputs, from.known_noise.empty() ? nullptr : inputs + n * d, from.variance, from.noise,
-            from.jitter};
+    check(cudaMemcpyAsync(inputs, staged_.data(), staged_.size() * sizeof(double), cudaMemcpyHostToDevice,
+                          stream_));
+    return {
+        from.profile,  n,          d,          inputs, from.known_noise.empty() ? nullptr : inputs + n * d,
+        from.variance, from.noise, from.jitter};
   }
 
   /// U in the place of K. The first pivot tells whether there is one.
@@ -115,19 +120,20 @@ class CudaEvidenceSolver final : public EvidenceSolver {
   /// b = op(U)^-1 b for `columns` vectors.
   void solve(cublasOperation_t operation, const double* u, std::size_t n, double* b, std::size_t columns) {
     const double one = 1;
-    check(cublasDtrsm(blas_, CUBLAS_SIDE_LEFT, upper, operation, CUBLAS_DIAG_NON_UNIT, as_int(n), as_int(columns), &one, u,
-                      as_int(n), b, as_int(n)));
+    check(cublasDtrsm(blas_, CUBLAS_SIDE_LEFT, upper, operation, CUBLAS_DIAG_NON_UNIT, as_int(n),
+                      as_int(columns), &one, u, as_int(n), b, as_int(n)));
   }
 
   /// @param centred  in: L^-1 (values - mean)
-  void differentiate(const DeviceCovariance& covariance, double* u, double* centred, EvidenceSums* sums, double* gradient) {
+  void differentiate(const DeviceCovariance& covariance, double* u, double* centred, EvidenceSums* sums,
+                     double* gradient) {
     const std::size_t n = covariance.points;
     solve(CUBLAS_OP_N, u, n, centred, 1);
     const double* weights = centred;
     invert(u, n);
     noise_gradient(covariance, u, weights, sums, stream_);
-    lengthscale_gradient(covariance, u, weights, partial_.at_least(lengthscale_slices(n) * covariance.features), gradient,
-                         stream_);
+    lengthscale_gradient(covariance, u, weights,
+                         partial_.at_least(lengthscale_slices(n) * covariance.features), gradient, stream_);
   }
 
   static std::optional<Evidence> read(const std::vector<double>& results, const DeviceCovariance& covariance,
@@ -153,6 +159,8 @@ class CudaEvidenceSolver final : public EvidenceSolver {
 
 }  // namespace
 
-std::unique_ptr<EvidenceSolver> make_evidence_solver(int ordinal) { return std::make_unique<CudaEvidenceSolver>(ordinal); }
+std::unique_ptr<EvidenceSolver> make_evidence_solver(int ordinal) {
+  return std::make_unique<CudaEvidenceSolver>(ordinal);
+}
 
 }  // namespace regatta::device::cuda

@@ -17,13 +17,13 @@ cusolverStatus_t cusolverDnDestroy(cusolverDnHandle_t handle);
 cusolverStatus_t cusolverDnSetStream(cusolverDnHandle_t handle, cudaStream_t stream);
 
 /// A = U^T U by columns, only for the upper triangle. *failed_pivot counts from 1; 0: A is positive definite.
-cusolverStatus_t cusolverDnDpotrf_bufferSize(cusolverDnHandle_t handle, cublasFillMode_t triangle, int n, double* a,
-                                             int leading, int* size);
-cusolverStatus_t cusolverDnDpotrf(cusolverDnHandle_t handle, cublasFillMode_t triangle, int n, double* a, int leading,
-                                  double* workspace, int size, int* failed_pivot);
+cusolverStatus_t cusolverDnDpotrf_bufferSize(cusolverDnHandle_t handle, cublasFillMode_t triangle, int n,
+                                             double* a, int leading, int* size);
+cusolverStatus_t cusolverDnDpotrf(cusolverDnHandle_t handle, cublasFillMode_t triangle, int n, double* a,
+                                  int leading, double* workspace, int size, int* failed_pivot);
 
 /// Puts (U^T U)^-1 in the place of U, only for the upper triangle.
-cusolverStatus_t cusolverDnDpotri_bufferSize(cusolverDnHandle_t handle, cublasFillMode_t triangle, int n, double* a,
-                                             int leading, int* size);
-cusolverStatus_t cusolverDnDpotri(cusolverDnHandle_t handle, cublasFillMode_t triangle, int n, double* a, int leading,
-                                  double* workspace, int size, int* failed_pivot);
+cusolverStatus_t cusolverDnDpotri_bufferSize(cusolverDnHandle_t handle, cublasFillMode_t triangle, int n,
+                                             double* a, int leading, int* size);
+cusolverStatus_t cusolverDnDpotri(cusolverDnHandle_t handle, cublasFillMode_t triangle, int n, double* a,
+                                  int leading, double* workspace, int size, int* failed_pivot);

@@ -20,9 +20,12 @@ int factor(const Columns& a, int n) {
     for (int i = 0; i <= j; ++i) {
       double sum = a(i, j);
       for (int k = 0; k < i; ++k) sum -= a(k, i) * a(k, j);
-      if (i < j) a(i, j) = sum / a(i, i);
-      else if (sum > 0) a(j, j) = std::sqrt(sum);
-      else return j + 1;
+      if (i < j)
+        a(i, j) = sum / a(i, i);
+      else if (sum > 0)
+        a(j, j) = std::sqrt(sum);
+      else
+        return j + 1;
     }
   return 0;
 }
@@ -52,16 +55,17 @@ int size_for(int n) { return 2 * n + 3; }
 
 /// The workspace must be there, and what it held is lost.
 bool is_valid(cublasFillMode_t triangle, int n, int leading, double* workspace, int size) {
-  if (triangle != CUBLAS_FILL_MODE_UPPER || n < 0 || leading < std::max(1, n) || size < size_for(n)) return false;
+  if (triangle != CUBLAS_FILL_MODE_UPPER || n < 0 || leading < std::max(1, n) || size < size_for(n))
+    return false;
   std::fill_n(workspace, size_for(n), std::numeric_limits<double>::quiet_NaN());
   return true;
 }
 
 }  // namespace
 
-cublasStatus_t cublasDtrsm(cublasHandle_t, cublasSideMode_t side, cublasFillMode_t triangle, cublasOperation_t operation,
-                           cublasDiagType_t diagonal, int m, int n, const double* alpha, const double* a, int a_leading,
-                           double* b, int b_leading) {
+cublasStatus_t cublasDtrsm(cublasHandle_t, cublasSideMode_t side, cublasFillMode_t triangle,
+                           cublasOperation_t operation, cublasDiagType_t diagonal, int m, int n,
+                           const double* alpha, const double* a, int a_leading, double* b, int b_leading) {
   if (side != CUBLAS_SIDE_LEFT || diagonal != CUBLAS_DIAG_NON_UNIT || a_leading < m || b_leading < m)
     return CUBLAS_STATUS_INVALID_VALUE;
   const bool turned = operation == CUBLAS_OP_T, lower = (triangle == CUBLAS_FILL_MODE_LOWER) != turned;
@@ -79,27 +83,31 @@ cublasStatus_t cublasDtrsm(cublasHandle_t, cublasSideMode_t side, cublasFillMode
   return CUBLAS_STATUS_SUCCESS;
 }
 
-cusolverStatus_t cusolverDnCreate(cusolverDnHandle_t* handle) { return *handle = nullptr, CUSOLVER_STATUS_SUCCESS; }
+cusolverStatus_t cusolverDnCreate(cusolverDnHandle_t* handle) {
+  return *handle = nullptr, CUSOLVER_STATUS_SUCCESS;
+}
 cusolverStatus_t cusolverDnDestroy(cusolverDnHandle_t) { return CUSOLVER_STATUS_SUCCESS; }
 cusolverStatus_t cusolverDnSetStream(cusolverDnHandle_t, cudaStream_t) { return CUSOLVER_STATUS_SUCCESS; }
 
-cusolverStatus_t cusolverDnDpotrf_bufferSize(cusolverDnHandle_t, cublasFillMode_t, int n, double*, int, int* size) {
+cusolverStatus_t cusolverDnDpotrf_bufferSize(cusolverDnHandle_t, cublasFillMode_t, int n, double*, int,
+                                             int* size) {
   return *size = size_for(n), CUSOLVER_STATUS_SUCCESS;
 }
 
-cusolverStatus_t cusolverDnDpotrf(cusolverDnHandle_t, cublasFillMode_t triangle, int n, double* a, int leading,
-                                  double* workspace, int size, int* failed_pivot) {
+cusolverStatus_t cusolverDnDpotrf(cusolverDnHandle_t, cublasFillMode_t triangle, int n, double* a,
+                                  int leading, double* workspace, int size, int* failed_pivot) {
   if (!is_valid(triangle, n, leading, workspace, size)) return CUSOLVER_STATUS_INVALID_VALUE;
   *failed_pivot = factor({a, leading}, n);
   return CUSOLVER_STATUS_SUCCESS;
 }
 
-cusolverStatus_t cusolverDnDpotri_bufferSize(cusolverDnHandle_t, cublasFillMode_t, int n, double*, int, int* size) {
+cusolverStatus_t cusolverDnDpotri_bufferSize(cusolverDnHandle_t, cublasFillMode_t, int n, double*, int,
+                                             int* size) {
   return *size = size_for(n), CUSOLVER_STATUS_SUCCESS;
 }
 
-cusolverStatus_t cusolverDnDpotri(cusolverDnHandle_t, cublasFillMode_t triangle, int n, double* a, int leading,
-                                  double* workspace, int size, int* failed_pivot) {
+cusolverStatus_t cusolverDnDpotri(cusolverDnHandle_t, cublasFillMode_t triangle, int n, double* a,
+                                  int leading, double* workspace, int size, int* failed_pivot) {
   if (!is_valid(triangle, n, leading, workspace, size)) return CUSOLVER_STATUS_INVALID_VALUE;
   invert_upper({a, leading}, n);
   square({a, leading}, n);
