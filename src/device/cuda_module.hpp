@@ -3,13 +3,14 @@
 #include <cstdint>
 
 #include "regatta/device/backend.hpp"
+#include "regatta/device/evidence.hpp"
 
 // What regatta_cuda.so offers to the program that loads it. CUDA is a module because a plain link costs every process a
 // quarter of a gigabyte, and because one program must start where there is no CUDA.
 namespace regatta::device {
 
-/// Raise it with every change of this table or of backend.hpp: a module of another number is refused.
-constexpr std::int32_t cuda_module_abi = 1;
+/// Raise it with every change of this table, of backend.hpp or of evidence.hpp: a module of another number is refused.
+constexpr std::int32_t cuda_module_abi = 2;
 
 struct CudaModuleDevice {
   char name[256];
@@ -23,6 +24,7 @@ struct CudaModule {
   int (*device_count)();                                      ///< 0 is a failure
   bool (*device)(int ordinal, CudaModuleDevice* description);  ///< false: failure
   Backend* (*create)(int ordinal);                            ///< owned by the caller (delete); null: failure
+  EvidenceSolver* (*create_evidence_solver)(int ordinal);     ///< as create
   const char* (*versions)();                                  ///< "CUDA runtime 13.0, driver 13.0"
   const char* (*failure)();
 };

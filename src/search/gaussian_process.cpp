@@ -6,6 +6,7 @@
 #include <limits>
 #include <numbers>
 
+#include "device_evidence.hpp"
 #include "kernel.hpp"
 #include "regatta/core/error.hpp"
 
@@ -78,8 +79,12 @@ void GaussianProcess::reserve(std::size_t n) {
   capacity_ = capacity;
 }
 
-bool GaussianProcess::factorise(std::span<const double> noise, double jitter) {
+bool GaussianProcess::factorise(std::span<const double> noise, double jitter, device::EvidenceSolver* solver) {
   Block<double> k = inverse_factor(known_);
+  if (solver) {
+    jitter_ = jitter;
+    return solver->factorise({profile_of(kind_), scaled_points(), noise, variance_, noise_, jitter}, k);
+  }
   Kernel(kind_, groups_).lower_values(scaled_points(), k);
   for (std::size_t i = 0; i < known_; ++i) {
     for (std::size_t j = 0; j < i; ++j) k(i, j) *= variance_;
@@ -91,7 +96,8 @@ bool GaussianProcess::factorise(std::span<const double> noise, double jitter) {
   return true;
 }
 
-void GaussianProcess::set_points(Block<const double> points, std::span<const double> noise) {
+void GaussianProcess::set_points(Block<const double> points, std::span<const double> noise,
+                                 device::EvidenceSolver* solver) {
   require(points.columns == features(), "a point has ", features(), " features, got ", points.columns);
   known_ = observed_ = 0;
   reserve(points.rows);
@@ -99,7 +105,8 @@ void GaussianProcess::set_points(Block<const double> points, std::span<const dou
   points_ = scaled(points);
   noises_.assign(known_, noise_);
   for (std::size_t i = 0; i < noise.size(); ++i) noises_[i] += noise[i];
-  for (double jitter = 0; !factorise(noise, jitter); jitter = jitter == 0 ? 1e-12 : 10 * jitter)
+  solver = worthwhile(solver, kind_, known_);
+  for (double jitter = 0; !factorise(noise, jitter, solver); jitter = jitter == 0 ? 1e-12 : 10 * jitter)
     if (jitter > largest_jitter) throw SystemFailure("the covariance matrix of the observations is not positive definite");
 }
 
@@ -280,11 +287,12 @@ std::vector<double> GaussianProcess::leave_one_out() const {
 
 // --- the likelihood --------------------------------------------------------------------------------------------------
 
-MarginalLikelihood::MarginalLikelihood(KernelKind kind, const FeatureGroups& groups, const Observations& observations)
-    : kind_(kind), groups_(groups), observations_(observations) {
+MarginalLikelihood::MarginalLikelihood(KernelKind kind, const FeatureGroups& groups, const Observations& observations,
+                                       device::EvidenceSolver* solver)
+    : kind_(kind), groups_(groups), observations_(observations), solver_(worthwhile(solver, kind, observations.points.rows)) {
   const std::size_t n = observations_.points.rows, d = observations_.points.columns;
   scaled_.resize(n * d);
-  covariance_.resize(n * n);
+  if (!solver_) covariance_.resize(n * n);
 }
 
 std::optional<double> MarginalLikelihood::operator()(std::span<const double> parameters, std::span<double> gradient) {
@@ -293,6 +301,9 @@ std::optional<double> MarginalLikelihood::operator()(std::span<const double> par
   const std::vector<double> factors = inverse_lengthscales(groups_, parameters);
   scale_rows(observations_.points, factors, scaled_.data());
   const Block<const double> x{scaled_.data(), n, d, d};
+  if (solver_)
+    return likelihood_by(*solver_, {profile_of(kind_), x, observations_.noise, variance, noise, 1e-12}, observations_.values,
+                         groups_, gradient);
   const Block<double> k{covariance_.data(), n, n, n};
   const bool wanted = !gradient.empty();
   const Kernel kernel(kind_, groups_);

@@ -63,6 +63,7 @@ TEST(CudaDevices, AreNoneWhereTheModuleCannotBeLoaded) {
   } catch (const Unavailable& error) {
     EXPECT_EQ(error.what(), "no GPU can be used: " + cuda_status());
   }
+  EXPECT_THROW(make_cuda_evidence_solver(0), Unavailable);
 }
 
 }  // namespace

@@ -42,6 +42,7 @@ TEST_F(CudaModuleFile, RefusesADeviceThatIsNotThere) {
 
   EXPECT_THROW(make_cuda_backend(absent), Unavailable);
   EXPECT_THROW(make_cuda_backend(-1), Unavailable);
+  EXPECT_THROW(make_cuda_evidence_solver(absent), Unavailable);
 }
 
 }  // namespace

@@ -9,6 +9,10 @@ namespace regatta::device {
 
 std::unique_ptr<Backend> make_tested_backend() { return std::unique_ptr<Backend>(regatta_cuda_module()->create(0)); }
 
+std::unique_ptr<EvidenceSolver> make_tested_evidence_solver() {
+  return std::unique_ptr<EvidenceSolver>(regatta_cuda_module()->create_evidence_solver(0));
+}
+
 std::string tested_backend_absence() { return regatta_cuda_module()->failure(); }
 
 namespace {
@@ -29,8 +33,9 @@ TEST(CudaModule, DescribesItsDevices) {
 
 TEST(CudaModule, SaysWhyADeviceCannotBeUsed) {
   EXPECT_EQ(regatta_cuda_module()->create(7), nullptr);
+  EXPECT_EQ(regatta_cuda_module()->create_evidence_solver(7), nullptr);
 
-  EXPECT_THAT(regatta_cuda_module()->failure(), testing::HasSubstr("CUDA failed at cuda_backend.cpp:"));
+  EXPECT_THAT(regatta_cuda_module()->failure(), testing::HasSubstr("CUDA failed at handles.cpp:"));
 }
 
 TEST(CudaLaunch, CoversEveryNumberOnce) {

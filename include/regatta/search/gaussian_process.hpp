@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "regatta/core/random.hpp"
+#include "regatta/device/evidence.hpp"
 #include "regatta/device/linear_algebra.hpp"
 
 namespace regatta::search {
@@ -53,7 +54,9 @@ class GaussianProcess {
   GaussianProcess(KernelKind kind, FeatureGroups groups, Hyperparameters parameters);
 
   /// Takes the points: O(n^3). Adds jitter, ten times more at each try, where rounding makes the matrix indefinite.
-  void set_points(device::Block<const double> points, std::span<const double> noise = {});
+  /// @param solver  does the work where it is worth it; may be null
+  void set_points(device::Block<const double> points, std::span<const double> noise = {},
+                  device::EvidenceSolver* solver = nullptr);
   /// Adds one point: O(n^2).
   void append(std::span<const double> point, double noise = 0);
   /// Adds points without values (running trials), which narrow the variance and leave the mean as it is: O(n^2) each.
@@ -104,7 +107,7 @@ class GaussianProcess {
   std::vector<double> scaled(device::Block<const double> points) const;
   void reserve(std::size_t n);
   void append_rows(device::Block<const double> points, std::span<const double> noise);
-  bool factorise(std::span<const double> noise, double jitter);
+  bool factorise(std::span<const double> noise, double jitter, device::EvidenceSolver* solver);
   /// m x n covariances between scaled rows and the points known, the first `known` ones.
   std::vector<double> cross(device::Block<const double> scaled, std::size_t known) const;
 
@@ -125,7 +128,9 @@ class GaussianProcess {
 /// Log marginal likelihood of a Gaussian process as a function of its hyperparameters, with the constant mean at its best.
 class MarginalLikelihood {
  public:
-  MarginalLikelihood(KernelKind kind, const FeatureGroups& groups, const Observations& observations);
+  /// @param solver  does the work where it is worth it, and outlives this; may be null
+  MarginalLikelihood(KernelKind kind, const FeatureGroups& groups, const Observations& observations,
+                     device::EvidenceSolver* solver = nullptr);
 
   /// @param parameters  Hyperparameters::flat()
   /// @param gradient    as many, or empty
@@ -136,6 +141,7 @@ class MarginalLikelihood {
   KernelKind kind_;
   const FeatureGroups& groups_;
   Observations observations_;
+  device::EvidenceSolver* solver_;
   std::vector<double> scaled_, covariance_;
 };
 

@@ -91,16 +91,6 @@ class CudaBackend final : public Backend {
   }
 
  private:
-  /// The calling thread's device, which CUDA keeps per thread.
-  class Device {
-   public:
-    explicit Device(int ordinal) : ordinal_(ordinal) { check(cudaSetDevice(ordinal)); }
-    void use() const noexcept { cudaSetDevice(ordinal_); }  // can fail only where the next call fails too
-
-   private:
-    int ordinal_;
-  };
-
   void clear(void* block, std::size_t bytes) {
     device_.use();
     check(cudaMemsetAsync(block, 0, bytes, stream_));
@@ -135,7 +125,7 @@ class CudaBackend final : public Backend {
   std::string name_;
   Stream stream_;
   Cublas blas_;
-  Scratch scratch_;
+  Scratch<float> scratch_;
 };
 
 }  // namespace

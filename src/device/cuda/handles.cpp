@@ -31,18 +31,20 @@ void* allocate_bytes(std::size_t bytes) {
   return block;
 }
 
+Device::Device(int ordinal) : ordinal_(ordinal) { check(cudaSetDevice(ordinal)); }
+
 Stream::Stream() { check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking)); }
 Stream::~Stream() { cudaStreamDestroy(stream_); }
 
-Scratch::~Scratch() { cudaFree(data_); }
+ScratchBytes::~ScratchBytes() { cudaFree(data_); }
 
-float* Scratch::at_least(std::size_t count) {
-  if (count <= count_) return data_;
+void* ScratchBytes::at_least(std::size_t bytes) {
+  if (bytes <= bytes_) return data_;
   cudaFree(data_);  // waits until the device has finished with it
   data_ = nullptr;
-  count_ = 0;
-  data_ = static_cast<float*>(allocate_bytes(count * sizeof(float)));
-  count_ = count;
+  bytes_ = 0;
+  data_ = allocate_bytes(bytes);
+  bytes_ = bytes;
   return data_;
 }
 
@@ -60,5 +62,17 @@ Cublas::Cublas(cudaStream_t stream) {
 }
 
 Cublas::~Cublas() { cublasDestroy(handle_); }
+
+Cusolver::Cusolver(cudaStream_t stream) {
+  check(cusolverDnCreate(&handle_));
+  try {
+    check(cusolverDnSetStream(handle_, stream));
+  } catch (...) {
+    cusolverDnDestroy(handle_);
+    throw;
+  }
+}
+
+Cusolver::~Cusolver() { cusolverDnDestroy(handle_); }
 
 }  // namespace regatta::device::cuda

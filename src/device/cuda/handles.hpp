@@ -2,11 +2,22 @@
 
 #include <cublas_v2.h>
 #include <cuda_runtime.h>
+#include <cusolverDn.h>
 
 #include <cstddef>
 
 // CUDA's handles as objects: made or an exception, given back without one.
 namespace regatta::device::cuda {
+
+/// The calling thread's device, which CUDA keeps per thread.
+class Device {
+ public:
+  explicit Device(int ordinal);
+  void use() const noexcept { cudaSetDevice(ordinal_); }  // can fail only where the next call fails too
+
+ private:
+  int ordinal_;
+};
 
 /// A queue of work that does not wait for the legacy default stream.
 class Stream {
@@ -23,19 +34,30 @@ class Stream {
 };
 
 /// Device memory that grows when asked for more; what it held is lost then.
-class Scratch {
+class ScratchBytes {
  public:
-  Scratch() = default;
-  ~Scratch();
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
+  ScratchBytes() = default;
+  ~ScratchBytes();
+  ScratchBytes(const ScratchBytes&) = delete;
+  ScratchBytes& operator=(const ScratchBytes&) = delete;
 
-  /// At least `count` numbers, not zeroed. @throws OutOfDeviceMemory
-  float* at_least(std::size_t count);
+  /// At least `bytes`, not zeroed. @throws OutOfDeviceMemory
+  void* at_least(std::size_t bytes);
 
  private:
-  float* data_ = nullptr;
-  std::size_t count_ = 0;
+  void* data_ = nullptr;
+  std::size_t bytes_ = 0;
+};
+
+/// The same for numbers.
+template <class T>
+class Scratch {
+ public:
+  /// At least `count` numbers, not zeroed. @throws OutOfDeviceMemory
+  T* at_least(std::size_t count) { return static_cast<T*>(bytes_.at_least(count * sizeof(T))); }
+
+ private:
+  ScratchBytes bytes_;
 };
 
 /// cuBLAS on one stream with a workspace of its own, which keeps results reproducible and steps free of allocations.
@@ -50,8 +72,22 @@ class Cublas {
   operator cublasHandle_t() const { return handle_; }
 
  private:
-  Scratch workspace_;
+  Scratch<float> workspace_;
   cublasHandle_t handle_ = nullptr;
+};
+
+/// cuSOLVER on one stream.
+class Cusolver {
+ public:
+  explicit Cusolver(cudaStream_t stream);
+  ~Cusolver();
+  Cusolver(const Cusolver&) = delete;
+  Cusolver& operator=(const Cusolver&) = delete;
+
+  operator cusolverDnHandle_t() const { return handle_; }
+
+ private:
+  cusolverDnHandle_t handle_ = nullptr;
 };
 
 /// `bytes` of the current device. @throws OutOfDeviceMemory

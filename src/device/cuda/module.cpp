@@ -8,6 +8,7 @@
 #include "../cuda_module.hpp"
 #include "check.hpp"
 #include "cuda_backend.hpp"
+#include "evidence_solver.hpp"
 #include "regatta/core/error.hpp"
 
 namespace regatta::device::cuda {
@@ -77,14 +78,19 @@ bool device(int ordinal, CudaModuleDevice* description) {
   }
 }
 
-Backend* create(int ordinal) {
+/// What `make` makes, handed over.
+template <class Made>
+Made* released(std::unique_ptr<Made> (*make)(int), int ordinal) {
   try {
-    return make_backend(ordinal).release();
+    return make(ordinal).release();
   } catch (const std::exception& error) {
     last_failure = error.what();
     return nullptr;
   }
 }
+
+Backend* create(int ordinal) { return released(make_backend, ordinal); }
+EvidenceSolver* create_evidence_solver(int ordinal) { return released(make_evidence_solver, ordinal); }
 
 }  // namespace
 }  // namespace regatta::device::cuda
@@ -95,6 +101,7 @@ const regatta::device::CudaModule* regatta_cuda_module() {
                                                         cuda::device_count,
                                                         cuda::device,
                                                         cuda::create,
+                                                        cuda::create_evidence_solver,
                                                         cuda::versions,
                                                         cuda::failure};
   return &table;

@@ -9,6 +9,9 @@
 
 enum cublasStatus_t { CUBLAS_STATUS_SUCCESS = 0, CUBLAS_STATUS_INVALID_VALUE = 7 };
 enum cublasOperation_t { CUBLAS_OP_N = 0, CUBLAS_OP_T = 1 };
+enum cublasFillMode_t { CUBLAS_FILL_MODE_LOWER = 0, CUBLAS_FILL_MODE_UPPER = 1 };
+enum cublasSideMode_t { CUBLAS_SIDE_LEFT = 0, CUBLAS_SIDE_RIGHT = 1 };
+enum cublasDiagType_t { CUBLAS_DIAG_NON_UNIT = 0, CUBLAS_DIAG_UNIT = 1 };
 enum cublasMath_t { CUBLAS_DEFAULT_MATH = 0 };
 
 using cublasHandle_t = struct HostBlas*;
@@ -25,3 +28,8 @@ cublasStatus_t cublasSgemm_64(cublasHandle_t handle, cublasOperation_t a_operati
                               std::int64_t m, std::int64_t n, std::int64_t k, const float* alpha, const float* a,
                               std::int64_t a_leading, const float* b, std::int64_t b_leading, const float* beta, float* c,
                               std::int64_t c_leading);
+
+/// B = alpha op(A)^-1 B by columns, B of m x n; only for the left side and a diagonal that is read.
+cublasStatus_t cublasDtrsm(cublasHandle_t handle, cublasSideMode_t side, cublasFillMode_t triangle,
+                           cublasOperation_t operation, cublasDiagType_t diagonal, int m, int n, const double* alpha,
+                           const double* a, int a_leading, double* b, int b_leading);
