@@ -157,6 +157,7 @@ void multiply_lower(Block<const double> l, Form form, std::span<double> x) {
 }
 
 bool cholesky(Block<double> a) {
+  if (a.rows == 0) return true;  // LAPACK refuses a stride of 0
   if (!blas().dpotrf) return loop_cholesky(a);
   const int n = as_int(a.rows), stride = as_int(a.stride);
   int info = 0;
@@ -168,6 +169,7 @@ bool cholesky(Block<double> a) {
 }
 
 void invert_lower(Block<double> l) {
+  if (l.rows == 0) return;
   if (!blas().dtrtri) return loop_invert_lower(l);
   const int n = as_int(l.rows), stride = as_int(l.stride);
   int info = 0;
@@ -175,6 +177,7 @@ void invert_lower(Block<double> l) {
 }
 
 void invert_product(Block<double> l) {
+  if (l.rows == 0) return;
   if (!blas().dpotri) {
     loop_invert_lower(l);
     return loop_square(l);
