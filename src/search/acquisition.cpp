@@ -6,22 +6,35 @@
 namespace regatta::search {
 namespace {
 
-using std::numbers::ln2, std::numbers::pi, std::numbers::sqrt2;
+using std::numbers::pi, std::numbers::sqrt2;
 
 const double half_log_2pi = 0.5 * std::log(2 * pi);
-const double half_log_half_pi = 0.5 * std::log(pi / 2);
 
 double log_density(double v) { return -0.5 * v * v - half_log_2pi; }
 double probability(double v) { return 0.5 * std::erfc(-v / sqrt2); }
 
-/// ln(1 - exp(w)) for w < 0.
-double log_of_complement(double w) { return w > -ln2 ? std::log(-std::expm1(w)) : std::log1p(-std::exp(w)); }
+/// ln h(v) with h(v) = phi(v) + v Phi(v), and Phi(v) and phi(v) divided by h(v).
+struct Improvement {
+  double log_h, probability, density;
+};
 
-/// ln h(v) with h(v) = phi(v) + v Phi(v).
-double log_h(double v) {
-  if (v > -1) return std::log(std::exp(log_density(v)) + v * probability(v));
-  if (v > -1e6) return log_density(v) + log_of_complement(std::log(scaled_erfc(-v / sqrt2) * -v) + half_log_half_pi);
-  return log_density(v) - 2 * std::log(-v);
+/// h(v) / phi(v) for v <= -1. What cancels in 1 + v Phi / phi is all of it in the end, so the series takes over (Abramowitz and
+/// Stegun 26.2.12; the first term left out is below 1e-16).
+double tail_ratio(double v, double mills) {
+  if (v > -1e3) return 1 + v * mills;
+  const double t = 1 / (v * v);
+  return t * (1 + t * (-3 + 15 * t));
+}
+
+/// Far below, both ratios are taken without their common exponential, which would leave no digits of them.
+Improvement improvement(double v) {
+  if (v > -1) {
+    const double density = std::exp(log_density(v)), h = density + v * probability(v);
+    return {std::log(h), probability(v) / h, density / h};
+  }
+  const double mills = std::sqrt(pi / 2) * scaled_erfc(-v / sqrt2);  // Phi / phi
+  const double ratio = tail_ratio(v, mills);
+  return {log_density(v) + std::log(ratio), mills / ratio, 1 / ratio};
 }
 
 }  // namespace
@@ -40,16 +53,14 @@ double log_normal_probability(double v) {
 }
 
 Acquired log_expected_improvement(double mean, double variance, double best) {
-  const double sigma = std::sqrt(variance), v = (best - mean) / sigma;
-  const double log_value = log_h(v);
-  const double ratio = std::exp(log_normal_probability(v) - log_value);  // Phi / h
-  const double density = std::exp(log_density(v) - log_value);           // phi / h
-  return {std::log(sigma) + log_value, -ratio / sigma, density / (2 * variance)};
+  const double sigma = std::sqrt(variance);
+  const Improvement gain = improvement((best - mean) / sigma);
+  return {std::log(sigma) + gain.log_h, -gain.probability / sigma, gain.density / (2 * variance)};
 }
 
 Acquired expected_improvement(double mean, double variance, double best) {
   const double sigma = std::sqrt(variance), v = (best - mean) / sigma;
-  return {sigma * std::exp(log_h(v)), -probability(v), std::exp(log_density(v)) / (2 * sigma)};
+  return {sigma * std::exp(improvement(v).log_h), -probability(v), std::exp(log_density(v)) / (2 * sigma)};
 }
 
 Acquired upper_confidence_bound(double mean, double variance, double beta) {
