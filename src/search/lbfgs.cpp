@@ -114,6 +114,7 @@ class Descent {
       slope_ = dot(direction_, gradient_);
       steepest_ = true;
     }
+    if (!(slope_ < 0) || !std::isfinite(slope_)) return false;  // an entry is not a number, or infinite
     double length = 0;
     for (std::size_t i = 0; i < x_.size(); ++i)
       length = std::max(length, std::abs(direction_[i]) / (box_.high[i] - box_.low[i]));
