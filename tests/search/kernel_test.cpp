@@ -1,0 +1,151 @@
+#include "kernel.hpp"
+
+#include "numeric.hpp"
+
+namespace regatta::search {
+namespace {
+
+using namespace numeric;
+
+constexpr KernelKind kinds[] = {KernelKind::Matern52, KernelKind::Rbf, KernelKind::AdditiveMatern52,
+                                KernelKind::AdditiveRbf};
+
+/// Two features of one group, one of another and three of a third.
+const FeatureGroups groups{{0, 0, 1, 2, 2, 2}, 3};
+constexpr std::size_t d = 6;
+
+bool is_rbf(KernelKind kind) { return kind == KernelKind::Rbf || kind == KernelKind::AdditiveRbf; }
+
+double profile(KernelKind kind, double r) {
+  if (is_rbf(kind)) return std::exp(-r * r / 2);
+  return (1 + std::sqrt(5) * r + 5 * r * r / 3) * std::exp(-std::sqrt(5) * r);
+}
+
+/// The formulas of kernel.hpp, one point after another.
+double covariance(KernelKind kind, const double* a, const double* b) {
+  double squared[3] = {};
+  for (std::size_t c = 0; c < d; ++c) squared[groups.group_of[c]] += (a[c] - b[c]) * (a[c] - b[c]);
+  if (kind == KernelKind::Matern52 || kind == KernelKind::Rbf)
+    return profile(kind, std::sqrt(squared[0] + squared[1] + squared[2]));
+  double sum = 0;
+  for (const double part : squared) sum += profile(kind, std::sqrt(part)) / 3;
+  return sum;
+}
+
+double value_at(KernelKind kind, const FeatureGroups& of, const std::vector<double>& a,
+                const std::vector<double>& b) {
+  double k = 0;
+  Kernel(kind, of).values(rows_of(a, a.size()), rows_of(b, b.size()), {&k, 1, 1, 1});
+  return k;
+}
+
+TEST(Kernel, HasTheKnownValuesOfItsProfiles) {
+  const FeatureGroups one{{0}, 1};
+
+  EXPECT_DOUBLE_EQ(value_at(KernelKind::Matern52, one, {0.7}, {0.7}), 1);
+  EXPECT_NEAR(value_at(KernelKind::Matern52, one, {0}, {1}), 0.52399410883182, 1e-14);
+  EXPECT_NEAR(value_at(KernelKind::Matern52, one, {-1}, {2}), 0.02772342188, 1e-10);
+  EXPECT_DOUBLE_EQ(value_at(KernelKind::Rbf, one, {0.7}, {0.7}), 1);
+  EXPECT_NEAR(value_at(KernelKind::Rbf, one, {0}, {1}), 0.60653065971263, 1e-14);
+  EXPECT_NEAR(value_at(KernelKind::Rbf, one, {-1}, {2}), 0.01110899653824, 1e-14);
+}
+
+TEST(Kernel, TakesTheDistanceOverAllFeaturesOrTheMeanOverGroups) {
+  const FeatureGroups two{{0, 0, 1}, 2};
+  const std::vector<double> origin{0, 0, 0}, point{1.8, 2.4, 1};  // distances 3 and 1, together sqrt(10)
+
+  for (const KernelKind kind : {KernelKind::Matern52, KernelKind::Rbf})
+    EXPECT_NEAR(value_at(kind, two, origin, point), profile(kind, std::sqrt(10)), 1e-14);
+  for (const KernelKind kind : {KernelKind::AdditiveMatern52, KernelKind::AdditiveRbf})
+    EXPECT_NEAR(value_at(kind, two, origin, point), 0.5 * (profile(kind, 3) + profile(kind, 1)), 1e-14);
+}
+
+TEST(Kernel, HasTheExponentialFunctionToTheLastDigitsAndNothingFarAway) {
+  const FeatureGroups one{{0}, 1};
+
+  for (double r = 0; r < 37; r += 0.37)
+    EXPECT_NEAR(value_at(KernelKind::AdditiveRbf, one, {0}, {r}) / std::exp(-r * r / 2), 1, 1e-14) << r;
+  for (const KernelKind kind : kinds) EXPECT_LT(value_at(kind, one, {0}, {1e9}), 1e-200);
+}
+
+TEST(Kernel, IsRightForManyPointsOfManyFeatures) {
+  const std::vector<double> a = normal_numbers(7 * d, 1), b = normal_numbers(19 * d, 2);
+  for (const KernelKind kind : kinds) {
+    std::vector<double> k(7 * 19), lower(19 * 19);
+
+    Kernel(kind, groups).values(rows_of(a, d), rows_of(b, d), rows_of(k, 19));
+    Kernel(kind, groups).lower_values(rows_of(b, d), rows_of(lower, 19));
+
+    for (std::size_t j = 0; j < 19; ++j) {
+      for (std::size_t i = 0; i < 7; ++i)
+        EXPECT_NEAR(k[i * 19 + j], covariance(kind, &a[i * d], &b[j * d]), 1e-13);
+      for (std::size_t i = j + 1; i < 19; ++i)
+        EXPECT_NEAR(lower[i * 19 + j], covariance(kind, &b[i * d], &b[j * d]), 1e-13);
+    }
+  }
+}
+
+TEST(Kernel, HasNoValuesOfNoPoints) {
+  const std::vector<double> a = normal_numbers(2 * d, 1), none;
+  std::vector<double> nothing;
+  for (const KernelKind kind : kinds) {
+    EXPECT_NO_THROW(Kernel(kind, groups).values(rows_of(a, d), rows_of(none, d), {nothing.data(), 2, 0, 0}));
+    EXPECT_NO_THROW(Kernel(kind, groups).lower_values(rows_of(none, d), {nothing.data(), 0, 0, 0}));
+  }
+}
+
+TEST(Kernel, PullsWeightsBackToPoints) {
+  constexpr std::size_t m = 3, n = 11;
+  const std::vector<double> a = normal_numbers(m * d, 1), b = normal_numbers(n * d, 2),
+                            w = normal_numbers(m * n, 3);
+  for (const KernelKind kind : kinds) {
+    std::vector<double> weights = w, gradient(m * d, 99);
+
+    Kernel(kind, groups).pull(rows_of(a, d), rows_of(b, d), rows_of(weights, n), rows_of(gradient, d));
+
+    const auto weighed = [&](const std::vector<double>& points) {
+      double sum = 0;
+      for (std::size_t i = 0; i < m; ++i)
+        for (std::size_t j = 0; j < n; ++j) sum += w[i * n + j] * covariance(kind, &points[i * d], &b[j * d]);
+      return sum;
+    };
+    for (std::size_t k = 0; k < m * d; ++k) EXPECT_NEAR(gradient[k], derivative(weighed, a, k), 1e-9) << k;
+  }
+}
+
+TEST(Kernel, PullsNothingWherePointsCoincide) {
+  const std::vector<double> a = normal_numbers(d, 1);
+  for (const KernelKind kind : kinds) {
+    std::vector<double> weight{1}, gradient(d, 99);
+
+    Kernel(kind, groups).pull(rows_of(a, d), rows_of(a, d), rows_of(weight, 1), rows_of(gradient, d));
+
+    for (const double entry : gradient) EXPECT_NEAR(entry, 0, 1e-14);
+  }
+}
+
+TEST(Kernel, AddsTheDerivativesByLogarithmsOfLengthscales) {
+  constexpr std::size_t n = 9;
+  const std::vector<double> points = normal_numbers(n * d, 1), w = normal_numbers(n * n, 2);
+  for (const KernelKind kind : kinds) {
+    std::vector<double> weights = w, gradient{10, 20, 30};
+
+    Kernel(kind, groups).add_lengthscale_gradient(rows_of(points, d), rows_of(weights, n), gradient);
+
+    const auto weighed = [&](const std::vector<double>& log_lengthscales) {
+      std::vector<double> scaled = points;
+      for (std::size_t i = 0; i < n * d; ++i) scaled[i] /= std::exp(log_lengthscales[groups.group_of[i % d]]);
+      double sum = 0;
+      for (std::size_t i = 0; i < n; ++i)
+        for (std::size_t j = 0; j < i; ++j)
+          sum += w[i * n + j] * covariance(kind, &scaled[i * d], &scaled[j * d]);
+      return sum;
+    };
+    for (std::size_t g = 0; g < 3; ++g)
+      EXPECT_NEAR(gradient[g], 10.0 * static_cast<double>(g + 1) + derivative(weighed, {0, 0, 0}, g), 1e-9)
+          << g;
+  }
+}
+
+}  // namespace
+}  // namespace regatta::search
