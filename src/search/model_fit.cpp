@@ -12,7 +12,8 @@ namespace {
 
 constexpr double least_lengthscale = 0.01, most_lengthscale = 100;
 constexpr double least_variance = 1e-3, most_variance = 1e3, variance_deviation = 1.5;
-constexpr double least_noise = 1e-10, most_noise = 1, usual_noise = 1e-6, noise_deviation = 4, first_noise = 1e-5;
+constexpr double least_noise = 1e-10, most_noise = 1, usual_noise = 1e-6, noise_deviation = 4;
+constexpr double first_noise = 1e-2;  // a start with little noise ends at a short lengthscale that explains noise as signal
 constexpr double no_noise = 1e-9;
 constexpr std::size_t second_start_below = 50;  // observations
 
