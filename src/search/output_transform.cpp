@@ -57,7 +57,7 @@ OutputTransform::OutputTransform(Kind kind, std::span<const double> losses) : ki
   for (const double loss : losses) shaped.push_back(shape(loss));
   centre_ = mean_of(shaped);
   scale_ = deviation_of(shaped, centre_);
-  if (!(scale_ > 1e-14 * std::max(1e-300, std::abs(centre_)))) scale_ = 1;
+  if (!(scale_ > 1e-14 * std::max(1e-300, std::abs(centre_)))) scale_ = std::max(1.0, std::abs(centre_));  // nothing but rounding
 }
 
 double OutputTransform::shape(double loss) const {
