@@ -23,6 +23,7 @@ constexpr int weighing_rounds = 100;
 constexpr double doubt = 2;                   // results' worth of equal weights
 constexpr double worst_density = -1e3;        // [nat]; one surprise must not decide alone
 constexpr double largest_loss = 1e150;        // squares stay finite
+constexpr double largest_deviation = 1e50;    // of the noise of a transformed loss
 constexpr double additive_budget = 1e7;       // pairs of results times parameters that additive kernels may cost
 constexpr double vote_radius = 0.15;          // of trials on the feasibility of others, times sqrt(parameters)
 
@@ -163,7 +164,9 @@ std::vector<double> Surrogate::noise_of(const Model& model) const {
   std::vector<double> noise;
   for (std::size_t i = 0; i < active_.losses.size(); ++i) {
     const double known = options_.noise == "fixed" ? options_.noise_deviation : active_.deviations[i];
-    noise.push_back(options_.noise == "exact" ? 0 : std::pow(known * std::exp(model.transform.log_slope(active_.losses[i])), 2));
+    const bool exact = options_.noise == "exact" || known == 0;  // the slope may be infinite
+    const double deviation = exact ? 0 : known * std::exp(model.transform.log_slope(active_.losses[i]));
+    noise.push_back(std::pow(std::min(deviation, largest_deviation), 2));
   }
   return noise;
 }
