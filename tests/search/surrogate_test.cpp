@@ -1,0 +1,304 @@
+#include "surrogate.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+#include "numeric.hpp"
+#include "study.hpp"
+
+namespace regatta::search {
+namespace {
+
+using namespace numeric;
+using namespace study;
+
+space::Space plane() { return space_of({{"x", "uniform(0, 1)", {}}, {"y", "uniform(0, 1)", {}}}); }
+
+double bowl(const Config& config) {
+  return std::pow(config[0] - 0.3, 2) + 0.5 * std::pow(config[1] - 0.7, 2);
+}
+
+/// The first `count` of a fixed row of random configurations of the plane, completed.
+History results(std::size_t count, double sign = 1, bool maximize = false) {
+  History history(maximize);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::vector<double> centred = centred_numbers(2, 100 + i);
+    create(history, {centred[0] + 0.5, centred[1] + 0.5});
+    finish(history, TrialState::Completed, sign * bowl(history.trials().back().config));
+  }
+  return history;
+}
+
+/// One kernel and one transform.
+BayesianOptions single() {
+  BayesianOptions options;
+  options.kernel = "rbf";
+  options.transform = "standard";
+  return options;
+}
+
+void expect_same(Surrogate& a, Surrogate& b) {
+  ASSERT_EQ(a.models().size(), b.models().size());
+  EXPECT_EQ(a.size(), b.size());
+  EXPECT_EQ(a.active().losses, b.active().losses);
+  EXPECT_EQ(a.active().features, b.active().features);
+  for (std::size_t i = 0; i < a.models().size(); ++i) {
+    EXPECT_EQ(a.models()[i].parameters.flat(), b.models()[i].parameters.flat());
+    EXPECT_EQ(a.models()[i].weight, b.models()[i].weight);
+    EXPECT_EQ(a.models()[i].densities, b.models()[i].densities);
+  }
+  const std::vector<double> probes = centred_numbers(14, 1);
+  for (double uniform = 0; uniform < 1; uniform += 0.1) {
+    const Surrogate::Model &first = a.draw(uniform), &second = b.draw(uniform);
+    EXPECT_EQ(first.values, second.values);
+    EXPECT_EQ(first.incumbent, second.incumbent);
+    Prediction by_first, by_second;
+    first.process->predict(rows_of(probes, 2), by_first);
+    second.process->predict(rows_of(probes, 2), by_second);
+    EXPECT_EQ(by_first.mean, by_second.mean);
+    EXPECT_EQ(by_first.variance, by_second.variance);
+  }
+}
+
+double total_weight(const Surrogate& surrogate) {
+  double sum = 0;
+  for (const Surrogate::Model& model : surrogate.models()) sum += model.weight;
+  return sum;
+}
+
+TEST(Surrogate, HasWeightsThatSumToOne) {
+  Surrogate surrogate(plane(), {});
+  for (const std::size_t count : {1, 2, 3, 7, 12, 25}) {
+    surrogate.update(results(count));
+
+    EXPECT_NEAR(total_weight(surrogate), 1, 1e-12) << count;
+    for (const Surrogate::Model& model : surrogate.models()) EXPECT_GT(model.weight, 0);
+  }
+}
+
+TEST(Surrogate, HasAModelForEachKernelAndTransformThatTheOptionsLeave) {
+  const auto count = [](const std::string& kernel, const std::string& transform, const space::Space& space) {
+    BayesianOptions options;
+    options.kernel = kernel;
+    options.transform = transform;
+    Surrogate surrogate(space, options);
+    surrogate.update(results(3));
+    return surrogate.models().size();
+  };
+
+  EXPECT_EQ(count("auto", "auto", plane()), 16u);
+  EXPECT_EQ(count("rbf", "standard", plane()), 1u);
+  EXPECT_EQ(count("additive", "log", plane()), 4u);
+  EXPECT_EQ(count("matern52", "none", plane()), 1u);
+}
+
+TEST(Surrogate, DrawsModelsByTheirWeights) {
+  Surrogate surrogate(plane(), {});
+  surrogate.update(results(12));
+
+  std::vector<double> shares(surrogate.models().size());
+  for (int i = 0; i < 1000; ++i) {
+    const Surrogate::Model& drawn = surrogate.draw((i + 0.5) / 1000);
+    shares[static_cast<std::size_t>(&drawn - surrogate.models().data())] += 1e-3;
+  }
+
+  for (std::size_t i = 0; i < shares.size(); ++i) EXPECT_NEAR(shares[i], surrogate.models()[i].weight, 2e-3);
+}
+
+TEST(Surrogate, IsTheSameWhetherResultsComeOneByOneOrTogether) {
+  Surrogate together(plane(), {}), step_by_step(plane(), {}), asked(plane(), {});
+
+  together.update(results(27));
+  for (std::size_t count = 0; count <= 27; ++count) {
+    step_by_step.update(results(count));
+    asked.update(results(count));
+    if (count > 1) asked.draw(std::fmod(0.37 * static_cast<double>(count), 1));
+  }
+
+  expect_same(together, step_by_step);
+  expect_same(together, asked);
+}
+
+TEST(Surrogate, BeginsAnewWithAnotherHistory) {
+  Surrogate used(plane(), {}), fresh(plane(), {});
+  used.update(results(15));
+  History other;
+  for (std::size_t i = 0; i < 6; ++i) create(other, {0.1 * static_cast<double>(i), 0.5});
+  for (std::int32_t i = 5; i >= 0; --i) {  // ended in another order
+    TrialStarted started;
+    started.trial = TrialId{i};
+    other.record(started);
+    TrialEnded ended;
+    ended.trial = TrialId{i};
+    ended.objective = i;
+    other.record(ended);
+  }
+
+  used.update(other);
+  fresh.update(other);
+
+  EXPECT_EQ(used.size(), 6u);
+  expect_same(used, fresh);
+}
+
+TEST(Surrogate, ForgetsWhatAShorterHistoryDoesNotHold) {
+  Surrogate used(plane(), {}), fresh(plane(), {});
+  used.update(results(15));
+
+  used.update(results(9));
+  fresh.update(results(9));
+
+  expect_same(used, fresh);
+}
+
+TEST(Surrogate, LooksForTheLargestValueWhenTheStudyMaximizes) {
+  Surrogate minimising(plane(), {}), maximising(plane(), {});
+
+  minimising.update(results(14));
+  maximising.update(results(14, -1, true));
+
+  expect_same(minimising, maximising);
+}
+
+TEST(Surrogate, LearnsFromFailuresWhereTrialsFail) {
+  Surrogate surrogate(plane(), single());
+  History history = results(6);
+  create(history, {0.9, 0.1});
+  finish(history, TrialState::Failed);
+  create(history, {0.92, 0.12});
+  finish(history, TrialState::Completed, not_a_number);
+  create(history, {0.94, 0.1});
+  finish(history, TrialState::Completed, std::numeric_limits<double>::infinity());
+
+  surrogate.update(history);
+
+  EXPECT_EQ(surrogate.size(), 6u);
+  EXPECT_FALSE(surrogate.feasibility().trivial());
+  EXPECT_LT(surrogate.feasibility()(std::vector<double>{0.42, -0.4}, {}), std::log(0.5));
+  EXPECT_GT(surrogate.feasibility()(std::vector<double>{-0.3, 0.3}, {}), std::log(0.8));
+}
+
+TEST(Surrogate, LearnsNothingFromCancelledAndLostTrials) {
+  Surrogate surrogate(plane(), single());
+  History history = results(3);
+  create(history, {0.9, 0.1});
+  finish(history, TrialState::Cancelled);
+  create(history, {0.8, 0.1});
+  TrialStarted started;
+  started.trial = history.trials().back().id;
+  history.record(started);
+  TrialEnded lost;
+  lost.trial = started.trial;
+  lost.state = TrialState::Failed;
+  lost.reason = Reason::Lost;
+  history.record(lost);
+
+  surrogate.update(history);
+
+  EXPECT_EQ(surrogate.size(), 3u);
+  EXPECT_TRUE(surrogate.feasibility().trivial());
+}
+
+TEST(Surrogate, TakesTheBestResultForItsIncumbent) {
+  Surrogate surrogate(plane(), {});
+  surrogate.update(results(30));
+  const auto& losses = surrogate.active().losses;
+
+  const auto best = static_cast<std::size_t>(std::ranges::min_element(losses) - losses.begin());
+
+  for (double uniform = 0.05; uniform < 1; uniform += 0.1) {
+    const Surrogate::Model& model = surrogate.draw(uniform);
+    EXPECT_LT(losses[model.best] - losses[best], 0.02);
+    EXPECT_LT(model.incumbent, 0);
+  }
+}
+
+TEST(Surrogate, DoubtsAResultWithALargeStandardError) {
+  Surrogate surrogate(plane(), single());
+  History history = results(20);
+  create(history, {0.9, 0.1});
+  TrialStarted started;
+  started.trial = history.trials().back().id;
+  history.record(started);
+  TrialEnded lucky;
+  lucky.trial = started.trial;
+  lucky.objective = -1;
+  lucky.standard_error = 5;
+  history.record(lucky);
+
+  surrogate.update(history);
+
+  EXPECT_NE(surrogate.draw(0.5).best, 20u);
+}
+
+TEST(Surrogate, KnowsAConstantObjective) {
+  Surrogate surrogate(plane(), {});
+  History history;
+  for (int i = 0; i < 12; ++i) {
+    create(history, {0.05 * i, 0.5});
+    finish(history, TrialState::Completed, 1e20);
+  }
+
+  surrogate.update(history);
+  EXPECT_TRUE(surrogate.constant());
+  EXPECT_NEAR(total_weight(surrogate), 1, 1e-12);
+
+  create(history, {0.9, 0.5});
+  finish(history, TrialState::Completed, 2e20);
+  surrogate.update(history);
+  EXPECT_FALSE(surrogate.constant());
+}
+
+TEST(Surrogate, SurvivesAnyLossesAndStandardErrors) {
+  const std::vector<std::vector<double>> cases{
+      {1e30, 1, 2, 3, 4, 5},      {1e308, -1e308, 0, 1, 2, 3},       {0, 5e-324, 0, 1e-320, 0, 0},
+      {1, 1 + 1e-15, 1, 1, 1, 1}, {1e30, 1e30, 1e30, 1, 1e30, 1e30}, {-1e-30, 1e-30, 0, 0, 0, 0}};
+  for (const auto& losses : cases)
+    for (const double error : {not_a_number, 0.0, 1e-200, 1.0, 1e200, 1e308})
+      for (const std::string noise : {"learnt", "exact", "fixed"}) {
+        BayesianOptions options;
+        options.noise = noise;
+        options.noise_deviation = 0.1;
+        Surrogate surrogate(plane(), options);
+        History history;
+        for (std::size_t i = 0; i < losses.size(); ++i) {
+          create(history, {0.1 * static_cast<double>(i), 0.5 - 0.07 * static_cast<double>(i)});
+          TrialStarted started;
+          started.trial = history.trials().back().id;
+          history.record(started);
+          TrialEnded ended;
+          ended.trial = started.trial;
+          ended.objective = losses[i];
+          ended.standard_error = error;
+          history.record(ended);
+        }
+
+        ASSERT_NO_THROW(surrogate.update(history))
+            << losses[0] << " " << losses[1] << " +- " << error << " " << noise;
+
+        EXPECT_NEAR(total_weight(surrogate), 1, 1e-9) << losses[0] << " +- " << error << " " << noise;
+        const Surrogate::Model& model = surrogate.draw(0.5);
+        EXPECT_TRUE(std::isfinite(model.incumbent)) << losses[0] << " +- " << error << " " << noise;
+      }
+}
+
+TEST(Surrogate, SeesWhatLiesAroundTheBestOfVeryManyResults) {
+  BayesianOptions options = single();
+  options.noise = "exact";
+  const History history = results(1060);
+  Surrogate surrogate(plane(), options);
+
+  surrogate.update(history);
+
+  EXPECT_EQ(surrogate.size(), 1060u);
+  const auto& losses = surrogate.active().losses;
+  EXPECT_LT(losses.size(), 1000u);
+  const double best = history[*history.incumbent()].objective;
+  EXPECT_EQ(*std::ranges::min_element(losses), best);
+  const Surrogate::Model& model = surrogate.draw(0.5);
+  EXPECT_EQ(model.process->size(), losses.size());
+  EXPECT_EQ(losses[model.best], best);
+}
+
+}  // namespace
+}  // namespace regatta::search
