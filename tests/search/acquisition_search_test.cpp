@@ -193,6 +193,21 @@ TEST(Landscape, IsInfiniteWhereAConstraintIsBrokenOrAConfigurationExcluded) {
   EXPECT_TRUE(std::isfinite(value_at(landscape, {0.3, 0.6})));
 }
 
+TEST(Landscape, RisesWhereTrialsFailed) {
+  Scene scene(plane());
+  const std::vector<double> near{0.8, 0.2}, far{0.1, 0.9};
+  const auto value = [&](const std::vector<double>& unit) {
+    Landscape landscape = scene.landscape();
+    return value_at(landscape, unit);
+  };
+  const double near_before = value(near), far_before = value(far);
+
+  for (const double x : {0.79, 0.8, 0.81}) scene.fail(scene.space.decode(std::vector<double>{x, 0.2}));
+
+  EXPECT_GT(value(near), near_before + 0.5);
+  EXPECT_NEAR(value(far), far_before, 0.1);
+}
+
 TEST(Landscape, AddsTheUsersBonus) {
   Scene scene(plane());
   const double without = [&] {

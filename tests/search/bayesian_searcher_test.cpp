@@ -1,0 +1,253 @@
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <numbers>
+
+#include "study.hpp"
+
+// What the searcher `bo` does with results; what it does without is part of the contract of all searchers.
+namespace regatta::search {
+namespace {
+
+using namespace study;
+using Objective = std::function<double(const Config&)>;
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+std::unique_ptr<Searcher> searcher_of(const space::Space& space, std::uint64_t seed = 7,
+                                      const BayesianOptions& options = {}) {
+  return make_searcher({.algorithm = "bo", .seed = seed, .bayesian = options}, space);
+}
+
+/// Proposes and evaluates `count` trials, one after another.
+void evaluate(Searcher& searcher, History& history, std::size_t count, const Objective& objective) {
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto config = searcher.propose(history, next_trial(history), {});
+    ASSERT_TRUE(config.has_value());
+    create(history, *config);
+    finish(history, TrialState::Completed, objective(*config));
+  }
+}
+
+double best_of(const History& history) { return history[history.incumbent().value()].objective; }
+
+double branin(const Config& x) {
+  const double pi = std::numbers::pi, parabola = x[1] - 5.1 / (4 * pi * pi) * x[0] * x[0] + 5 / pi * x[0] - 6;
+  return parabola * parabola + 10 * (1 - 1 / (8 * pi)) * std::cos(x[0]) + 10;
+}
+constexpr double branin_minimum = 0.39788735772973816;
+space::Space branin_space() { return space_of({{"x", "uniform(-5, 10)", {}}, {"y", "uniform(0, 15)", {}}}); }
+
+/// Smooth in the numbers, with a bonus for one word.
+double mixed_objective(const Config& config) {
+  double sum = config[5] == 1 ? 0 : 0.5;
+  sum +=
+      std::pow(std::log10(config[0]) + 2, 2) + 0.3 * std::abs(config[1] - 2) + std::pow(config[3] - 0.2, 2);
+  return sum + 0.1 * std::pow(config[4], 2) + (std::isnan(config[6]) ? 0 : config[6]);
+}
+
+void expect_feasible_and_different(const space::Space& space, const History& history) {
+  for (const Trial& trial : history.trials()) EXPECT_EQ(space.violation(trial.config), "");
+  EXPECT_EQ(history.distinct(), history.trials().size());
+}
+
+TEST(BayesianSearcher, ReachesTheMinimumOfBranin) {
+  for (const std::uint64_t seed : {1, 2, 3}) {
+    History history;
+    evaluate(*searcher_of(branin_space(), seed), history, 40, branin);
+
+    EXPECT_LT(best_of(history) - branin_minimum, 0.1) << seed;
+  }
+}
+
+TEST(BayesianSearcher, FindsTheBestOfWholeNumbersAndWords) {
+  const space::Space space = space_of(
+      {{"a", "int(1, 20)", {}}, {"b", "choice(p, q, r, s, t)", {}}, {"c", "ordinal(1, 2, 4, 8, 16)", {}}});
+  const auto objective = [](const Config& config) {
+    return std::pow((config[0] - 13) / 5, 2) + (config[1] == 3 ? 0 : 1) + 0.5 * std::pow(config[2] - 1, 2);
+  };
+  for (const std::uint64_t seed : {1, 2}) {
+    History history;
+    evaluate(*searcher_of(space, seed), history, 40, objective);
+
+    EXPECT_EQ(best_of(history), 0) << seed;
+    EXPECT_EQ(history.distinct(), 40u);
+  }
+}
+
+TEST(BayesianSearcher, FindsTheLargestValueWhenTheStudyMaximizes) {
+  History history(true);
+  evaluate(*searcher_of(branin_space()), history, 30, [](const Config& config) { return -branin(config); });
+
+  EXPECT_GT(best_of(history), -branin_minimum - 0.5);
+}
+
+TEST(BayesianSearcher, ProposesSixtyFourDifferentTrialsAtOnce) {
+  for (const space::Space& space : {branin_space(), mixed_space(), discrete_space()}) {
+    const auto subject = searcher_of(space);
+    History history;
+    evaluate(*subject, history, 12,
+             [&](const Config& config) { return std::pow(space.encode(config)[0] - 0.3, 2); });
+    std::vector<Config> ahead;
+
+    for (std::size_t i = 0; i < 32; ++i)
+      ahead.push_back(subject->propose(history, next_trial(history, i), ahead).value());
+    for (const Config& config : ahead) {
+      create(history, config);
+      finish(history, TrialState::Running);
+    }
+    for (std::size_t i = 0; i < 32; ++i) {
+      create(history, subject->propose(history, next_trial(history), {}).value());
+      finish(history, TrialState::Running);
+    }
+
+    expect_feasible_and_different(space, history);
+  }
+}
+
+TEST(BayesianSearcher, SurvivesAnyObjective) {
+  const std::vector<std::pair<std::string, Objective>> objectives{
+      {"constant", [](const Config&) { return 3; }},
+      {"NaN", [](const Config&) { return not_a_number; }},
+      {"infinite", [](const Config&) { return infinity; }},
+      {"huge", [](const Config&) { return 1e30; }},
+      {"one huge", [](const Config& config) { return config[1] == 2 ? 1e30 : config[1]; }},
+      {"largest", [](const Config& config) { return config[1] == 2 ? 1e308 : -1e308; }},
+      {"tiny", [](const Config& config) { return 1e-30 * config[1]; }},
+      {"half NaN", [](const Config& config) { return config[1] == 2 ? not_a_number : config[0]; }},
+      {"steps", [](const Config& config) { return config[0] > 1e-2 ? 1.0 : 0.0; }},
+  };
+  const space::Space space = mixed_space();
+  for (const auto& [name, objective] : objectives) {
+    SCOPED_TRACE(name);
+    History history;
+
+    ASSERT_NO_THROW(evaluate(*searcher_of(space), history, 22, objective));
+
+    expect_feasible_and_different(space, history);
+  }
+}
+
+TEST(BayesianSearcher, GoesOnWhenAllTrialsFail) {
+  const space::Space space = mixed_space();
+  const auto subject = searcher_of(space);
+  History history;
+
+  for (int i = 0; i < 25; ++i) {
+    extend(*subject, history, 1);
+    finish(history, TrialState::Failed);
+  }
+
+  EXPECT_EQ(history.trials().size(), 25u);
+  expect_feasible_and_different(space, history);
+}
+
+TEST(BayesianSearcher, TriesAllOfADiscreteSpaceBeforeItRepeats) {
+  const space::Space space = tiny_space();
+  const auto subject = searcher_of(space);
+  History history;
+
+  evaluate(*subject, history, tiny_count, [](const Config& config) { return config[1]; });
+
+  expect_feasible_and_different(space, history);
+  const auto after = subject->propose(history, next_trial(history), {});
+  ASSERT_TRUE(after.has_value());
+  EXPECT_TRUE(history.contains(*after));
+}
+
+TEST(BayesianSearcher, NeverRepeatsAConfigurationOfADiscreteSpace) {
+  const space::Space space =
+      space_of({{"a", "int(1, 12)", {}}, {"b", "choice(p, q, r)", {}}, {"c", "logint(1, 4)", {}}});
+  History history;
+
+  evaluate(*searcher_of(space), history, 60,
+           [](const Config& config) { return std::abs(config[0] - 5) + config[1]; });
+
+  EXPECT_EQ(history.distinct(), 60u);
+}
+
+TEST(BayesianSearcher, ProposesTheSameWhateverItWasAskedBefore) {
+  for (const space::Space& space : {branin_space(), mixed_space()}) {
+    const auto used = searcher_of(space);
+    const auto objective = [&](const Config& config) { return std::pow(space.encode(config)[0] - 0.3, 2); };
+    History history;
+    evaluate(*used, history, 18, objective);
+    const History before = history;
+    evaluate(*used, history, 5, objective);
+    std::vector<Config> wanted, got;
+
+    for (std::size_t ahead = 0; ahead < 4; ++ahead) {
+      wanted.push_back(searcher_of(space)->propose(before, next_trial(before, ahead), {}).value());
+      static_cast<void>(used->propose(before, next_trial(before, 3 - ahead), {}));
+      got.push_back(used->propose(before, next_trial(before, ahead), {}).value());
+    }
+
+    for (std::size_t ahead = 0; ahead < 4; ++ahead)
+      EXPECT_TRUE(same_config(wanted[ahead], got[ahead])) << ahead;
+  }
+}
+
+TEST(BayesianSearcher, DoesNotMindPausedAndRunningTrials) {
+  const space::Space space = mixed_space();
+  const auto subject = searcher_of(space);
+  History history;
+  evaluate(*subject, history, 12, mixed_objective);
+
+  for (const TrialState state : {TrialState::Paused, TrialState::Running, TrialState::Stopped,
+                                 TrialState::Cancelled, TrialState::Failed, TrialState::Paused}) {
+    extend(*subject, history, 1);
+    finish(history, state, 1);
+  }
+
+  expect_feasible_and_different(space, history);
+}
+
+TEST(BayesianSearcher, WorksWithEachOfItsOptions) {
+  std::vector<BayesianOptions> all;
+  const auto with = [&](auto member, auto value) { (all.emplace_back().*member) = value; };
+  for (const std::string word : {"ei", "ucb"}) with(&BayesianOptions::acquisition, word);
+  for (const std::string word : {"none", "believer", "local_penalization", "hard_penalization"})
+    with(&BayesianOptions::pending, word);
+  for (const std::string word : {"matern52", "rbf", "additive"}) with(&BayesianOptions::kernel, word);
+  for (const std::string word : {"standard", "half_rank", "log", "none"})
+    with(&BayesianOptions::transform, word);
+  for (const std::string word : {"exact", "fixed"}) with(&BayesianOptions::noise, word);
+  with(&BayesianOptions::initial_trials, 2);
+  with(&BayesianOptions::fantasies, 1);
+  with(&BayesianOptions::jitter, 0.1);
+  const space::Space space = mixed_space();
+  for (const BayesianOptions& options : all) {
+    const auto subject = searcher_of(space, 7, options);
+    History history;
+    extend(*searcher_of(space), history, 1);
+    finish(history, TrialState::Running);
+
+    evaluate(*subject, history, 15, mixed_objective);
+    extend(*subject, history, 2);
+
+    expect_feasible_and_different(space, history);
+  }
+}
+
+TEST(BayesianSearcher, SearchesOneParameterAndTwenty) {
+  std::vector<space::Definition> many;
+  for (int i = 0; i < 20; ++i) many.push_back({"p" + std::to_string(i), "uniform(0, 1)", {}});
+  for (const space::Space& space : {space_of({{"x", "uniform(0, 1)", {}}}), space_of(many)}) {
+    const auto objective = [](const Config& config) {
+      double sum = 0;
+      for (const double x : config) sum += std::pow(x - 0.3, 2) / static_cast<double>(config.size());
+      return sum;
+    };
+    History history;
+
+    evaluate(*searcher_of(space), history, space.size() + 15, objective);
+
+    expect_feasible_and_different(space, history);
+    EXPECT_LT(best_of(history), space.size() == 1 ? 1e-4 : 0.12)
+        << "that of a random point is 0.12 on average";
+  }
+}
+
+}  // namespace
+}  // namespace regatta::search
