@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <numeric>
 
 #include "acquisition_search.hpp"
 #include "regatta/search/sobol_sequence.hpp"
+#include "trust_region.hpp"
 #include "valleys.hpp"
 
 namespace regatta::search {
@@ -45,7 +45,8 @@ class Ask {
 
   std::optional<Config> run(TrialId trial) {
     const SearchEffort effort{.raw_samples = options_.raw_samples, .restarts = options_.restarts};
-    const auto minima = minimise(landscape_, Region::everything(space_.size()), best_units(), effort, random_);
+    const bool local = surrogate_.embedding().groups().groups >= 8 && trial.value % 4 < 3;
+    const auto minima = minimise(landscape_, local ? trust_region(surrogate_, model_) : Region::everything(space_.size()), best_units(), effort, random_);
     const bool exhausted = minima.empty() || -minima.front().value < std::log(options_.explore) || valleys_.stagnant(options_.explore);
     const std::int32_t turn = trial.value % turns;
     if (exhausted && turn != 0) {
@@ -134,7 +135,7 @@ class Ask {
 BayesianSearcher::BayesianSearcher(const SearcherOptions& options, space::Space space)
     : space_(space), options_(options.bayesian), seed_(options.seed), sobol_(options, space), surrogate_(space, options_) {
   if (options_.initial_trials == 0)
-    options_.initial_trials = std::getenv("INIT2") ? static_cast<int>(std::max<std::size_t>(6, 2 * space_.size())) : static_cast<int>(std::max(least_initial, space_.size() + initial_beyond_parameters));
+    options_.initial_trials = static_cast<int>(std::max(least_initial, space_.size() + initial_beyond_parameters));
 }
 
 std::optional<Config> BayesianSearcher::propose(const History& history, TrialId trial, const std::vector<Config>& avoid) {
@@ -157,7 +158,7 @@ std::optional<Config> BayesianSearcher::ask(const History& history, TrialId tria
   Surrogate::Model& model = surrogate_.draw(random.uniform());
   Landscape::Setting setting;
   setting.rule = options_.acquisition == "ucb" ? ucb_rule : options_.acquisition == "ei" ? ei_rule : log_ei_rule;
-  if (std::getenv("GREEDY4") && trial.value % 4 == 3) {
+  if (trial.value % 4 == 3) {
     setting.rule = [](double mean, double, double, double) { return Acquired{-mean, -1, 0}; };
   } else
   setting.parameter = options_.acquisition == "ucb" ? options_.beta : options_.jitter;
