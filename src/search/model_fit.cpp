@@ -14,7 +14,8 @@ constexpr double usual_lengthscale = 0.4, length_deviation = 1;  // times sqrt(g
 constexpr double least_variance = 1e-3, most_variance = 1e3, variance_deviation = 1.5;
 constexpr double least_noise = 1e-10, most_noise = 1, usual_noise = 1e-6, noise_deviation = 4, first_noise = 1e-5;
 constexpr double no_noise = 1e-9;
-constexpr std::size_t second_start_below = 50;  // observations
+constexpr int first_iterations = 40, warm_iterations = 12;
+constexpr std::size_t second_start_below = 30;  // observations
 
 /// ln p of a normal belief without its constant; adds its derivative.
 double log_prior(double x, double mean, double deviation, double& derivative) {
@@ -92,7 +93,7 @@ Hyperparameters fit_hyperparameters(const FitSetting& setting, const Observation
   for (std::size_t i = 0; i < starts.size(); ++i)
     starts[i] = std::clamp(starts[i], low[i % low.size()], high[i % low.size()]);
   const auto minima = minimise(std::ref(posterior), starts, low, high,
-                               {.iterations = 40, .gradient_tolerance = 1e-2, .value_tolerance = 1e-4});
+                               {.iterations = setting.previous ? warm_iterations : first_iterations, .gradient_tolerance = 1e-2, .value_tolerance = 1e-4});
   const auto best = std::ranges::min_element(minima, {}, &Minimum::value);
   return Hyperparameters::from_flat(std::isfinite(best->value) ? best->point : posterior.mode());
 }

@@ -15,8 +15,11 @@ using device::Block;
 constexpr std::size_t exact_limit = 1000;     // results that exact models see
 constexpr std::size_t local_results = 600;    // those kept around the best one beyond that
 constexpr double refit_growth = 0.05;         // results since the last refit, as a part of all
+constexpr std::size_t late = 80;              // results from which on
+constexpr double late_refit_growth = 0.1;     // refits are this far apart, and hopeless models are given up
 constexpr std::size_t dense_refits = 20;      // below as many results, each is followed by a refit
 constexpr double idle_weight = 0.03;          // models below it rest until the next review
+constexpr double hopeless_weight = 0.02;      // models below it at a late review are given up
 constexpr double review_growth = 1.3;         // results at a review of all models, as a multiple of those at the last one
 constexpr int weighing_rounds = 100;
 constexpr double doubt = 15;                  // results' worth of the prior weights
@@ -134,7 +137,7 @@ std::vector<Surrogate::Model> Surrogate::first_models() const {
 void Surrogate::learn() {
   const std::size_t count = active_.losses.size();
   const double n = static_cast<double>(count);
-  next_fit_ = count < dense_refits ? count + 1 : static_cast<std::size_t>(std::ceil(n * (1 + refit_growth)));
+  next_fit_ = count < dense_refits ? count + 1 : static_cast<std::size_t>(std::ceil(n * (1 + (count < late ? refit_growth : late_refit_growth))));
   if (models_.empty()) models_ = first_models();
   if (n * n * static_cast<double>(embedding_.groups().groups) > additive_budget) drop_additive();
   const bool review = count < dense_refits || n > review_growth * static_cast<double>(reviewed_);
@@ -147,6 +150,7 @@ void Surrogate::learn() {
     judge(model, values);
   }
   weigh();
+  if (count >= late && review) std::erase_if(models_, [](const Model& model) { return model.weight < hopeless_weight; });
 }
 
 void Surrogate::drop_additive() {
