@@ -38,6 +38,10 @@ Option integer(std::string name, std::string fallback, double low, double high, 
           high};
 }
 
+Option number(std::string name, std::string fallback, double low, std::string help) {
+  return {std::move(name), OptionType::Number, std::move(fallback), std::move(help), {}, low, no_bound};
+}
+
 Option duration(std::string name, std::string fallback, double low, std::string help) {
   return {std::move(name), OptionType::Duration, std::move(fallback), std::move(help), {}, low, no_bound};
 }
@@ -62,6 +66,9 @@ std::vector<Option> search_options() {
       flag("deterministic", "false",
            "Propose with all results known, nothing ahead of time: the same on every run."),
       integer("ahead", "auto", 1, 1e6, "Proposals that lie ready.", {"auto"}),
+      duration("time_limit", "10s", 0.001,
+               "Longest time one proposal may take before a slot is filled by a cheaper one."),
+      number("min_gain", "0", 0, "bo: ends the study when the best proposal promises less [unit of the objective]."),
       integer("batch", "1", 1, 1e6,
               "Configurations proposed at once, when all of the last batch are done; 1: one whenever a slot is free."),
   };

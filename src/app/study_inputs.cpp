@@ -143,7 +143,9 @@ void read_algorithms(StudyInputs& inputs, const OptionValues& search, const Opti
   inputs.searcher.seed = inputs.seed;
   inputs.searcher.grid_points = static_cast<int>(search.number("grid_points"));
   inputs.deterministic = search.flag("deterministic");
+  inputs.searcher.min_gain = search.number("min_gain");
   inputs.ahead = static_cast<int>(search.number("ahead"));
+  inputs.time_limit = search.number("time_limit");
   inputs.batch = static_cast<int>(search.number("batch"));
   inputs.scheduler.algorithm = scheduler.text("algorithm");
 }

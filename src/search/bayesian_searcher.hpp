@@ -15,6 +15,8 @@ class BayesianSearcher final : public Searcher {
   BayesianSearcher(const SearcherOptions& options, space::Space space);
 
   std::optional<Config> propose(const History& history, TrialId trial, const std::vector<Config>& avoid) override;
+  bool learns() const override { return true; }
+  std::optional<double> promised() const override { return promised_; }
 
  private:
   std::optional<Config> ask(const History& history, TrialId trial, const std::vector<Config>& avoid);
@@ -24,6 +26,7 @@ class BayesianSearcher final : public Searcher {
   std::uint64_t seed_;
   SobolSearcher sobol_;
   Surrogate surrogate_;
+  std::optional<double> promised_;
 };
 
 }  // namespace regatta::search
