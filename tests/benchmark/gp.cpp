@@ -1,4 +1,8 @@
-// What a Gaussian process and a proposal of `bo` cost on one core.
+// What a Gaussian process and a proposal of `bo` cost: CPU time of one thread.
+//
+// Proposals are timed one after the other in a study that always has 64 running trials: before each, one of
+// them brings its result, so that refits take part as often as they fall due. The mean is what a worker waits
+// for in the long run.
 
 #include <algorithm>
 #include <cmath>
