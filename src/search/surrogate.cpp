@@ -15,11 +15,11 @@ using device::Block;
 constexpr std::size_t exact_limit = 1000;     // results that exact models see
 constexpr std::size_t local_results = 600;    // those kept around the best one beyond that
 constexpr double refit_growth = 0.05;         // results since the last refit, as a part of all
-constexpr std::size_t late = 80;              // results from which on
+constexpr std::size_t late = 150;             // results from which on
 constexpr double late_refit_growth = 0.1;     // refits are this far apart, and hopeless models are given up
 constexpr std::size_t dense_refits = 20;      // below as many results, each is followed by a refit
 constexpr double idle_weight = 0.03;          // models below it rest until the next review
-constexpr double hopeless_weight = 0.02;      // models below it at a late review are given up
+constexpr double hopeless_weight = 0.01;      // models below it at a late review are given up
 constexpr double review_growth = 1.3;         // results at a review of all models, as a multiple of those at the last one
 constexpr int weighing_rounds = 100;
 constexpr double doubt = 15;                  // results' worth of the prior weights
