@@ -38,6 +38,10 @@ Option integer(std::string name, std::string fallback, double low, double high, 
           high};
 }
 
+Option number(std::string name, std::string fallback, double low, std::string help) {
+  return {std::move(name), OptionType::Number, std::move(fallback), std::move(help), {}, low, no_bound};
+}
+
 Option duration(std::string name, std::string fallback, double low, std::string help) {
   return {std::move(name), OptionType::Duration, std::move(fallback), std::move(help), {}, low, no_bound};
 }
@@ -62,9 +66,49 @@ std::vector<Option> search_options() {
       flag("deterministic", "false",
            "Propose with all results known, nothing ahead of time: the same on every run."),
       integer("ahead", "auto", 1, 1e6, "Proposals that lie ready.", {"auto"}),
+      duration("time_limit", "10s", 0.001,
+               "Longest time one proposal may take before a slot is filled by a cheaper one."),
+      number("min_gain", "0", 0, "bo: ends the study when the best proposal promises less [unit of the objective]."),
       integer("batch", "1", 1, 1e6,
               "Configurations proposed at once, when all of the last batch are done; 1: one whenever a slot is free."),
   };
+}
+
+/// What only `bo` reads; each starts with its name so that the list of [search] explains itself.
+std::vector<Option> bayesian_options() {
+  return {
+      word("acquisition", "log_ei", {"log_ei", "ei", "ucb", "thompson", "hedge"},
+           "bo: what a proposal maximises; ei is log_ei under its older name, hedge learns which one pays."),
+      word("pending", "fantasies", {"fantasies", "local_penalization", "hard_penalization", "believer", "none"},
+           "bo: how running trials are taken into account."),
+      word("kernel", "auto", {"auto", "matern52", "rbf", "additive"},
+           "bo: covariance of the Gaussian process; auto: several, weighed by what they predict."),
+      word("transform", "auto", {"auto", "standard", "half_rank", "log"},
+           "bo: of the objective before it is modelled; auto: several, weighed by what they predict."),
+      flag("normalize", "true", "bo: false: model the objective as it is, without any transform."),
+      word("noise", "learnt", {"learnt", "fixed", "exact"}, "bo: fixed: noise_deviation; exact: none."),
+      number("noise_deviation", "0", 0, "bo: standard deviation of fixed noise [unit of the objective]."),
+      word("fit", "map", {"map", "cma", "ensemble"},
+           "bo: hyperparameters by gradients, by an evolution strategy, or several samples of them."),
+      integer("initial_trials", "auto", 1, 1e6, "bo: trials before the first model; auto: parameters + 4.", {"auto"}),
+      word("initial_design", "sobol", {"sobol", "random"}, "bo: how these are drawn."),
+      integer("raw_samples", "512", 1, 1e6, "bo: points at which an acquisition is looked at first."),
+      integer("restarts", "10", 1, 1000, "bo: of those, how many are refined."),
+      integer("fantasies", "16", 1, 1024, "bo: sets of values that running trials are given."),
+      number("jitter", "0", 0, "bo: improvement that does not count [standard deviations of the results]."),
+      number("beta", "4", 0, "bo: weight of the variance in ucb."),
+      word("trust_region", "auto", {"auto", "true", "false"},
+           "bo: whether three of four proposals stay near the best result; auto: from 8 parameters on."),
+      number("explore", "0.001", 0,
+             "bo: a valley whose last results have improved by less, as a part of the way from the best to the median, "
+             "counts as exhausted, and proposals look elsewhere."),
+  };
+}
+
+std::vector<Option> all_search_options() {
+  std::vector<Option> options = search_options();
+  std::ranges::move(bayesian_options(), std::back_inserter(options));
+  return options;
 }
 
 std::vector<Option> scheduler_options() {
@@ -108,7 +152,7 @@ std::vector<SectionTable> make_tables() {
       {"objective", "What is tuned. Options of a network may also stand in [space].",
        SectionContent::ObjectiveOptions},
       {"trial", "A configuration to try first; may be repeated.", SectionContent::Trial},
-      {"search", "Where to look.", SectionContent::Options, search_options()},
+      {"search", "Where to look.", SectionContent::Options, all_search_options()},
       {"scheduler", "How long to train.", SectionContent::Options, scheduler_options()},
       {"workers", "Who trains.", SectionContent::Options, workers_options()},
       {"gpu", "Use of the GPUs.", SectionContent::Options, gpu_options()},

@@ -138,12 +138,36 @@ void read_study(StudyInputs& inputs, const OptionValues& study, Problems& proble
   inputs.seed = static_cast<std::uint64_t>(study.number("seed"));
 }
 
+search::BayesianOptions bayesian_options_of(const OptionValues& search) {
+  search::BayesianOptions options;
+  options.acquisition = search.text("acquisition");
+  options.pending = search.text("pending");
+  options.kernel = search.text("kernel");
+  options.transform = search.flag("normalize") ? search.text("transform") : "none";
+  options.noise = search.text("noise");
+  options.noise_deviation = search.number("noise_deviation");
+  options.fit = search.text("fit");
+  options.initial_trials = static_cast<int>(search.number("initial_trials"));
+  options.initial_design = search.text("initial_design");
+  options.raw_samples = static_cast<int>(search.number("raw_samples"));
+  options.restarts = static_cast<int>(search.number("restarts"));
+  options.fantasies = static_cast<int>(search.number("fantasies"));
+  options.jitter = search.number("jitter");
+  options.beta = search.number("beta");
+  options.trust_region = search.text("trust_region");
+  options.explore = search.number("explore");
+  return options;
+}
+
 void read_algorithms(StudyInputs& inputs, const OptionValues& search, const OptionValues& scheduler) {
   inputs.searcher.algorithm = search.text("algorithm");
   inputs.searcher.seed = inputs.seed;
   inputs.searcher.grid_points = static_cast<int>(search.number("grid_points"));
+  inputs.searcher.bayesian = bayesian_options_of(search);
   inputs.deterministic = search.flag("deterministic");
+  inputs.searcher.min_gain = search.number("min_gain");
   inputs.ahead = static_cast<int>(search.number("ahead"));
+  inputs.time_limit = search.number("time_limit");
   inputs.batch = static_cast<int>(search.number("batch"));
   inputs.scheduler.algorithm = scheduler.text("algorithm");
 }

@@ -38,6 +38,7 @@ struct StudyInputs {
   search::SearcherOptions searcher;
   bool deterministic = false;
   int ahead = 0;  ///< 0: auto
+  double time_limit = 10;  ///< of one proposal [s]
   int batch = 1;
   schedule::SchedulerOptions scheduler;
 

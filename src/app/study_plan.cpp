@@ -73,6 +73,7 @@ run::StudyPlan make_plan(const StudyInputs& inputs, const Arguments& arguments, 
   plan.user_trials = inputs.user_trials;
   plan.deterministic = inputs.deterministic;
   plan.ahead = inputs.ahead;
+  plan.time_limit = inputs.time_limit;
   plan.job = {0,
               host_name(),
               variable("SLURM_JOB_ID").empty() ? variable("PBS_JOBID") : variable("SLURM_JOB_ID"),

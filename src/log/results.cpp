@@ -126,6 +126,16 @@ void write_space(h5::File& file, const Study& study) {
   file.set_attribute("/space", "constraints", constraints);
 }
 
+/// A column, where the searcher has told any.
+void write_promises(h5::File& file, const Study& study) {
+  if (study.promises.empty()) return;
+  std::vector<double> gains(study.history.trials().size(), not_a_number);
+  for (const Promise& promise : study.promises) gains[static_cast<std::size_t>(promise.trial.value)] = promise.gain;
+  Table<Trial>(file, "/trials", study.history.trials()).column<double>("promised_gain", [&](const Trial& t) {
+    return gains[static_cast<std::size_t>(t.id.value)];
+  });
+}
+
 void write_trials(h5::File& file, const Study& study) {
   Table<Trial>(file, "/trials", study.history.trials())
       .column<std::int32_t>("trial", [](const Trial& t) { return t.id.value; })
@@ -154,6 +164,7 @@ void write_trials(h5::File& file, const Study& study) {
           "origin", [](const Trial& t) { return t.origin; }, 2)
       .column<std::int32_t>("parent", [](const Trial& t) { return t.parent.value; })
       .column<std::int64_t>("events_seen", [](const Trial& t) { return t.events_seen; });
+  write_promises(file, study);
   file.set_attribute("/trials/seed", "note", "unsigned 64-bit integers in two's complement");
 }
 

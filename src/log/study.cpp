@@ -21,6 +21,14 @@ void see(Study& study, WorkerId worker, double time) {
   row.last_seen = std::max(row.last_seen, time);
 }
 
+/// A note of the key gain_note.
+Promise promise_of(const search::Note& note, const search::History& history) {
+  require(note.values.size() == 2, "a note of the expected gain has 2 values, got ", note.values.size());
+  const TrialId trial = history[TrialId{static_cast<std::int32_t>(note.values[0])}].id;
+  const auto best = history.incumbent();
+  return {trial, note.values[1], best ? history[*best].objective : search::not_a_number};
+}
+
 }  // namespace
 
 space::Space space_of(const search::StudyHeader& header) {
@@ -59,6 +67,8 @@ void Study::record(search::Event event) {
     jobs.push_back({std::move(*job), std::nullopt});
   } else if (auto* job_end = std::get_if<search::JobEnded>(&event)) {
     if (!jobs.empty()) jobs.back().end = std::move(*job_end);
+  } else if (const auto* note = std::get_if<search::Note>(&event)) {
+    if (note->key == search::gain_note) promises.push_back(promise_of(*note, history));
   }
 }
 

@@ -8,6 +8,7 @@
 #include "regatta/core/clock.hpp"
 #include "regatta/core/error.hpp"
 #include "regatta/core/text.hpp"
+#include "regatta/report/calibration.hpp"
 #include "regatta/report/table.hpp"
 #include "regatta/report/utilisation.hpp"
 
@@ -193,6 +194,8 @@ std::string best_block(const log::Study& study) {
 std::string report_text(const log::Study& study, std::size_t count) {
   const Utilisation use = utilisation_of(study);
   std::string text = aligned(facts(study)) + "\n" + best_part(study, count) + "\n";
+  const std::string promises = calibration_text(study, line_width);
+  if (!promises.empty()) text += promises + "\n";
   const std::string by_worker = utilisation_part(use);
   if (!by_worker.empty()) text += by_worker + "\n";
   text += "where time went\n" + time_part(use.total);

@@ -1,11 +1,14 @@
 #include "control_loop.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <unordered_map>
 
 #include "enqueued.hpp"
 #include "regatta/core/build_info.hpp"
+#include "regatta/core/random.hpp"
 #include "regatta/run/backoff.hpp"
+#include "regatta/run/fresh_proposals.hpp"
 #include "signals.hpp"
 #include "worker_loop.hpp"
 
@@ -16,6 +19,9 @@ using search::TrialState;
 
 constexpr double tick_seconds = 0.2;
 constexpr double enqueue_seconds = 1.0;
+constexpr double proposal_seconds = 1e-3;  ///< between two looks for a proposal that a free slot waits for
+constexpr std::size_t fresh_at_most = 4;    ///< proposals of a searcher that learns that lie ready: each result outdates them
+constexpr std::uint64_t filler_stream = 0x6669;
 /// How long running trials may take to answer a call to end: mpirun kills its ranks 2 s after TERM, but not after USR2.
 constexpr double grace_after_term = 0.7;
 constexpr double grace = 30;
@@ -45,6 +51,16 @@ class RealEffects final : public Effects {
   std::vector<TrialId> ended_;
 };
 
+std::unique_ptr<ProposalSource> make_fresh_proposals(const StudyPlan& plan, std::unique_ptr<search::Searcher> searcher,
+                                                     std::size_t workers, std::span<const search::Event> earlier) {
+  search::SearcherOptions filler = plan.searcher;
+  filler.algorithm = "sobol";
+  filler.seed = derive_seed(plan.searcher.seed, filler_stream);
+  const int by_workers = static_cast<int>(std::clamp<std::size_t>(workers, 1, fresh_at_most));
+  const FreshOptions options{plan.controller.maximize, plan.ahead > 0 ? plan.ahead : by_workers, plan.time_limit};
+  return std::make_unique<FreshProposals>(std::move(searcher), search::make_searcher(filler, plan.space), options, earlier);
+}
+
 std::unique_ptr<ProposalSource> make_proposals(const StudyPlan& plan, std::size_t workers,
                                                std::span<const search::Event> earlier) {
   auto searcher = search::make_searcher(plan.searcher, plan.space);
@@ -52,6 +68,7 @@ std::unique_ptr<ProposalSource> make_proposals(const StudyPlan& plan, std::size_
   const bool batches = plan.controller.batch > 1;  // proposed with all results of the last one known
   if (plan.deterministic || batches)
     return std::make_unique<DirectProposals>(std::move(searcher), maximize, earlier);
+  if (searcher->learns()) return make_fresh_proposals(plan, std::move(searcher), workers, earlier);
   const int by_workers = static_cast<int>(std::max<std::size_t>(8, 4 * workers));
   const int ahead = plan.ahead > 0 ? plan.ahead : by_workers;
   return std::make_unique<Proposer>(std::move(searcher), maximize, ahead, earlier);
@@ -96,11 +113,11 @@ class ControlLoop {
       if (news) {
         backoff_.event();
       } else {
-        backoff_.wait(tick_seconds);
+        backoff_.wait(controller_.waits_for_proposal() ? proposal_seconds : tick_seconds);
       }
     }
     controller_.note(search::JobEnded{wall_time(), controller_.reason()});
-    observer_.tick(controller_.history(), wall_time());
+    tell_how_it_goes(wall_time());
     return outcome();
   }
 
@@ -160,6 +177,11 @@ class ControlLoop {
       observer_.trial_ended(controller_.history(), controller_.history()[trial]);
   }
 
+  void tell_how_it_goes(double now) {
+    observer_.tick(controller_.history(), now);
+    if (const std::string text = proposals_->take_message(); !text.empty()) observer_.message(text);
+  }
+
   void watch(double now) {
     if (thread_) thread_->check();
     if (SignalWatch::caught() && !controller_.interrupted()) {
@@ -178,7 +200,7 @@ class ControlLoop {
     }
     if (now - last_tick_ >= tick_seconds) {
       last_tick_ = now;
-      observer_.tick(controller_.history(), now);
+      tell_how_it_goes(now);
     }
   }
 

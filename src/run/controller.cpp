@@ -98,15 +98,17 @@ void Controller::finish(WorkerId from, const Report& report, double now) {
   record(std::move(event));
   constexpr double weight = 0.1;  // of the newest trial in the moving average
   mean_seconds_ = mean_seconds_ < 0 ? report.seconds : (1 - weight) * mean_seconds_ + weight * report.seconds;
+  proposals_.pace(mean_seconds_);
 }
 
 void Controller::step(double now) {
+  waits_for_proposal_ = false;
   // The least laden first: one trial for everybody before any waits at a worker.
   while (by_load_.begin()->first <= depth() && fill_slot(by_load_.begin()->second, now)) {
   }
   if (!draining_ && in_flight_ == 0 && requeued_.empty() && user_trials_.empty() && batch_.empty()) {
     if (budget_spent()) drain("budget spent");
-    if (!draining_ && proposals_.exhausted()) drain("every configuration tried");
+    if (!draining_ && proposals_.exhausted()) drain(proposals_.exhausted_reason());
   }
   flush();
 }
@@ -182,6 +184,7 @@ std::optional<Proposal> Controller::fresh_proposal() {
     const bool outdated = proposal->events_seen < last_user_trial_;
     if (!outdated || !history_.contains(proposal->config)) return proposal;
   }
+  waits_for_proposal_ = !proposals_.exhausted();
   return std::nullopt;
 }
 
@@ -189,6 +192,8 @@ TrialId Controller::create(const Proposal& proposal, search::Origin origin, doub
   const TrialId trial{static_cast<std::int32_t>(history_.trials().size())};
   const std::uint64_t seed = derive_seed(options_.seed, static_cast<std::uint64_t>(trial.value));
   record(search::TrialCreated{trial, origin, seed, proposal.events_seen, TrialId{}, now, proposal.config});
+  if (proposal.promised)
+    record(search::Note{search::gain_note, {static_cast<double>(trial.value), *proposal.promised}});
   return trial;
 }
 

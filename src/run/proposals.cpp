@@ -8,16 +8,9 @@
 #include <mutex>
 #include <thread>
 
+#include "event_kinds.hpp"
+
 namespace regatta::run {
-namespace {
-
-/// Proposals are numbered apart from trials, since the user's trials come between them.
-bool is_proposal(const search::Event& event) {
-  const auto* created = std::get_if<search::TrialCreated>(&event);
-  return created && created->origin == search::Origin::Searcher;
-}
-
-}  // namespace
 
 DirectProposals::DirectProposals(std::unique_ptr<search::Searcher> searcher, bool maximize,
                                  std::span<const search::Event> earlier)
@@ -30,13 +23,14 @@ std::optional<Proposal> DirectProposals::take() {
   auto config = searcher_->propose(history_, TrialId{next_}, {});
   exhausted_ = !config;
   if (exhausted_) return std::nullopt;
-  return Proposal{std::move(*config), history_.events()};
+  return Proposal{std::move(*config), history_.events(), searcher_->promised()};
 }
 
 void DirectProposals::observe(std::span<const search::Event> events) {
   for (const search::Event& event : events) {
     history_.record(event);
     next_ += is_proposal(event) ? 1 : 0;
+    if (is_result(event) && searcher_->learns()) exhausted_ = false;
   }
 }
 
@@ -82,7 +76,7 @@ struct Proposer::Impl {
     if (!config) return std::nullopt;
     ++next;
     unborn.push_back(*config);
-    return Proposal{std::move(*config), history.events()};
+    return Proposal{std::move(*config), history.events(), searcher->promised()};
   }
 
   void run() {

@@ -33,6 +33,9 @@ class TimedSearcher final : public search::Searcher {
     result_.max_proposal_seconds = std::max(result_.max_proposal_seconds, taken);
     return config;
   }
+  bool learns() const override { return searcher_->learns(); }
+  std::optional<double> promised() const override { return searcher_->promised(); }
+  std::string exhausted_reason() const override { return searcher_->exhausted_reason(); }
 
  private:
   std::unique_ptr<search::Searcher> searcher_;

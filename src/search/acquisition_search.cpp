@@ -19,6 +19,41 @@ constexpr double decades = 4;       // from the largest perturbation to the smal
 constexpr double moved_at_once = 20;  // coordinates of a perturbation, on average
 constexpr double jump_chance = 0.3;   // a discrete coordinate that is moved changes its value
 
+void append(std::vector<double>& points, const space::UnitPoint& point) {
+  points.insert(points.end(), point.begin(), point.end());
+}
+
+/// The reach of the belief along a parameter, in unit coordinates.
+double lengthscale(const Landscape& landscape, std::size_t k) {
+  return std::min(0.5, 1 / landscape.model().process->scale()[landscape.embedding().first_feature(k)]);
+}
+
+std::vector<double> raw_samples(const Region& region, int count, Random& random) {
+  const std::size_t p = region.low.size();
+  const SobolSequence sobol(p, random.bits());
+  std::vector<double> points;
+  space::UnitPoint unit(p);
+  for (int i = 0; i < count; ++i) {
+    sobol.point(static_cast<std::uint32_t>(i), unit);
+    for (std::size_t k = 0; k < p; ++k) unit[k] = region.low[k] + unit[k] * (region.high[k] - region.low[k]);
+    append(points, unit);
+  }
+  return points;
+}
+
+/// The centre with some of its coordinates moved, by steps of all sizes.
+space::UnitPoint perturbed(const Landscape& landscape, const Region& region, space::UnitPoint unit, Random& random) {
+  const double width = near_width * std::pow(10.0, -decades * random.uniform());
+  const double chance = std::min(1.0, moved_at_once / static_cast<double>(unit.size()));
+  for (const std::size_t k : landscape.embedding().continuous())
+    if (random.uniform() < chance)
+      unit[k] = std::clamp(unit[k] + width * lengthscale(landscape, k) * random.normal(), region.low[k], region.high[k]);
+  for (const std::size_t k : landscape.embedding().discrete())
+    if (random.uniform() < chance * jump_chance)
+      unit[k] = region.low[k] + random.uniform() * (region.high[k] - region.low[k]);
+  return unit;
+}
+
 class Search {
  public:
   Search(Landscape& landscape, const Region& region, const SearchEffort& effort, Random& random)
@@ -29,11 +64,8 @@ class Search {
         dimensions_(landscape.space().size()),
         embedding_(landscape.embedding()) {}
 
-  std::vector<Minimum> run(const std::vector<space::UnitPoint>& centres) {
-    std::vector<double> points = raw();
-    for (int i = 0; i < effort_.near_samples && !centres.empty(); ++i)
-      append(points, perturbed(centres[static_cast<std::size_t>(i) % centres.size()]));
-    std::vector<Minimum> best = best_of(points);
+  std::vector<Minimum> run(const std::vector<double>& candidates) {
+    std::vector<Minimum> best = best_of(candidates);
     refine(best);
     std::erase_if(best, [](const Minimum& minimum) { return !std::isfinite(minimum.value); });
     std::ranges::stable_sort(best, {}, &Minimum::value);
@@ -41,37 +73,6 @@ class Search {
   }
 
  private:
-  static void append(std::vector<double>& points, const space::UnitPoint& point) {
-    points.insert(points.end(), point.begin(), point.end());
-  }
-
-  double inside(std::size_t k, double unit) const { return std::clamp(unit, region_.low[k], region_.high[k]); }
-
-  std::vector<double> raw() {
-    const SobolSequence sobol(dimensions_, random_.bits());
-    std::vector<double> points;
-    space::UnitPoint unit(dimensions_);
-    for (int i = 0; i < effort_.raw_samples; ++i) {
-      sobol.point(static_cast<std::uint32_t>(i), unit);
-      for (std::size_t k = 0; k < dimensions_; ++k)
-        unit[k] = region_.low[k] + unit[k] * (region_.high[k] - region_.low[k]);
-      append(points, unit);
-    }
-    return points;
-  }
-
-  /// The centre with some of its coordinates moved, by steps of all sizes.
-  space::UnitPoint perturbed(space::UnitPoint unit) {
-    const double width = near_width * std::pow(10.0, -decades * random_.uniform());
-    const double chance = std::min(1.0, moved_at_once / static_cast<double>(dimensions_));
-    for (const std::size_t k : embedding_.continuous())
-      if (random_.uniform() < chance) unit[k] = inside(k, unit[k] + width * lengthscale(k) * random_.normal());
-    for (const std::size_t k : embedding_.discrete())
-      if (random_.uniform() < chance * jump_chance)
-        unit[k] = inside(k, region_.low[k] + random_.uniform() * (region_.high[k] - region_.low[k]));
-    return unit;
-  }
-
   std::vector<Minimum> best_of(const std::vector<double>& points) {
     const std::size_t count = points.size() / dimensions_;
     std::vector<double> values(count);
@@ -156,11 +157,6 @@ class Search {
     }
   }
 
-  /// The reach of the belief along a parameter, in unit coordinates.
-  double lengthscale(std::size_t k) const {
-    return std::min(0.5, 1 / landscape_.model().process->scale()[embedding_.first_feature(k)]);
-  }
-
   Landscape& landscape_;
   const Region& region_;
   const SearchEffort& effort_;
@@ -175,9 +171,17 @@ Region Region::everything(std::size_t dimensions) {
   return {space::UnitPoint(dimensions, 0.0), space::UnitPoint(dimensions, below_one)};
 }
 
+std::vector<double> draw_candidates(const Landscape& landscape, const Region& region,
+                                    const std::vector<space::UnitPoint>& centres, const SearchEffort& effort, Random& random) {
+  std::vector<double> points = raw_samples(region, effort.raw_samples, random);
+  for (int i = 0; i < effort.near_samples && !centres.empty(); ++i)
+    append(points, perturbed(landscape, region, centres[static_cast<std::size_t>(i) % centres.size()], random));
+  return points;
+}
+
 std::vector<Minimum> minimise(Landscape& landscape, const Region& region, const std::vector<space::UnitPoint>& centres,
                               const SearchEffort& effort, Random& random) {
-  return Search(landscape, region, effort, random).run(centres);
+  return Search(landscape, region, effort, random).run(draw_candidates(landscape, region, centres, effort, random));
 }
 
 }  // namespace regatta::search

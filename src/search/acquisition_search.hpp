@@ -22,6 +22,10 @@ struct SearchEffort {
   int iterations = 50;    ///< of each refinement
 };
 
+/// Rows of unit points to begin with: raw samples in the region and perturbations of the centres.
+std::vector<double> draw_candidates(const Landscape& landscape, const Region& region,
+                                    const std::vector<space::UnitPoint>& centres, const SearchEffort& effort, Random& random);
+
 /// Minimises a landscape over a region: raw samples and perturbations of the centres are scored at once, and the best are
 /// refined: continuous parameters by L-BFGS in lock step, discrete ones by moves to their best neighbour, in turn, until nothing
 /// changes.

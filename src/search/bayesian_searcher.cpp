@@ -1,146 +1,71 @@
 #include "bayesian_searcher.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <cstdlib>
-#include <numeric>
+#include <functional>
+#include <limits>
 
-#include "acquisition_search.hpp"
-#include "regatta/search/sobol_sequence.hpp"
-#include "valleys.hpp"
+#include "ask.hpp"
+#include "random_searcher.hpp"
+#include "sobol_searcher.hpp"
 
 namespace regatta::search {
 namespace {
 
 constexpr std::uint64_t bayesian_stream = 0x626f;
 constexpr std::size_t least_initial = 5, initial_beyond_parameters = 4;
-constexpr std::size_t centres_at_most = 4;
-constexpr std::int32_t turns = 4;       // of proposals: one to go on, the others to look elsewhere when a valley is exhausted
-constexpr std::size_t most_valleys = 4;
-constexpr std::uint32_t scouts = 1024;  // points from which one is drawn to find a new valley
-constexpr std::size_t best_scouts = 50;
-constexpr SearchEffort valley_effort{.raw_samples = 256, .near_samples = 64, .restarts = 5, .iterations = 30};
+constexpr std::int32_t turns = 4;         // of proposals
+constexpr std::size_t many_groups = 8;    // parameters from which on a trust region is kept to
+constexpr double hedge_curiosity = 0.15;  // how much an acquisition that was tried rarely is favoured
 
-Acquired log_ei_rule(double mean, double variance, double target, double jitter) {
+Acquired improvement(double mean, double variance, double target, double jitter) {
   return log_expected_improvement(mean, variance, target - jitter);
 }
-Acquired ei_rule(double mean, double variance, double target, double jitter) {
-  return expected_improvement(mean, variance, target - jitter);
+
+Acquired least_mean(double mean, double, double, double) { return {-mean, -1, 0}; }
+
+/// ln(1 + exp(confidence bound)): grows with the bound, and is above 0, so that its logarithm can be penalised.
+Acquired confidence(double mean, double variance, double target, double beta) {
+  const Acquired bound = upper_confidence_bound(mean - target, variance, beta);
+  const double soft = bound.value > 30 ? bound.value : std::log1p(std::exp(bound.value));
+  const double slope = 1 / (1 + std::exp(-bound.value)) / soft;
+  return {std::log(soft), slope * bound.by_mean, slope * bound.by_variance};
 }
-Acquired ucb_rule(double mean, double variance, double, double beta) { return upper_confidence_bound(mean, variance, beta); }
 
-/// One proposal.
-class Ask {
- public:
-  Ask(const space::Space& space, const BayesianOptions& options, const Surrogate& surrogate, Landscape& landscape,
-      std::function<bool(const Config&)> seen, Random& random)
-      : space_(space),
-        options_(options),
-        surrogate_(surrogate),
-        landscape_(landscape),
-        model_(landscape.model()),
-        valleys_(surrogate, model_),
-        seen_(std::move(seen)),
-        random_(random) {}
-
-  std::optional<Config> run(TrialId trial) {
-    const SearchEffort effort{.raw_samples = options_.raw_samples, .restarts = options_.restarts};
-    const auto minima = minimise(landscape_, Region::everything(space_.size()), best_units(), effort, random_);
-    const bool exhausted = minima.empty() || -minima.front().value < std::log(options_.explore) || valleys_.stagnant(options_.explore);
-    const std::int32_t turn = trial.value % turns;
-    if (exhausted && turn != 0) {
-      std::optional<Config> elsewhere = turn == 1 ? scout() : other_valley();
-      if (!elsewhere) elsewhere = scout();
-      if (elsewhere) return elsewhere;
-    }
-    return first_allowed(minima);
-  }
-
- private:
-  bool allowed(const Config& config) const { return space_.feasible(config) && !seen_(config); }
-
-  std::optional<Config> first_allowed(const std::vector<Minimum>& minima) const {
-    for (const Minimum& minimum : minima) {
-      Config config = space_.decode(minimum.point);
-      if (allowed(config)) return config;
-    }
-    return std::nullopt;
-  }
-
-  std::vector<space::UnitPoint> best_units() const {
-    std::vector<std::size_t> order(model_.values.size());
-    std::iota(order.begin(), order.end(), 0);
-    std::ranges::stable_sort(order, {}, [&](std::size_t i) { return model_.values[i]; });
-    std::vector<space::UnitPoint> units;
-    for (std::size_t i = 0; i < std::min(centres_at_most, order.size()); ++i) units.push_back(surrogate_.active().units[order[i]]);
-    return units;
-  }
-
-  /// The best point of the best valley that still promises something, that of the best result left out.
-  std::optional<Config> other_valley() {
-    std::vector<std::size_t> mined{model_.best};
-    while (mined.size() <= most_valleys) {
-      const auto centre = valleys_.next(mined);
-      if (!centre) return std::nullopt;
-      landscape_.aim(model_.values[*centre]);
-      const auto minima = minimise(landscape_, valleys_.region(*centre, mined), {surrogate_.active().units[*centre]},
-                                   valley_effort, random_);
-      if (!minima.empty() && -minima.front().value > std::log(options_.explore))
-        if (auto config = first_allowed(minima)) return config;
-      mined.push_back(*centre);
-    }
-    return std::nullopt;
-  }
-
-  /// A point outside the valley of the best result: the optimist's choice among points that are spread over the inside of the
-  /// space, since the belief is vaguest at its corners.
-  std::optional<Config> scout() {
-    const std::size_t p = space_.size(), d = landscape_.embedding().features();
-    const SobolSequence sobol(p, random_.bits());
-    std::vector<Config> configs;
-    std::vector<double> features(scouts * d);
-    space::UnitPoint unit(p);
-    for (std::uint32_t i = 0; i < scouts; ++i) {
-      sobol.point(i, unit);
-      configs.push_back(space_.decode(unit));
-      landscape_.embedding().embed(configs.back(), {features.data() + i * d, d});
-    }
-    Prediction prediction;
-    model_.process->predict({features.data(), scouts, d, d}, prediction);
-    const std::size_t fantasies = model_.process->fantasies();
-    const double kappa = 0.5 + 1.5 * random_.uniform();
-    std::vector<std::size_t> order(scouts);
-    std::iota(order.begin(), order.end(), 0);
-    const auto bound = [&](std::size_t i) { return prediction.mean[i * fantasies] - kappa * std::sqrt(prediction.variance[i]); };
-    std::ranges::partial_sort(order, order.begin() + best_scouts, {}, bound);
-    for (const std::size_t i : std::span(order).first(best_scouts))
-      if (valleys_.hill_between({features.data() + i * d, d}, prediction.mean[i * fantasies], model_.best) && allowed(configs[i]))
-        return configs[i];
-    return std::nullopt;
-  }
-
-  const space::Space& space_;
-  const BayesianOptions& options_;
-  const Surrogate& surrogate_;
-  Landscape& landscape_;
-  const Surrogate::Model& model_;
-  Valleys valleys_;
-  std::function<bool(const Config&)> seen_;
-  Random& random_;
-};
+/// Mean of exp(log expected improvement) at one configuration, in the unit of the objective: by the slope of the transform at the
+/// best loss.
+double promise_of(const Surrogate& surrogate, const Surrogate::Model& model, const Config& config) {
+  const std::size_t d = surrogate.embedding().features();
+  std::vector<double> features(d);
+  surrogate.embedding().embed(config, features);
+  Prediction prediction;
+  model.process->predict({features.data(), 1, d, d}, prediction);
+  double sum = 0;
+  for (const double mean : prediction.mean)
+    sum += std::exp(log_expected_improvement(mean, prediction.variance[0], model.incumbent).value);
+  const double slope = std::exp(model.transform.log_slope(surrogate.active().losses[model.best]));
+  return sum / static_cast<double>(prediction.mean.size()) / slope;
+}
 
 }  // namespace
 
 BayesianSearcher::BayesianSearcher(const SearcherOptions& options, space::Space space)
-    : space_(space), options_(options.bayesian), seed_(options.seed), sobol_(options, space), surrogate_(space, options_) {
-  if (options_.initial_trials == 0)
-    options_.initial_trials = std::getenv("INIT2") ? static_cast<int>(std::max<std::size_t>(6, 2 * space_.size())) : static_cast<int>(std::max(least_initial, space_.size() + initial_beyond_parameters));
+    : space_(space), options_(options), surrogate_(space, options.bayesian) {
+  int& initial = options_.bayesian.initial_trials;
+  if (initial == 0) initial = static_cast<int>(std::max(least_initial, space_.size() + initial_beyond_parameters));
+  initial_ = options.bayesian.initial_design == "random" ? std::unique_ptr<Searcher>(new RandomSearcher(options, space))
+                                                         : std::unique_ptr<Searcher>(new SobolSearcher(options, space));
 }
 
 std::optional<Config> BayesianSearcher::propose(const History& history, TrialId trial, const std::vector<Config>& avoid) {
-  if (trial.value >= options_.initial_trials)
+  promised_.reset();
+  ended_ = false;
+  if (trial.value >= options_.bayesian.initial_trials) {
     if (auto config = ask(history, trial, avoid)) return config;
-  return sobol_.propose(history, trial, avoid);
+    if (ended_) return std::nullopt;
+  }
+  return initial_->propose(history, trial, avoid);
 }
 
 std::optional<Config> BayesianSearcher::ask(const History& history, TrialId trial, const std::vector<Config>& avoid) {
@@ -153,17 +78,74 @@ std::optional<Config> BayesianSearcher::ask(const History& history, TrialId tria
     return history.contains(config) || std::ranges::any_of(avoid, [&](const Config& other) { return same_config(other, config); });
   };
 
-  Random random(derive_seed(seed_, bayesian_stream), static_cast<std::uint64_t>(trial.value));
+  Random random(derive_seed(options_.seed, bayesian_stream), static_cast<std::uint64_t>(trial.value));
   Surrogate::Model& model = surrogate_.draw(random.uniform());
-  Landscape::Setting setting;
-  setting.rule = options_.acquisition == "ucb" ? ucb_rule : options_.acquisition == "ei" ? ei_rule : log_ei_rule;
-  if (std::getenv("GREEDY4") && trial.value % 4 == 3) {
-    setting.rule = [](double mean, double, double, double) { return Acquired{-mean, -1, 0}; };
-  } else
-  setting.parameter = options_.acquisition == "ucb" ? options_.beta : options_.jitter;
-  if (surrogate_.embedding().continuous().empty()) setting.excluded = seen;
-  Landscape landscape(space_, options_, surrogate_, model, pending, std::move(setting), random);
-  return Ask(space_, options_, surrogate_, landscape, seen, random).run(trial);
+  const Rule rule = rule_of(history, trial.value);
+  const bool many = surrogate_.embedding().groups().groups >= many_groups;
+  const std::string& region = options_.bayesian.trust_region;
+  const std::int32_t turn = trial.value % turns;
+
+  Landscape::Setting terrain;
+  terrain.rule = rule == Rule::Mean ? least_mean : rule == Rule::Confidence ? confidence : improvement;
+  terrain.parameter = rule == Rule::Confidence ? options_.bayesian.beta : options_.bayesian.jitter;
+  if (surrogate_.embedding().continuous().empty()) terrain.excluded = seen;
+  Landscape landscape(space_, options_.bayesian, surrogate_, model, pending, std::move(terrain), random);
+
+  Ask::Setting setting{.options = &options_.bayesian, .seen = seen};
+  setting.local = turn + 1 < turns && (region == "true" || (region == "auto" && many));
+  setting.restless = turn != 0 && rule != Rule::Sample;
+  setting.scouting = turn == 1;
+  setting.improvement = rule == Rule::Improvement;
+  Ask proposal(surrogate_, landscape, std::move(setting), random);
+  if (options_.min_gain > 0 && rule == Rule::Improvement) {
+    const double slope = model.transform.log_slope(surrogate_.active().losses[model.best]);
+    ended_ = proposal.largest_improvement() - slope < std::log(options_.min_gain);
+    if (ended_) exhausted_reason_ = "no configuration promises search.min_gain";
+    if (ended_) return std::nullopt;
+  }
+  auto config = rule == Rule::Sample ? proposal.sample() : proposal.maximise();
+  if (config) promised_ = promise_of(surrogate_, model, *config);
+  return config;
+}
+
+BayesianSearcher::Rule BayesianSearcher::rule_of(const History& history, std::int32_t number) const {
+  const std::string& acquisition = options_.bayesian.acquisition;
+  if (acquisition == "hedge") return hedged(history, number);
+  if (acquisition == "thompson") return Rule::Sample;
+  if (acquisition == "ucb") return Rule::Confidence;
+  return number % turns == turns - 1 ? Rule::Mean : Rule::Improvement;
+}
+
+/// Even proposals go round all rules; odd ones take the rule whose proposals have had the best results, by their mean rank among
+/// all results, less what is favoured because little is known (UCB1, Auer et al. 2002). So the history alone tells which rule made
+/// which trial.
+BayesianSearcher::Rule BayesianSearcher::hedged(const History& history, std::int32_t number) const {
+  constexpr std::array rules{Rule::Improvement, Rule::Confidence, Rule::Mean, Rule::Sample};
+  const auto in_turn = [&](std::int32_t n) { return static_cast<std::size_t>(n / 2) % rules.size(); };
+  if (number % 2 == 0) return rules[in_turn(number)];
+  std::vector<std::pair<std::size_t, double>> results;  // rule, loss
+  std::vector<double> sorted;
+  std::int32_t proposal = 0;
+  for (const Trial& trial : history.trials()) {
+    if (trial.origin != Origin::Searcher) continue;
+    const std::int32_t own = proposal++;
+    const bool done = trial.state == TrialState::Completed || trial.state == TrialState::Stopped;
+    if (own < options_.bayesian.initial_trials || own % 2 != 0 || !done || std::isnan(trial.objective)) continue;
+    results.emplace_back(in_turn(own), history.maximize() ? -trial.objective : trial.objective);
+    sorted.push_back(results.back().second);
+  }
+  std::ranges::sort(sorted);
+  std::array<double, rules.size()> ranks{}, counts{};
+  for (const auto& [rule, loss] : results) {
+    ranks[rule] += static_cast<double>(std::ranges::lower_bound(sorted, loss) - sorted.begin()) / static_cast<double>(sorted.size());
+    counts[rule] += 1;
+  }
+  std::array<double, rules.size()> scores{};
+  for (std::size_t r = 0; r < rules.size(); ++r)
+    scores[r] = counts[r] == 0 ? -1
+                               : ranks[r] / counts[r] -
+                                     hedge_curiosity * std::sqrt(2 * std::log(static_cast<double>(results.size())) / counts[r]);
+  return rules[static_cast<std::size_t>(std::ranges::min_element(scores) - scores.begin())];
 }
 
 }  // namespace regatta::search

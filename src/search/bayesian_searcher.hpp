@@ -1,29 +1,42 @@
 #pragma once
 
+#include <memory>
+#include <optional>
+#include <string>
+
 #include "regatta/search/searcher.hpp"
-#include "sobol_searcher.hpp"
 #include "surrogate.hpp"
 
 namespace regatta::search {
 
 /// Bayesian optimisation, asynchronous: each proposal is the best point of an acquisition given the results and the running trials.
 ///
-/// Proposals take turns among the surrogate's models by their weights. Once the valley of the best result is exhausted, three of
-/// four proposals look for another one.
+/// Proposals are made by one of the surrogate's models each, drawn by weight. Of four in a row one takes the least mean, which
+/// makes the most of what is known; from eight parameters on the others keep to a trust region. Once the valley of the best result
+/// is exhausted, three of four look for another one.
 class BayesianSearcher final : public Searcher {
  public:
   BayesianSearcher(const SearcherOptions& options, space::Space space);
 
   std::optional<Config> propose(const History& history, TrialId trial, const std::vector<Config>& avoid) override;
+  bool learns() const override { return true; }
+  std::optional<double> promised() const override { return promised_; }
+  std::string exhausted_reason() const override { return exhausted_reason_; }
 
  private:
+  enum class Rule { Improvement, Mean, Confidence, Sample };
+
   std::optional<Config> ask(const History& history, TrialId trial, const std::vector<Config>& avoid);
+  Rule rule_of(const History& history, std::int32_t number) const;
+  Rule hedged(const History& history, std::int32_t number) const;
 
   space::Space space_;
-  BayesianOptions options_;
-  std::uint64_t seed_;
-  SobolSearcher sobol_;
+  SearcherOptions options_;
+  std::unique_ptr<Searcher> initial_;
   Surrogate surrogate_;
+  std::optional<double> promised_;
+  std::string exhausted_reason_ = "every configuration tried";
+  bool ended_ = false;  ///< the last proposal promised less than what is worth a trial
 };
 
 }  // namespace regatta::search

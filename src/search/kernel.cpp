@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <numeric>
 #include <vector>
 
 // target_clones stands at functions that only choose a template: everything below them is inlined into each clone.
@@ -132,14 +133,25 @@ std::vector<double> columns_of(Block<const double> b) {
 }
 
 /// Squared distances within one group between one point and the first `count` rows that `columns` holds.
-void group_distances(const double* point, const std::vector<double>& columns, std::size_t rows, Range range, std::size_t count,
-                     double* squared) {
+[[gnu::target_clones("avx512f", "arch=haswell", "default")]] void group_distances(const double* point, const double* columns,
+                                                                                  std::size_t rows, Range range,
+                                                                                  std::size_t count, double* squared) {
   for (std::size_t j = 0; j < count; ++j) squared[j] = 0;
   for (std::size_t c = range.first; c < range.first + range.count; ++c) {
-    const double* column = columns.data() + c * rows;
+    const double* column = columns + c * rows;
     const double x = point[c];
     for (std::size_t j = 0; j < count; ++j) squared[j] += (x - column[j]) * (x - column[j]);
   }
+}
+
+[[gnu::target_clones("avx512f", "arch=haswell", "default")]] void add_scaled(const double* part, double factor, double* sum,
+                                                                             std::size_t count) {
+  for (std::size_t j = 0; j < count; ++j) sum[j] += factor * part[j];
+}
+
+/// a[j] *= b[j]
+[[gnu::target_clones("avx512f", "arch=haswell", "default")]] void multiply_by(const double* b, double* a, std::size_t count) {
+  for (std::size_t j = 0; j < count; ++j) a[j] *= b[j];
 }
 
 }  // namespace
@@ -153,13 +165,14 @@ void Kernel::values(Block<const double> a, Block<const double> b, Block<double> 
   }
   const std::vector<double> columns = columns_of(b);
   const std::vector<Range> ranges = ranges_of(groups_);
+  const double share = 1 / static_cast<double>(groups_.groups);
   std::vector<double> part(b.rows);
   for (std::size_t i = 0; i < k.rows; ++i) {
     std::fill_n(k.row(i), k.columns, 0.0);
     for (const Range& range : ranges) {
-      group_distances(a.row(i), columns, b.rows, range, b.rows, part.data());
+      group_distances(a.row(i), columns.data(), b.rows, range, b.rows, part.data());
       profile(rbf(), part.data(), nullptr, b.rows);
-      for (std::size_t j = 0; j < b.rows; ++j) k(i, j) += part[j] / static_cast<double>(groups_.groups);
+      add_scaled(part.data(), share, k.row(i), b.rows);
     }
   }
 }
@@ -172,13 +185,14 @@ void Kernel::lower_values(Block<const double> a, Block<double> k) const {
   }
   const std::vector<double> columns = columns_of(a);
   const std::vector<Range> ranges = ranges_of(groups_);
+  const double share = 1 / static_cast<double>(groups_.groups);
   std::vector<double> part(a.rows);
   for (std::size_t i = 0; i < k.rows; ++i) {
     std::fill_n(k.row(i), i, 0.0);
     for (const Range& range : ranges) {
-      group_distances(a.row(i), columns, a.rows, range, i, part.data());
+      group_distances(a.row(i), columns.data(), a.rows, range, i, part.data());
       profile(rbf(), part.data(), nullptr, i);
-      for (std::size_t j = 0; j < i; ++j) k(i, j) += part[j] / static_cast<double>(groups_.groups);
+      add_scaled(part.data(), share, k.row(i), i);
     }
   }
 }
@@ -210,13 +224,13 @@ void Kernel::pull_additive(Block<const double> a, Block<const double> b, Block<d
   std::vector<double> part(n), slope(n);
   for (const Range& range : ranges_of(groups_))
     for (std::size_t i = 0; i < m; ++i) {
-      group_distances(a.row(i), columns, n, range, n, part.data());
+      group_distances(a.row(i), columns.data(), n, range, n, part.data());
       profile(rbf(), part.data(), slope.data(), n);
-      for (std::size_t j = 0; j < n; ++j) slope[j] *= w(i, j);
+      multiply_by(w.row(i), slope.data(), n);
+      const double total = std::accumulate(slope.begin(), slope.end(), 0.0);
       for (std::size_t c = range.first; c < range.first + range.count; ++c) {
         const double* column = columns.data() + c * n;
-        double sum = 0;
-        for (std::size_t j = 0; j < n; ++j) sum += slope[j] * (column[j] - a(i, c));
+        const double sum = device::algebra::dot(slope, {column, n}) - a(i, c) * total;
         gradient(i, c) = sum / static_cast<double>(groups_.groups);
       }
     }
@@ -253,10 +267,10 @@ void Kernel::add_additive_gradient(Block<const double> a, Block<double> w, std::
   std::vector<double> squared(n), part(n), slope(n);
   for (std::size_t g = 0; g < ranges.size(); ++g)
     for (std::size_t i = 0; i < n; ++i) {
-      group_distances(a.row(i), columns, n, ranges[g], i, squared.data());
+      group_distances(a.row(i), columns.data(), n, ranges[g], i, squared.data());
       std::copy_n(squared.data(), i, part.data());
       profile(rbf(), part.data(), slope.data(), i);
-      for (std::size_t j = 0; j < i; ++j) slope[j] *= squared[j];
+      multiply_by(squared.data(), slope.data(), i);
       gradient[g] += device::algebra::dot({w.row(i), i}, {slope.data(), i}) / static_cast<double>(groups_.groups);
     }
 }

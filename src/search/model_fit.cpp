@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numbers>
 
 #include "lbfgs.hpp"
 
@@ -11,11 +10,13 @@ namespace regatta::search {
 namespace {
 
 constexpr double least_lengthscale = 0.01, most_lengthscale = 100;
+constexpr double usual_lengthscale = 0.4, length_deviation = 1;  // times sqrt(groups); of the logarithm
 constexpr double least_variance = 1e-3, most_variance = 1e3, variance_deviation = 1.5;
 constexpr double least_noise = 1e-10, most_noise = 1, usual_noise = 1e-6, noise_deviation = 4;
 constexpr double first_noise = 1e-2;  // a start with little noise ends at a short lengthscale that explains noise as signal
 constexpr double no_noise = 1e-9;
-constexpr std::size_t second_start_below = 50;  // observations
+constexpr int first_iterations = 40, warm_iterations = 12;
+constexpr std::size_t second_start_below = 30;  // observations
 
 /// ln p of a normal belief without its constant; adds its derivative.
 double log_prior(double x, double mean, double deviation, double& derivative) {
@@ -30,7 +31,7 @@ class Posterior {
       : setting_(setting),
         groups_(setting.groups->groups),
         likelihood_(setting.kernel, *setting.groups, observations),
-        length_mean_(std::numbers::sqrt2 + 0.5 * std::log(static_cast<double>(std::max<std::size_t>(1, groups_)))) {}
+        length_mean_(std::log(usual_lengthscale * std::sqrt(static_cast<double>(std::max<std::size_t>(1, groups_))))) {}
 
   std::size_t size() const { return groups_ + 2; }
 
@@ -45,7 +46,7 @@ class Posterior {
     return bounds(most_lengthscale, most_variance, setting_.learn_noise ? most_noise : no_noise * (1 + 1e-9));
   }
   std::vector<double> mode() const {
-    return bounds(std::exp(length_mean_ - 3), 1, setting_.learn_noise ? first_noise : no_noise);
+    return bounds(std::exp(length_mean_), 1, setting_.learn_noise ? first_noise : no_noise);
   }
 
  private:
@@ -54,7 +55,7 @@ class Posterior {
     if (!likelihood) return std::numeric_limits<double>::infinity();
     double sum = *likelihood;
     for (std::size_t g = 0; g < groups_; ++g)
-      sum += log_prior(parameters[g], length_mean_, std::numbers::sqrt3, gradient[g]);
+      sum += log_prior(parameters[g], length_mean_, length_deviation, gradient[g]);
     sum += log_prior(parameters[groups_], 0, variance_deviation, gradient[groups_]);
     if (setting_.learn_noise)
       sum += log_prior(parameters[groups_ + 1], std::log(usual_noise), noise_deviation, gradient[groups_ + 1]);
@@ -93,7 +94,7 @@ Hyperparameters fit_hyperparameters(const FitSetting& setting, const Observation
   for (std::size_t i = 0; i < starts.size(); ++i)
     starts[i] = std::clamp(starts[i], low[i % low.size()], high[i % low.size()]);
   const auto minima = minimise(std::ref(posterior), starts, low, high,
-                               {.iterations = 40, .gradient_tolerance = 1e-2, .value_tolerance = 1e-4});
+                               {.iterations = setting.previous ? warm_iterations : first_iterations, .gradient_tolerance = 1e-2, .value_tolerance = 1e-4});
   const auto best = std::ranges::min_element(minima, {}, &Minimum::value);
   return Hyperparameters::from_flat(std::isfinite(best->value) ? best->point : posterior.mode());
 }

@@ -17,8 +17,9 @@ struct FitSetting {
 
 /// Hyperparameters of the largest posterior density (MAP) given the observations, by L-BFGS with analytic gradients.
 ///
-/// Priors: lengthscales LogNormal(sqrt(2) + ln(d) / 2, sqrt(3)) for d groups (Hvarfner, Hellsten, Nardi 2024, Vanilla Bayesian
-/// optimization performs great in high dimensions, ICML 41); variance and noise log-normal and wide.
+/// Priors: the lengthscales of d groups are log-normal around 0.4 sqrt(d), which grows with the diameter of the cube (Hvarfner,
+/// Hellsten, Nardi 2024, Vanilla Bayesian optimization performs great in high dimensions, ICML 41, with a narrower belief than
+/// theirs); variance and noise log-normal and wide.
 Hyperparameters fit_hyperparameters(const FitSetting& setting, const Observations& observations);
 
 }  // namespace regatta::search

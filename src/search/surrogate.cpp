@@ -4,7 +4,6 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
-#include <cstdlib>
 
 #include "model_fit.hpp"
 
@@ -16,16 +15,27 @@ using device::Block;
 constexpr std::size_t exact_limit = 1000;     // results that exact models see
 constexpr std::size_t local_results = 600;    // those kept around the best one beyond that
 constexpr double refit_growth = 0.05;         // results since the last refit, as a part of all
+constexpr std::size_t late = 150;             // results from which on
+constexpr double late_refit_growth = 0.1;     // refits are this far apart, and hopeless models are given up
 constexpr std::size_t dense_refits = 20;      // below as many results, each is followed by a refit
-constexpr double idle_weight = 0.03;          // models below it are refitted rarely
-constexpr double idle_growth = 1.3;           // how far results must have grown for them
+constexpr double idle_weight = 0.03;          // models below it rest until the next review
+constexpr double hopeless_weight = 0.01;      // models below it at a late review are given up
+constexpr double review_growth = 1.3;         // results at a review of all models, as a multiple of those at the last one
 constexpr int weighing_rounds = 100;
-constexpr double doubt = 2;                   // results' worth of equal weights
+constexpr double doubt = 15;                  // results' worth of the prior weights
 constexpr double worst_density = -1e3;        // [nat]; one surprise must not decide alone
 constexpr double largest_loss = 1e150;        // squares stay finite
 constexpr double largest_deviation = 1e50;    // of the noise of a transformed loss
 constexpr double additive_budget = 1e7;       // pairs of results times parameters that additive kernels may cost
 constexpr double vote_radius = 0.15;          // of trials on the feasibility of others, times sqrt(parameters)
+
+/// Before any result: the usual model first, additive ones only where the results speak for them.
+double prior_weight(const Surrogate::Model& model) {
+  using Kind = OutputTransform::Kind;
+  const double by_kind = model.kind == Kind::Standard ? 3 : model.kind == Kind::LogSharp ? 1 : 2;
+  const double by_kernel = is_additive(model.kernel) ? 0.25 : model.kernel == KernelKind::Matern52 ? 4 : 2;
+  return by_kind * by_kernel;
+}
 
 }  // namespace
 
@@ -43,7 +53,7 @@ void Surrogate::reset() {
   feasibility_.clear();
   active_ = {};
   models_.clear();
-  next_fit_ = 0;
+  next_fit_ = reviewed_ = 0;
 }
 
 void Surrogate::update(const History& history) {
@@ -126,21 +136,27 @@ std::vector<Surrogate::Model> Surrogate::first_models() const {
 }
 
 void Surrogate::learn() {
-  const double n = static_cast<double>(active_.losses.size());
-  next_fit_ = active_.losses.size() < dense_refits
-                  ? active_.losses.size() + 1
-                  : static_cast<std::size_t>(std::ceil(n * (1 + refit_growth)));
+  const std::size_t count = active_.losses.size();
+  const double n = static_cast<double>(count);
+  next_fit_ = count < dense_refits ? count + 1 : static_cast<std::size_t>(std::ceil(n * (1 + (count < late ? refit_growth : late_refit_growth))));
   if (models_.empty()) models_ = first_models();
-  const double additive_cost = n * n * static_cast<double>(embedding_.groups().groups);
-  if (additive_cost > additive_budget && !is_additive(models_.front().kernel))
-    std::erase_if(models_, [](const Model& model) { return is_additive(model.kernel); });
+  if (n * n * static_cast<double>(embedding_.groups().groups) > additive_budget) drop_additive();
+  const bool review = count < dense_refits || n > review_growth * static_cast<double>(reviewed_);
+  if (review) reviewed_ = count;
   for (Model& model : models_) {
+    model.densities.clear();
+    if (!review && model.weight < idle_weight) continue;
     const std::vector<double> values = transformed(model);
-    if (model.fitted == 0 || model.weight > idle_weight || n > idle_growth * static_cast<double>(model.fitted))
-      fit(model, values);
+    fit(model, values);
     judge(model, values);
   }
   weigh();
+  if (count >= late && review) std::erase_if(models_, [](const Model& model) { return model.weight < hopeless_weight; });
+}
+
+void Surrogate::drop_additive() {
+  const auto additive = [](const Model& model) { return is_additive(model.kernel); };
+  if (!std::ranges::all_of(models_, additive)) std::erase_if(models_, additive);
 }
 
 void Surrogate::fit(Model& model, const std::vector<double>& values) const {
@@ -189,58 +205,36 @@ void Surrogate::judge(Model& model, const std::vector<double>& values) const {
 /// Stacking of predictive distributions (Yao et al. 2018, Bayesian Analysis 13, 917-1003): the weights under which the mixture
 /// of the models predicts best what each has not seen, by expectation maximisation.
 void Surrogate::weigh() {
-  const std::size_t k = models_.size(), count = models_.front().densities.size();
-  std::vector<double> likelihood(count * k);
+  std::vector<Model*> judged;
+  for (Model& model : models_) {
+    model.weight = 0;
+    if (!model.densities.empty()) judged.push_back(&model);
+  }
+  const std::size_t k = judged.size(), count = judged.front()->densities.size();
+  std::vector<double> likelihood(count * k), prior(k);
+  for (std::size_t j = 0; j < k; ++j) prior[j] = prior_weight(*judged[j]);
+  const double sum_of_priors = std::accumulate(prior.begin(), prior.end(), 0.0);
+  for (double& weight : prior) weight /= sum_of_priors;
   for (std::size_t i = 0; i < count; ++i) {
     double top = -std::numeric_limits<double>::infinity();
-    for (const Model& model : models_) top = std::max(top, model.densities[i]);
-    for (std::size_t j = 0; j < k; ++j) likelihood[i * k + j] = std::exp(models_[j].densities[i] - top);
+    for (const Model* model : judged) top = std::max(top, model->densities[i]);
+    for (std::size_t j = 0; j < k; ++j) likelihood[i * k + j] = std::exp(judged[j]->densities[i] - top);
   }
-  std::vector<double> weights(k, 1 / static_cast<double>(k)), next(k), prior(k, 1 / static_cast<double>(k));
-  static const double doubt_ = std::getenv("DOUBT") ? std::atof(std::getenv("DOUBT")) : doubt;
-  if (std::getenv("PRIOR")) {
-    double total = 0;
-    for (std::size_t j = 0; j < k; ++j) {
-      const bool add = is_additive(models_[j].kernel);
-      const bool mat = models_[j].kernel == KernelKind::Matern52;
-      const auto kind = models_[j].kind;
-      const double t = kind == OutputTransform::Kind::Standard ? 3 : kind == OutputTransform::Kind::LogSharp ? 1 : 2;
-      total += prior[j] = t * (add ? 0.25 : mat ? 4 : 2);
-    }
-    for (double& e : prior) e /= total;
-  }
+  std::vector<double> weights = prior, next(k);
   for (int round = 0; round < weighing_rounds; ++round) {
-    for (std::size_t j = 0; j < k; ++j) next[j] = doubt_ * prior[j];
+    for (std::size_t j = 0; j < k; ++j) next[j] = doubt * prior[j];
     for (std::size_t i = 0; i < count; ++i) {
       const double* row = likelihood.data() + i * k;
       const double sum = std::inner_product(row, row + k, weights.begin(), 0.0);
       for (std::size_t j = 0; j < k; ++j) next[j] += weights[j] * row[j] / sum;
     }
-    for (std::size_t j = 0; j < k; ++j) weights[j] = next[j] / (static_cast<double>(count) + doubt_);
+    for (std::size_t j = 0; j < k; ++j) weights[j] = next[j] / (static_cast<double>(count) + doubt);
   }
-  for (std::size_t j = 0; j < k; ++j) models_[j].weight = weights[j];
-  static const double temper = std::getenv("TEMPER") ? std::atof(std::getenv("TEMPER")) : 0;
-  if (temper > 0) {
-    std::vector<double> sums(k, 0.0);
-    double top = -1e300, total = 0;
-    for (std::size_t j = 0; j < k; ++j) {
-      sums[j] = std::accumulate(models_[j].densities.begin(), models_[j].densities.end(), 0.0);
-      top = std::max(top, sums[j]);
-    }
-    for (std::size_t j = 0; j < k; ++j) total += sums[j] = std::exp(temper * (sums[j] - top));
-    for (std::size_t j = 0; j < k; ++j) models_[j].weight = 0.9 * sums[j] / total + 0.1 / static_cast<double>(k);
-  }
+  for (std::size_t j = 0; j < k; ++j) judged[j]->weight = weights[j];
 }
 
 Surrogate::Model& Surrogate::draw(double uniform) {
   std::size_t chosen = 0;
-  static const double greedy = std::getenv("GREEDY") ? std::atof(std::getenv("GREEDY")) : 0;
-  if (uniform < greedy) {
-    for (std::size_t i = 1; i < models_.size(); ++i) if (models_[i].weight > models_[chosen].weight) chosen = i;
-    condition(models_[chosen]);
-    return models_[chosen];
-  }
-  uniform = (uniform - greedy) / (1 - greedy);
   for (double sum = models_[0].weight; sum <= uniform && chosen + 1 < models_.size(); sum += models_[chosen].weight) ++chosen;
   condition(models_[chosen]);
   return models_[chosen];

@@ -67,6 +67,7 @@ class Surrogate {
   void choose_active();
   void learn();
   std::vector<Model> first_models() const;
+  void drop_additive();
   void fit(Model& model, const std::vector<double>& values) const;
   void judge(Model& model, const std::vector<double>& values) const;
   void weigh();
@@ -84,7 +85,7 @@ class Surrogate {
   std::vector<space::Config> configs_;
   Active active_;
   std::vector<Model> models_;
-  std::size_t next_fit_ = 0;
+  std::size_t next_fit_ = 0, reviewed_ = 0;
 };
 
 }  // namespace regatta::search

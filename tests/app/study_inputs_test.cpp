@@ -23,6 +23,8 @@ TEST(StudyInputs, FillsInEveryDefault) {
   EXPECT_EQ(inputs.scheduler.algorithm, "fifo");
   EXPECT_FALSE(inputs.deterministic);
   EXPECT_EQ(inputs.ahead, 0);
+  EXPECT_EQ(inputs.time_limit, 10);
+  EXPECT_EQ(inputs.searcher.min_gain, 0);
   EXPECT_EQ(inputs.layout.device, run::DeviceChoice::Auto);
   EXPECT_EQ(inputs.layout.rank0, run::Rank0Choice::Auto);
   EXPECT_EQ(inputs.layout.ranks_per_trial, 1);
@@ -40,7 +42,7 @@ TEST(StudyInputs, ReadsEveryOption) {
   const StudyInputs inputs = inputs_of(
       valid_text +
       "name = \"my study\"\nmetric = value\ndirection = maximize\ntrials = 1e3\nwalltime = 30min\nseed = 7\n"
-      "[search]\nalgorithm = grid\ngrid_points = 9\ndeterministic = yes\nahead = 3\n[scheduler]\nalgorithm = "
+      "[search]\nalgorithm = grid\ngrid_points = 9\ndeterministic = yes\nahead = 3\ntime_limit = 1min\nmin_gain = 0.01\n[scheduler]\nalgorithm = "
       "fifo\n"
       "[workers]\nranks_per_trial = 2\nrank0 = false\ndevice = cpu\nlanes = 1\nprefetch = 2\n[gpu]\nshare = "
       "on\n"
@@ -58,6 +60,8 @@ TEST(StudyInputs, ReadsEveryOption) {
   EXPECT_EQ(inputs.searcher.seed, 7u);
   EXPECT_TRUE(inputs.deterministic);
   EXPECT_EQ(inputs.ahead, 3);
+  EXPECT_EQ(inputs.time_limit, 60);
+  EXPECT_EQ(inputs.searcher.min_gain, 0.01);
   EXPECT_EQ(inputs.layout.ranks_per_trial, 2);
   EXPECT_EQ(inputs.layout.rank0, run::Rank0Choice::No);
   EXPECT_EQ(inputs.layout.device, run::DeviceChoice::Cpu);

@@ -21,12 +21,51 @@ struct Figure {
 };
 
 double median(std::vector<double> values);
+/// Between the neighbouring values, linearly; infinity where one of them is.
+/// @param fraction  0: the least value, 0.5: the median, 1: the largest
+double quantile(std::vector<double> values, double fraction);
+
+/// CPU time of the calling thread so far [s].
+double thread_cpu_seconds();
+
+/// What stands beside every figure: machine and build.
+Json machine_facts();
+std::string facts_text(const Json& facts);  ///< a line each
+
+/// An option of a benchmark's command line, given as `NAME VALUE`.
+struct Argument {
+  std::string name;      ///< "--seeds"
+  std::string fallback;  ///< in force when it is not given
+  std::string meaning;   ///< of the value, for the usage: "N"
+};
+
+/// The command line of a benchmark. What it does not know ends the program with its usage and exit code 2.
+class Arguments {
+ public:
+  Arguments(int argc, char** argv, std::vector<Argument> known);
+
+  const std::string& text(const std::string& name) const;
+  /// A whole number above 0.
+  int count(const std::string& name) const;
+  /// Words between commas, each one of `allowed`; all of `allowed` where the text is "all".
+  std::vector<std::string> words(const std::string& name, const std::vector<std::string>& allowed) const;
+
+ private:
+  [[noreturn]] void refuse(const std::string& reason) const;
+
+  std::string program_;
+  std::vector<Argument> known_;  ///< fallbacks replaced by what was given
+};
 
 /// Collects figures; prints them as a table for people and writes them as JSON for programs.
 class Report {
  public:
-  /// Takes `--json FILE` and `--repeat N` from the command line; everything else ends the program with exit code 2.
+  /// Takes `--json FILE` and `--repeat N` from the command line; everything else ends the program with exit
+  /// code 2.
   Report(std::string name, int argc, char** argv, int repeats);
+  /// The same with further options.
+  /// @param arguments  has `--json` and `--repeat`
+  Report(std::string name, const Arguments& arguments);
 
   int repeats() const { return repeats_; }
   void add(Figure figure) { figures_.push_back(std::move(figure)); }
@@ -51,7 +90,8 @@ struct Run {
   double cpu_seconds = 0;     ///< of all processes
 };
 
-/// mpirun -n RANKS regatta run inputs/INPUT overrides... Ends the program with the run's output when it fails.
+/// mpirun -n RANKS regatta run inputs/INPUT overrides... Ends the program with the run's output when it
+/// fails.
 Run run_study(int ranks, const std::string& input, const std::vector<std::string>& overrides);
 
 }  // namespace regatta::benchmark

@@ -103,6 +103,15 @@ TEST_F(Results, HoldTheScoresOfFolds) {
               is_row({nan, nan, nan, nan, 0.94, 0.96, nan, nan, nan, nan}));
 }
 
+TEST_F(Results, HoldWhatTheSearcherPromisedWhereItDid) {
+  Study study = sample_study();
+  study.record(search::Note{search::gain_note, {4, 0.125}});
+
+  const h5::File promising = written(study, folder_ / "promising.h5");
+
+  EXPECT_THAT(promising.read_doubles("/trials/promised_gain"), is_row({nan, nan, nan, nan, 0.125}));
+}
+
 TEST_F(Results, HoldEveryReport) {
   EXPECT_THAT(file_.read_integers("/reports/trial"), ElementsAre(0, 0));
   EXPECT_THAT(file_.read_integers("/reports/epoch"), ElementsAre(1, 2));

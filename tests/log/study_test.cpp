@@ -39,6 +39,19 @@ TEST(Study, IsTheFoldOfItsEvents) {
   EXPECT_EQ(study.space.size(), 4u);
 }
 
+TEST(Study, KeepsWhatTheSearcherPromisedBesideTheIncumbentOfThatTime) {
+  Study study = sample_study();
+
+  study.record(search::Note{search::gain_note, {4, 0.125}});
+
+  ASSERT_EQ(study.promises.size(), 1u);
+  EXPECT_EQ(study.promises[0].trial, TrialId{4});
+  EXPECT_EQ(study.promises[0].gain, 0.125);
+  EXPECT_EQ(study.promises[0].incumbent, 0.95);
+  EXPECT_THAT([&] { study.record(search::Note{search::gain_note, {0}}); },
+              ThrowsMessage<InvalidInput>(HasSubstr("2 values")));
+}
+
 TEST(Study, KeepsTheAttemptsOfAResumedTrialApart) {
   using namespace search;
   Study study = sample_study();

@@ -17,13 +17,17 @@ class Numbers final : public ProposalSource {
   explicit Numbers(int count) : count_(count) {}
   std::optional<Proposal> take() override {
     if (hungry || next_ >= count_) return std::nullopt;
-    return Proposal{{static_cast<double>(next_++)}, seen};
+    return Proposal{{static_cast<double>(next_++)}, seen, promised};
   }
   bool exhausted() const override { return next_ >= count_; }
+  std::string exhausted_reason() const override { return "no number left"; }
+  void pace(double trial_seconds) override { told_seconds = trial_seconds; }
   void observe(std::span<const search::Event> events) override { seen += events.size(); }
 
   bool hungry = false;
   std::uint64_t seen = 0;
+  std::optional<double> promised;
+  double told_seconds = 0;
 
  private:
   int count_;
@@ -114,13 +118,13 @@ TEST_F(ControllerTest, SpendsItsBudgetExactly) {
   EXPECT_EQ(controller->history().incumbent(), TrialId{0});
 }
 
-TEST_F(ControllerTest, EndsWhenEveryConfigurationIsTried) {
+TEST_F(ControllerTest, EndsWithTheReasonOfTheSearcherWhenNothingIsLeftToTry) {
   build(0, 3);
   controller->step(now);
   for (int trial = 0; trial < 3; ++trial) end(book.assigned[static_cast<std::size_t>(trial)].first, TrialId{trial}, 1);
 
   EXPECT_TRUE(controller->finished());
-  EXPECT_EQ(controller->reason(), "every configuration tried");
+  EXPECT_EQ(controller->reason(), "no number left");
 }
 
 TEST_F(ControllerTest, LeavesASlotFreeUntilAProposalIsReady) {
@@ -129,11 +133,35 @@ TEST_F(ControllerTest, LeavesASlotFreeUntilAProposalIsReady) {
   controller->step(now);
   EXPECT_TRUE(book.assigned.empty());
   EXPECT_FALSE(controller->finished());
+  EXPECT_TRUE(controller->waits_for_proposal());
 
   source->hungry = false;
   controller->step(now);
 
   EXPECT_EQ(book.assigned.size(), 2u);
+  EXPECT_FALSE(controller->waits_for_proposal());
+}
+
+TEST_F(ControllerTest, LogsWhatAProposalPromisesAfterTheTrialsCreation) {
+  build(10);
+  source->promised = 0.25;
+
+  controller->step(now);
+
+  ASSERT_GE(book.logged.size(), 2u);
+  EXPECT_TRUE(std::holds_alternative<search::TrialCreated>(book.logged[0]));
+  const auto& note = std::get<search::Note>(book.logged[1]);
+  EXPECT_EQ(note.key, "search/gain");
+  EXPECT_EQ(note.values, (std::vector<double>{0, 0.25}));
+}
+
+TEST_F(ControllerTest, TellsTheSourceOfProposalsHowLongTrialsTake) {
+  build(10);
+  controller->step(now);
+
+  end(first, TrialId{0}, 1, TrialState::Completed, 8);
+
+  EXPECT_EQ(source->told_seconds, 8);
 }
 
 TEST_F(ControllerTest, TriesTheUsersConfigurationsFirstAndNeverTwice) {
@@ -301,7 +329,7 @@ TEST_F(ControllerTest, BeginsAnEmptyBatchWhenNothingIsLeftToTry) {
   end(controller->history()[TrialId{2}].worker, TrialId{2}, 1);
 
   EXPECT_TRUE(controller->finished());
-  EXPECT_EQ(controller->reason(), "every configuration tried");
+  EXPECT_EQ(controller->reason(), "no number left");
 }
 
 TEST_F(ControllerTest, TakesTheRestOfABatchUpAgain) {

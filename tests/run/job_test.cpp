@@ -280,6 +280,17 @@ TEST_F(JobTest, SleepsWhileItsTrialsRun) {
   EXPECT_LT(cpu - start_up, 0.05 * 5 * tuning) << "CPU " << cpu << " s in " << tuning << " s of tuning";
 }
 
+TEST_F(JobTest, FillsSlotsWhenASearcherThatLearnsTakesTooLong) {
+  const ProcessResult result =
+      run(3, shipped("branin.ini"), {"search.algorithm=bo", "study.trials=20", "search.time_limit=1ms"});
+
+  ASSERT_EQ(result.exit_code, 0) << result;
+  EXPECT_THAT(result.out + result.err, HasSubstr("search: a proposal took longer than 1 ms"));
+  const log::Study done = study();
+  EXPECT_EQ(done.history.count(TrialState::Completed), 20u);
+  EXPECT_EQ(done.history.distinct(), 20u);
+}
+
 TEST_F(JobTest, LeavesRanksThatFillNoTeamAsleepUntilTheEnd) {
   const ProcessResult result = run(4, shipped("sleep.ini"), {"study.trials=4", "objective.sleep=0.5", "workers.ranks_per_trial=2"});
 

@@ -32,6 +32,13 @@ struct Attempt {
   std::optional<search::TrialEnded> end;  ///< none while it runs, or when the worker was lost
 };
 
+/// What the searcher expected of a trial when it was created.
+struct Promise {
+  TrialId trial;
+  double gain = 0;                             ///< over the incumbent [unit of the objective]
+  double incumbent = search::not_a_number;     ///< best objective at that time; NaN: none
+};
+
 /// The fold of all events of a study: what reports and the results file are made of.
 struct Study {
   Study() = default;
@@ -52,6 +59,7 @@ struct Study {
   std::vector<WorkerRow> workers;         ///< one row per joining
   std::map<WorkerId, std::size_t> last_joining;  ///< by worker: index into workers
   std::vector<JobRow> jobs;
+  std::vector<Promise> promises;  ///< of trials whose worth the searcher has told, in the order of their creation
   std::optional<RunStatus> status;  ///< from status.json
   bool torn = false;                ///< the journal has bytes after its last whole frame
 

@@ -13,7 +13,8 @@ namespace regatta::report {
 /// @param now  [s since the epoch]
 std::string status_text(const log::Study& study, double now);
 
-/// Tables: facts, states, the best trials with their parameters, utilisation by worker, where time went.
+/// Tables: facts, states, the best trials with their parameters, what the searcher promised, utilisation by
+/// worker, where time went.
 std::string report_text(const log::Study& study, std::size_t best_trials = 10);
 
 /// The end of a run: why it ended, trials by state, the best configuration and how to train it again,

@@ -68,6 +68,8 @@ class Controller {
   const search::History& history() const { return history_; }
   /// Trials held by workers, running or waiting there.
   std::size_t in_flight() const { return in_flight_; }
+  /// A slot is free for want of a proposal.
+  bool waits_for_proposal() const { return waits_for_proposal_; }
 
  private:
   struct Worker {
@@ -108,6 +110,7 @@ class Controller {
   std::size_t in_flight_ = 0;
   double mean_seconds_ = -1;  ///< of a trial, moving average; < 0: none yet
   std::string reason_;
+  bool waits_for_proposal_ = false;
   bool draining_ = false;
   bool interrupted_ = false;
 };

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "regatta/search/searcher.hpp"
@@ -14,6 +15,7 @@ namespace regatta::run {
 struct Proposal {
   search::Config config;
   std::uint64_t events_seen = 0;  ///< length of the history it was made from
+  std::optional<double> promised = {};  ///< expected gain over the incumbent, where the searcher knows it
 };
 
 /// Where the controller gets configurations from.
@@ -26,8 +28,14 @@ class ProposalSource {
   virtual std::optional<Proposal> take() = 0;
   /// Nothing is left to try.
   virtual bool exhausted() const = 0;
+  /// Why, when it is so.
+  virtual std::string exhausted_reason() const { return "every configuration tried"; }
   /// Events that the history has grown by; called in order, before they take effect.
   virtual void observe(std::span<const search::Event> events) = 0;
+  /// How long a trial takes on average [s]: what is worth waiting for depends on it.
+  virtual void pace(double /*trial_seconds*/) {}
+  /// What people should be told, once; empty when there is nothing.
+  virtual std::string take_message() { return {}; }
 };
 
 /// Asks the searcher at the moment of need, with all events known: no speculation, the same on every run. Folds the events
@@ -40,6 +48,7 @@ class DirectProposals final : public ProposalSource {
 
   std::optional<Proposal> take() override;
   bool exhausted() const override { return exhausted_; }
+  std::string exhausted_reason() const override { return searcher_->exhausted_reason(); }
   void observe(std::span<const search::Event> events) override;
 
  private:
@@ -49,7 +58,8 @@ class DirectProposals final : public ProposalSource {
   bool exhausted_ = false;
 };
 
-/// Proposals made ahead by a thread with a history of its own, so that a free slot never waits for a searcher.
+/// Proposals made ahead by a thread with a history of its own, so that a free slot never waits for a searcher. For searchers that
+/// do not learn; see FreshProposals for the others.
 class Proposer final : public ProposalSource {
  public:
   /// @param ahead    proposals that lie ready, at least 1

@@ -30,6 +30,7 @@ struct StudyPlan {
   bool resume = false;         ///< go on with the run in log.directory
   bool deterministic = false;  ///< no proposals made ahead
   int ahead = 0;               ///< proposals made ahead; 0: by the number of workers
+  double time_limit = 10;      ///< of one proposal, before a free slot gets a cheaper one [s]
   double deadline = 0;         ///< [s since the epoch]; 0: none
 };
 

@@ -4,20 +4,23 @@
 
 namespace regatta::search {
 
-/// Options of `bo`. Words are those of the input file, where each is explained.
+/// Options of `bo`. Words and meaning are those of [search] in the input file, where the table of options explains each.
 struct BayesianOptions {
   std::string acquisition = "log_ei";
   std::string pending = "fantasies";
   std::string kernel = "auto";
-  std::string transform = "auto";
+  std::string transform = "auto";  ///< also "none"
   std::string noise = "learnt";
-  double noise_deviation = 0;  ///< with noise = fixed [unit of the objective]
-  int initial_trials = 0;      ///< 0: by the number of parameters
+  double noise_deviation = 0;  ///< [unit of the objective]
+  std::string fit = "map";
+  int initial_trials = 0;  ///< 0: by the number of parameters
+  std::string initial_design = "sobol";
   int raw_samples = 512;
   int restarts = 10;
   int fantasies = 16;
-  double jitter = 0;  ///< improvement that does not count [standard deviations of the results]
-  double beta = 4;    ///< of ucb
+  double jitter = 0;  ///< [standard deviations of the results]
+  double beta = 4;
+  std::string trust_region = "auto";
   double explore = 1e-3;
 };
 

@@ -29,6 +29,13 @@ class Searcher {
   ///         exhausted; none when there is nothing left to try (the study then ends)
   virtual std::optional<Config> propose(const History& history, TrialId trial,
                                         const std::vector<Config>& avoid) = 0;
+
+  /// Whether proposals depend on results.
+  virtual bool learns() const { return false; }
+  /// Expected gain of the last proposal over the incumbent, in the unit of the objective; none where the searcher does not know.
+  virtual std::optional<double> promised() const { return std::nullopt; }
+  /// Why the last call of propose() gave none.
+  virtual std::string exhausted_reason() const { return "every configuration tried"; }
 };
 
 struct SearcherOptions {
@@ -36,6 +43,7 @@ struct SearcherOptions {
   std::uint64_t seed = 0;
   int grid_points = 5;  ///< points per continuous or long integer axis for `grid`
   BayesianOptions bayesian = {};
+  double min_gain = 0;  ///< bo: ends the study when the best proposal promises less [unit of the objective]
 };
 
 /// Names of all searchers, the first is the default.

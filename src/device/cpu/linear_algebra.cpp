@@ -88,16 +88,22 @@ void loop_square(Block<double> l) {
 
 }  // namespace
 
-double dot(std::span<const double> a, std::span<const double> b) {
+namespace {
+
+[[gnu::target_clones("avx512f", "arch=haswell", "default")]] double dot_of(const double* a, const double* b, std::size_t n) {
   // Eight sums at a time: the order of additions is fixed, and the loop becomes vector code.
   double sums[8] = {};
-  const std::size_t n = a.size(), blocks = n - n % 8;
+  const std::size_t blocks = n - n % 8;
   for (std::size_t i = 0; i < blocks; i += 8)
     for (std::size_t k = 0; k < 8; ++k) sums[k] += a[i + k] * b[i + k];
   double sum = ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]));
   for (std::size_t i = blocks; i < n; ++i) sum += a[i] * b[i];
   return sum;
 }
+
+}  // namespace
+
+double dot(std::span<const double> a, std::span<const double> b) { return dot_of(a.data(), b.data(), a.size()); }
 
 void multiply(double alpha, Block<const double> a, Form form_a, Block<const double> b, Form form_b, double beta,
               Block<double> c) {

@@ -1,0 +1,160 @@
+#include "ask.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "regatta/search/sobol_sequence.hpp"
+#include "trust_region.hpp"
+
+namespace regatta::search {
+namespace {
+
+using device::Block;
+
+constexpr std::size_t centres_at_most = 4;
+constexpr std::size_t most_valleys = 4;
+constexpr int scouts = 1024;  // points from which one is drawn to find a new valley
+constexpr std::size_t best_scouts = 50;
+constexpr double least_optimism = 0.5, more_optimism = 1.5;  // standard deviations
+constexpr SearchEffort valley_effort{.raw_samples = 256, .near_samples = 64, .restarts = 5, .iterations = 30};
+
+/// Places of `values` by value.
+std::vector<std::size_t> ascending(const std::vector<double>& values) {
+  std::vector<std::size_t> order(values.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::ranges::stable_sort(order, {}, [&](std::size_t i) { return values[i]; });
+  return order;
+}
+
+/// Configurations and their features at rows of unit points.
+struct Candidates {
+  Candidates(const Landscape& landscape, const std::vector<double>& units) : columns(landscape.embedding().features()) {
+    const std::size_t p = landscape.space().size(), count = units.size() / p;
+    features.resize(count * columns);
+    for (std::size_t i = 0; i < count; ++i) {
+      configs.push_back(landscape.space().decode({units.data() + i * p, p}));
+      landscape.embedding().embed(configs.back(), {features.data() + i * columns, columns});
+    }
+  }
+  Block<const double> block() const { return {features.data(), configs.size(), columns, columns}; }
+  std::span<const double> row(std::size_t i) const { return {features.data() + i * columns, columns}; }
+
+  std::size_t columns;
+  std::vector<Config> configs;
+  std::vector<double> features;
+};
+
+}  // namespace
+
+Ask::Ask(const Surrogate& surrogate, Landscape& landscape, Setting setting, Random& random)
+    : surrogate_(surrogate),
+      landscape_(landscape),
+      space_(landscape.space()),
+      model_(landscape.model()),
+      setting_(std::move(setting)),
+      random_(random),
+      valleys_(surrogate, model_),
+      effort_{.raw_samples = setting_.options->raw_samples, .restarts = setting_.options->restarts} {}
+
+std::optional<Config> Ask::maximise() {
+  const auto minima = minimise(landscape_, region(), best_units(), effort_, random_);
+  if (setting_.restless && exhausted(minima)) {
+    std::optional<Config> elsewhere = setting_.scouting ? scout() : other_valley();
+    if (!elsewhere) elsewhere = scout();
+    if (elsewhere) return elsewhere;
+  }
+  return first_allowed(minima);
+}
+
+/// A draw of the latent function at the candidates: mean + L z with L L^T their covariance.
+std::optional<Config> Ask::sample() {
+  const Candidates candidates(landscape_, draw_candidates(landscape_, region(), best_units(), effort_, random_));
+  const std::size_t m = candidates.configs.size();
+  const std::vector<double> covariance = model_.process->covariance(candidates.block(), candidates.block());
+  std::vector<double> factor = covariance;
+  for (double jitter = 1e-10 * model_.process->variance(); !device::algebra::cholesky({factor.data(), m, m, m}); jitter *= 10) {
+    factor = covariance;
+    for (std::size_t i = 0; i < m; ++i) factor[i * m + i] += jitter;
+  }
+  std::vector<double> values(m);
+  for (double& value : values) value = random_.normal();
+  device::algebra::multiply_lower({factor.data(), m, m, m}, device::algebra::Form::Plain, values);
+  const std::vector<double> mean = model_.process->predict_mean(candidates.block());
+  for (std::size_t i = 0; i < m; ++i) values[i] += mean[i];
+  for (const std::size_t i : ascending(values))
+    if (allowed(candidates.configs[i])) return candidates.configs[i];
+  return std::nullopt;
+}
+
+double Ask::largest_improvement() {
+  const auto minima = minimise(landscape_, Region::everything(space_.size()), best_units(), effort_, random_);
+  return minima.empty() ? -std::numeric_limits<double>::infinity() : -minima.front().value;
+}
+
+bool Ask::allowed(const Config& config) const { return space_.feasible(config) && !setting_.seen(config); }
+
+bool Ask::exhausted(const std::vector<Minimum>& minima) const {
+  const double least = setting_.options->explore;
+  const bool promises = !minima.empty() && (!setting_.improvement || -minima.front().value >= std::log(least));
+  return !promises || valleys_.stagnant(least);
+}
+
+std::optional<Config> Ask::first_allowed(const std::vector<Minimum>& minima) const {
+  for (const Minimum& minimum : minima) {
+    Config config = space_.decode(minimum.point);
+    if (allowed(config)) return config;
+  }
+  return std::nullopt;
+}
+
+std::vector<space::UnitPoint> Ask::best_units() const {
+  const std::vector<std::size_t> order = ascending(model_.values);
+  std::vector<space::UnitPoint> units;
+  for (std::size_t i = 0; i < std::min(centres_at_most, order.size()); ++i)
+    units.push_back(surrogate_.active().units[order[i]]);
+  return units;
+}
+
+Region Ask::region() const {
+  return setting_.local ? trust_region(surrogate_, model_) : Region::everything(space_.size());
+}
+
+/// The best point of the best valley that still promises something, that of the best result left out.
+std::optional<Config> Ask::other_valley() {
+  std::vector<std::size_t> mined{model_.best};
+  while (mined.size() <= most_valleys) {
+    const auto centre = valleys_.next(mined);
+    if (!centre) return std::nullopt;
+    landscape_.aim(model_.values[*centre]);
+    const auto minima = minimise(landscape_, valleys_.region(*centre, mined), {surrogate_.active().units[*centre]},
+                                 valley_effort, random_);
+    const bool promises = !minima.empty() && -minima.front().value > std::log(setting_.options->explore);
+    if (promises)
+      if (auto config = first_allowed(minima)) return config;
+    mined.push_back(*centre);
+  }
+  return std::nullopt;
+}
+
+/// A point outside the valley of the best result: the optimist's choice among points that are spread over the inside of the space,
+/// since the belief is vaguest at its corners.
+std::optional<Config> Ask::scout() {
+  const SearchEffort spread{.raw_samples = scouts, .near_samples = 0};
+  const Candidates candidates(landscape_,
+                              draw_candidates(landscape_, Region::everything(space_.size()), {}, spread, random_));
+  Prediction prediction;
+  model_.process->predict(candidates.block(), prediction);
+  const std::size_t fantasies = model_.process->fantasies();
+  const double optimism = least_optimism + more_optimism * random_.uniform();
+  std::vector<double> bounds(candidates.configs.size());
+  for (std::size_t i = 0; i < bounds.size(); ++i)
+    bounds[i] = prediction.mean[i * fantasies] - optimism * std::sqrt(prediction.variance[i]);
+  const std::vector<std::size_t> order = ascending(bounds);
+  for (const std::size_t i : std::span(order).first(std::min(best_scouts, order.size())))
+    if (valleys_.hill_between(candidates.row(i), prediction.mean[i * fantasies], model_.best) && allowed(candidates.configs[i]))
+      return candidates.configs[i];
+  return std::nullopt;
+}
+
+}  // namespace regatta::search

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+
+#include "acquisition_search.hpp"
+#include "valleys.hpp"
+
+namespace regatta::search {
+
+/// One proposal of a Bayesian searcher.
+class Ask {
+ public:
+  struct Setting {
+    const BayesianOptions* options = nullptr;
+    std::function<bool(const Config&)> seen;  ///< known or running configurations
+    bool local = false;                       ///< keep to the trust region
+    bool restless = false;                    ///< look for another valley once that of the best result is exhausted
+    bool scouting = false;                    ///< and begin with a new one
+    bool improvement = true;                  ///< values of the landscape are logarithms of expected improvements
+  };
+
+  Ask(const Surrogate& surrogate, Landscape& landscape, Setting setting, Random& random);
+
+  /// The best configuration of the landscape that has not been seen; none when there is none.
+  std::optional<Config> maximise();
+  /// The best one under a joint sample of the belief (Thompson 1933).
+  std::optional<Config> sample();
+  /// Logarithm of the largest expected improvement anywhere, transformed.
+  double largest_improvement();
+
+ private:
+  bool allowed(const Config& config) const;
+  bool exhausted(const std::vector<Minimum>& minima) const;
+  std::optional<Config> first_allowed(const std::vector<Minimum>& minima) const;
+  std::vector<space::UnitPoint> best_units() const;
+  Region region() const;
+  std::optional<Config> other_valley();
+  std::optional<Config> scout();
+
+  const Surrogate& surrogate_;
+  Landscape& landscape_;
+  const space::Space& space_;
+  const Surrogate::Model& model_;
+  Setting setting_;
+  Random& random_;
+  Valleys valleys_;
+  SearchEffort effort_;
+};
+
+}  // namespace regatta::search

@@ -1,0 +1,76 @@
+#include "trust_region.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace regatta::search {
+namespace {
+
+constexpr double first_length = 0.8, least_length = 0x1p-7, most_length = 1.6;
+constexpr int success_limit = 3;
+constexpr std::size_t least_failures = 5;
+constexpr double improvement = 1e-3;  ///< that counts, as a part of the distance between the best loss and the median
+constexpr double least_weight = 0.5, most_weight = 2;
+
+double median_of(std::span<const double> losses) {
+  std::vector<double> sorted(losses.begin(), losses.end());
+  std::ranges::sort(sorted);
+  return sorted[sorted.size() / 2];
+}
+
+bool inside(const space::UnitPoint& unit, const space::UnitPoint& centre, double length) {
+  for (std::size_t k = 0; k < unit.size(); ++k)
+    if (std::abs(unit[k] - centre[k]) > length / 2) return false;
+  return true;
+}
+
+/// Relative lengths of the sides: lengthscales over their geometric mean, within bounds.
+std::vector<double> weights_of(const Surrogate& surrogate, const Surrogate::Model& model) {
+  std::vector<double> weights(surrogate.active().units.front().size(), 1.0);
+  double sum = 0;
+  for (const std::size_t k : surrogate.embedding().continuous())
+    sum += std::log(model.process->scale()[surrogate.embedding().first_feature(k)]);
+  const double mean = std::exp(sum / static_cast<double>(std::max<std::size_t>(1, surrogate.embedding().continuous().size())));
+  for (const std::size_t k : surrogate.embedding().continuous())
+    weights[k] = std::clamp(mean / model.process->scale()[surrogate.embedding().first_feature(k)], least_weight, most_weight);
+  return weights;
+}
+
+}  // namespace
+
+double trust_length(const std::vector<space::UnitPoint>& units, std::span<const double> losses) {
+  const double least_gain = improvement * (median_of(losses) - *std::ranges::min_element(losses));
+  const std::size_t failure_limit = std::max(least_failures, units.front().size());
+  double length = first_length;
+  std::size_t best = 0, failures = 0;
+  int successes = 0;
+  for (std::size_t i = 1; i < losses.size(); ++i) {
+    if (losses[i] < losses[best] - least_gain) {
+      ++successes;
+      failures = 0;
+    } else if (inside(units[i], units[best], length)) {
+      ++failures;
+      successes = 0;
+    }
+    if (losses[i] < losses[best]) best = i;
+    if (successes == success_limit) length = std::min(2 * length, most_length), successes = 0;
+    if (failures == failure_limit) length /= 2, failures = 0;
+    if (length < least_length) length = first_length;
+  }
+  return length;
+}
+
+Region trust_region(const Surrogate& surrogate, const Surrogate::Model& model) {
+  const auto& active = surrogate.active();
+  const double length = trust_length(active.units, active.losses);
+  const std::vector<double> weights = weights_of(surrogate, model);
+  Region region = Region::everything(weights.size());
+  for (const std::size_t k : surrogate.embedding().continuous()) {
+    const double centre = active.units[model.best][k];
+    region.low[k] = std::max(region.low[k], centre - weights[k] * length / 2);
+    region.high[k] = std::min(region.high[k], centre + weights[k] * length / 2);
+  }
+  return region;
+}
+
+}  // namespace regatta::search
