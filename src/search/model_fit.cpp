@@ -14,6 +14,7 @@ constexpr double usual_lengthscale = 0.4, length_deviation = 1;  // times sqrt(g
 constexpr double least_variance = 1e-3, most_variance = 1e3, variance_deviation = 1.5;
 constexpr double least_noise = 1e-10, most_noise = 1, usual_noise = 1e-6, noise_deviation = 4;
 constexpr double first_noise = 1e-2;  // a start with little noise ends at a short lengthscale that explains noise as signal
+constexpr double little_noise = 1e-5;  // the other start: results without noise
 constexpr double no_noise = 1e-9;
 constexpr int first_iterations = 40, warm_iterations = 12;
 constexpr std::size_t second_start_below = 30;  // observations
@@ -88,8 +89,12 @@ Hyperparameters fit_hyperparameters(const FitSetting& setting, const Observation
   std::vector<double> starts;
   if (setting.previous) starts = setting.previous->flat();
   if (!setting.previous || observations.values.size() < second_start_below) {
-    const std::vector<double> mode = posterior.mode();
-    starts.insert(starts.end(), mode.begin(), mode.end());
+    for (const double noise : {first_noise, little_noise}) {
+      std::vector<double> mode = posterior.mode();
+      if (setting.learn_noise) mode.back() = std::log(noise);
+      starts.insert(starts.end(), mode.begin(), mode.end());
+      if (!setting.learn_noise) break;
+    }
   }
   for (std::size_t i = 0; i < starts.size(); ++i)
     starts[i] = std::clamp(starts[i], low[i % low.size()], high[i % low.size()]);
