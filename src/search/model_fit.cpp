@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "cma_es.hpp"
 #include "lbfgs.hpp"
 
 namespace regatta::search {
@@ -16,8 +17,12 @@ constexpr double least_noise = 1e-10, most_noise = 1, usual_noise = 1e-6, noise_
 constexpr double first_noise = 1e-2;  // a start with little noise ends at a short lengthscale that explains noise as signal
 constexpr double little_noise = 1e-5;  // the other start: results without noise
 constexpr double no_noise = 1e-9;
-constexpr int first_iterations = 40, warm_iterations = 12;
+constexpr int first_iterations = 40, warm_iterations = 30;
 constexpr std::size_t second_start_below = 30;  // observations
+constexpr CmaEsOptions first_evolution{.generations = 60, .step = 0.1, .tolerance = 1e-4};
+constexpr CmaEsOptions warm_evolution{.generations = 20, .step = 0.03, .tolerance = 1e-4};
+constexpr std::uint64_t evolution_stream = 0x636d61;
+constexpr double curvature_step = 0.1, least_spread = 0.05, most_spread = 1;  // of the logarithms
 
 /// ln p of a normal belief without its constant; adds its derivative.
 double log_prior(double x, double mean, double deviation, double& derivative) {
@@ -36,10 +41,11 @@ class Posterior {
 
   std::size_t size() const { return groups_ + 2; }
 
-  /// Negative logarithms of the density at rows of parameters.
+  /// Negative logarithms of the density at rows of parameters. Without room for gradients, values alone.
   void operator()(std::span<const double> points, std::span<double> values, std::span<double> gradients) {
     for (std::size_t i = 0; i < values.size(); ++i)
-      values[i] = negative(points.subspan(i * size(), size()), gradients.subspan(i * size(), size()));
+      values[i] = negative(points.subspan(i * size(), size()),
+                           gradients.empty() ? gradients : gradients.subspan(i * size(), size()));
   }
 
   std::vector<double> low() const { return bounds(least_lengthscale, least_variance, setting_.learn_noise ? least_noise : no_noise); }
@@ -54,6 +60,8 @@ class Posterior {
   double negative(std::span<const double> parameters, std::span<double> gradient) {
     const auto likelihood = likelihood_(parameters, gradient);
     if (!likelihood) return std::numeric_limits<double>::infinity();
+    std::vector<double> unused(gradient.empty() ? size() : 0);
+    if (gradient.empty()) gradient = unused;
     double sum = *likelihood;
     for (std::size_t g = 0; g < groups_; ++g)
       sum += log_prior(parameters[g], length_mean_, length_deviation, gradient[g]);
@@ -77,18 +85,23 @@ class Posterior {
   double length_mean_;
 };
 
-}  // namespace
-
-bool is_additive(KernelKind kernel) {
-  return kernel == KernelKind::AdditiveMatern52 || kernel == KernelKind::AdditiveRbf;
+Minimum evolve(Posterior& posterior, std::span<const double> start, const CmaEsOptions& options, std::size_t observations) {
+  Random random(evolution_stream, observations);
+  return minimise_by_evolution(std::ref(posterior), start, posterior.low(), posterior.high(), options, random);
 }
 
-Hyperparameters fit_hyperparameters(const FitSetting& setting, const Observations& observations) {
-  Posterior posterior(setting, observations);
+Minimum descend(Posterior& posterior, std::span<const double> starts, int iterations) {
+  const auto minima = minimise(std::ref(posterior), starts, posterior.low(), posterior.high(),
+                               {.iterations = iterations, .gradient_tolerance = 1e-2, .value_tolerance = 1e-4});
+  return *std::ranges::min_element(minima, {}, &Minimum::value);
+}
+
+/// Rows: the fit before and the prior's mode, inside their bounds.
+std::vector<double> starts_of(const FitSetting& setting, const Posterior& posterior, std::size_t observations) {
   const std::vector<double> low = posterior.low(), high = posterior.high();
   std::vector<double> starts;
   if (setting.previous) starts = setting.previous->flat();
-  if (!setting.previous || observations.values.size() < second_start_below) {
+  if (!setting.previous || observations < second_start_below) {
     for (const double noise : {first_noise, little_noise}) {
       std::vector<double> mode = posterior.mode();
       if (setting.learn_noise) mode.back() = std::log(noise);
@@ -98,10 +111,55 @@ Hyperparameters fit_hyperparameters(const FitSetting& setting, const Observation
   }
   for (std::size_t i = 0; i < starts.size(); ++i)
     starts[i] = std::clamp(starts[i], low[i % low.size()], high[i % low.size()]);
-  const auto minima = minimise(std::ref(posterior), starts, low, high,
-                               {.iterations = setting.previous ? warm_iterations : first_iterations, .gradient_tolerance = 1e-2, .value_tolerance = 1e-4});
-  const auto best = std::ranges::min_element(minima, {}, &Minimum::value);
-  return Hyperparameters::from_flat(std::isfinite(best->value) ? best->point : posterior.mode());
+  return starts;
+}
+
+/// Standard deviation of one log hyperparameter by the slope of the gradient there.
+double spread(Posterior& posterior, std::span<const double> mode, std::size_t axis) {
+  const std::size_t d = mode.size();
+  std::vector<double> points(mode.begin(), mode.end()), values(2), gradients(2 * d);
+  points.insert(points.end(), mode.begin(), mode.end());
+  points[axis] = std::max(mode[axis] - curvature_step, posterior.low()[axis]);
+  points[d + axis] = std::min(mode[axis] + curvature_step, posterior.high()[axis]);
+  posterior(points, values, gradients);
+  const double curvature = (gradients[d + axis] - gradients[axis]) / (points[d + axis] - points[axis]);
+  const bool peaked = std::isfinite(values[0]) && std::isfinite(values[1]) && curvature > 0;
+  return peaked ? std::clamp(1 / std::sqrt(curvature), least_spread, most_spread) : most_spread;
+}
+
+}  // namespace
+
+bool is_additive(KernelKind kernel) {
+  return kernel == KernelKind::AdditiveMatern52 || kernel == KernelKind::AdditiveRbf;
+}
+
+Hyperparameters fit_hyperparameters(const FitSetting& setting, const Observations& observations) {
+  Posterior posterior(setting, observations);
+  const std::size_t n = observations.values.size();
+  std::vector<double> starts = starts_of(setting, posterior, n);
+  if (setting.method == FitMethod::Evolution) {
+    const auto first = std::span(starts).first(posterior.size());
+    std::ranges::copy(evolve(posterior, first, setting.previous ? warm_evolution : first_evolution, n).point, first.begin());
+  }
+  Minimum best = descend(posterior, starts, setting.previous ? warm_iterations : first_iterations);
+  if (!std::isfinite(best.value)) best = evolve(posterior, posterior.mode(), first_evolution, n);
+  return Hyperparameters::from_flat(std::isfinite(best.value) ? best.point : posterior.mode());
+}
+
+std::vector<Hyperparameters> sample_hyperparameters(const FitSetting& setting, const Observations& observations,
+                                                    const Hyperparameters& mode, std::size_t count, Random& random) {
+  Posterior posterior(setting, observations);
+  const std::vector<double> centre = mode.flat(), low = posterior.low(), high = posterior.high();
+  std::vector<double> spreads;
+  for (std::size_t axis = 0; axis < centre.size(); ++axis) spreads.push_back(spread(posterior, centre, axis));
+  std::vector<Hyperparameters> samples;
+  while (samples.size() < count) {
+    std::vector<double> sample = centre;
+    for (std::size_t i = 0; i < sample.size(); ++i)
+      sample[i] = std::clamp(sample[i] + spreads[i] * random.normal(), low[i], high[i]);
+    samples.push_back(Hyperparameters::from_flat(sample));
+  }
+  return samples;
 }
 
 }  // namespace regatta::search

@@ -27,6 +27,8 @@ constexpr double worst_density = -1e3;        // [nat]; one surprise must not de
 constexpr double largest_loss = 1e150;        // squares stay finite
 constexpr double largest_deviation = 1e50;    // of the noise of a transformed loss
 constexpr double additive_budget = 1e7;       // pairs of results times parameters that additive kernels may cost
+constexpr std::size_t samples = 3;            // of the hyperparameters of a kernel and a transform in an ensemble
+constexpr std::uint64_t sample_stream = 0x6c61706c;
 constexpr double vote_radius = 0.15;          // of trials on the feasibility of others, times sqrt(parameters)
 
 /// Before any result: the usual model first, additive ones only where the results speak for them.
@@ -119,6 +121,7 @@ Block<const double> Surrogate::points() const {
 std::vector<Surrogate::Model> Surrogate::first_models() const {
   using Kind = OutputTransform::Kind;
   std::vector<KernelKind> kernels{KernelKind::Matern52, KernelKind::Rbf, KernelKind::AdditiveMatern52, KernelKind::AdditiveRbf};
+  if (options_.fit == "ensemble") kernels = {KernelKind::Matern52, KernelKind::Rbf};
   if (options_.kernel == "matern52") kernels = {KernelKind::Matern52};
   if (options_.kernel == "rbf") kernels = {KernelKind::Rbf};
   if (options_.kernel == "additive") kernels = {KernelKind::AdditiveMatern52, KernelKind::AdditiveRbf};
@@ -131,7 +134,9 @@ std::vector<Surrogate::Model> Surrogate::first_models() const {
   if (options_.transform == "none") kinds = {Kind::None};
   std::vector<Model> models;
   for (const KernelKind kernel : kernels)
-    for (const Kind kind : kinds) models.push_back({.kernel = kernel, .kind = kind});
+    for (const Kind kind : kinds)
+      for (std::size_t sample = 0; sample <= (options_.fit == "ensemble" ? samples : 0); ++sample)
+        models.push_back({.kernel = kernel, .kind = kind, .sample = sample});
   return models;
 }
 
@@ -143,15 +148,21 @@ void Surrogate::learn() {
   if (n * n * static_cast<double>(embedding_.groups().groups) > additive_budget) drop_additive();
   const bool review = count < dense_refits || n > review_growth * static_cast<double>(reviewed_);
   if (review) reviewed_ = count;
+  const Model* mode = nullptr;  // a family comes and goes as one, its mode first
   for (Model& model : models_) {
     model.densities.clear();
-    if (!review && model.weight < idle_weight) continue;
+    if (!review && model.family_weight < idle_weight) continue;
     const std::vector<double> values = transformed(model);
-    fit(model, values);
+    if (model.sample == 0) {
+      fit(model, values);
+      mode = &model;
+    } else {
+      model.parameters = mode->samples[model.sample - 1];
+    }
     judge(model, values);
   }
   weigh();
-  if (count >= late && review) std::erase_if(models_, [](const Model& model) { return model.weight < hopeless_weight; });
+  if (count >= late && review) std::erase_if(models_, [](const Model& model) { return model.family_weight < hopeless_weight; });
 }
 
 void Surrogate::drop_additive() {
@@ -164,8 +175,13 @@ void Surrogate::fit(Model& model, const std::vector<double>& values) const {
   const Observations observations{points(), values, noise};
   FitSetting setting{model.kernel, &embedding_.groups(), options_.noise == "learnt", {}};
   if (model.fitted > 0) setting.previous = model.parameters;
+  if (options_.fit == "cma") setting.method = FitMethod::Evolution;
   model.parameters = fit_hyperparameters(setting, observations);
   model.fitted = active_.losses.size();
+  if (options_.fit != "ensemble") return;
+  const auto family = static_cast<std::uint64_t>(model.kernel) * 16 + static_cast<std::uint64_t>(model.kind);
+  Random random(derive_seed(sample_stream, model.fitted), family);
+  model.samples = sample_hyperparameters(setting, observations, model.parameters, samples, random);
 }
 
 std::vector<double> Surrogate::transformed(Model& model) const {
@@ -231,6 +247,15 @@ void Surrogate::weigh() {
     for (std::size_t j = 0; j < k; ++j) weights[j] = next[j] / (static_cast<double>(count) + doubt);
   }
   for (std::size_t j = 0; j < k; ++j) judged[j]->weight = weights[j];
+  weigh_families();
+}
+
+void Surrogate::weigh_families() {
+  for (Model& model : models_) {
+    model.family_weight = 0;
+    for (const Model& other : models_)
+      if (other.kernel == model.kernel && other.kind == model.kind) model.family_weight += other.weight;
+  }
 }
 
 Surrogate::Model& Surrogate::draw(double uniform) {

@@ -24,9 +24,12 @@ class Surrogate {
   struct Model {
     KernelKind kernel = KernelKind::Matern52;
     OutputTransform::Kind kind = OutputTransform::Kind::Standard;
+    std::size_t sample = 0;  ///< 0: the most probable hyperparameters, else a draw around those
     Hyperparameters parameters;
+    std::vector<Hyperparameters> samples;  ///< those draws, of the model with sample 0
     std::size_t fitted = 0;         ///< results at the last fit, 0: never
     double weight = 0;              ///< of all models, sum 1
+    double family_weight = 0;       ///< of the models with this kernel and this transform
     std::vector<double> densities;  ///< log densities of the better half of the results, each left out in turn [nat]
     std::optional<GaussianProcess> process;
     OutputTransform transform;
@@ -71,6 +74,7 @@ class Surrogate {
   void fit(Model& model, const std::vector<double>& values) const;
   void judge(Model& model, const std::vector<double>& values) const;
   void weigh();
+  void weigh_families();
   void condition(Model& model) const;
   std::vector<double> transformed(Model& model) const;
   std::vector<double> noise_of(const Model& model) const;
