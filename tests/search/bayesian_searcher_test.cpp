@@ -206,13 +206,16 @@ TEST(BayesianSearcher, DoesNotMindPausedAndRunningTrials) {
 TEST(BayesianSearcher, WorksWithEachOfItsOptions) {
   std::vector<BayesianOptions> all;
   const auto with = [&](auto member, auto value) { (all.emplace_back().*member) = value; };
-  for (const std::string word : {"ei", "ucb"}) with(&BayesianOptions::acquisition, word);
+  for (const std::string word : {"ei", "ucb", "thompson", "hedge"}) with(&BayesianOptions::acquisition, word);
   for (const std::string word : {"none", "believer", "local_penalization", "hard_penalization"})
     with(&BayesianOptions::pending, word);
   for (const std::string word : {"matern52", "rbf", "additive"}) with(&BayesianOptions::kernel, word);
   for (const std::string word : {"standard", "half_rank", "log", "none"})
     with(&BayesianOptions::transform, word);
   for (const std::string word : {"exact", "fixed"}) with(&BayesianOptions::noise, word);
+  for (const std::string word : {"cma", "ensemble"}) with(&BayesianOptions::fit, word);
+  for (const std::string word : {"true", "false"}) with(&BayesianOptions::trust_region, word);
+  with(&BayesianOptions::initial_design, std::string("random"));
   with(&BayesianOptions::initial_trials, 2);
   with(&BayesianOptions::fantasies, 1);
   with(&BayesianOptions::jitter, 0.1);
