@@ -12,9 +12,11 @@
 namespace regatta::search {
 namespace {
 
-constexpr std::uint64_t bayesian_stream = 0x626f;
+constexpr std::uint64_t bayesian_stream = 0x626f, prior_stream = 0x7072;
 constexpr std::size_t least_initial = 5, initial_beyond_parameters = 4;
 constexpr std::size_t centres_at_most = 4;
+constexpr std::size_t believed_centres = 2;  // beside them, drawn from the user's prior
+constexpr int prior_draws = 1000;            // until one is feasible and new
 constexpr std::int32_t turns = 4;       // of proposals: one to go on, the others to look elsewhere when a valley is exhausted
 constexpr std::size_t most_valleys = 4;
 constexpr std::uint32_t scouts = 1024;  // points from which one is drawn to find a new valley
@@ -28,6 +30,18 @@ Acquired ei_rule(double mean, double variance, double target, double jitter) {
   return expected_improvement(mean, variance, target - jitter);
 }
 Acquired ucb_rule(double mean, double variance, double, double beta) { return upper_confidence_bound(mean, variance, beta); }
+
+bool tried(const Config& config, const History& history, const std::vector<Config>& avoid) {
+  return history.contains(config) || std::ranges::any_of(avoid, [&](const Config& other) { return same_config(other, config); });
+}
+
+/// A draw from the user's prior.
+space::UnitPoint believed_unit(const space::Space& space, const UserPrior& prior, Random& random) {
+  space::UnitPoint unit(space.size());
+  for (double& coordinate : unit) coordinate = random.uniform();
+  prior.transform(unit);
+  return unit;
+}
 
 /// One proposal.
 class Ask {
@@ -46,8 +60,8 @@ class Ask {
   std::optional<Config> run(TrialId trial) {
     const SearchEffort effort{.raw_samples = options_.raw_samples, .restarts = options_.restarts};
     const bool local = surrogate_.embedding().groups().groups >= 8 && trial.value % 4 < 3;
-    const auto minima = minimise(landscape_, local ? trust_region(surrogate_, model_) : Region::everything(space_.size()), best_units(), effort, random_);
-    const bool exhausted = minima.empty() || -minima.front().value < std::log(options_.explore) || valleys_.stagnant(options_.explore);
+    const auto minima = minimise(landscape_, local ? trust_region(surrogate_, model_) : Region::everything(space_.size()), centres(local), effort, random_);
+    const bool exhausted = minima.empty() || promise(minima.front()) < std::log(options_.explore) || valleys_.stagnant(options_.explore);
     const std::int32_t turn = trial.value % turns;
     if (exhausted && turn != 0) {
       std::optional<Config> elsewhere = turn == 1 ? scout() : other_valley();
@@ -68,6 +82,17 @@ class Ask {
     return std::nullopt;
   }
 
+  /// What the model alone says, so that a belief neither makes a valley hopeless nor keeps it alive.
+  double promise(const Minimum& minimum) const { return -minimum.value - landscape_.prior(minimum.point); }
+
+  /// The best results and, unless the search is local, where the user expects good ones.
+  std::vector<space::UnitPoint> centres(bool local) {
+    std::vector<space::UnitPoint> units = best_units();
+    if (local || options_.prior.empty()) return units;
+    for (std::size_t i = 0; i < believed_centres; ++i) units.push_back(believed_unit(space_, options_.prior, random_));
+    return units;
+  }
+
   std::vector<space::UnitPoint> best_units() const {
     std::vector<std::size_t> order(model_.values.size());
     std::iota(order.begin(), order.end(), 0);
@@ -86,7 +111,7 @@ class Ask {
       landscape_.aim(model_.values[*centre]);
       const auto minima = minimise(landscape_, valleys_.region(*centre, mined), {surrogate_.active().units[*centre]},
                                    valley_effort, random_);
-      if (!minima.empty() && -minima.front().value > std::log(options_.explore))
+      if (!minima.empty() && promise(minima.front()) > std::log(options_.explore))
         if (auto config = first_allowed(minima)) return config;
       mined.push_back(*centre);
     }
@@ -139,9 +164,21 @@ BayesianSearcher::BayesianSearcher(const SearcherOptions& options, space::Space 
 }
 
 std::optional<Config> BayesianSearcher::propose(const History& history, TrialId trial, const std::vector<Config>& avoid) {
-  if (trial.value >= options_.initial_trials)
+  if (trial.value >= options_.initial_trials) {
     if (auto config = ask(history, trial, avoid)) return config;
+  } else if (trial.value % 2 == 0 && !options_.prior.empty()) {
+    if (auto config = believed(history, trial, avoid)) return config;
+  }
   return sobol_.propose(history, trial, avoid);
+}
+
+std::optional<Config> BayesianSearcher::believed(const History& history, TrialId trial, const std::vector<Config>& avoid) const {
+  Random random(derive_seed(seed_, prior_stream), static_cast<std::uint64_t>(trial.value));
+  for (int tries = 0; tries < prior_draws; ++tries) {
+    Config config = space_.decode(believed_unit(space_, options_.prior, random));
+    if (space_.feasible(config) && !tried(config, history, avoid)) return config;
+  }
+  return std::nullopt;
 }
 
 std::optional<Config> BayesianSearcher::ask(const History& history, TrialId trial, const std::vector<Config>& avoid) {
@@ -150,19 +187,22 @@ std::optional<Config> BayesianSearcher::ask(const History& history, TrialId tria
   std::vector<Config> pending = avoid;
   for (const TrialId id : history.unfinished())
     if (history[id].state != TrialState::Paused) pending.push_back(history[id].config);
-  const auto seen = [&](const Config& config) {
-    return history.contains(config) || std::ranges::any_of(avoid, [&](const Config& other) { return same_config(other, config); });
-  };
+  const auto seen = [&](const Config& config) { return tried(config, history, avoid); };
 
   Random random(derive_seed(seed_, bayesian_stream), static_cast<std::uint64_t>(trial.value));
   Surrogate::Model& model = surrogate_.draw(random.uniform());
   Landscape::Setting setting;
-  setting.rule = options_.acquisition == "ucb" ? ucb_rule : options_.acquisition == "ei" ? ei_rule : log_ei_rule;
+  // A prior adds to a logarithm, and log_ei has its maximum where ei has it.
+  setting.rule = options_.acquisition == "ucb" ? ucb_rule : options_.acquisition == "ei" && options_.prior.empty() ? ei_rule : log_ei_rule;
   if (trial.value % 4 == 3) {
     setting.rule = [](double mean, double, double, double) { return Acquired{-mean, -1, 0}; };
   } else
   setting.parameter = options_.acquisition == "ucb" ? options_.beta : options_.jitter;
   if (surrogate_.embedding().continuous().empty()) setting.excluded = seen;
+  if (!options_.prior.empty()) {
+    setting.prior = &options_.prior;
+    setting.prior_weight = options_.prior_strength / static_cast<double>(surrogate_.size());
+  }
   Landscape landscape(space_, options_, surrogate_, model, pending, std::move(setting), random);
   return Ask(space_, options_, surrogate_, landscape, seen, random).run(trial);
 }

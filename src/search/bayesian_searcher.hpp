@@ -10,6 +10,10 @@ namespace regatta::search {
 ///
 /// Proposals take turns among the surrogate's models by their weights. Once the valley of the best result is exhausted, three of
 /// four proposals look for another one.
+///
+/// A user's prior multiplies the acquisition, to the power prior_strength / results, so that a wrong one is forgotten; every second
+/// initial trial is drawn from it. Hvarfner et al. (2022), piBO: augmenting acquisition functions with user beliefs for Bayesian
+/// optimization, ICLR.
 class BayesianSearcher final : public Searcher {
  public:
   BayesianSearcher(const SearcherOptions& options, space::Space space);
@@ -19,6 +23,7 @@ class BayesianSearcher final : public Searcher {
   std::optional<double> promised() const override { return promised_; }
 
  private:
+  std::optional<Config> believed(const History& history, TrialId trial, const std::vector<Config>& avoid) const;
   std::optional<Config> ask(const History& history, TrialId trial, const std::vector<Config>& avoid);
 
   space::Space space_;

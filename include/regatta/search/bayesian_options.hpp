@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "regatta/search/user_prior.hpp"
+
 namespace regatta::search {
 
 /// Options of `bo`. Words and meaning are those of [search] in the input file, where the table of options explains each.
@@ -22,6 +24,8 @@ struct BayesianOptions {
   double beta = 4;
   std::string trust_region = "auto";
   double explore = 1e-3;
+  UserPrior prior = {};
+  double prior_strength = 10;
 };
 
 }  // namespace regatta::search
