@@ -99,9 +99,13 @@ std::vector<Option> bayesian_options() {
       number("beta", "4", 0, "bo: weight of the variance in ucb."),
       word("trust_region", "auto", {"auto", "true", "false"},
            "bo: whether three of four proposals stay near the best result; auto: from 8 parameters on."),
+      word("device", "cpu", {"cpu", "cuda"},
+           "bo: where the models' algebra is done; cuda pays from 1500 results on and takes rank 0's first GPU."),
       number("explore", "0.001", 0,
              "bo: a valley whose last results have improved by less, as a part of the way from the best to the median, "
              "counts as exhausted, and proposals look elsewhere."),
+      number("prior_strength", "10", 0,
+             "bo: the acquisition is multiplied with [prior] to the power prior_strength / results."),
   };
 }
 
@@ -149,6 +153,8 @@ std::vector<SectionTable> make_tables() {
       {"space", "What may vary: `name = uniform(0, 1)`; see `regatta help space`.",
        SectionContent::Definitions},
       {"constraints", "Expressions over the parameters that must hold.", SectionContent::Definitions},
+      {"prior", "bo: where good values are expected: `x = normal(0.3, 0.1)`; see `regatta help space`.",
+       SectionContent::Definitions},
       {"objective", "What is tuned. Options of a network may also stand in [space].",
        SectionContent::ObjectiveOptions},
       {"trial", "A configuration to try first; may be repeated.", SectionContent::Trial},

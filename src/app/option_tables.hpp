@@ -12,7 +12,7 @@ namespace regatta::app {
 enum class SectionContent {
   Options,           ///< those of SectionTable::options
   ObjectiveOptions,  ///< `type`, and those of the objective of this type
-  Definitions,       ///< the space language
+  Definitions,       ///< the space language, or beliefs about its parameters
   Trial,             ///< `parameter = value`; the section may be repeated
 };
 

@@ -155,7 +155,9 @@ search::BayesianOptions bayesian_options_of(const OptionValues& search) {
   options.jitter = search.number("jitter");
   options.beta = search.number("beta");
   options.trust_region = search.text("trust_region");
+  options.device = search.text("device");
   options.explore = search.number("explore");
+  options.prior_strength = search.number("prior_strength");
   return options;
 }
 
@@ -239,6 +241,11 @@ void read_metric(StudyInputs& inputs, const OptionValues& study, Problems& probl
   inputs.objective.maximize = inputs.maximize;
 }
 
+void read_prior(StudyInputs& inputs, Written& written, Problems& problems) {
+  const std::vector<Entry> beliefs = definitions(written, "prior", problems);
+  inputs.searcher.bayesian.prior = search::UserPrior::parse(beliefs, inputs.space, problems);
+}
+
 void read_user_trials(StudyInputs& inputs, const Written& written, const OptionValue& initial,
                       NamedFiles files, Problems& problems) {
   std::vector<WrittenTrial> trials = written.trials;
@@ -300,6 +307,7 @@ StudyInputs parse_inputs(std::string_view text, const std::filesystem::path& fil
   read_layout(inputs, values.at("workers"), values.at("gpu"));
   read_log(inputs, values.at("log"));
   const SpaceFacts space = read_space(inputs, written, problems);
+  if (space.usable) read_prior(inputs, written, problems);
   if (space.usable) read_user_trials(inputs, written, values.at("study")["initial"], files, problems);
   if (files == NamedFiles::Trust) trust_metric(inputs, values.at("study"));
   if (space.usable && known_objective && files == NamedFiles::Check) check_together(inputs, values, problems);

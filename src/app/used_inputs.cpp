@@ -98,6 +98,8 @@ std::string used_inputs_text(const StudyInputs& inputs, const ValuesBySection& v
       text += section_text("space", definition_lines(inputs.space.definitions(), brought));
     else if (section.name == "constraints")
       text += section_text("constraints", definition_lines(inputs.space.constraints(), false));
+    else if (section.name == "prior")
+      text += section_text("prior", definition_lines(inputs.searcher.bayesian.prior.definitions(), false));
     else if (section.name == "trial")
       for (const space::Config& config : inputs.user_trials)
         text += section_text("trial", trial_lines(inputs.space, config));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "regatta/search/sobol_sequence.hpp"
@@ -13,6 +14,7 @@ namespace {
 using device::Block;
 
 constexpr std::size_t centres_at_most = 4;
+constexpr std::size_t believed_centres = 2;  // beside them, drawn from the user's prior
 constexpr std::size_t most_valleys = 4;
 constexpr int scouts = 1024;  // points from which one is drawn to find a new valley
 constexpr std::size_t best_scouts = 50;
@@ -47,6 +49,13 @@ struct Candidates {
 
 }  // namespace
 
+space::UnitPoint believed_unit(const space::Space& space, const UserPrior& prior, Random& random) {
+  space::UnitPoint unit(space.size());
+  for (double& coordinate : unit) coordinate = random.uniform();
+  prior.transform(unit);
+  return unit;
+}
+
 Ask::Ask(const Surrogate& surrogate, Landscape& landscape, Setting setting, Random& random)
     : surrogate_(surrogate),
       landscape_(landscape),
@@ -58,7 +67,7 @@ Ask::Ask(const Surrogate& surrogate, Landscape& landscape, Setting setting, Rand
       effort_{.raw_samples = setting_.options->raw_samples, .restarts = setting_.options->restarts} {}
 
 std::optional<Config> Ask::maximise() {
-  const auto minima = minimise(landscape_, region(), best_units(), effort_, random_);
+  const auto minima = minimise(landscape_, region(), centres(), effort_, random_);
   if (setting_.restless && exhausted(minima)) {
     std::optional<Config> elsewhere = setting_.scouting ? scout() : other_valley();
     if (!elsewhere) elsewhere = scout();
@@ -69,7 +78,7 @@ std::optional<Config> Ask::maximise() {
 
 /// A draw of the latent function at the candidates: mean + L z with L L^T their covariance.
 std::optional<Config> Ask::sample() {
-  const Candidates candidates(landscape_, draw_candidates(landscape_, region(), best_units(), effort_, random_));
+  const Candidates candidates(landscape_, draw_candidates(landscape_, region(), centres(), effort_, random_));
   const std::size_t m = candidates.configs.size();
   const std::vector<double> covariance = model_.process->covariance(candidates.block(), candidates.block());
   std::vector<double> factor = covariance;
@@ -88,15 +97,15 @@ std::optional<Config> Ask::sample() {
 }
 
 double Ask::largest_improvement() {
-  const auto minima = minimise(landscape_, Region::everything(space_.size()), best_units(), effort_, random_);
-  return minima.empty() ? -std::numeric_limits<double>::infinity() : -minima.front().value;
+  const auto minima = minimise(landscape_, Region::everything(space_.size()), centres(), effort_, random_);
+  return minima.empty() ? -std::numeric_limits<double>::infinity() : promise(minima.front());
 }
 
 bool Ask::allowed(const Config& config) const { return space_.feasible(config) && !setting_.seen(config); }
 
 bool Ask::exhausted(const std::vector<Minimum>& minima) const {
   const double least = setting_.options->explore;
-  const bool promises = !minima.empty() && (!setting_.improvement || -minima.front().value >= std::log(least));
+  const bool promises = !minima.empty() && (!setting_.improvement || promise(minima.front()) >= std::log(least));
   return !promises || valleys_.stagnant(least);
 }
 
@@ -108,11 +117,14 @@ std::optional<Config> Ask::first_allowed(const std::vector<Minimum>& minima) con
   return std::nullopt;
 }
 
-std::vector<space::UnitPoint> Ask::best_units() const {
+std::vector<space::UnitPoint> Ask::centres() {
   const std::vector<std::size_t> order = ascending(model_.values);
   std::vector<space::UnitPoint> units;
   for (std::size_t i = 0; i < std::min(centres_at_most, order.size()); ++i)
     units.push_back(surrogate_.active().units[order[i]]);
+  const UserPrior& prior = setting_.options->prior;
+  for (std::size_t i = 0; i < believed_centres && !prior.empty() && !setting_.local; ++i)
+    units.push_back(believed_unit(space_, prior, random_));
   return units;
 }
 
@@ -129,7 +141,7 @@ std::optional<Config> Ask::other_valley() {
     landscape_.aim(model_.values[*centre]);
     const auto minima = minimise(landscape_, valleys_.region(*centre, mined), {surrogate_.active().units[*centre]},
                                  valley_effort, random_);
-    const bool promises = !minima.empty() && -minima.front().value > std::log(setting_.options->explore);
+    const bool promises = !minima.empty() && promise(minima.front()) > std::log(setting_.options->explore);
     if (promises)
       if (auto config = first_allowed(minima)) return config;
     mined.push_back(*centre);

@@ -8,6 +8,9 @@
 
 namespace regatta::search {
 
+/// A draw from the user's prior.
+space::UnitPoint believed_unit(const space::Space& space, const UserPrior& prior, Random& random);
+
 /// One proposal of a Bayesian searcher.
 class Ask {
  public:
@@ -32,8 +35,11 @@ class Ask {
  private:
   bool allowed(const Config& config) const;
   bool exhausted(const std::vector<Minimum>& minima) const;
+  /// What the model alone says of a minimum, so that the user's prior neither makes a valley hopeless nor keeps it alive.
+  double promise(const Minimum& minimum) const { return -minimum.value - landscape_.prior(minimum.point); }
   std::optional<Config> first_allowed(const std::vector<Minimum>& minima) const;
-  std::vector<space::UnitPoint> best_units() const;
+  /// The best results and, unless the proposal is local, where the user expects good ones.
+  std::vector<space::UnitPoint> centres();
   Region region() const;
   std::optional<Config> other_valley();
   std::optional<Config> scout();

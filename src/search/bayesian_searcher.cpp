@@ -13,7 +13,8 @@
 namespace regatta::search {
 namespace {
 
-constexpr std::uint64_t bayesian_stream = 0x626f;
+constexpr std::uint64_t bayesian_stream = 0x626f, prior_stream = 0x7072;
+constexpr int prior_draws = 1000;         // until one is feasible and new
 constexpr std::size_t least_initial = 5, initial_beyond_parameters = 4;
 constexpr std::int32_t turns = 4;         // of proposals
 constexpr std::size_t many_groups = 8;    // parameters from which on a trust region is kept to
@@ -31,6 +32,10 @@ Acquired confidence(double mean, double variance, double target, double beta) {
   const double soft = bound.value > 30 ? bound.value : std::log1p(std::exp(bound.value));
   const double slope = 1 / (1 + std::exp(-bound.value)) / soft;
   return {std::log(soft), slope * bound.by_mean, slope * bound.by_variance};
+}
+
+bool tried(const Config& config, const History& history, const std::vector<Config>& avoid) {
+  return history.contains(config) || std::ranges::any_of(avoid, [&](const Config& other) { return same_config(other, config); });
 }
 
 /// Mean of exp(log expected improvement) at one configuration, in the unit of the objective: by the slope of the transform at the
@@ -64,8 +69,21 @@ std::optional<Config> BayesianSearcher::propose(const History& history, TrialId 
   if (trial.value >= options_.bayesian.initial_trials) {
     if (auto config = ask(history, trial, avoid)) return config;
     if (ended_) return std::nullopt;
+  } else if (trial.value % 2 == 0 && !options_.bayesian.prior.empty()) {
+    if (auto config = believed(history, trial, avoid)) return config;
   }
   return initial_->propose(history, trial, avoid);
+}
+
+/// A draw from the user's prior.
+std::optional<Config> BayesianSearcher::believed(const History& history, TrialId trial,
+                                                 const std::vector<Config>& avoid) const {
+  Random random(derive_seed(options_.seed, prior_stream), static_cast<std::uint64_t>(trial.value));
+  for (int tries = 0; tries < prior_draws; ++tries) {
+    Config config = space_.decode(believed_unit(space_, options_.bayesian.prior, random));
+    if (space_.feasible(config) && !tried(config, history, avoid)) return config;
+  }
+  return std::nullopt;
 }
 
 std::optional<Config> BayesianSearcher::ask(const History& history, TrialId trial, const std::vector<Config>& avoid) {
@@ -74,9 +92,7 @@ std::optional<Config> BayesianSearcher::ask(const History& history, TrialId tria
   std::vector<Config> pending = avoid;
   for (const TrialId id : history.unfinished())
     if (history[id].state != TrialState::Paused) pending.push_back(history[id].config);
-  const auto seen = [&](const Config& config) {
-    return history.contains(config) || std::ranges::any_of(avoid, [&](const Config& other) { return same_config(other, config); });
-  };
+  const auto seen = [&](const Config& config) { return tried(config, history, avoid); };
 
   Random random(derive_seed(options_.seed, bayesian_stream), static_cast<std::uint64_t>(trial.value));
   Surrogate::Model& model = surrogate_.draw(random.uniform());
@@ -89,6 +105,10 @@ std::optional<Config> BayesianSearcher::ask(const History& history, TrialId tria
   terrain.rule = rule == Rule::Mean ? least_mean : rule == Rule::Confidence ? confidence : improvement;
   terrain.parameter = rule == Rule::Confidence ? options_.bayesian.beta : options_.bayesian.jitter;
   if (surrogate_.embedding().continuous().empty()) terrain.excluded = seen;
+  if (!options_.bayesian.prior.empty()) {
+    terrain.prior = &options_.bayesian.prior;
+    terrain.prior_weight = options_.bayesian.prior_strength / static_cast<double>(surrogate_.size());
+  }
   Landscape landscape(space_, options_.bayesian, surrogate_, model, pending, std::move(terrain), random);
 
   Ask::Setting setting{.options = &options_.bayesian, .seen = seen};

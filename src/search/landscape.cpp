@@ -47,7 +47,7 @@ void Landscape::aim(double target) { std::ranges::fill(targets_, target); }
 void Landscape::embed(std::span<const double> units, std::size_t count) {
   const std::size_t p = space_.size(), d = embedding_.features();
   features_.resize(count * d);
-  const bool decoded = !embedding_.plain() || setting_.excluded || setting_.bonus || !space_.constraints().empty();
+  const bool decoded = !embedding_.plain() || setting_.excluded || setting_.prior || !space_.constraints().empty();
   configs_.resize(decoded ? count : 0);
   for (std::size_t i = 0; i < count; ++i) {
     const auto unit = units.subspan(i * p, p);
@@ -69,15 +69,15 @@ void Landscape::operator()(std::span<const double> units, std::span<double> valu
   if (!gradients.empty()) process.pull_back(prediction_, by_mean, by_variance, {by_feature.data(), m, d, d});
   for (std::size_t i = 0; i < m; ++i) {
     const std::span<double> row = gradients.empty() ? std::span<double>() : std::span(by_feature).subspan(i * d, d);
-    values[i] = -(values[i] + surroundings(i, row));
-    if (std::isnan(values[i])) values[i] = infinity;
-    if (gradients.empty()) continue;
-    const std::span<double> gradient = gradients.subspan(i * p, p);
-    if (embedding_.plain()) {
+    values[i] += surroundings(i, row);
+    const std::span<double> gradient = gradients.empty() ? std::span<double>() : gradients.subspan(i * p, p);
+    if (gradient.empty() || embedding_.plain()) {
       std::ranges::copy(row, gradient.begin());
     } else {
       embedding_.pull_back(configs_[i], units.subspan(i * p, p), row, gradient);
     }
+    values[i] = -(values[i] + believe(i, gradient));
+    if (std::isnan(values[i])) values[i] = infinity;
     for (double& entry : gradient) entry = -entry;
   }
 }
@@ -119,7 +119,19 @@ double Landscape::surroundings(std::size_t i, std::span<double> by_feature) cons
   if (!feasibility_.trivial()) value += feasibility_(features, by_feature);
   if (configs_.empty()) return value;
   if (!space_.feasible(configs_[i]) || (setting_.excluded && setting_.excluded(configs_[i]))) return -infinity;
-  return setting_.bonus ? value + setting_.bonus(configs_[i]) : value;
+  return value;
+}
+
+double Landscape::believe(std::size_t i, std::span<double> by_unit) {
+  if (!setting_.prior) return 0;
+  by_unit_.resize(by_unit.size());
+  const double value = setting_.prior->log_density(configs_[i], by_unit_);
+  for (std::size_t k = 0; k < by_unit.size(); ++k) by_unit[k] += setting_.prior_weight * by_unit_[k];
+  return setting_.prior_weight * value;
+}
+
+double Landscape::prior(std::span<const double> unit) const {
+  return setting_.prior ? setting_.prior_weight * setting_.prior->log_density(space_.decode(unit), {}) : 0;
 }
 
 }  // namespace regatta::search

@@ -23,7 +23,8 @@ class Landscape {
     Rule rule = nullptr;
     double parameter = 0;                                ///< of the rule: jitter or beta
     std::function<bool(const space::Config&)> excluded;  ///< null: none
-    std::function<double(const space::Config&)> bonus;   ///< logarithm of the user's prior, null: none
+    const UserPrior* prior = nullptr;                    ///< multiplies the acquisition, null: none
+    double prior_weight = 0;                             ///< the power to which it does
   };
 
   Landscape(const space::Space& space, const BayesianOptions& options, const Surrogate& surrogate, Surrogate::Model& model,
@@ -39,6 +40,8 @@ class Landscape {
 
   /// From now on improvements count from this transformed loss.
   void aim(double target);
+  /// What the user's prior adds to the logarithm of the acquisition.
+  double prior(std::span<const double> unit) const;
   const Surrogate::Model& model() const { return model_; }
   const space::Space& space() const { return space_; }
   const Embedding& embedding() const { return embedding_; }
@@ -49,6 +52,8 @@ class Landscape {
   double acquire(std::size_t i, std::span<double> by_mean, double& by_variance) const;
   /// Adds what does not come from the model.
   double surroundings(std::size_t i, std::span<double> by_feature) const;
+  /// Adds the derivatives of the user's prior to `by_unit` (empty: not wanted), and answers what it adds to the value.
+  double believe(std::size_t i, std::span<double> by_unit);
 
   const space::Space& space_;
   const Embedding& embedding_;
@@ -60,6 +65,7 @@ class Landscape {
   std::vector<double> features_;  ///< of the points at hand
   std::vector<space::Config> configs_;
   Prediction prediction_;
+  std::vector<double> by_unit_;  ///< scratch
 };
 
 }  // namespace regatta::search

@@ -36,7 +36,7 @@ class Posterior {
   Posterior(const FitSetting& setting, const Observations& observations)
       : setting_(setting),
         groups_(setting.groups->groups),
-        likelihood_(setting.kernel, *setting.groups, observations),
+        likelihood_(setting.kernel, *setting.groups, observations, setting.solver),
         length_mean_(std::log(usual_lengthscale * std::sqrt(static_cast<double>(std::max<std::size_t>(1, groups_))))) {}
 
   std::size_t size() const { return groups_ + 2; }

@@ -20,6 +20,7 @@ struct FitSetting {
   bool learn_noise = true;
   std::optional<Hyperparameters> previous;  ///< where to start, beside the prior's mode
   FitMethod method = FitMethod::Gradients;
+  device::EvidenceSolver* solver = nullptr;  ///< does the algebra where it is worth it
 };
 
 /// Hyperparameters of the largest posterior density (MAP) given the observations, by L-BFGS with analytic gradients.

@@ -12,8 +12,8 @@ namespace {
 
 using device::Block;
 
-constexpr std::size_t exact_limit = 1000;     // results that exact models see
-constexpr std::size_t local_results = 600;    // those kept around the best one beyond that
+constexpr std::size_t host_limit = 1000, device_limit = 10000;  // results that exact models see
+constexpr double kept = 0.6;                  // part of those that stays, around the best one, beyond that
 constexpr double refit_growth = 0.05;         // results since the last refit, as a part of all
 constexpr std::size_t late = 150;             // results from which on
 constexpr double late_refit_growth = 0.1;     // refits are this far apart, and hopeless models are given up
@@ -44,8 +44,11 @@ double prior_weight(const Surrogate::Model& model) {
 Surrogate::Surrogate(const space::Space& space, const BayesianOptions& options)
     : space_(space),
       options_(options),
+      solver_(options.device == "cuda" ? device::make_cuda_evidence_solver(0) : nullptr),
       embedding_(space),
       feasibility_(embedding_.features(), vote_radius * std::sqrt(static_cast<double>(std::max<std::size_t>(1, embedding_.groups().groups)))) {}
+
+std::size_t Surrogate::exact_limit() const { return solver_ ? device_limit : host_limit; }
 
 void Surrogate::reset() {
   seen_.clear();
@@ -72,14 +75,15 @@ void Surrogate::take(const History& history, const Trial& trial) {
   embedding_.embed(trial.config, features);
   const bool failed = trial.state == TrialState::Failed || !std::isfinite(trial.objective);
   feasibility_.add(features, failed);
-  if (failed) return;
-  const double loss = history.maximize() ? -trial.objective : trial.objective;
+  // A failed trial is as bad as the worst result so far: without a value there, its neighbourhood would stay promising.
+  if (failed && losses_.empty()) return;
+  const double loss = failed ? *std::ranges::max_element(losses_) : history.maximize() ? -trial.objective : trial.objective;
   losses_.push_back(std::clamp(loss, -largest_loss, largest_loss));
   deviations_.push_back(std::isfinite(trial.standard_error) ? std::max(0.0, trial.standard_error) : 0);
   configs_.push_back(trial.config);
   activate(losses_.size() - 1);
   if (active_.losses.size() < next_fit_) return;
-  if (active_.losses.size() > exact_limit) choose_active();
+  if (active_.losses.size() > exact_limit()) choose_active();
   learn();
 }
 
@@ -104,7 +108,7 @@ void Surrogate::choose_active() {
   std::vector<std::size_t> order(losses_.size());
   std::iota(order.begin(), order.end(), 0);
   std::ranges::stable_sort(order, {}, [&](std::size_t i) { return distance[i]; });
-  order.resize(local_results);
+  order.resize(static_cast<std::size_t>(kept * static_cast<double>(exact_limit())));
   std::ranges::sort(order);
   active_ = {};
   for (const std::size_t i : order) activate(i);
@@ -162,7 +166,14 @@ void Surrogate::learn() {
     judge(model, values);
   }
   weigh();
-  if (count >= late && review) std::erase_if(models_, [](const Model& model) { return model.family_weight < hopeless_weight; });
+  if (count >= late && review) give_up_hopeless();
+}
+
+void Surrogate::give_up_hopeless() {
+  std::erase_if(models_, [](const Model& model) { return model.family_weight < hopeless_weight; });
+  double sum = 0;
+  for (const Model& model : models_) sum += model.weight;
+  for (Model& model : models_) model.weight /= sum;
 }
 
 void Surrogate::drop_additive() {
@@ -174,6 +185,7 @@ void Surrogate::fit(Model& model, const std::vector<double>& values) const {
   const std::vector<double> noise = noise_of(model);
   const Observations observations{points(), values, noise};
   FitSetting setting{model.kernel, &embedding_.groups(), options_.noise == "learnt", {}};
+  setting.solver = solver_.get();
   if (model.fitted > 0) setting.previous = model.parameters;
   if (options_.fit == "cma") setting.method = FitMethod::Evolution;
   model.parameters = fit_hyperparameters(setting, observations);
@@ -205,7 +217,7 @@ std::vector<double> Surrogate::noise_of(const Model& model) const {
 
 void Surrogate::judge(Model& model, const std::vector<double>& values) const {
   model.process.emplace(model.kernel, embedding_.groups(), model.parameters);
-  model.process->set_points(points(), noise_of(model));
+  model.process->set_points(points(), noise_of(model), solver_.get());
   model.process->set_values(values);
   model.values.clear();
   const std::vector<double> density = model.process->leave_one_out();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -7,6 +8,7 @@
 #include "embedding.hpp"
 #include "feasibility.hpp"
 #include "output_transform.hpp"
+#include "regatta/device/evidence.hpp"
 #include "regatta/search/bayesian_options.hpp"
 #include "regatta/search/gaussian_process.hpp"
 #include "regatta/search/history.hpp"
@@ -17,7 +19,7 @@ namespace regatta::search {
 /// by how well they predict results that they have not seen. Losses: smaller is better, whatever the study's direction.
 ///
 /// Refits follow a schedule that depends on the number of results only, and each starts from the one before, so that the belief
-/// is a function of the results in their order, however often and when it was asked for. Beyond `exact_limit` results the
+/// is a function of the results in their order, however often and when it was asked for. Beyond exact_limit() results the
 /// models see those around the best one only.
 class Surrogate {
  public:
@@ -54,7 +56,7 @@ class Surrogate {
   /// A model drawn by weight, conditioned on all active results. `uniform` in [0, 1).
   Model& draw(double uniform);
 
-  /// Results so far, active or not; failed trials do not count.
+  /// Results so far, active or not; failed trials count with the worst loss before them.
   std::size_t size() const { return losses_.size(); }
   /// All results have the same loss.
   bool constant() const;
@@ -71,6 +73,7 @@ class Surrogate {
   void learn();
   std::vector<Model> first_models() const;
   void drop_additive();
+  void give_up_hopeless();
   void fit(Model& model, const std::vector<double>& values) const;
   void judge(Model& model, const std::vector<double>& values) const;
   void weigh();
@@ -80,8 +83,11 @@ class Surrogate {
   std::vector<double> noise_of(const Model& model) const;
   device::Block<const double> points() const;
 
+  std::size_t exact_limit() const;
+
   space::Space space_;
   BayesianOptions options_;
+  std::unique_ptr<device::EvidenceSolver> solver_;  ///< null: the host does all
   Embedding embedding_;
   Feasibility feasibility_;
   std::vector<TrialId> seen_;

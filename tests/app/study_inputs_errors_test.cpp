@@ -107,6 +107,30 @@ TEST(StudyInputsErrors, NamesLineAndRuleOfAWrongSpace) {
               ElementsAre("x.ini:6: 'far': unknown parameter 'rat'; did you mean 'rate'?"));
 }
 
+TEST(StudyInputsErrors, NamesLineAndRuleOfAWrongPrior) {
+  const auto with_prior = [](const std::string& belief) {
+    const auto problems = with_space(
+        "rate = loguniform(1e-3, 1)\nx = int(1, 3)\nact = choice(a, b, c)\n[prior]\n" + belief);
+    return problems.size() == 1 ? problems.front() : concat(problems.size(), " problems");
+  };
+  EXPECT_EQ(with_prior("rat = normal(0.1, 1)"),
+            "x.ini:8: unknown parameter 'rat' in section [prior]; did you mean 'rate'?");
+  EXPECT_EQ(with_prior("x = 3"), "x.ini:8: 'x': a belief about int is normal(centre, sd), got '3'");
+  EXPECT_EQ(with_prior("x = normal(3)"), "x.ini:8: 'x': a belief about int is normal(centre, sd), got 'normal(3)'");
+  EXPECT_EQ(with_prior("x = weights(1, 2, 3)"),
+            "x.ini:8: 'x': a belief about int is normal(centre, sd), got 'weights(1, 2, 3)'");
+  EXPECT_EQ(with_prior("x = normal(2, 0)"), "x.ini:8: 'x': the standard deviation must be above 0, got 0");
+  EXPECT_EQ(with_prior("rate = normal(0, 1)"),
+            "x.ini:8: 'rate': the centre must be above 0, because loguniform takes its logarithm; got 0");
+  EXPECT_EQ(with_prior("act = normal(1, 1)"),
+            "x.ini:8: 'act': a belief about choice is weights(w1, w2, ...), got 'normal(1, 1)'");
+  EXPECT_EQ(with_prior("act = weights(1, 2)"),
+            "x.ini:8: 'act': expected 3 weights, one per entry of choice(a, b, c), got 2");
+  EXPECT_EQ(with_prior("act = weights(1, -2, 1)"), "x.ini:8: 'act': weights must be above 0, got -2");
+  EXPECT_EQ(with_prior("x = normal(2, 1)\nx = normal(3, 1)"),
+            "x.ini:9: duplicate key 'x' in section [prior]; first given as 'normal(2, 1)' at x.ini:8");
+}
+
 TEST(StudyInputsErrors, MissesTheSpaceOfAnObjectiveThatBringsNone) {
   EXPECT_THAT(problems_of("[objective]\ntype = network\n"),
               ElementsAre("x.ini: section [space] has no parameter; add one, as 'x = uniform(0, 1)'"));

@@ -113,6 +113,16 @@ TEST(StudyInputs, KeepsConstraintsOfBothForms) {
   EXPECT_FALSE(inputs.space.feasible(std::vector<double>{0.8, 0.9}));
 }
 
+TEST(StudyInputs, ReadsBeliefsOfTheFileAndOfTheCommandLine) {
+  const StudyInputs inputs =
+      inputs_of(valid_text + "[prior]\nx = normal(0.5, 0.1)\n[search]\nprior_strength = 3\n",
+                {"prior.x=normal(0.25, 0.1)"});
+
+  const search::UserPrior& prior = inputs.searcher.bayesian.prior;
+  EXPECT_GT(prior.log_density(space::Config{0.25}, {}), prior.log_density(space::Config{0.5}, {}));
+  EXPECT_EQ(inputs.searcher.bayesian.prior_strength, 3);
+}
+
 TEST(StudyInputs, ReadsTrialsOfSectionsAndFiles) {
   const support::TemporaryFolder folder;
   folder.write("first.csv", "x,note\n0.25,good\n0.75,\n");

@@ -30,7 +30,8 @@ TEST(UsedInputs, SayWhatIsInForceAndWhoSaidSo) {
 TEST(UsedInputs, GiveTheSameStudyAgain) {
   const StudyInputs first = inputs_of(
       "[study]\nseed = 3\n[objective]\ntype = function\nfunction = sphere\n[space]\nx = uniform(0, 1)\n"
-      "y = choice(1, none) if x > 0.5\n[constraints]\nx < 0.9\n[trial]\nx = 0.7\ny = none\n[trial]\nx = "
+      "y = choice(1, none) if x > 0.5\n[constraints]\nx < 0.9\n"
+      "[prior]\nx = normal(0.5, 0.1)\ny = weights(1, 3)\n[trial]\nx = 0.7\ny = none\n[trial]\nx = "
       "0.25\n"
       "[workers]\ndevice = cpu\n",
       {"log.snapshot=2s"});
@@ -44,6 +45,8 @@ TEST(UsedInputs, GiveTheSameStudyAgain) {
   EXPECT_TRUE(search::same_config(second.user_trials[1], first.user_trials[1]));
   EXPECT_EQ(second.log.snapshot_seconds, 2);
   EXPECT_EQ(second.space.constraints().size(), 1u);
+  ASSERT_EQ(second.searcher.bayesian.prior.definitions().size(), 2u);
+  EXPECT_EQ(second.searcher.bayesian.prior.definitions()[1].text, "weights(1, 3)");
   EXPECT_EQ(second.objective.values.at("function"), "sphere");
 }
 

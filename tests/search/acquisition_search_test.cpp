@@ -208,18 +208,6 @@ TEST(Landscape, RisesWhereTrialsFailed) {
   EXPECT_NEAR(value(far), far_before, 0.1);
 }
 
-TEST(Landscape, AddsTheUsersBonus) {
-  Scene scene(plane());
-  const double without = [&] {
-    Landscape landscape = scene.landscape();
-    return value_at(landscape, {0.2, 0.3});
-  }();
-
-  Landscape landscape = scene.landscape({log_ei, 0, {}, [](const Config&) { return 3.0; }});
-
-  EXPECT_NEAR(value_at(landscape, {0.2, 0.3}), without - 3, 1e-12);
-}
-
 TEST(AcquisitionSearch, FindsTheMinimumInAContinuousSpace) {
   Scene scene(plane());
   Landscape landscape = scene.landscape();

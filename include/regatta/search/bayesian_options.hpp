@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "regatta/search/user_prior.hpp"
+
 namespace regatta::search {
 
 /// Options of `bo`. Words and meaning are those of [search] in the input file, where the table of options explains each.
@@ -22,6 +24,9 @@ struct BayesianOptions {
   double beta = 4;
   std::string trust_region = "auto";
   double explore = 1e-3;
+  std::string device = "cpu";  ///< of the models' algebra: "cpu" or "cuda"
+  UserPrior prior = {};
+  double prior_strength = 10;
 };
 
 }  // namespace regatta::search
