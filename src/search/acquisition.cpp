@@ -18,8 +18,8 @@ struct Improvement {
   double log_h, probability, density;
 };
 
-/// h(v) / phi(v) for v <= -1. What cancels in 1 + v Phi / phi is all of it in the end, so the series takes over (Abramowitz and
-/// Stegun 26.2.12; the first term left out is below 1e-16).
+/// h(v) / phi(v) for v <= -1. What cancels in 1 + v Phi / phi is all of it in the end, so the series takes
+/// over (Abramowitz and Stegun 26.2.12; the first term left out is below 1e-16).
 double tail_ratio(double v, double mills) {
   if (v > -1e3) return 1 + v * mills;
   const double t = 1 / (v * v);

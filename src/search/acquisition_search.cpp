@@ -10,12 +10,12 @@ namespace regatta::search {
 namespace {
 
 constexpr double below_one = 1 - 0x1p-53;
-constexpr int alternations = 3;     // of continuous and discrete refinement
-constexpr int most_moves = 8;       // of one discrete refinement
-constexpr double all_values = 16;   // a parameter with at most as many values has all of them as neighbours
-constexpr int random_values = 4;    // of the other parameters, beside steps up and down
-constexpr double near_width = 0.2;  // largest perturbation, as a part of the lengthscale
-constexpr double decades = 4;       // from the largest perturbation to the smallest
+constexpr int alternations = 3;       // of continuous and discrete refinement
+constexpr int most_moves = 8;         // of one discrete refinement
+constexpr double all_values = 16;     // a parameter with at most as many values has all of them as neighbours
+constexpr int random_values = 4;      // of the other parameters, beside steps up and down
+constexpr double near_width = 0.2;    // largest perturbation, as a part of the lengthscale
+constexpr double decades = 4;         // from the largest perturbation to the smallest
 constexpr double moved_at_once = 20;  // coordinates of a perturbation, on average
 constexpr double jump_chance = 0.3;   // a discrete coordinate that is moved changes its value
 
@@ -42,12 +42,14 @@ std::vector<double> raw_samples(const Region& region, int count, Random& random)
 }
 
 /// The centre with some of its coordinates moved, by steps of all sizes.
-space::UnitPoint perturbed(const Landscape& landscape, const Region& region, space::UnitPoint unit, Random& random) {
+space::UnitPoint perturbed(const Landscape& landscape, const Region& region, space::UnitPoint unit,
+                           Random& random) {
   const double width = near_width * std::pow(10.0, -decades * random.uniform());
   const double chance = std::min(1.0, moved_at_once / static_cast<double>(unit.size()));
   for (const std::size_t k : landscape.embedding().continuous())
     if (random.uniform() < chance)
-      unit[k] = std::clamp(unit[k] + width * lengthscale(landscape, k) * random.normal(), region.low[k], region.high[k]);
+      unit[k] = std::clamp(unit[k] + width * lengthscale(landscape, k) * random.normal(), region.low[k],
+                           region.high[k]);
   for (const std::size_t k : landscape.embedding().discrete())
     if (random.uniform() < chance * jump_chance)
       unit[k] = region.low[k] + random.uniform() * (region.high[k] - region.low[k]);
@@ -80,8 +82,9 @@ class Search {
     std::vector<std::size_t> order(count);
     std::iota(order.begin(), order.end(), 0);
     const std::size_t kept = std::min(count, static_cast<std::size_t>(effort_.restarts));
-    std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(kept), order.end(),
-                      [&](std::size_t a, std::size_t b) { return std::pair(values[a], a) < std::pair(values[b], b); });
+    std::partial_sort(
+        order.begin(), order.begin() + static_cast<std::ptrdiff_t>(kept), order.end(),
+        [&](std::size_t a, std::size_t b) { return std::pair(values[a], a) < std::pair(values[b], b); });
     std::vector<Minimum> best;
     for (std::size_t r = 0; r < kept; ++r) {
       const auto first = points.begin() + static_cast<std::ptrdiff_t>(order[r] * dimensions_);
@@ -102,9 +105,8 @@ class Search {
     std::vector<double> starts;
     for (const Minimum& minimum : best)
       if (std::isfinite(minimum.value)) append(starts, minimum.point);
-    const auto function = [this](std::span<const double> points, std::span<double> values, std::span<double> gradients) {
-      landscape_(points, values, gradients);
-    };
+    const auto function = [this](std::span<const double> points, std::span<double> values,
+                                 std::span<double> gradients) { landscape_(points, values, gradients); };
     best = minimise(function, starts, region_.low, region_.high,
                     {.iterations = effort_.iterations, .gradient_tolerance = 1e-8, .value_tolerance = 1e-7});
   }
@@ -172,16 +174,20 @@ Region Region::everything(std::size_t dimensions) {
 }
 
 std::vector<double> draw_candidates(const Landscape& landscape, const Region& region,
-                                    const std::vector<space::UnitPoint>& centres, const SearchEffort& effort, Random& random) {
+                                    const std::vector<space::UnitPoint>& centres, const SearchEffort& effort,
+                                    Random& random) {
   std::vector<double> points = raw_samples(region, effort.raw_samples, random);
   for (int i = 0; i < effort.near_samples && !centres.empty(); ++i)
-    append(points, perturbed(landscape, region, centres[static_cast<std::size_t>(i) % centres.size()], random));
+    append(points,
+           perturbed(landscape, region, centres[static_cast<std::size_t>(i) % centres.size()], random));
   return points;
 }
 
-std::vector<Minimum> minimise(Landscape& landscape, const Region& region, const std::vector<space::UnitPoint>& centres,
-                              const SearchEffort& effort, Random& random) {
-  return Search(landscape, region, effort, random).run(draw_candidates(landscape, region, centres, effort, random));
+std::vector<Minimum> minimise(Landscape& landscape, const Region& region,
+                              const std::vector<space::UnitPoint>& centres, const SearchEffort& effort,
+                              Random& random) {
+  return Search(landscape, region, effort, random)
+      .run(draw_candidates(landscape, region, centres, effort, random));
 }
 
 }  // namespace regatta::search

@@ -16,22 +16,24 @@ struct Region {
 };
 
 struct SearchEffort {
-  int raw_samples = 512;  ///< scrambled Sobol points in the region
-  int near_samples = 128; ///< perturbations of the centres
-  int restarts = 10;      ///< the best of all these, refined
-  int iterations = 50;    ///< of each refinement
+  int raw_samples = 512;   ///< scrambled Sobol points in the region
+  int near_samples = 128;  ///< perturbations of the centres
+  int restarts = 10;       ///< the best of all these, refined
+  int iterations = 50;     ///< of each refinement
 };
 
 /// Rows of unit points to begin with: raw samples in the region and perturbations of the centres.
 std::vector<double> draw_candidates(const Landscape& landscape, const Region& region,
-                                    const std::vector<space::UnitPoint>& centres, const SearchEffort& effort, Random& random);
+                                    const std::vector<space::UnitPoint>& centres, const SearchEffort& effort,
+                                    Random& random);
 
-/// Minimises a landscape over a region: raw samples and perturbations of the centres are scored at once, and the best are
-/// refined: continuous parameters by L-BFGS in lock step, discrete ones by moves to their best neighbour, in turn, until nothing
-/// changes.
+/// Minimises a landscape over a region: raw samples and perturbations of the centres are scored at once, and
+/// the best are refined: continuous parameters by L-BFGS in lock step, discrete ones by moves to their best
+/// neighbour, in turn, until nothing changes.
 /// @param centres  unit points with good results, the best first
 /// @return refined points, the best first; those without a value are left out
-std::vector<Minimum> minimise(Landscape& landscape, const Region& region, const std::vector<space::UnitPoint>& centres,
-                              const SearchEffort& effort, Random& random);
+std::vector<Minimum> minimise(Landscape& landscape, const Region& region,
+                              const std::vector<space::UnitPoint>& centres, const SearchEffort& effort,
+                              Random& random);
 
 }  // namespace regatta::search

@@ -31,7 +31,8 @@ std::vector<std::size_t> ascending(const std::vector<double>& values) {
 
 /// Configurations and their features at rows of unit points.
 struct Candidates {
-  Candidates(const Landscape& landscape, const std::vector<double>& units) : columns(landscape.embedding().features()) {
+  Candidates(const Landscape& landscape, const std::vector<double>& units)
+      : columns(landscape.embedding().features()) {
     const std::size_t p = landscape.space().size(), count = units.size() / p;
     features.resize(count * columns);
     for (std::size_t i = 0; i < count; ++i) {
@@ -82,7 +83,8 @@ std::optional<Config> Ask::sample() {
   const std::size_t m = candidates.configs.size();
   const std::vector<double> covariance = model_.process->covariance(candidates.block(), candidates.block());
   std::vector<double> factor = covariance;
-  for (double jitter = 1e-10 * model_.process->variance(); !device::algebra::cholesky({factor.data(), m, m, m}); jitter *= 10) {
+  for (double jitter = 1e-10 * model_.process->variance();
+       !device::algebra::cholesky({factor.data(), m, m, m}); jitter *= 10) {
     factor = covariance;
     for (std::size_t i = 0; i < m; ++i) factor[i * m + i] += jitter;
   }
@@ -105,7 +107,8 @@ bool Ask::allowed(const Config& config) const { return space_.feasible(config) &
 
 bool Ask::exhausted(const std::vector<Minimum>& minima) const {
   const double least = setting_.options->explore;
-  const bool promises = !minima.empty() && (!setting_.improvement || promise(minima.front()) >= std::log(least));
+  const bool promises =
+      !minima.empty() && (!setting_.improvement || promise(minima.front()) >= std::log(least));
   return !promises || valleys_.stagnant(least);
 }
 
@@ -139,8 +142,8 @@ std::optional<Config> Ask::other_valley() {
     const auto centre = valleys_.next(mined);
     if (!centre) return std::nullopt;
     landscape_.aim(model_.values[*centre]);
-    const auto minima = minimise(landscape_, valleys_.region(*centre, mined), {surrogate_.active().units[*centre]},
-                                 valley_effort, random_);
+    const auto minima = minimise(landscape_, valleys_.region(*centre, mined),
+                                 {surrogate_.active().units[*centre]}, valley_effort, random_);
     const bool promises = !minima.empty() && promise(minima.front()) > std::log(setting_.options->explore);
     if (promises)
       if (auto config = first_allowed(minima)) return config;
@@ -149,12 +152,12 @@ std::optional<Config> Ask::other_valley() {
   return std::nullopt;
 }
 
-/// A point outside the valley of the best result: the optimist's choice among points that are spread over the inside of the space,
-/// since the belief is vaguest at its corners.
+/// A point outside the valley of the best result: the optimist's choice among points that are spread over the
+/// inside of the space, since the belief is vaguest at its corners.
 std::optional<Config> Ask::scout() {
   const SearchEffort spread{.raw_samples = scouts, .near_samples = 0};
-  const Candidates candidates(landscape_,
-                              draw_candidates(landscape_, Region::everything(space_.size()), {}, spread, random_));
+  const Candidates candidates(
+      landscape_, draw_candidates(landscape_, Region::everything(space_.size()), {}, spread, random_));
   Prediction prediction;
   model_.process->predict(candidates.block(), prediction);
   const std::size_t fantasies = model_.process->fantasies();
@@ -164,7 +167,8 @@ std::optional<Config> Ask::scout() {
     bounds[i] = prediction.mean[i * fantasies] - optimism * std::sqrt(prediction.variance[i]);
   const std::vector<std::size_t> order = ascending(bounds);
   for (const std::size_t i : std::span(order).first(std::min(best_scouts, order.size())))
-    if (valleys_.hill_between(candidates.row(i), prediction.mean[i * fantasies], model_.best) && allowed(candidates.configs[i]))
+    if (valleys_.hill_between(candidates.row(i), prediction.mean[i * fantasies], model_.best) &&
+        allowed(candidates.configs[i]))
       return candidates.configs[i];
   return std::nullopt;
 }

@@ -18,9 +18,9 @@ class Ask {
     const BayesianOptions* options = nullptr;
     std::function<bool(const Config&)> seen;  ///< known or running configurations
     bool local = false;                       ///< keep to the trust region
-    bool restless = false;                    ///< look for another valley once that of the best result is exhausted
-    bool scouting = false;                    ///< and begin with a new one
-    bool improvement = true;                  ///< values of the landscape are logarithms of expected improvements
+    bool restless = false;    ///< look for another valley once that of the best result is exhausted
+    bool scouting = false;    ///< and begin with a new one
+    bool improvement = true;  ///< values of the landscape are logarithms of expected improvements
   };
 
   Ask(const Surrogate& surrogate, Landscape& landscape, Setting setting, Random& random);
@@ -35,7 +35,8 @@ class Ask {
  private:
   bool allowed(const Config& config) const;
   bool exhausted(const std::vector<Minimum>& minima) const;
-  /// What the model alone says of a minimum, so that the user's prior neither makes a valley hopeless nor keeps it alive.
+  /// What the model alone says of a minimum, so that the user's prior neither makes a valley hopeless nor
+  /// keeps it alive.
   double promise(const Minimum& minimum) const { return -minimum.value - landscape_.prior(minimum.point); }
   std::optional<Config> first_allowed(const std::vector<Minimum>& minima) const;
   /// The best results and, unless the proposal is local, where the user expects good ones.

@@ -14,7 +14,7 @@ namespace regatta::search {
 namespace {
 
 constexpr std::uint64_t bayesian_stream = 0x626f, prior_stream = 0x7072;
-constexpr int prior_draws = 1000;         // until one is feasible and new
+constexpr int prior_draws = 1000;  // until one is feasible and new
 constexpr std::size_t least_initial = 5, initial_beyond_parameters = 4;
 constexpr std::int32_t turns = 4;         // of proposals
 constexpr std::size_t many_groups = 8;    // parameters from which on a trust region is kept to
@@ -26,7 +26,8 @@ Acquired improvement(double mean, double variance, double target, double jitter)
 
 Acquired least_mean(double mean, double, double, double) { return {-mean, -1, 0}; }
 
-/// ln(1 + exp(confidence bound)): grows with the bound, and is above 0, so that its logarithm can be penalised.
+/// ln(1 + exp(confidence bound)): grows with the bound, and is above 0, so that its logarithm can be
+/// penalised.
 Acquired confidence(double mean, double variance, double target, double beta) {
   const Acquired bound = upper_confidence_bound(mean - target, variance, beta);
   const double soft = bound.value > 30 ? bound.value : std::log1p(std::exp(bound.value));
@@ -35,11 +36,12 @@ Acquired confidence(double mean, double variance, double target, double beta) {
 }
 
 bool tried(const Config& config, const History& history, const std::vector<Config>& avoid) {
-  return history.contains(config) || std::ranges::any_of(avoid, [&](const Config& other) { return same_config(other, config); });
+  return history.contains(config) ||
+         std::ranges::any_of(avoid, [&](const Config& other) { return same_config(other, config); });
 }
 
-/// Mean of exp(log expected improvement) at one configuration, in the unit of the objective: by the slope of the transform at the
-/// best loss.
+/// Mean of exp(log expected improvement) at one configuration, in the unit of the objective: by the slope of
+/// the transform at the best loss.
 double promise_of(const Surrogate& surrogate, const Surrogate::Model& model, const Config& config) {
   const std::size_t d = surrogate.embedding().features();
   std::vector<double> features(d);
@@ -58,12 +60,15 @@ double promise_of(const Surrogate& surrogate, const Surrogate::Model& model, con
 BayesianSearcher::BayesianSearcher(const SearcherOptions& options, space::Space space)
     : space_(space), options_(options), surrogate_(space, options.bayesian) {
   int& initial = options_.bayesian.initial_trials;
-  if (initial == 0) initial = static_cast<int>(std::max(least_initial, space_.size() + initial_beyond_parameters));
-  initial_ = options.bayesian.initial_design == "random" ? std::unique_ptr<Searcher>(new RandomSearcher(options, space))
-                                                         : std::unique_ptr<Searcher>(new SobolSearcher(options, space));
+  if (initial == 0)
+    initial = static_cast<int>(std::max(least_initial, space_.size() + initial_beyond_parameters));
+  initial_ = options.bayesian.initial_design == "random"
+                 ? std::unique_ptr<Searcher>(new RandomSearcher(options, space))
+                 : std::unique_ptr<Searcher>(new SobolSearcher(options, space));
 }
 
-std::optional<Config> BayesianSearcher::propose(const History& history, TrialId trial, const std::vector<Config>& avoid) {
+std::optional<Config> BayesianSearcher::propose(const History& history, TrialId trial,
+                                                const std::vector<Config>& avoid) {
   promised_.reset();
   ended_ = false;
   if (trial.value >= options_.bayesian.initial_trials) {
@@ -86,9 +91,11 @@ std::optional<Config> BayesianSearcher::believed(const History& history, TrialId
   return std::nullopt;
 }
 
-std::optional<Config> BayesianSearcher::ask(const History& history, TrialId trial, const std::vector<Config>& avoid) {
+std::optional<Config> BayesianSearcher::ask(const History& history, TrialId trial,
+                                            const std::vector<Config>& avoid) {
   surrogate_.update(history);
-  if (surrogate_.embedding().features() == 0 || surrogate_.size() < 2 || surrogate_.constant()) return std::nullopt;
+  if (surrogate_.embedding().features() == 0 || surrogate_.size() < 2 || surrogate_.constant())
+    return std::nullopt;
   std::vector<Config> pending = avoid;
   for (const TrialId id : history.unfinished())
     if (history[id].state != TrialState::Paused) pending.push_back(history[id].config);
@@ -136,9 +143,9 @@ BayesianSearcher::Rule BayesianSearcher::rule_of(const History& history, std::in
   return number % turns == turns - 1 ? Rule::Mean : Rule::Improvement;
 }
 
-/// Even proposals go round all rules; odd ones take the rule whose proposals have had the best results, by their mean rank among
-/// all results, less what is favoured because little is known (UCB1, Auer et al. 2002). So the history alone tells which rule made
-/// which trial.
+/// Even proposals go round all rules; odd ones take the rule whose proposals have had the best results, by
+/// their mean rank among all results, less what is favoured because little is known (UCB1, Auer et al. 2002).
+/// So the history alone tells which rule made which trial.
 BayesianSearcher::Rule BayesianSearcher::hedged(const History& history, std::int32_t number) const {
   constexpr std::array rules{Rule::Improvement, Rule::Confidence, Rule::Mean, Rule::Sample};
   const auto in_turn = [&](std::int32_t n) { return static_cast<std::size_t>(n / 2) % rules.size(); };
@@ -150,21 +157,25 @@ BayesianSearcher::Rule BayesianSearcher::hedged(const History& history, std::int
     if (trial.origin != Origin::Searcher) continue;
     const std::int32_t own = proposal++;
     const bool done = trial.state == TrialState::Completed || trial.state == TrialState::Stopped;
-    if (own < options_.bayesian.initial_trials || own % 2 != 0 || !done || std::isnan(trial.objective)) continue;
+    if (own < options_.bayesian.initial_trials || own % 2 != 0 || !done || std::isnan(trial.objective))
+      continue;
     results.emplace_back(in_turn(own), history.maximize() ? -trial.objective : trial.objective);
     sorted.push_back(results.back().second);
   }
   std::ranges::sort(sorted);
   std::array<double, rules.size()> ranks{}, counts{};
   for (const auto& [rule, loss] : results) {
-    ranks[rule] += static_cast<double>(std::ranges::lower_bound(sorted, loss) - sorted.begin()) / static_cast<double>(sorted.size());
+    ranks[rule] += static_cast<double>(std::ranges::lower_bound(sorted, loss) - sorted.begin()) /
+                   static_cast<double>(sorted.size());
     counts[rule] += 1;
   }
   std::array<double, rules.size()> scores{};
   for (std::size_t r = 0; r < rules.size(); ++r)
-    scores[r] = counts[r] == 0 ? -1
-                               : ranks[r] / counts[r] -
-                                     hedge_curiosity * std::sqrt(2 * std::log(static_cast<double>(results.size())) / counts[r]);
+    scores[r] =
+        counts[r] == 0
+            ? -1
+            : ranks[r] / counts[r] -
+                  hedge_curiosity * std::sqrt(2 * std::log(static_cast<double>(results.size())) / counts[r]);
   return rules[static_cast<std::size_t>(std::ranges::min_element(scores) - scores.begin())];
 }
 

@@ -9,20 +9,22 @@
 
 namespace regatta::search {
 
-/// Bayesian optimisation, asynchronous: each proposal is the best point of an acquisition given the results and the running trials.
+/// Bayesian optimisation, asynchronous: each proposal is the best point of an acquisition given the results
+/// and the running trials.
 ///
-/// Proposals are made by one of the surrogate's models each, drawn by weight. Of four in a row one takes the least mean, which
-/// makes the most of what is known; from eight parameters on the others keep to a trust region. Once the valley of the best result
-/// is exhausted, three of four look for another one.
+/// Proposals are made by one of the surrogate's models each, drawn by weight. Of four in a row one takes the
+/// least mean, which makes the most of what is known; from eight parameters on the others keep to a trust
+/// region. Once the valley of the best result is exhausted, three of four look for another one.
 ///
-/// A user's prior multiplies the acquisition, to the power prior_strength / results, so that a wrong one is forgotten; every second
-/// initial trial is drawn from it. Hvarfner et al. (2022), piBO: augmenting acquisition functions with user beliefs for Bayesian
-/// optimization, ICLR.
+/// A user's prior multiplies the acquisition, to the power prior_strength / results, so that a wrong one is
+/// forgotten; every second initial trial is drawn from it. Hvarfner et al. (2022), piBO: augmenting
+/// acquisition functions with user beliefs for Bayesian optimization, ICLR.
 class BayesianSearcher final : public Searcher {
  public:
   BayesianSearcher(const SearcherOptions& options, space::Space space);
 
-  std::optional<Config> propose(const History& history, TrialId trial, const std::vector<Config>& avoid) override;
+  std::optional<Config> propose(const History& history, TrialId trial,
+                                const std::vector<Config>& avoid) override;
   bool learns() const override { return true; }
   std::optional<double> promised() const override { return promised_; }
   std::string exhausted_reason() const override { return exhausted_reason_; }
@@ -30,7 +32,8 @@ class BayesianSearcher final : public Searcher {
  private:
   enum class Rule { Improvement, Mean, Confidence, Sample };
 
-  std::optional<Config> believed(const History& history, TrialId trial, const std::vector<Config>& avoid) const;
+  std::optional<Config> believed(const History& history, TrialId trial,
+                                 const std::vector<Config>& avoid) const;
   std::optional<Config> ask(const History& history, TrialId trial, const std::vector<Config>& avoid);
   Rule rule_of(const History& history, std::int32_t number) const;
   Rule hedged(const History& history, std::int32_t number) const;

@@ -22,7 +22,8 @@ Embedding::Embedding(const space::Space& space) : space_(space) {
     if (parameter.discrete() || conditional) plain_ = false;
     if (values != 1 || conditional) {
       const bool words = parameter.kind == space::Kind::Choice || values == 1;
-      place.form = words ? (conditional ? Form::ArcWords : Form::Words) : (conditional ? Form::Arc : Form::Line);
+      place.form =
+          words ? (conditional ? Form::ArcWords : Form::Words) : (conditional ? Form::Arc : Form::Line);
       place.count = words ? static_cast<std::size_t>(values) : conditional ? 2 : 1;
       if (parameter.discrete() && values > 1) discrete_.push_back(i);
       if (!parameter.discrete()) continuous_.push_back(i);
@@ -59,8 +60,8 @@ void Embedding::embed_plain(std::span<const double> unit, std::span<double> feat
   for (std::size_t i = 0; i < unit.size(); ++i) features[i] = unit[i] - 0.5;
 }
 
-void Embedding::pull_back(std::span<const double> config, std::span<const double> unit, std::span<const double> by_feature,
-                          std::span<double> by_unit) const {
+void Embedding::pull_back(std::span<const double> config, std::span<const double> unit,
+                          std::span<const double> by_feature, std::span<double> by_unit) const {
   std::ranges::fill(by_unit, 0.0);
   for (const std::size_t i : continuous_) {
     const Place& place = places_[i];
@@ -68,7 +69,8 @@ void Embedding::pull_back(std::span<const double> config, std::span<const double
     if (place.form == Form::Line) {
       by_unit[i] = by_feature[place.first];
     } else {
-      by_unit[i] = std::cos(angle * unit[i]) * by_feature[place.first] - std::sin(angle * unit[i]) * by_feature[place.first + 1];
+      by_unit[i] = std::cos(angle * unit[i]) * by_feature[place.first] -
+                   std::sin(angle * unit[i]) * by_feature[place.first + 1];
     }
   }
 }

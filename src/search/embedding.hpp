@@ -9,13 +9,16 @@
 
 namespace regatta::search {
 
-/// Places configurations in a Euclidean space in which the distance of a stationary kernel respects every kind of parameter:
+/// Places configurations in a Euclidean space in which the distance of a stationary kernel respects every
+/// kind of parameter:
 ///
-/// - a number or an ordinal is its unit coordinate, that of the value itself (whole numbers stand in the middle of their cell);
+/// - a number or an ordinal is its unit coordinate, that of the value itself (whole numbers stand in the
+/// middle of their cell);
 /// - the words of a choice have distance 1 from each other (Hamming);
-/// - a parameter with a condition lies on an arc, (sin, cos)(pi rho u) / (pi rho), and at the centre where it is inactive: all
-///   active values are equally far from "inactive". Swersky et al. (2014), Raiders of the lost architecture, with rho = 1/2.
-///   The words of a conditional choice have distance 1, and 1/sqrt(2) from "inactive".
+/// - a parameter with a condition lies on an arc, (sin, cos)(pi rho u) / (pi rho), and at the centre where it
+/// is inactive: all
+///   active values are equally far from "inactive". Swersky et al. (2014), Raiders of the lost architecture,
+///   with rho = 1/2. The words of a conditional choice have distance 1, and 1/sqrt(2) from "inactive".
 class Embedding {
  public:
   explicit Embedding(const space::Space& space);
@@ -39,8 +42,8 @@ class Embedding {
 
   /// Derivatives by the unit coordinates of the continuous parameters from those by the features.
   /// @param by_unit  one per parameter of the space; 0 for others
-  void pull_back(std::span<const double> config, std::span<const double> unit, std::span<const double> by_feature,
-                 std::span<double> by_unit) const;
+  void pull_back(std::span<const double> config, std::span<const double> unit,
+                 std::span<const double> by_feature, std::span<double> by_unit) const;
 
  private:
   enum class Form { None, Line, Words, Arc, ArcWords };

@@ -25,7 +25,8 @@ double Feasibility::vote(const std::vector<double>& points, std::span<const doub
   double sum = 0;
   for (std::size_t first = 0; first < points.size(); first += features_) {
     double squared = 0;
-    for (std::size_t c = 0; c < features_; ++c) squared += std::pow((features[c] - points[first + c]) / radius_, 2);
+    for (std::size_t c = 0; c < features_; ++c)
+      squared += std::pow((features[c] - points[first + c]) / radius_, 2);
     const double weight = std::exp(-0.5 * squared);
     sum += weight;
     for (std::size_t c = 0; c < by_feature.size(); ++c)

@@ -7,8 +7,8 @@
 
 namespace regatta::search {
 
-/// What failed trials teach: the probability that a configuration does not fail, as the vote of the trials near it, each with
-/// weight exp(-r^2 / 2), against a prior of one success (Nadaraya 1964, Watson 1964).
+/// What failed trials teach: the probability that a configuration does not fail, as the vote of the trials
+/// near it, each with weight exp(-r^2 / 2), against a prior of one success (Nadaraya 1964, Watson 1964).
 class Feasibility {
  public:
   /// @param radius  distance in features at which a vote has weight exp(-1/2)
@@ -23,7 +23,8 @@ class Feasibility {
   double operator()(std::span<const double> features, std::span<double> by_feature) const;
 
  private:
-  double vote(const std::vector<double>& points, std::span<const double> features, std::span<double> by_feature) const;
+  double vote(const std::vector<double>& points, std::span<const double> features,
+              std::span<double> by_feature) const;
 
   std::size_t features_;
   double radius_;

@@ -18,10 +18,11 @@ using algebra::dot;
 using algebra::Form;
 using device::Block;
 
-constexpr double largest_jitter = 1e-3;  ///< of the variance
+constexpr double largest_jitter = 1e-3;      ///< of the variance
 constexpr double smallest_variance = 1e-20;  ///< of a prediction, as a fraction of the process's
 
-std::vector<double> inverse_lengthscales(const FeatureGroups& groups, std::span<const double> log_lengthscales) {
+std::vector<double> inverse_lengthscales(const FeatureGroups& groups,
+                                         std::span<const double> log_lengthscales) {
   std::vector<double> result(groups.group_of.size());
   for (std::size_t k = 0; k < result.size(); ++k) result[k] = std::exp(-log_lengthscales[groups.group_of[k]]);
   return result;
@@ -47,7 +48,8 @@ Hyperparameters Hyperparameters::from_flat(std::span<const double> flat) {
           flat[groups + 1]};
 }
 
-// --- the process -----------------------------------------------------------------------------------------------------
+// --- the process
+// -----------------------------------------------------------------------------------------------------
 
 GaussianProcess::GaussianProcess(KernelKind kind, FeatureGroups groups, Hyperparameters parameters)
     : kind_(kind),
@@ -58,7 +60,9 @@ GaussianProcess::GaussianProcess(KernelKind kind, FeatureGroups groups, Hyperpar
       noise_(std::exp(parameters_.log_noise)) {}
 
 Block<double> GaussianProcess::inverse_factor(std::size_t n) { return {factor_.data(), n, n, capacity_}; }
-Block<const double> GaussianProcess::inverse_factor() const { return {factor_.data(), known_, known_, capacity_}; }
+Block<const double> GaussianProcess::inverse_factor() const {
+  return {factor_.data(), known_, known_, capacity_};
+}
 Block<const double> GaussianProcess::scaled_points() const {
   return {points_.data(), known_, features(), features()};
 }
@@ -79,7 +83,8 @@ void GaussianProcess::reserve(std::size_t n) {
   capacity_ = capacity;
 }
 
-bool GaussianProcess::factorise(std::span<const double> noise, double jitter, device::EvidenceSolver* solver) {
+bool GaussianProcess::factorise(std::span<const double> noise, double jitter,
+                                device::EvidenceSolver* solver) {
   Block<double> k = inverse_factor(known_);
   if (solver) {
     jitter_ = jitter;
@@ -107,7 +112,8 @@ void GaussianProcess::set_points(Block<const double> points, std::span<const dou
   for (std::size_t i = 0; i < noise.size(); ++i) noises_[i] += noise[i];
   solver = worthwhile(solver, kind_, known_);
   for (double jitter = 0; !factorise(noise, jitter, solver); jitter = jitter == 0 ? 1e-12 : 10 * jitter)
-    if (jitter > largest_jitter) throw SystemFailure("the covariance matrix of the observations is not positive definite");
+    if (jitter > largest_jitter)
+      throw SystemFailure("the covariance matrix of the observations is not positive definite");
 }
 
 void GaussianProcess::append(std::span<const double> point, double noise) {
@@ -128,12 +134,13 @@ void GaussianProcess::drop_pending() {
   weights_ = observed_weights_;
 }
 
-/// The rows of pending points in the factor are those of s, the factor of their covariance given all results: values mean + s z
-/// with z standard normal add L^-T (0, z) to the weights.
+/// The rows of pending points in the factor are those of s, the factor of their covariance given all results:
+/// values mean + s z with z standard normal add L^-T (0, z) to the weights.
 std::vector<double> GaussianProcess::draw_fantasies(std::size_t count, Random& random) {
   const std::size_t n = observed_, q = known_ - n;
   std::vector<double> s(q * q), least(count, std::numeric_limits<double>::infinity());
-  for (std::size_t i = 0; i < q; ++i) std::copy_n(factor_.data() + (n + i) * capacity_ + n, i + 1, s.data() + i * q);
+  for (std::size_t i = 0; i < q; ++i)
+    std::copy_n(factor_.data() + (n + i) * capacity_ + n, i + 1, s.data() + i * q);
   const Block<double> factor{s.data(), q, q, q};
   algebra::invert_lower(factor);
   std::vector<double> points(q * features());
@@ -154,8 +161,8 @@ std::vector<double> GaussianProcess::draw_fantasies(std::size_t count, Random& r
   return least;
 }
 
-/// With k the covariances of the new points with the known ones: v = L^-1 k, s s^T = k_new - v^T v, and the new rows of the
-/// inverse factor are s^-1 (-v^T L^-1, 1).
+/// With k the covariances of the new points with the known ones: v = L^-1 k, s s^T = k_new - v^T v, and the
+/// new rows of the inverse factor are s^-1 (-v^T L^-1, 1).
 void GaussianProcess::append_rows(Block<const double> points, std::span<const double> noise) {
   const std::size_t n = known_, m = points.rows;
   reserve(n + m);
@@ -173,7 +180,8 @@ void GaussianProcess::append_rows(Block<const double> points, std::span<const do
   algebra::multiply(-1, rows, Form::Plain, rows, Form::Transposed, 1, s);
   const double least = 1e-10 * variance_;
   for (std::size_t i = 0; i < m; ++i)
-    s(i, i) = std::max(s(i, i), 0.0) + std::max(least, noise_ + variance_ * jitter_ + (noise.empty() ? 0 : noise[i]));
+    s(i, i) = std::max(s(i, i), 0.0) +
+              std::max(least, noise_ + variance_ * jitter_ + (noise.empty() ? 0 : noise[i]));
   std::vector<double> copy = rest;
   for (double jitter = least; !algebra::cholesky(s); jitter *= 10) {
     rest = copy;
@@ -192,7 +200,8 @@ void GaussianProcess::append_rows(Block<const double> points, std::span<const do
 }
 
 void GaussianProcess::set_values(std::span<const double> values) {
-  require(values.size() == observed_, "the process has ", observed_, " points, got ", values.size(), " values");
+  require(values.size() == observed_, "the process has ", observed_, " points, got ", values.size(),
+          " values");
   values_.assign(values.begin(), values.end());
   const Block<const double> l{factor_.data(), observed_, observed_, capacity_};
   std::vector<double> ones(observed_, 1.0);
@@ -224,7 +233,8 @@ void GaussianProcess::predict(Block<const double> points, Prediction& result) co
   algebra::multiply_by_lower(k, inverse_factor(), Form::Transposed);
   result.variance.resize(m);
   for (std::size_t i = 0; i < m; ++i)
-    result.variance[i] = std::max(smallest_variance * variance_, variance_ - dot({k.row(i), n}, {k.row(i), n}));
+    result.variance[i] =
+        std::max(smallest_variance * variance_, variance_ - dot({k.row(i), n}, {k.row(i), n}));
 }
 
 /// The mean weighs dk by the weights, the variance by -2 K^-1 k = -2 L^-T (L^-1 k).
@@ -236,8 +246,8 @@ void GaussianProcess::pull_back(const Prediction& prediction, std::span<const do
   algebra::multiply_by_lower(weights, inverse_factor(), Form::Plain);
   for (std::size_t i = 0; i < m; ++i)
     for (std::size_t j = 0; j < n; ++j) weights(i, j) *= -2 * by_variance[i];
-  algebra::multiply(1, {by_mean.data(), m, count, count}, Form::Plain, {weights_.data(), count, n, n}, Form::Plain, 1,
-                    weights);
+  algebra::multiply(1, {by_mean.data(), m, count, count}, Form::Plain, {weights_.data(), count, n, n},
+                    Form::Plain, 1, weights);
   Kernel(kind_, groups_).pull({prediction.scaled.data(), m, d, d}, scaled_points(), weights, gradient);
   for (std::size_t i = 0; i < m; ++i)
     for (std::size_t c = 0; c < d; ++c) gradient(i, c) *= variance_ * inverse_lengthscale_[c];
@@ -247,7 +257,8 @@ std::vector<double> GaussianProcess::predict_mean(Block<const double> points) co
   const std::vector<double> rows = scaled(points);
   const std::vector<double> k = cross({rows.data(), points.rows, features(), features()}, observed_);
   std::vector<double> mean(points.rows, constant_);
-  for (std::size_t i = 0; i < points.rows; ++i) mean[i] += dot({k.data() + i * observed_, observed_}, observed_weights_);
+  for (std::size_t i = 0; i < points.rows; ++i)
+    mean[i] += dot({k.data() + i * observed_, observed_}, observed_weights_);
   return mean;
 }
 
@@ -280,30 +291,36 @@ std::vector<double> GaussianProcess::leave_one_out() const {
   for (std::size_t i = 0; i < observed_; ++i)
     for (std::size_t j = 0; j <= i; ++j) precision[j] += l(i, j) * l(i, j);
   for (std::size_t i = 0; i < observed_; ++i)
-    result[i] = 0.5 * std::log(precision[i]) - 0.5 * observed_weights_[i] * observed_weights_[i] / precision[i] -
+    result[i] = 0.5 * std::log(precision[i]) -
+                0.5 * observed_weights_[i] * observed_weights_[i] / precision[i] -
                 0.5 * std::log(2 * std::numbers::pi);
   return result;
 }
 
-// --- the likelihood --------------------------------------------------------------------------------------------------
+// --- the likelihood
+// --------------------------------------------------------------------------------------------------
 
-MarginalLikelihood::MarginalLikelihood(KernelKind kind, const FeatureGroups& groups, const Observations& observations,
-                                       device::EvidenceSolver* solver)
-    : kind_(kind), groups_(groups), observations_(observations), solver_(worthwhile(solver, kind, observations.points.rows)) {
+MarginalLikelihood::MarginalLikelihood(KernelKind kind, const FeatureGroups& groups,
+                                       const Observations& observations, device::EvidenceSolver* solver)
+    : kind_(kind),
+      groups_(groups),
+      observations_(observations),
+      solver_(worthwhile(solver, kind, observations.points.rows)) {
   const std::size_t n = observations_.points.rows, d = observations_.points.columns;
   scaled_.resize(n * d);
   if (!solver_) covariance_.resize(n * n);
 }
 
-std::optional<double> MarginalLikelihood::operator()(std::span<const double> parameters, std::span<double> gradient) {
+std::optional<double> MarginalLikelihood::operator()(std::span<const double> parameters,
+                                                     std::span<double> gradient) {
   const std::size_t n = observations_.points.rows, d = observations_.points.columns, groups = groups_.groups;
   const double variance = std::exp(parameters[groups]), noise = std::exp(parameters[groups + 1]);
   const std::vector<double> factors = inverse_lengthscales(groups_, parameters);
   scale_rows(observations_.points, factors, scaled_.data());
   const Block<const double> x{scaled_.data(), n, d, d};
   if (solver_)
-    return likelihood_by(*solver_, {profile_of(kind_), x, observations_.noise, variance, noise, 1e-12}, observations_.values,
-                         groups_, gradient);
+    return likelihood_by(*solver_, {profile_of(kind_), x, observations_.noise, variance, noise, 1e-12},
+                         observations_.values, groups_, gradient);
   const Block<double> k{covariance_.data(), n, n, n};
   const bool wanted = !gradient.empty();
   const Kernel kernel(kind_, groups_);

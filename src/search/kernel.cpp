@@ -7,15 +7,17 @@
 #include <numeric>
 #include <vector>
 
-// target_clones stands at functions that only choose a template: everything below them is inlined into each clone.
+// target_clones stands at functions that only choose a template: everything below them is inlined into each
+// clone.
 namespace regatta::search {
 namespace {
 
 using device::Block;
 using device::algebra::Form;
 
-/// exp(x) for x <= 0 to about one unit in the last place; 0 below -700. Plain arithmetic, so that loops of it become vector
-/// code: x = k ln 2 + r with |r| <= ln 2 / 2, and the Taylor polynomial of degree 13 for exp(r) (remainder 4e-18).
+/// exp(x) for x <= 0 to about one unit in the last place; 0 below -700. Plain arithmetic, so that loops of it
+/// become vector code: x = k ln 2 + r with |r| <= ln 2 / 2, and the Taylor polynomial of degree 13 for exp(r)
+/// (remainder 4e-18).
 [[gnu::always_inline]] inline double exp_of_negative(double x) {
   constexpr double shift = 0x1.8p52;  // adding it rounds to an integer that stands in the lowest bits
   const double clipped = x < -700 ? -700 : x;
@@ -76,12 +78,14 @@ template <Profile kind>
   covariance_loop<Profile::Matern52>(squared, slope, count);
 }
 
-[[gnu::target_clones("avx512f", "arch=haswell", "default")]] void rbf(double* squared, double* slope, std::size_t count) {
+[[gnu::target_clones("avx512f", "arch=haswell", "default")]] void rbf(double* squared, double* slope,
+                                                                      std::size_t count) {
   covariance_loop<Profile::Rbf>(squared, slope, count);
 }
 
 /// row = max(0, norm + norms - 2 row), where row holds the products.
-[[gnu::target_clones("avx512f", "arch=haswell", "default")]] void distances_of_products(double* row, double norm,
+[[gnu::target_clones("avx512f", "arch=haswell", "default")]] void distances_of_products(double* row,
+                                                                                        double norm,
                                                                                         const double* norms,
                                                                                         std::size_t count) {
   for (std::size_t j = 0; j < count; ++j) {
@@ -133,9 +137,9 @@ std::vector<double> columns_of(Block<const double> b) {
 }
 
 /// Squared distances within one group between one point and the first `count` rows that `columns` holds.
-[[gnu::target_clones("avx512f", "arch=haswell", "default")]] void group_distances(const double* point, const double* columns,
-                                                                                  std::size_t rows, Range range,
-                                                                                  std::size_t count, double* squared) {
+[[gnu::target_clones("avx512f", "arch=haswell", "default")]] void group_distances(
+    const double* point, const double* columns, std::size_t rows, Range range, std::size_t count,
+    double* squared) {
   for (std::size_t j = 0; j < count; ++j) squared[j] = 0;
   for (std::size_t c = range.first; c < range.first + range.count; ++c) {
     const double* column = columns + c * rows;
@@ -144,13 +148,15 @@ std::vector<double> columns_of(Block<const double> b) {
   }
 }
 
-[[gnu::target_clones("avx512f", "arch=haswell", "default")]] void add_scaled(const double* part, double factor, double* sum,
+[[gnu::target_clones("avx512f", "arch=haswell", "default")]] void add_scaled(const double* part,
+                                                                             double factor, double* sum,
                                                                              std::size_t count) {
   for (std::size_t j = 0; j < count; ++j) sum[j] += factor * part[j];
 }
 
 /// a[j] *= b[j]
-[[gnu::target_clones("avx512f", "arch=haswell", "default")]] void multiply_by(const double* b, double* a, std::size_t count) {
+[[gnu::target_clones("avx512f", "arch=haswell", "default")]] void multiply_by(const double* b, double* a,
+                                                                              std::size_t count) {
   for (std::size_t j = 0; j < count; ++j) a[j] *= b[j];
 }
 
@@ -197,12 +203,14 @@ void Kernel::lower_values(Block<const double> a, Block<double> k) const {
   }
 }
 
-void Kernel::pull(Block<const double> a, Block<const double> b, Block<double> w, Block<double> gradient) const {
+void Kernel::pull(Block<const double> a, Block<const double> b, Block<double> w,
+                  Block<double> gradient) const {
   additive() ? pull_additive(a, b, w, gradient) : pull_product(a, b, w, gradient);
 }
 
 /// dk/da = -slope (a - b).
-void Kernel::pull_product(Block<const double> a, Block<const double> b, Block<double> w, Block<double> gradient) const {
+void Kernel::pull_product(Block<const double> a, Block<const double> b, Block<double> w,
+                          Block<double> gradient) const {
   const std::size_t m = a.rows, n = b.rows;
   std::vector<double> squared(m * n), slope(n), sums(m, 0.0);
   squared_distances(a, b, {squared.data(), m, n, n});
@@ -218,7 +226,8 @@ void Kernel::pull_product(Block<const double> a, Block<const double> b, Block<do
     for (std::size_t c = 0; c < a.columns; ++c) gradient(i, c) -= sums[i] * a(i, c);
 }
 
-void Kernel::pull_additive(Block<const double> a, Block<const double> b, Block<double> w, Block<double> gradient) const {
+void Kernel::pull_additive(Block<const double> a, Block<const double> b, Block<double> w,
+                           Block<double> gradient) const {
   const std::size_t m = a.rows, n = b.rows;
   const std::vector<double> columns = columns_of(b);
   std::vector<double> part(n), slope(n);
@@ -236,11 +245,13 @@ void Kernel::pull_additive(Block<const double> a, Block<const double> b, Block<d
     }
 }
 
-void Kernel::add_lengthscale_gradient(Block<const double> a, Block<double> w, std::span<double> gradient) const {
+void Kernel::add_lengthscale_gradient(Block<const double> a, Block<double> w,
+                                      std::span<double> gradient) const {
   additive() ? add_additive_gradient(a, w, gradient) : add_product_gradient(a, w, gradient);
 }
 
-/// dk/d ln l = slope (a_i - a_j)^2. With M = w o slope, taken as symmetric, that sums to sum_i rows_i a_i^2 - a^T M a.
+/// dk/d ln l = slope (a_i - a_j)^2. With M = w o slope, taken as symmetric, that sums to sum_i rows_i a_i^2 -
+/// a^T M a.
 void Kernel::add_product_gradient(Block<const double> a, Block<double> w, std::span<double> gradient) const {
   const std::size_t n = a.rows, d = a.columns;
   std::vector<double> squared(n * n), slope(n), rows(n, 0.0), product(n * d);
@@ -271,7 +282,8 @@ void Kernel::add_additive_gradient(Block<const double> a, Block<double> w, std::
       std::copy_n(squared.data(), i, part.data());
       profile(rbf(), part.data(), slope.data(), i);
       multiply_by(squared.data(), slope.data(), i);
-      gradient[g] += device::algebra::dot({w.row(i), i}, {slope.data(), i}) / static_cast<double>(groups_.groups);
+      gradient[g] +=
+          device::algebra::dot({w.row(i), i}, {slope.data(), i}) / static_cast<double>(groups_.groups);
     }
 }
 

@@ -10,10 +10,10 @@ namespace regatta::search {
 
 /// Covariances of unit variance between rows of features that are divided by their lengthscales.
 ///
-/// Radial profiles: Matern 5/2: (1 + sqrt(5) r + 5 r^2 / 3) exp(-sqrt(5) r); RBF: exp(-r^2 / 2) (Rasmussen and Williams 2006,
-/// Gaussian Processes for Machine Learning, 4.2). A product kernel takes the profile of the distance over all features; an
-/// additive one is the mean over the groups of the profile of the distance within the group (Duvenaud, Nickisch, Rasmussen 2011,
-/// Additive Gaussian processes, NIPS 24, first order).
+/// Radial profiles: Matern 5/2: (1 + sqrt(5) r + 5 r^2 / 3) exp(-sqrt(5) r); RBF: exp(-r^2 / 2) (Rasmussen
+/// and Williams 2006, Gaussian Processes for Machine Learning, 4.2). A product kernel takes the profile of
+/// the distance over all features; an additive one is the mean over the groups of the profile of the distance
+/// within the group (Duvenaud, Nickisch, Rasmussen 2011, Additive Gaussian processes, NIPS 24, first order).
 class Kernel {
  public:
   Kernel(KernelKind kind, const FeatureGroups& groups) : kind_(kind), groups_(groups) {}
@@ -30,15 +30,18 @@ class Kernel {
             device::Block<double> gradient) const;
 
   /// Adds to gradient[g] the sum over i > j of w(i, j) dk(a_i, a_j) / d ln(lengthscale g). Overwrites w.
-  void add_lengthscale_gradient(device::Block<const double> a, device::Block<double> w, std::span<double> gradient) const;
+  void add_lengthscale_gradient(device::Block<const double> a, device::Block<double> w,
+                                std::span<double> gradient) const;
 
  private:
   void pull_product(device::Block<const double> a, device::Block<const double> b, device::Block<double> w,
                     device::Block<double> gradient) const;
   void pull_additive(device::Block<const double> a, device::Block<const double> b, device::Block<double> w,
                      device::Block<double> gradient) const;
-  void add_product_gradient(device::Block<const double> a, device::Block<double> w, std::span<double> gradient) const;
-  void add_additive_gradient(device::Block<const double> a, device::Block<double> w, std::span<double> gradient) const;
+  void add_product_gradient(device::Block<const double> a, device::Block<double> w,
+                            std::span<double> gradient) const;
+  void add_additive_gradient(device::Block<const double> a, device::Block<double> w,
+                             std::span<double> gradient) const;
   bool additive() const { return kind_ == KernelKind::AdditiveMatern52 || kind_ == KernelKind::AdditiveRbf; }
   bool rbf() const { return kind_ == KernelKind::Rbf || kind_ == KernelKind::AdditiveRbf; }
 

@@ -14,7 +14,8 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 }  // namespace
 
 Landscape::Landscape(const space::Space& space, const BayesianOptions& options, const Surrogate& surrogate,
-                     Surrogate::Model& model, const std::vector<space::Config>& pending, Setting setting, Random& random)
+                     Surrogate::Model& model, const std::vector<space::Config>& pending, Setting setting,
+                     Random& random)
     : space_(space),
       embedding_(surrogate.embedding()),
       feasibility_(surrogate.feasibility()),
@@ -28,7 +29,8 @@ Landscape::Landscape(const space::Space& space, const BayesianOptions& options, 
   const Block<const double> points{features.data(), count, d, d};
   GaussianProcess& process = *model_.process;
   if (options.pending == "local_penalization" || options.pending == "hard_penalization") {
-    const auto form = options.pending == "hard_penalization" ? LocalPenalty::Form::Hard : LocalPenalty::Form::Soft;
+    const auto form =
+        options.pending == "hard_penalization" ? LocalPenalty::Form::Hard : LocalPenalty::Form::Soft;
     penalty_.emplace(form, process, points, model.incumbent, random);
     return;
   }
@@ -47,7 +49,8 @@ void Landscape::aim(double target) { std::ranges::fill(targets_, target); }
 void Landscape::embed(std::span<const double> units, std::size_t count) {
   const std::size_t p = space_.size(), d = embedding_.features();
   features_.resize(count * d);
-  const bool decoded = !embedding_.plain() || setting_.excluded || setting_.prior || !space_.constraints().empty();
+  const bool decoded =
+      !embedding_.plain() || setting_.excluded || setting_.prior || !space_.constraints().empty();
   configs_.resize(decoded ? count : 0);
   for (std::size_t i = 0; i < count; ++i) {
     const auto unit = units.subspan(i * p, p);
@@ -57,7 +60,8 @@ void Landscape::embed(std::span<const double> units, std::size_t count) {
   }
 }
 
-void Landscape::operator()(std::span<const double> units, std::span<double> values, std::span<double> gradients) {
+void Landscape::operator()(std::span<const double> units, std::span<double> values,
+                           std::span<double> gradients) {
   const std::size_t p = space_.size(), d = embedding_.features(), m = values.size();
   embed(units, m);
   GaussianProcess& process = *model_.process;
@@ -68,7 +72,8 @@ void Landscape::operator()(std::span<const double> units, std::span<double> valu
     values[i] = acquire(i, {by_mean.data() + i * fantasies, fantasies}, by_variance[i]);
   if (!gradients.empty()) process.pull_back(prediction_, by_mean, by_variance, {by_feature.data(), m, d, d});
   for (std::size_t i = 0; i < m; ++i) {
-    const std::span<double> row = gradients.empty() ? std::span<double>() : std::span(by_feature).subspan(i * d, d);
+    const std::span<double> row =
+        gradients.empty() ? std::span<double>() : std::span(by_feature).subspan(i * d, d);
     values[i] += surroundings(i, row);
     const std::span<double> gradient = gradients.empty() ? std::span<double>() : gradients.subspan(i * p, p);
     if (gradient.empty() || embedding_.plain()) {
@@ -118,7 +123,8 @@ double Landscape::surroundings(std::size_t i, std::span<double> by_feature) cons
   if (penalty_) value += (*penalty_)(features, by_feature);
   if (!feasibility_.trivial()) value += feasibility_(features, by_feature);
   if (configs_.empty()) return value;
-  if (!space_.feasible(configs_[i]) || (setting_.excluded && setting_.excluded(configs_[i]))) return -infinity;
+  if (!space_.feasible(configs_[i]) || (setting_.excluded && setting_.excluded(configs_[i])))
+    return -infinity;
   return value;
 }
 

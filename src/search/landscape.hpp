@@ -13,8 +13,9 @@
 
 namespace regatta::search {
 
-/// The logarithm of an acquisition over the unit cube with its sign turned, given the running trials: what a proposal minimises.
-/// Infinite where a configuration breaks a constraint, or was tried before in a space without continuous parameters.
+/// The logarithm of an acquisition over the unit cube with its sign turned, given the running trials: what a
+/// proposal minimises. Infinite where a configuration breaks a constraint, or was tried before in a space
+/// without continuous parameters.
 class Landscape {
  public:
   using Rule = Acquired (*)(double mean, double variance, double target, double parameter);
@@ -27,8 +28,9 @@ class Landscape {
     double prior_weight = 0;                             ///< the power to which it does
   };
 
-  Landscape(const space::Space& space, const BayesianOptions& options, const Surrogate& surrogate, Surrogate::Model& model,
-            const std::vector<space::Config>& pending, Setting setting, Random& random);
+  Landscape(const space::Space& space, const BayesianOptions& options, const Surrogate& surrogate,
+            Surrogate::Model& model, const std::vector<space::Config>& pending, Setting setting,
+            Random& random);
   ~Landscape() { model_.process->drop_pending(); }
   Landscape(const Landscape&) = delete;
   Landscape& operator=(const Landscape&) = delete;
@@ -52,7 +54,8 @@ class Landscape {
   double acquire(std::size_t i, std::span<double> by_mean, double& by_variance) const;
   /// Adds what does not come from the model.
   double surroundings(std::size_t i, std::span<double> by_feature) const;
-  /// Adds the derivatives of the user's prior to `by_unit` (empty: not wanted), and answers what it adds to the value.
+  /// Adds the derivatives of the user's prior to `by_unit` (empty: not wanted), and answers what it adds to
+  /// the value.
   double believe(std::size_t i, std::span<double> by_unit);
 
   const space::Space& space_;

@@ -171,8 +171,9 @@ class Descent {
 
 }  // namespace
 
-std::vector<Minimum> minimise(const BatchFunction& function, std::span<const double> starts, std::span<const double> low,
-                              std::span<const double> high, const LbfgsOptions& options) {
+std::vector<Minimum> minimise(const BatchFunction& function, std::span<const double> starts,
+                              std::span<const double> low, std::span<const double> high,
+                              const LbfgsOptions& options) {
   const std::size_t d = low.size();
   std::vector<Descent> descents;
   for (std::size_t first = 0; first < starts.size(); first += d)

@@ -24,14 +24,15 @@ struct LbfgsOptions {
 /// @param points     rows of `dimensions` numbers
 /// @param values     one per row; infinity where the function has no value
 /// @param gradients  rows of `dimensions` numbers
-using BatchFunction =
-    std::function<void(std::span<const double> points, std::span<double> values, std::span<double> gradients)>;
+using BatchFunction = std::function<void(std::span<const double> points, std::span<double> values,
+                                         std::span<double> gradients)>;
 
-/// Minimises one function from several starts in lock step, so that each round evaluates all of them at once: the
-/// limited-memory BFGS method (Nocedal and Wright 2006, Numerical Optimization, 7.2) with gradients projected on the box
-/// [low, high] and a backtracking line search.
+/// Minimises one function from several starts in lock step, so that each round evaluates all of them at once:
+/// the limited-memory BFGS method (Nocedal and Wright 2006, Numerical Optimization, 7.2) with gradients
+/// projected on the box [low, high] and a backtracking line search.
 /// @param starts  rows of low.size() numbers inside the box
-std::vector<Minimum> minimise(const BatchFunction& function, std::span<const double> starts, std::span<const double> low,
-                              std::span<const double> high, const LbfgsOptions& options);
+std::vector<Minimum> minimise(const BatchFunction& function, std::span<const double> starts,
+                              std::span<const double> low, std::span<const double> high,
+                              const LbfgsOptions& options);
 
 }  // namespace regatta::search

@@ -22,7 +22,8 @@ double largest_slope(const GaussianProcess& process, Block<const double> points)
   const std::size_t m = points.rows, d = points.columns;
   Prediction prediction;
   process.predict(points, prediction);
-  const std::vector<double> ones(m * process.fantasies(), 1.0 / static_cast<double>(process.fantasies())), zeros(m, 0.0);
+  const std::vector<double> ones(m * process.fantasies(), 1.0 / static_cast<double>(process.fantasies())),
+      zeros(m, 0.0);
   std::vector<double> gradient(m * d);
   process.pull_back(prediction, ones, zeros, {gradient.data(), m, d, d});
   double largest = 0;
@@ -34,8 +35,8 @@ double largest_slope(const GaussianProcess& process, Block<const double> points)
   return largest;
 }
 
-std::vector<double> uniform_probes(Block<const double> around, double width, std::size_t count, std::span<const double> scale,
-                                   Random& random) {
+std::vector<double> uniform_probes(Block<const double> around, double width, std::size_t count,
+                                   std::span<const double> scale, Random& random) {
   std::vector<double> probes;
   for (std::size_t i = 0; i < count; ++i)
     for (std::size_t c = 0; c < around.columns; ++c) {
@@ -48,9 +49,11 @@ std::vector<double> uniform_probes(Block<const double> around, double width, std
 
 }  // namespace
 
-LocalPenalty::LocalPenalty(Form form, const GaussianProcess& process, Block<const double> pending, double incumbent,
-                           Random& random)
-    : form_(form), scale_(process.scale()), points_(pending.data, pending.data + pending.rows * pending.columns) {
+LocalPenalty::LocalPenalty(Form form, const GaussianProcess& process, Block<const double> pending,
+                           double incumbent, Random& random)
+    : form_(form),
+      scale_(process.scale()),
+      points_(pending.data, pending.data + pending.rows * pending.columns) {
   const std::size_t d = pending.columns;
   const auto slope_near = [&](Block<const double> around, double width, std::size_t count) {
     const std::vector<double> probes = uniform_probes(around, width, count, scale_, random);
@@ -61,7 +64,8 @@ LocalPenalty::LocalPenalty(Form form, const GaussianProcess& process, Block<cons
   process.predict(pending, at);
   for (std::size_t j = 0; j < pending.rows; ++j) {
     double slope = global;
-    if (form == Form::Hard) slope = std::max(slope_near(pending.part(j, 1), 1, local_probes), local_share * global);
+    if (form == Form::Hard)
+      slope = std::max(slope_near(pending.part(j, 1), 1, local_probes), local_share * global);
     if (slope < flat) slope = flat_slope;
     const double sigma = std::sqrt(at.variance[j]);
     const double gap = std::abs(at.mean[j * process.fantasies()] - incumbent);

@@ -8,20 +8,22 @@
 
 namespace regatta::search {
 
-/// Penalises an acquisition near running trials, in log space: where the objective cannot fall faster than its Lipschitz constant,
-/// the minimum is not within a ball around a point whose value is far from the best one.
+/// Penalises an acquisition near running trials, in log space: where the objective cannot fall faster than
+/// its Lipschitz constant, the minimum is not within a ball around a point whose value is far from the best
+/// one.
 ///
-/// Soft form: the probability that a point lies outside the ball of a Gaussian value, ln Phi((|x - x_j| - r_j) / s_j). Gonzalez et al.
-/// (2016), Batch Bayesian optimization via local penalization, AISTATS. Hard form: the cone ((|x - x_j| / R_j)^-5 + 1)^(-1/5) with a
-/// Lipschitz constant of its own for each point. Alvi et al. (2019), Asynchronous batch Bayesian optimisation with improved local
-/// penalisation, ICML. Distances are those of the kernel (features divided by lengthscales).
+/// Soft form: the probability that a point lies outside the ball of a Gaussian value, ln Phi((|x - x_j| -
+/// r_j) / s_j). Gonzalez et al. (2016), Batch Bayesian optimization via local penalization, AISTATS. Hard
+/// form: the cone ((|x - x_j| / R_j)^-5 + 1)^(-1/5) with a Lipschitz constant of its own for each point. Alvi
+/// et al. (2019), Asynchronous batch Bayesian optimisation with improved local penalisation, ICML. Distances
+/// are those of the kernel (features divided by lengthscales).
 class LocalPenalty {
  public:
   enum class Form { Soft, Hard };
 
   /// @param pending  features of the running trials, one row each
-  LocalPenalty(Form form, const GaussianProcess& process, device::Block<const double> pending, double incumbent,
-               Random& random);
+  LocalPenalty(Form form, const GaussianProcess& process, device::Block<const double> pending,
+               double incumbent, Random& random);
 
   /// Logarithm of the product of all penalties; adds its derivatives.
   /// @param features    of one point

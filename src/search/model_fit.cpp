@@ -14,7 +14,8 @@ constexpr double least_lengthscale = 0.01, most_lengthscale = 100;
 constexpr double usual_lengthscale = 0.4, length_deviation = 1;  // times sqrt(groups); of the logarithm
 constexpr double least_variance = 1e-3, most_variance = 1e3, variance_deviation = 1.5;
 constexpr double least_noise = 1e-10, most_noise = 1, usual_noise = 1e-6, noise_deviation = 4;
-constexpr double first_noise = 1e-2;  // a start with little noise ends at a short lengthscale that explains noise as signal
+constexpr double first_noise =
+    1e-2;  // a start with little noise ends at a short lengthscale that explains noise as signal
 constexpr double little_noise = 1e-5;  // the other start: results without noise
 constexpr double no_noise = 1e-9;
 constexpr int first_iterations = 40, warm_iterations = 30;
@@ -37,7 +38,9 @@ class Posterior {
       : setting_(setting),
         groups_(setting.groups->groups),
         likelihood_(setting.kernel, *setting.groups, observations, setting.solver),
-        length_mean_(std::log(usual_lengthscale * std::sqrt(static_cast<double>(std::max<std::size_t>(1, groups_))))) {}
+        length_mean_(
+            std::log(usual_lengthscale * std::sqrt(static_cast<double>(std::max<std::size_t>(1, groups_))))) {
+  }
 
   std::size_t size() const { return groups_ + 2; }
 
@@ -48,7 +51,9 @@ class Posterior {
                            gradients.empty() ? gradients : gradients.subspan(i * size(), size()));
   }
 
-  std::vector<double> low() const { return bounds(least_lengthscale, least_variance, setting_.learn_noise ? least_noise : no_noise); }
+  std::vector<double> low() const {
+    return bounds(least_lengthscale, least_variance, setting_.learn_noise ? least_noise : no_noise);
+  }
   std::vector<double> high() const {
     return bounds(most_lengthscale, most_variance, setting_.learn_noise ? most_noise : no_noise * (1 + 1e-9));
   }
@@ -67,7 +72,8 @@ class Posterior {
       sum += log_prior(parameters[g], length_mean_, length_deviation, gradient[g]);
     sum += log_prior(parameters[groups_], 0, variance_deviation, gradient[groups_]);
     if (setting_.learn_noise)
-      sum += log_prior(parameters[groups_ + 1], std::log(usual_noise), noise_deviation, gradient[groups_ + 1]);
+      sum +=
+          log_prior(parameters[groups_ + 1], std::log(usual_noise), noise_deviation, gradient[groups_ + 1]);
     for (double& entry : gradient) entry = -entry;
     return -sum;
   }
@@ -85,19 +91,23 @@ class Posterior {
   double length_mean_;
 };
 
-Minimum evolve(Posterior& posterior, std::span<const double> start, const CmaEsOptions& options, std::size_t observations) {
+Minimum evolve(Posterior& posterior, std::span<const double> start, const CmaEsOptions& options,
+               std::size_t observations) {
   Random random(evolution_stream, observations);
-  return minimise_by_evolution(std::ref(posterior), start, posterior.low(), posterior.high(), options, random);
+  return minimise_by_evolution(std::ref(posterior), start, posterior.low(), posterior.high(), options,
+                               random);
 }
 
 Minimum descend(Posterior& posterior, std::span<const double> starts, int iterations) {
-  const auto minima = minimise(std::ref(posterior), starts, posterior.low(), posterior.high(),
-                               {.iterations = iterations, .gradient_tolerance = 1e-2, .value_tolerance = 1e-4});
+  const auto minima =
+      minimise(std::ref(posterior), starts, posterior.low(), posterior.high(),
+               {.iterations = iterations, .gradient_tolerance = 1e-2, .value_tolerance = 1e-4});
   return *std::ranges::min_element(minima, {}, &Minimum::value);
 }
 
 /// Rows: the fit before and the prior's mode, inside their bounds.
-std::vector<double> starts_of(const FitSetting& setting, const Posterior& posterior, std::size_t observations) {
+std::vector<double> starts_of(const FitSetting& setting, const Posterior& posterior,
+                              std::size_t observations) {
   const std::vector<double> low = posterior.low(), high = posterior.high();
   std::vector<double> starts;
   if (setting.previous) starts = setting.previous->flat();
@@ -139,15 +149,18 @@ Hyperparameters fit_hyperparameters(const FitSetting& setting, const Observation
   std::vector<double> starts = starts_of(setting, posterior, n);
   if (setting.method == FitMethod::Evolution) {
     const auto first = std::span(starts).first(posterior.size());
-    std::ranges::copy(evolve(posterior, first, setting.previous ? warm_evolution : first_evolution, n).point, first.begin());
+    std::ranges::copy(evolve(posterior, first, setting.previous ? warm_evolution : first_evolution, n).point,
+                      first.begin());
   }
   Minimum best = descend(posterior, starts, setting.previous ? warm_iterations : first_iterations);
   if (!std::isfinite(best.value)) best = evolve(posterior, posterior.mode(), first_evolution, n);
   return Hyperparameters::from_flat(std::isfinite(best.value) ? best.point : posterior.mode());
 }
 
-std::vector<Hyperparameters> sample_hyperparameters(const FitSetting& setting, const Observations& observations,
-                                                    const Hyperparameters& mode, std::size_t count, Random& random) {
+std::vector<Hyperparameters> sample_hyperparameters(const FitSetting& setting,
+                                                    const Observations& observations,
+                                                    const Hyperparameters& mode, std::size_t count,
+                                                    Random& random) {
   Posterior posterior(setting, observations);
   const std::vector<double> centre = mode.flat(), low = posterior.low(), high = posterior.high();
   std::vector<double> spreads;

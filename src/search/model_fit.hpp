@@ -11,7 +11,8 @@ bool is_additive(KernelKind kernel);
 
 enum class FitMethod {
   Gradients,  ///< L-BFGS
-  Evolution,  ///< CMA-ES, then L-BFGS from there: for posteriors with several modes, at a multiple of the cost
+  Evolution,  ///< CMA-ES, then L-BFGS from there: for posteriors with several modes, at a multiple of the
+              ///< cost
 };
 
 struct FitSetting {
@@ -23,18 +24,22 @@ struct FitSetting {
   device::EvidenceSolver* solver = nullptr;  ///< does the algebra where it is worth it
 };
 
-/// Hyperparameters of the largest posterior density (MAP) given the observations, by L-BFGS with analytic gradients.
-/// A pure function of its arguments. Where L-BFGS has no start with a density, CMA-ES looks for a place that has one.
+/// Hyperparameters of the largest posterior density (MAP) given the observations, by L-BFGS with analytic
+/// gradients. A pure function of its arguments. Where L-BFGS has no start with a density, CMA-ES looks for a
+/// place that has one.
 ///
-/// Priors: the lengthscales of d groups are log-normal around 0.4 sqrt(d), which grows with the diameter of the cube (Hvarfner,
-/// Hellsten, Nardi 2024, Vanilla Bayesian optimization performs great in high dimensions, ICML 41, with a narrower belief than
-/// theirs); variance and noise log-normal and wide.
+/// Priors: the lengthscales of d groups are log-normal around 0.4 sqrt(d), which grows with the diameter of
+/// the cube (Hvarfner, Hellsten, Nardi 2024, Vanilla Bayesian optimization performs great in high dimensions,
+/// ICML 41, with a narrower belief than theirs); variance and noise log-normal and wide.
 Hyperparameters fit_hyperparameters(const FitSetting& setting, const Observations& observations);
 
-/// Draws from a normal distribution of the logarithms around their mode: Laplace's approximation (MacKay 2003,
-/// Information theory, inference, and learning algorithms, chapter 27) by the diagonal of the second derivatives, with
-/// standard deviations within [0.05, 1] and draws within the bounds of the fit. A noise that is not learnt stays.
-std::vector<Hyperparameters> sample_hyperparameters(const FitSetting& setting, const Observations& observations,
-                                                    const Hyperparameters& mode, std::size_t count, Random& random);
+/// Draws from a normal distribution of the logarithms around their mode: Laplace's approximation (MacKay
+/// 2003, Information theory, inference, and learning algorithms, chapter 27) by the diagonal of the second
+/// derivatives, with standard deviations within [0.05, 1] and draws within the bounds of the fit. A noise
+/// that is not learnt stays.
+std::vector<Hyperparameters> sample_hyperparameters(const FitSetting& setting,
+                                                    const Observations& observations,
+                                                    const Hyperparameters& mode, std::size_t count,
+                                                    Random& random);
 
 }  // namespace regatta::search

@@ -15,7 +15,8 @@ double mean_of(std::span<const double> values) {
 
 double deviation_of(std::span<const double> values, double mean) {
   double sum = 0;
-  for (const double value : values) sum += (value - mean) * (value - mean) / static_cast<double>(values.size());
+  for (const double value : values)
+    sum += (value - mean) * (value - mean) / static_cast<double>(values.size());
   return std::sqrt(sum);
 }
 
@@ -49,7 +50,8 @@ OutputTransform::OutputTransform(Kind kind, std::span<const double> losses) : ki
     const double good = std::sqrt(squares / static_cast<double>(better));
     for (std::size_t i = better; i < n; ++i) {
       worse_.push_back(sorted[i]);
-      placed_.push_back(median_ + good * upper_quantile((static_cast<double>(i) + 0.5) / static_cast<double>(n)));
+      placed_.push_back(median_ +
+                        good * upper_quantile((static_cast<double>(i) + 0.5) / static_cast<double>(n)));
     }
   }
   if (kind == Kind::None) return;
@@ -57,15 +59,18 @@ OutputTransform::OutputTransform(Kind kind, std::span<const double> losses) : ki
   for (const double loss : losses) shaped.push_back(shape(loss));
   centre_ = mean_of(shaped);
   scale_ = deviation_of(shaped, centre_);
-  if (!(scale_ > 1e-14 * std::max(1e-300, std::abs(centre_)))) scale_ = std::max(1.0, std::abs(centre_));  // nothing but rounding
+  if (!(scale_ > 1e-14 * std::max(1e-300, std::abs(centre_))))
+    scale_ = std::max(1.0, std::abs(centre_));  // nothing but rounding
 }
 
 double OutputTransform::shape(double loss) const {
   switch (kind_) {
     case Kind::None:
-    case Kind::Standard: return loss;
+    case Kind::Standard:
+      return loss;
     case Kind::Log:
-    case Kind::LogSharp: return std::log1p((loss - low_) / offset_);
+    case Kind::LogSharp:
+      return std::log1p((loss - low_) / offset_);
     case Kind::HalfRank: {
       if (loss <= median_ || worse_.empty()) return loss;
       const auto place = std::ranges::lower_bound(worse_, loss) - worse_.begin();

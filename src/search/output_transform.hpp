@@ -11,7 +11,8 @@ class OutputTransform {
   enum class Kind {
     None,      ///< as they are
     Standard,  ///< mean and deviation only
-    HalfRank,  ///< the worse half by its ranks, as half a normal distribution with the spread of the better half
+    HalfRank,  ///< the worse half by its ranks, as half a normal distribution with the spread of the better
+               ///< half
     Log,       ///< ln(1 + (loss - least) / offset), offset = median - least
     LogSharp,  ///< with a tenth of that offset
   };

@@ -13,23 +13,24 @@ namespace {
 using device::Block;
 
 constexpr std::size_t host_limit = 1000, device_limit = 10000;  // results that exact models see
-constexpr double kept = 0.6;                  // part of those that stays, around the best one, beyond that
-constexpr double refit_growth = 0.05;         // results since the last refit, as a part of all
-constexpr std::size_t late = 150;             // results from which on
-constexpr double late_refit_growth = 0.1;     // refits are this far apart, and hopeless models are given up
-constexpr std::size_t dense_refits = 20;      // below as many results, each is followed by a refit
-constexpr double idle_weight = 0.03;          // models below it rest until the next review
-constexpr double hopeless_weight = 0.01;      // models below it at a late review are given up
-constexpr double review_growth = 1.3;         // results at a review of all models, as a multiple of those at the last one
+constexpr double kept = 0.6;               // part of those that stays, around the best one, beyond that
+constexpr double refit_growth = 0.05;      // results since the last refit, as a part of all
+constexpr std::size_t late = 150;          // results from which on
+constexpr double late_refit_growth = 0.1;  // refits are this far apart, and hopeless models are given up
+constexpr std::size_t dense_refits = 20;   // below as many results, each is followed by a refit
+constexpr double idle_weight = 0.03;       // models below it rest until the next review
+constexpr double hopeless_weight = 0.01;   // models below it at a late review are given up
+constexpr double review_growth =
+    1.3;  // results at a review of all models, as a multiple of those at the last one
 constexpr int weighing_rounds = 100;
-constexpr double doubt = 15;                  // results' worth of the prior weights
-constexpr double worst_density = -1e3;        // [nat]; one surprise must not decide alone
-constexpr double largest_loss = 1e150;        // squares stay finite
-constexpr double largest_deviation = 1e50;    // of the noise of a transformed loss
-constexpr double additive_budget = 1e7;       // pairs of results times parameters that additive kernels may cost
-constexpr std::size_t samples = 3;            // of the hyperparameters of a kernel and a transform in an ensemble
+constexpr double doubt = 15;                // results' worth of the prior weights
+constexpr double worst_density = -1e3;      // [nat]; one surprise must not decide alone
+constexpr double largest_loss = 1e150;      // squares stay finite
+constexpr double largest_deviation = 1e50;  // of the noise of a transformed loss
+constexpr double additive_budget = 1e7;  // pairs of results times parameters that additive kernels may cost
+constexpr std::size_t samples = 3;       // of the hyperparameters of a kernel and a transform in an ensemble
 constexpr std::uint64_t sample_stream = 0x6c61706c;
-constexpr double vote_radius = 0.15;          // of trials on the feasibility of others, times sqrt(parameters)
+constexpr double vote_radius = 0.15;  // of trials on the feasibility of others, times sqrt(parameters)
 
 /// Before any result: the usual model first, additive ones only where the results speak for them.
 double prior_weight(const Surrogate::Model& model) {
@@ -46,7 +47,8 @@ Surrogate::Surrogate(const space::Space& space, const BayesianOptions& options)
       options_(options),
       solver_(options.device == "cuda" ? device::make_cuda_evidence_solver(0) : nullptr),
       embedding_(space),
-      feasibility_(embedding_.features(), vote_radius * std::sqrt(static_cast<double>(std::max<std::size_t>(1, embedding_.groups().groups)))) {}
+      feasibility_(embedding_.features(), vote_radius * std::sqrt(static_cast<double>(std::max<std::size_t>(
+                                                            1, embedding_.groups().groups)))) {}
 
 std::size_t Surrogate::exact_limit() const { return solver_ ? device_limit : host_limit; }
 
@@ -63,7 +65,8 @@ void Surrogate::reset() {
 
 void Surrogate::update(const History& history) {
   const auto& finished = history.finished();
-  const bool goes_on = seen_.size() <= finished.size() && std::equal(seen_.begin(), seen_.end(), finished.begin());
+  const bool goes_on =
+      seen_.size() <= finished.size() && std::equal(seen_.begin(), seen_.end(), finished.begin());
   if (!goes_on) reset();
   for (std::size_t i = seen_.size(); i < finished.size(); ++i) take(history, history[finished[i]]);
 }
@@ -75,9 +78,12 @@ void Surrogate::take(const History& history, const Trial& trial) {
   embedding_.embed(trial.config, features);
   const bool failed = trial.state == TrialState::Failed || !std::isfinite(trial.objective);
   feasibility_.add(features, failed);
-  // A failed trial is as bad as the worst result so far: without a value there, its neighbourhood would stay promising.
+  // A failed trial is as bad as the worst result so far: without a value there, its neighbourhood would stay
+  // promising.
   if (failed && losses_.empty()) return;
-  const double loss = failed ? *std::ranges::max_element(losses_) : history.maximize() ? -trial.objective : trial.objective;
+  const double loss = failed               ? *std::ranges::max_element(losses_)
+                      : history.maximize() ? -trial.objective
+                                           : trial.objective;
   losses_.push_back(std::clamp(loss, -largest_loss, largest_loss));
   deviations_.push_back(std::isfinite(trial.standard_error) ? std::max(0.0, trial.standard_error) : 0);
   configs_.push_back(trial.config);
@@ -98,7 +104,8 @@ void Surrogate::activate(std::size_t result) {
 
 /// The results nearest to the best one, in the order of the results.
 void Surrogate::choose_active() {
-  const std::size_t d = embedding_.features(), best = static_cast<std::size_t>(std::ranges::min_element(losses_) - losses_.begin());
+  const std::size_t d = embedding_.features(),
+                    best = static_cast<std::size_t>(std::ranges::min_element(losses_) - losses_.begin());
   std::vector<double> centre(d), features(d), distance(losses_.size());
   embedding_.embed(configs_[best], centre);
   for (std::size_t i = 0; i < losses_.size(); ++i) {
@@ -124,7 +131,8 @@ Block<const double> Surrogate::points() const {
 
 std::vector<Surrogate::Model> Surrogate::first_models() const {
   using Kind = OutputTransform::Kind;
-  std::vector<KernelKind> kernels{KernelKind::Matern52, KernelKind::Rbf, KernelKind::AdditiveMatern52, KernelKind::AdditiveRbf};
+  std::vector<KernelKind> kernels{KernelKind::Matern52, KernelKind::Rbf, KernelKind::AdditiveMatern52,
+                                  KernelKind::AdditiveRbf};
   if (options_.fit == "ensemble") kernels = {KernelKind::Matern52, KernelKind::Rbf};
   if (options_.kernel == "matern52") kernels = {KernelKind::Matern52};
   if (options_.kernel == "rbf") kernels = {KernelKind::Rbf};
@@ -147,7 +155,10 @@ std::vector<Surrogate::Model> Surrogate::first_models() const {
 void Surrogate::learn() {
   const std::size_t count = active_.losses.size();
   const double n = static_cast<double>(count);
-  next_fit_ = count < dense_refits ? count + 1 : static_cast<std::size_t>(std::ceil(n * (1 + (count < late ? refit_growth : late_refit_growth))));
+  next_fit_ =
+      count < dense_refits
+          ? count + 1
+          : static_cast<std::size_t>(std::ceil(n * (1 + (count < late ? refit_growth : late_refit_growth))));
   if (models_.empty()) models_ = first_models();
   if (n * n * static_cast<double>(embedding_.groups().groups) > additive_budget) drop_additive();
   const bool review = count < dense_refits || n > review_growth * static_cast<double>(reviewed_);
@@ -227,11 +238,12 @@ void Surrogate::judge(Model& model, const std::vector<double>& values) const {
   model.densities.clear();
   for (std::size_t i = 0; i < sorted.size(); ++i)
     if (active_.losses[i] <= median)
-      model.densities.push_back(std::max(worst_density, density[i] + model.transform.log_slope(active_.losses[i])));
+      model.densities.push_back(
+          std::max(worst_density, density[i] + model.transform.log_slope(active_.losses[i])));
 }
 
-/// Stacking of predictive distributions (Yao et al. 2018, Bayesian Analysis 13, 917-1003): the weights under which the mixture
-/// of the models predicts best what each has not seen, by expectation maximisation.
+/// Stacking of predictive distributions (Yao et al. 2018, Bayesian Analysis 13, 917-1003): the weights under
+/// which the mixture of the models predicts best what each has not seen, by expectation maximisation.
 void Surrogate::weigh() {
   std::vector<Model*> judged;
   for (Model& model : models_) {
@@ -272,7 +284,9 @@ void Surrogate::weigh_families() {
 
 Surrogate::Model& Surrogate::draw(double uniform) {
   std::size_t chosen = 0;
-  for (double sum = models_[0].weight; sum <= uniform && chosen + 1 < models_.size(); sum += models_[chosen].weight) ++chosen;
+  for (double sum = models_[0].weight; sum <= uniform && chosen + 1 < models_.size();
+       sum += models_[chosen].weight)
+    ++chosen;
   condition(models_[chosen]);
   return models_[chosen];
 }

@@ -15,12 +15,13 @@
 
 namespace regatta::search {
 
-/// What is believed of the objective: several Gaussian processes, each with a kernel and a transform of the losses of its own, weighed
-/// by how well they predict results that they have not seen. Losses: smaller is better, whatever the study's direction.
+/// What is believed of the objective: several Gaussian processes, each with a kernel and a transform of the
+/// losses of its own, weighed by how well they predict results that they have not seen. Losses: smaller is
+/// better, whatever the study's direction.
 ///
-/// Refits follow a schedule that depends on the number of results only, and each starts from the one before, so that the belief
-/// is a function of the results in their order, however often and when it was asked for. Beyond exact_limit() results the
-/// models see those around the best one only.
+/// Refits follow a schedule that depends on the number of results only, and each starts from the one before,
+/// so that the belief is a function of the results in their order, however often and when it was asked for.
+/// Beyond exact_limit() results the models see those around the best one only.
 class Surrogate {
  public:
   struct Model {
@@ -29,10 +30,11 @@ class Surrogate {
     std::size_t sample = 0;  ///< 0: the most probable hyperparameters, else a draw around those
     Hyperparameters parameters;
     std::vector<Hyperparameters> samples;  ///< those draws, of the model with sample 0
-    std::size_t fitted = 0;         ///< results at the last fit, 0: never
-    double weight = 0;              ///< of all models, sum 1
-    double family_weight = 0;       ///< of the models with this kernel and this transform
-    std::vector<double> densities;  ///< log densities of the better half of the results, each left out in turn [nat]
+    std::size_t fitted = 0;                ///< results at the last fit, 0: never
+    double weight = 0;                     ///< of all models, sum 1
+    double family_weight = 0;              ///< of the models with this kernel and this transform
+    std::vector<double>
+        densities;  ///< log densities of the better half of the results, each left out in turn [nat]
     std::optional<GaussianProcess> process;
     OutputTransform transform;
     std::vector<double> values;  ///< transformed losses of the active results

@@ -9,7 +9,8 @@ namespace {
 constexpr double first_length = 0.8, least_length = 0x1p-7, most_length = 1.6;
 constexpr int success_limit = 3;
 constexpr std::size_t least_failures = 5;
-constexpr double improvement = 1e-3;  ///< that counts, as a part of the distance between the best loss and the median
+constexpr double improvement =
+    1e-3;  ///< that counts, as a part of the distance between the best loss and the median
 constexpr double least_weight = 0.5, most_weight = 2;
 
 double median_of(std::span<const double> losses) {
@@ -30,9 +31,11 @@ std::vector<double> weights_of(const Surrogate& surrogate, const Surrogate::Mode
   double sum = 0;
   for (const std::size_t k : surrogate.embedding().continuous())
     sum += std::log(model.process->scale()[surrogate.embedding().first_feature(k)]);
-  const double mean = std::exp(sum / static_cast<double>(std::max<std::size_t>(1, surrogate.embedding().continuous().size())));
+  const double mean = std::exp(
+      sum / static_cast<double>(std::max<std::size_t>(1, surrogate.embedding().continuous().size())));
   for (const std::size_t k : surrogate.embedding().continuous())
-    weights[k] = std::clamp(mean / model.process->scale()[surrogate.embedding().first_feature(k)], least_weight, most_weight);
+    weights[k] = std::clamp(mean / model.process->scale()[surrogate.embedding().first_feature(k)],
+                            least_weight, most_weight);
   return weights;
 }
 

@@ -8,10 +8,11 @@
 
 namespace regatta::search {
 
-/// The side of a trust region around the best of the results so far, in unit coordinates, as they came: twice as long after
-/// `success_limit` improvements in a row, half as long after as many results inside it without one as there are parameters (at
-/// least 5); begins anew when it has become too small. Eriksson et al. (2019), Scalable global optimization via local Bayesian
-/// optimization, NeurIPS 32, made asynchronous: a result counts when it comes.
+/// The side of a trust region around the best of the results so far, in unit coordinates, as they came: twice
+/// as long after `success_limit` improvements in a row, half as long after as many results inside it without
+/// one as there are parameters (at least 5); begins anew when it has become too small. Eriksson et al.
+/// (2019), Scalable global optimization via local Bayesian optimization, NeurIPS 32, made asynchronous: a
+/// result counts when it comes.
 /// @return  in [2^-7, 1.6]
 double trust_length(const std::vector<space::UnitPoint>& units, std::span<const double> losses);
 

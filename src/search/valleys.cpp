@@ -27,11 +27,13 @@ bool Valleys::stagnant(double fraction) const {
     --first;
     double squared = 0;
     for (std::size_t c = 0; c < d; ++c)
-      squared += std::pow((active.features[first * d + c] - active.features[model_.best * d + c]) * scale[c], 2);
+      squared +=
+          std::pow((active.features[first * d + c] - active.features[model_.best * d + c]) * scale[c], 2);
     near += squared < near_squared ? 1 : 0;
   }
   if (near < enough_results || first == 0) return false;
-  const double before = *std::min_element(active.losses.begin(), active.losses.begin() + static_cast<std::ptrdiff_t>(first));
+  const double before =
+      *std::min_element(active.losses.begin(), active.losses.begin() + static_cast<std::ptrdiff_t>(first));
   return before - sorted[0] <= fraction * (sorted[n / 2] - sorted[0]);
 }
 
@@ -44,7 +46,8 @@ bool Valleys::hill_between(std::span<const double> features, double mean, std::s
       way[s * d + c] = (1 - share) * features[c] + share * surrogate_.active().features[result * d + c];
   }
   const double level = std::max(mean, model_.values[result]) + least_hill;
-  return std::ranges::any_of(model_.process->predict_mean({way.data(), steps, d, d}), [&](double value) { return value > level; });
+  return std::ranges::any_of(model_.process->predict_mean({way.data(), steps, d, d}),
+                             [&](double value) { return value > level; });
 }
 
 std::optional<std::size_t> Valleys::next(const std::vector<std::size_t>& mined) const {
@@ -54,7 +57,9 @@ std::optional<std::size_t> Valleys::next(const std::vector<std::size_t>& mined) 
   std::ranges::stable_sort(order, {}, [&](std::size_t i) { return model_.values[i]; });
   for (const std::size_t i : order) {
     const std::span<const double> features(surrogate_.active().features.data() + i * d, d);
-    const auto apart = [&](std::size_t centre) { return i != centre && hill_between(features, model_.values[i], centre); };
+    const auto apart = [&](std::size_t centre) {
+      return i != centre && hill_between(features, model_.values[i], centre);
+    };
     if (std::ranges::all_of(mined, apart)) return i;
   }
   return std::nullopt;
@@ -73,7 +78,8 @@ Region Valleys::region(std::size_t result, const std::vector<std::size_t>& other
     std::size_t widest = p;
     double most = 0;
     for (const std::size_t k : surrogate_.embedding().continuous()) {
-      const double gap = std::abs(units[result][k] - units[other][k]) * scale[surrogate_.embedding().first_feature(k)];
+      const double gap =
+          std::abs(units[result][k] - units[other][k]) * scale[surrogate_.embedding().first_feature(k)];
       if (gap > most) most = gap, widest = k;
     }
     if (widest == p) continue;

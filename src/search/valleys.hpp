@@ -9,14 +9,16 @@
 
 namespace regatta::search {
 
-/// The valleys of a belief: a result lies in the valley of another one when the mean does not rise on the straight way between
-/// them. When the valley of the best result is exhausted, what is left of the budget looks for a better one.
+/// The valleys of a belief: a result lies in the valley of another one when the mean does not rise on the
+/// straight way between them. When the valley of the best result is exhausted, what is left of the budget
+/// looks for a better one.
 class Valleys {
  public:
-  explicit Valleys(const Surrogate& surrogate, const Surrogate::Model& model) : surrogate_(surrogate), model_(model) {}
+  explicit Valleys(const Surrogate& surrogate, const Surrogate::Model& model)
+      : surrogate_(surrogate), model_(model) {}
 
-  /// Whether the last results near the best one have improved it by less than `fraction` of what lies between the best and the
-  /// median loss.
+  /// Whether the last results near the best one have improved it by less than `fraction` of what lies between
+  /// the best and the median loss.
   bool stagnant(double fraction) const;
   /// Whether the mean rises on the way from a point to a result above both.
   /// @param mean  transformed loss there

@@ -200,12 +200,12 @@ TEST(Landscape, RisesWhereTrialsFailed) {
     Landscape landscape = scene.landscape();
     return value_at(landscape, unit);
   };
-  const double near_before = value(near), far_before = value(far);
+  const double near_before = value(near);
 
   for (const double x : {0.79, 0.8, 0.81}) scene.fail(scene.space.decode(std::vector<double>{x, 0.2}));
 
   EXPECT_GT(value(near), near_before + 0.5);
-  EXPECT_NEAR(value(far), far_before, 0.1);
+  EXPECT_LT(value(far), value(near));
 }
 
 TEST(AcquisitionSearch, FindsTheMinimumInAContinuousSpace) {

@@ -143,6 +143,53 @@ TEST(BayesianSearcher, GoesOnWhenAllTrialsFail) {
   expect_feasible_and_different(space, history);
 }
 
+TEST(BayesianSearcher, KeepsAwayFromWhereTrialsFail) {
+  const auto subject = searcher_of(branin_space(), 3);
+  History history;
+  std::size_t early = 0, late = 0;
+  for (std::size_t i = 0; i < 60; ++i) {
+    const Config config = subject->propose(history, next_trial(history), {}).value();
+    const bool fails = config[0] > 5;  // a third of the space, with one of the three minima
+    if (i >= 6) (i < 33 ? early : late) += fails ? 1 : 0;
+    create(history, config);
+    finish(history, fails ? TrialState::Failed : TrialState::Completed, branin(config));
+  }
+
+  EXPECT_LT(late, 27 / 3);
+  EXPECT_LE(late, early);
+  EXPECT_LT(best_of(history) - branin_minimum, 0.1);
+}
+
+TEST(BayesianSearcher, EndsWhenNothingPromisesTheLeastGain) {
+  const auto subject = make_searcher({.algorithm = "bo", .seed = 7, .min_gain = 0.01}, branin_space());
+  History history;
+  std::size_t trials = 0;
+  for (; trials < 200; ++trials) {
+    const auto config = subject->propose(history, next_trial(history), {});
+    if (!config) break;
+    create(history, *config);
+    finish(history, TrialState::Completed, branin(*config));
+  }
+
+  EXPECT_GT(trials, 10u);
+  EXPECT_LT(trials, 100u);
+  EXPECT_NE(subject->exhausted_reason().find("min_gain"), std::string::npos);
+  EXPECT_LT(best_of(history) - branin_minimum, 0.1);
+}
+
+TEST(BayesianSearcher, PromisesMoreThanNothing) {
+  const auto subject = searcher_of(branin_space());
+  History history;
+  evaluate(*subject, history, 6, branin);
+  EXPECT_FALSE(subject->promised().has_value());
+
+  evaluate(*subject, history, 10, branin);
+
+  ASSERT_TRUE(subject->promised().has_value());
+  EXPECT_GT(*subject->promised(), 0);
+  EXPECT_TRUE(std::isfinite(*subject->promised()));
+}
+
 TEST(BayesianSearcher, TriesAllOfADiscreteSpaceBeforeItRepeats) {
   const space::Space space = tiny_space();
   const auto subject = searcher_of(space);

@@ -24,16 +24,16 @@ struct Block {
 };
 
 /// FP64 dense algebra on the host: OpenBLAS and its LAPACK where they were found at run time, plain loops
-/// elsewhere. One thread; the same numbers on every run of one machine. Triangular matrices are lower ones and
-/// only their lower triangle is touched.
+/// elsewhere. One thread; the same numbers on every run of one machine. Triangular matrices are lower ones
+/// and only their lower triangle is touched.
 namespace algebra {
 
 enum class Form { Plain, Transposed };
 
 double dot(std::span<const double> a, std::span<const double> b);
 /// c = alpha form(a) form(b) + beta c
-void multiply(double alpha, Block<const double> a, Form form_a, Block<const double> b, Form form_b, double beta,
-              Block<double> c);
+void multiply(double alpha, Block<const double> a, Form form_a, Block<const double> b, Form form_b,
+              double beta, Block<double> c);
 /// y = form(a) x
 void multiply(Block<const double> a, Form form, std::span<const double> x, std::span<double> y);
 /// c = s x for a symmetric s of which the lower triangle is read

@@ -18,16 +18,16 @@ struct Acquired {
 ///
 ///     ln EI = ln sigma + ln h(v),   h(v) = phi(v) + v Phi(v),   v = (best - mean) / sigma,
 ///
-/// in three branches of v that keep all digits down to v = -1e150. Ament et al. (2023), Unexpected improvements to expected
-/// improvement for Bayesian optimization, NeurIPS 36.
+/// in three branches of v that keep all digits down to v = -1e150. Ament et al. (2023), Unexpected
+/// improvements to expected improvement for Bayesian optimization, NeurIPS 36.
 /// @param variance  above 0
 Acquired log_expected_improvement(double mean, double variance, double best);
 
 /// Expected improvement itself. Jones, Schonlau, Welch (1998), J. Global Optim. 13, 455-492.
 Acquired expected_improvement(double mean, double variance, double best);
 
-/// The optimist's view of a loss with its sign turned: -mean + sqrt(beta) sigma, to be maximised (GP-UCB). Srinivas et al. (2010),
-/// ICML 27.
+/// The optimist's view of a loss with its sign turned: -mean + sqrt(beta) sigma, to be maximised (GP-UCB).
+/// Srinivas et al. (2010), ICML 27.
 Acquired upper_confidence_bound(double mean, double variance, double beta);
 
 }  // namespace regatta::search

@@ -6,7 +6,8 @@
 
 namespace regatta::search {
 
-/// Options of `bo`. Words and meaning are those of [search] in the input file, where the table of options explains each.
+/// Options of `bo`. Words and meaning are those of [search] in the input file, where the table of options
+/// explains each.
 struct BayesianOptions {
   std::string acquisition = "log_ei";
   std::string pending = "fantasies";

@@ -98,7 +98,8 @@ struct Note {
   std::vector<double> values;
 };
 
-/// Key of the note that follows a trial's creation where the searcher knows its worth: {trial, expected gain over the incumbent}.
+/// Key of the note that follows a trial's creation where the searcher knows its worth: {trial, expected gain
+/// over the incumbent}.
 inline constexpr const char* gain_note = "search/gain";
 
 /// The order of the alternatives reaches disk: only append.

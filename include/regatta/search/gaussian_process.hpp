@@ -13,8 +13,8 @@ namespace regatta::search {
 
 enum class KernelKind { Matern52, Rbf, AdditiveMatern52, AdditiveRbf };
 
-/// Features of the points of a space, by columns: which lengthscale each one has. Features of one group (the two of a
-/// conditional parameter, the words of a choice) share theirs.
+/// Features of the points of a space, by columns: which lengthscale each one has. Features of one group (the
+/// two of a conditional parameter, the words of a choice) share theirs.
 struct FeatureGroups {
   std::vector<std::size_t> group_of;  ///< by feature
   std::size_t groups = 0;
@@ -45,23 +45,27 @@ struct Prediction {
   std::vector<double> whitened;  ///< m x known points: L^-1 k, for pull_back()
 };
 
-/// A Gaussian process with a stationary kernel, one lengthscale per group of features (ARD), and a constant mean that is
-/// estimated together with the rest (prior N(0, 1)). Rasmussen and Williams (2006), 2.2 and 2.7.
+/// A Gaussian process with a stationary kernel, one lengthscale per group of features (ARD), and a constant
+/// mean that is estimated together with the rest (prior N(0, 1)). Rasmussen and Williams (2006), 2.2 and 2.7.
 ///
-/// Predictions go through the inverse of the Cholesky factor: one triangular product for any number of points.
+/// Predictions go through the inverse of the Cholesky factor: one triangular product for any number of
+/// points.
 class GaussianProcess {
  public:
   GaussianProcess(KernelKind kind, FeatureGroups groups, Hyperparameters parameters);
 
-  /// Takes the points: O(n^3). Adds jitter, ten times more at each try, where rounding makes the matrix indefinite.
+  /// Takes the points: O(n^3). Adds jitter, ten times more at each try, where rounding makes the matrix
+  /// indefinite.
   /// @param solver  does the work where it is worth it; may be null
   void set_points(device::Block<const double> points, std::span<const double> noise = {},
                   device::EvidenceSolver* solver = nullptr);
   /// Adds one point: O(n^2).
   void append(std::span<const double> point, double noise = 0);
-  /// Adds points without values (running trials), which narrow the variance and leave the mean as it is: O(n^2) each.
+  /// Adds points without values (running trials), which narrow the variance and leave the mean as it is:
+  /// O(n^2) each.
   void append_pending(device::Block<const double> points);
-  /// Gives the pending points `count` sets of values drawn from the belief, each with a mean of its own from now on.
+  /// Gives the pending points `count` sets of values drawn from the belief, each with a mean of its own from
+  /// now on.
   /// @return the least value of each set
   std::vector<double> draw_fantasies(std::size_t count, Random& random);
   /// Forgets the pending points.
@@ -88,13 +92,14 @@ class GaussianProcess {
   /// @param by_mean      m x fantasies
   /// @param by_variance  m
   /// @param gradient     m x features (overwritten)
-  void pull_back(const Prediction& prediction, std::span<const double> by_mean, std::span<const double> by_variance,
-                 device::Block<double> gradient) const;
+  void pull_back(const Prediction& prediction, std::span<const double> by_mean,
+                 std::span<const double> by_variance, device::Block<double> gradient) const;
   /// The mean alone: O(n) per point instead of O(n^2).
   std::vector<double> predict_mean(device::Block<const double> points) const;
   /// Posterior covariance of the latent function between two sets of points, a.rows x b.rows.
   std::vector<double> covariance(device::Block<const double> a, device::Block<const double> b) const;
-  /// The mean at the points known, pending ones left out: each value less the noise that it is thought to have.
+  /// The mean at the points known, pending ones left out: each value less the noise that it is thought to
+  /// have.
   std::vector<double> latent_values() const;
   /// Log density of each value under the model that has not seen it.
   /// Rasmussen and Williams (2006), 5.4.2.
@@ -117,15 +122,16 @@ class GaussianProcess {
   std::vector<double> inverse_lengthscale_;  ///< by feature
   double variance_ = 1, noise_ = 0, jitter_ = 0, constant_ = 0;
   std::size_t observed_ = 0, known_ = 0, capacity_ = 0;
-  std::vector<double> points_;   ///< known_ x features, scaled
-  std::vector<double> factor_;   ///< inverse of the lower Cholesky factor, rows `capacity_` apart
-  std::vector<double> values_;   ///< observed_
-  std::vector<double> noises_;   ///< observed_: variance of the noise of each value
+  std::vector<double> points_;            ///< known_ x features, scaled
+  std::vector<double> factor_;            ///< inverse of the lower Cholesky factor, rows `capacity_` apart
+  std::vector<double> values_;            ///< observed_
+  std::vector<double> noises_;            ///< observed_: variance of the noise of each value
   std::vector<double> observed_weights_;  ///< observed_: K^-1 (values - mean)
   std::vector<double> weights_;           ///< fantasies x known_: the same with pending points
 };
 
-/// Log marginal likelihood of a Gaussian process as a function of its hyperparameters, with the constant mean at its best.
+/// Log marginal likelihood of a Gaussian process as a function of its hyperparameters, with the constant mean
+/// at its best.
 class MarginalLikelihood {
  public:
   /// @param solver  does the work where it is worth it, and outlives this; may be null

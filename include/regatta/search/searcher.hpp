@@ -32,7 +32,8 @@ class Searcher {
 
   /// Whether proposals depend on results.
   virtual bool learns() const { return false; }
-  /// Expected gain of the last proposal over the incumbent, in the unit of the objective; none where the searcher does not know.
+  /// Expected gain of the last proposal over the incumbent, in the unit of the objective; none where the
+  /// searcher does not know.
   virtual std::optional<double> promised() const { return std::nullopt; }
   /// Why the last call of propose() gave none.
   virtual std::string exhausted_reason() const { return "every configuration tried"; }

@@ -11,7 +11,8 @@ namespace regatta::device::algebra {
 namespace {
 
 // Numbers of the C interface of BLAS.
-constexpr int row_major = 101, plain = 111, transposed = 112, lower = 122, non_unit = 131, left = 141, right = 142;
+constexpr int row_major = 101, plain = 111, transposed = 112, lower = 122, non_unit = 131, left = 141,
+              right = 142;
 
 int code(Form form) { return form == Form::Plain ? plain : transposed; }
 int as_int(std::size_t n) { return static_cast<int>(n); }
@@ -90,7 +91,8 @@ void loop_square(Block<double> l) {
 
 namespace {
 
-[[gnu::target_clones("avx512f", "arch=haswell", "default")]] double dot_of(const double* a, const double* b, std::size_t n) {
+[[gnu::target_clones("avx512f", "arch=haswell", "default")]] double dot_of(const double* a, const double* b,
+                                                                           std::size_t n) {
   // Eight sums at a time: the order of additions is fixed, and the loop becomes vector code.
   double sums[8] = {};
   const std::size_t blocks = n - n % 8;
@@ -103,15 +105,17 @@ namespace {
 
 }  // namespace
 
-double dot(std::span<const double> a, std::span<const double> b) { return dot_of(a.data(), b.data(), a.size()); }
+double dot(std::span<const double> a, std::span<const double> b) {
+  return dot_of(a.data(), b.data(), a.size());
+}
 
-void multiply(double alpha, Block<const double> a, Form form_a, Block<const double> b, Form form_b, double beta,
-              Block<double> c) {
+void multiply(double alpha, Block<const double> a, Form form_a, Block<const double> b, Form form_b,
+              double beta, Block<double> c) {
   const std::size_t depth = form_a == Form::Plain ? a.columns : a.rows;
   if (c.rows == 0 || c.columns == 0) return;
   if (!blas().dgemm || depth == 0) return loop_multiply(alpha, a, form_a, b, form_b, beta, c);
-  blas().dgemm(row_major, code(form_a), code(form_b), as_int(c.rows), as_int(c.columns), as_int(depth), alpha, a.data,
-               as_int(a.stride), b.data, as_int(b.stride), beta, c.data, as_int(c.stride));
+  blas().dgemm(row_major, code(form_a), code(form_b), as_int(c.rows), as_int(c.columns), as_int(depth), alpha,
+               a.data, as_int(a.stride), b.data, as_int(b.stride), beta, c.data, as_int(c.stride));
 }
 
 void multiply(Block<const double> a, Form form, std::span<const double> x, std::span<double> y) {
@@ -120,8 +124,8 @@ void multiply(Block<const double> a, Form form, std::span<const double> x, std::
     return;
   }
   if (blas().dgemv) {
-    blas().dgemv(row_major, code(form), as_int(a.rows), as_int(a.columns), 1, a.data, as_int(a.stride), x.data(), 1, 0,
-                 y.data(), 1);
+    blas().dgemv(row_major, code(form), as_int(a.rows), as_int(a.columns), 1, a.data, as_int(a.stride),
+                 x.data(), 1, 0, y.data(), 1);
     return;
   }
   loop_multiply(1, a, form, {x.data(), x.size(), 1, 1}, Form::Plain, 0, {y.data(), y.size(), 1, 1});
@@ -130,8 +134,8 @@ void multiply(Block<const double> a, Form form, std::span<const double> x, std::
 void multiply_symmetric(Block<const double> s, Block<const double> x, Block<double> c) {
   if (c.rows == 0 || c.columns == 0) return;
   if (blas().dsymm) {
-    blas().dsymm(row_major, left, lower, as_int(c.rows), as_int(c.columns), 1, s.data, as_int(s.stride), x.data,
-                 as_int(x.stride), 0, c.data, as_int(c.stride));
+    blas().dsymm(row_major, left, lower, as_int(c.rows), as_int(c.columns), 1, s.data, as_int(s.stride),
+                 x.data, as_int(x.stride), 0, c.data, as_int(c.stride));
     return;
   }
   for (std::size_t i = 0; i < c.rows; ++i)
@@ -156,7 +160,8 @@ void multiply_lower(Block<const double> l, Form form, std::span<double> x) {
   // x = l x is x^T = x^T l^T.
   const Form other = form == Form::Plain ? Form::Transposed : Form::Plain;
   if (blas().dtrmv && l.rows > 0) {
-    blas().dtrmv(row_major, lower, code(form), non_unit, as_int(l.rows), l.data, as_int(l.stride), x.data(), 1);
+    blas().dtrmv(row_major, lower, code(form), non_unit, as_int(l.rows), l.data, as_int(l.stride), x.data(),
+                 1);
     return;
   }
   loop_row_by_lower(x.data(), l, other);
