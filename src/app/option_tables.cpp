@@ -97,6 +97,7 @@ std::vector<Option> bayesian_options() {
       integer("fantasies", "16", 1, 1024, "bo: sets of values that running trials are given."),
       number("jitter", "0", 0, "bo: improvement that does not count [standard deviations of the results]."),
       number("beta", "4", 0, "bo: weight of the variance in ucb."),
+      number("beta_decay", "0", 0, "bo: beta falls with this power of the number of results."),
       word("trust_region", "auto", {"auto", "true", "false"},
            "bo: whether three of four proposals stay near the best result; auto: from 8 parameters on."),
       word("device", "cpu", {"cpu", "cuda"},

@@ -154,6 +154,7 @@ search::BayesianOptions bayesian_options_of(const OptionValues& search) {
   options.fantasies = static_cast<int>(search.number("fantasies"));
   options.jitter = search.number("jitter");
   options.beta = search.number("beta");
+  options.beta_decay = search.number("beta_decay");
   options.trust_region = search.text("trust_region");
   options.device = search.text("device");
   options.explore = search.number("explore");

@@ -110,7 +110,10 @@ std::optional<Config> BayesianSearcher::ask(const History& history, TrialId tria
 
   Landscape::Setting terrain;
   terrain.rule = rule == Rule::Mean ? least_mean : rule == Rule::Confidence ? confidence : improvement;
-  terrain.parameter = rule == Rule::Confidence ? options_.bayesian.beta : options_.bayesian.jitter;
+  const double results = static_cast<double>(surrogate_.size());
+  terrain.parameter = rule == Rule::Confidence
+                          ? options_.bayesian.beta * std::pow(results, -options_.bayesian.beta_decay)
+                          : options_.bayesian.jitter;
   if (surrogate_.embedding().continuous().empty()) terrain.excluded = seen;
   if (!options_.bayesian.prior.empty()) {
     terrain.prior = &options_.bayesian.prior;

@@ -63,16 +63,24 @@ void Surrogate::reset() {
   next_fit_ = reviewed_ = 0;
 }
 
+bool Surrogate::Seen::operator==(const Seen& other) const {
+  const bool same_objective =
+      objective == other.objective || (std::isnan(objective) && std::isnan(other.objective));
+  return trial == other.trial && state == other.state && same_objective;
+}
+
 void Surrogate::update(const History& history) {
   const auto& finished = history.finished();
   const bool goes_on =
-      seen_.size() <= finished.size() && std::equal(seen_.begin(), seen_.end(), finished.begin());
+      seen_.size() <= finished.size() &&
+      std::equal(seen_.begin(), seen_.end(), finished.begin(),
+                 [&](const Seen& before, TrialId id) { return before == seen(history[id]); });
   if (!goes_on) reset();
   for (std::size_t i = seen_.size(); i < finished.size(); ++i) take(history, history[finished[i]]);
 }
 
 void Surrogate::take(const History& history, const Trial& trial) {
-  seen_.push_back(trial.id);
+  seen_.push_back(seen(trial));
   if (trial.state == TrialState::Cancelled || trial.reason == Reason::Lost) return;
   std::vector<double> features(embedding_.features());
   embedding_.embed(trial.config, features);

@@ -92,7 +92,16 @@ class Surrogate {
   std::unique_ptr<device::EvidenceSolver> solver_;  ///< null: the host does all
   Embedding embedding_;
   Feasibility feasibility_;
-  std::vector<TrialId> seen_;
+  struct Seen {
+    TrialId trial;
+    TrialState state;
+    double objective;
+
+    bool operator==(const Seen& other) const;
+  };
+  static Seen seen(const Trial& trial) { return {trial.id, trial.state, trial.objective}; }
+
+  std::vector<Seen> seen_;
   std::vector<double> losses_, deviations_;
   std::vector<space::Config> configs_;
   Active active_;

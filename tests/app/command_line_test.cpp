@@ -47,8 +47,9 @@ TEST(CommandLine, ExplainsOptionsAndTheSpaceLanguage) {
 TEST(CommandLine, ExamplesOfTheSpaceHelpAreValid) {
   const support::TemporaryFolder folder;
   const std::string help = regatta({"help", "space"}).out;
-  const auto file = folder.write(
-      "x.ini", "[objective]\ntype = function\nfunction = sphere\n" + help.substr(help.find("  [space]")));
+  const std::size_t space = help.find("  [space]"), prose = help.find("Lines of [prior]");
+  const std::string examples = help.substr(space, prose - space) + help.substr(help.find("  [prior]"));
+  const auto file = folder.write("x.ini", "[objective]\ntype = function\nfunction = sphere\n" + examples);
 
   const ProcessResult result = regatta({"check", file.string()});
 

@@ -23,6 +23,7 @@ struct BayesianOptions {
   int fantasies = 16;
   double jitter = 0;  ///< [standard deviations of the results]
   double beta = 4;
+  double beta_decay = 0;
   std::string trust_region = "auto";
   double explore = 1e-3;
   std::string device = "cpu";  ///< of the models' algebra: "cpu" or "cuda"
