@@ -20,7 +20,7 @@ using search::TrialState;
 constexpr double tick_seconds = 0.2;
 constexpr double enqueue_seconds = 1.0;
 constexpr double proposal_seconds = 1e-3;  ///< between two looks for a proposal that a free slot waits for
-constexpr std::size_t fresh_at_most = 4;    ///< proposals of a searcher that learns that lie ready: each result outdates them
+constexpr std::size_t fresh_at_most = 8;    ///< proposals of a searcher that learns that lie ready: each result outdates them
 constexpr std::uint64_t filler_stream = 0x6669;
 /// How long running trials may take to answer a call to end: mpirun kills its ranks 2 s after TERM, but not after USR2.
 constexpr double grace_after_term = 0.7;

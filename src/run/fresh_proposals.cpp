@@ -18,7 +18,7 @@ namespace {
 
 using search::Config;
 
-constexpr double patience_share = 0.01;     // of the mean trial
+constexpr double patience_share = 0.003;    // of the mean trial
 constexpr double longest_patience = 1;      // [s]
 constexpr double patience_at_first = 0.02;  // [s]
 

@@ -148,7 +148,7 @@ TEST_F(FreshProposalsTest, AreHeldBackWhenOutdatedButNoLongerThanThePatience) {
   gate.open(3);
   create(wait_for_proposal().config);
   gate.wait_for(4);  // 1 and 2 lie ready
-  proposals->pace(50);
+  proposals->pace(200);
   end(0);
 
   const Stopwatch watch;

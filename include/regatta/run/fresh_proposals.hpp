@@ -15,7 +15,7 @@ struct FreshOptions {
 ///
 /// A result (the end of a trial, or a trial of the user) outdates what lies ready. take() then gives nothing
 /// for a while, the patience, so that the thread can make the proposal anew, with the same number, from all
-/// results; after that it gives the outdated one, so that no worker idles long. The patience is 1 % of the
+/// results; after that it gives the outdated one, so that no worker idles long. The patience is 0.3 % of the
 /// mean trial, at most 1 s; 20 ms before any trial has ended. When nothing at all lies ready and the searcher
 /// has been at one proposal for longer than the time limit, the filler proposes instead.
 class FreshProposals final : public ProposalSource {
