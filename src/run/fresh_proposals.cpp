@@ -22,11 +22,6 @@ constexpr double patience_share = 0.003;    // of the mean trial
 constexpr double longest_patience = 1;      // [s]
 constexpr double patience_at_first = 0.02;  // [s]
 
-bool holds(const std::vector<Config>& configs, const Config& config) {
-  return std::ranges::any_of(configs,
-                             [&](const Config& other) { return search::same_config(other, config); });
-}
-
 }  // namespace
 
 /// The searcher and the history belong to the thread; what else it shares with the controller is guarded by
@@ -97,7 +92,7 @@ struct FreshProposals::Impl {
       if (const auto* created = std::get_if<search::TrialCreated>(&event)) avoid.push_back(created->config);
     const std::int32_t number = reserve();
     auto config = filler->propose(history, TrialId{number}, avoid);
-    if (!config || history.contains(*config) || holds(avoid, *config)) {
+    if (!config || history.contains(*config) || search::holds(avoid, *config)) {
       given_back.insert(number);
       return std::nullopt;
     }
@@ -203,7 +198,7 @@ struct FreshProposals::Impl {
     const auto place = std::ranges::find(ready, done.number, &Item::number);
     if (!config) {
       give_up(done, place);
-    } else if (!done.anew && holds(done.filled_in, *config)) {
+    } else if (!done.anew && search::holds(done.filled_in, *config)) {
       given_back.insert(done.number);
     } else if (!done.anew || place != ready.end()) {  // else the outdated one was taken
       put(Item{done.number, Proposal{std::move(*config), history.events(), searcher->promised()},

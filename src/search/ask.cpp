@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numeric>
 
-#include "regatta/search/sobol_sequence.hpp"
+#include "order.hpp"
 #include "trust_region.hpp"
 
 namespace regatta::search {
@@ -20,14 +19,6 @@ constexpr int scouts = 1024;  // points from which one is drawn to find a new va
 constexpr std::size_t best_scouts = 50;
 constexpr double least_optimism = 0.5, more_optimism = 1.5;  // standard deviations
 constexpr SearchEffort valley_effort{.raw_samples = 256, .near_samples = 64, .restarts = 5, .iterations = 30};
-
-/// Places of `values` by value.
-std::vector<std::size_t> ascending(const std::vector<double>& values) {
-  std::vector<std::size_t> order(values.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::ranges::stable_sort(order, {}, [&](std::size_t i) { return values[i]; });
-  return order;
-}
 
 /// Configurations and their features at rows of unit points.
 struct Candidates {
@@ -81,13 +72,8 @@ std::optional<Config> Ask::maximise() {
 std::optional<Config> Ask::sample() {
   const Candidates candidates(landscape_, draw_candidates(landscape_, region(), centres(), effort_, random_));
   const std::size_t m = candidates.configs.size();
-  const std::vector<double> covariance = model_.process->covariance(candidates.block(), candidates.block());
-  std::vector<double> factor = covariance;
-  for (double jitter = 1e-10 * model_.process->variance();
-       !device::algebra::cholesky({factor.data(), m, m, m}); jitter *= 10) {
-    factor = covariance;
-    for (std::size_t i = 0; i < m; ++i) factor[i * m + i] += jitter;
-  }
+  std::vector<double> factor = model_.process->covariance(candidates.block(), candidates.block());
+  device::algebra::cholesky_with_jitter({factor.data(), m, m, m}, 1e-10 * model_.process->variance());
   std::vector<double> values(m);
   for (double& value : values) value = random_.normal();
   device::algebra::multiply_lower({factor.data(), m, m, m}, device::algebra::Form::Plain, values);

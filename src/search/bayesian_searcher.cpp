@@ -36,8 +36,7 @@ Acquired confidence(double mean, double variance, double target, double beta) {
 }
 
 bool tried(const Config& config, const History& history, const std::vector<Config>& avoid) {
-  return history.contains(config) ||
-         std::ranges::any_of(avoid, [&](const Config& other) { return same_config(other, config); });
+  return history.contains(config) || holds(avoid, config);
 }
 
 /// Mean of exp(log expected improvement) at one configuration, in the unit of the objective: by the slope of

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numeric>
+
+#include "order.hpp"
 
 namespace regatta::search {
 namespace {
@@ -159,8 +160,7 @@ Minimum minimise_by_evolution(const BatchFunction& function, std::span<const dou
     if (!(strategy.largest_deviation() > options.tolerance)) break;
     const std::vector<double> rows = strategy.draw(random), points = from_unit(rows, low, high);
     const std::vector<double> values = evaluate(function, points, order.size());
-    std::iota(order.begin(), order.end(), 0);
-    std::ranges::stable_sort(order, {}, [&](std::size_t k) { return values[k]; });
+    order = ascending(values);
     const double least = values[order.front()];
     if (std::isinf(least) && least > 0) continue;  // nothing learnt: draw again
     if (least < best.value) {

@@ -27,18 +27,13 @@ struct DrawingSearcher::Seen {
   const History& history;
   const std::vector<Config>& avoid;
 
-  bool contains(const Config& config) const {
-    return std::ranges::any_of(avoid, [&](const Config& ahead) { return same_config(ahead, config); }) ||
-           history.contains(config);
-  }
+  bool contains(const Config& config) const { return holds(avoid, config) || history.contains(config); }
 
   /// Number of different configurations.
   std::size_t size() const {
     std::vector<Config> fresh;
     for (const Config& config : avoid) {
-      const bool again =
-          std::ranges::any_of(fresh, [&](const Config& other) { return same_config(other, config); });
-      if (!again && !history.contains(config)) fresh.push_back(config);
+      if (!holds(fresh, config) && !history.contains(config)) fresh.push_back(config);
     }
     return history.distinct() + fresh.size();
   }

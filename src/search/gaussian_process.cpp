@@ -48,8 +48,7 @@ Hyperparameters Hyperparameters::from_flat(std::span<const double> flat) {
           flat[groups + 1]};
 }
 
-// --- the process
-// -----------------------------------------------------------------------------------------------------
+// --- the process ---
 
 GaussianProcess::GaussianProcess(KernelKind kind, FeatureGroups groups, Hyperparameters parameters)
     : kind_(kind),
@@ -182,11 +181,7 @@ void GaussianProcess::append_rows(Block<const double> points, std::span<const do
   for (std::size_t i = 0; i < m; ++i)
     s(i, i) = std::max(s(i, i), 0.0) +
               std::max(least, noise_ + variance_ * jitter_ + (noise.empty() ? 0 : noise[i]));
-  std::vector<double> copy = rest;
-  for (double jitter = least; !algebra::cholesky(s); jitter *= 10) {
-    rest = copy;
-    for (std::size_t i = 0; i < m; ++i) s(i, i) += jitter;
-  }
+  algebra::cholesky_with_jitter(s, least);
   algebra::invert_lower(s);
   for (std::size_t i = 0; i < m; ++i)
     for (std::size_t j = i + 1; j < m; ++j) s(i, j) = 0;
@@ -297,8 +292,7 @@ std::vector<double> GaussianProcess::leave_one_out() const {
   return result;
 }
 
-// --- the likelihood
-// --------------------------------------------------------------------------------------------------
+// --- the likelihood ---
 
 MarginalLikelihood::MarginalLikelihood(KernelKind kind, const FeatureGroups& groups,
                                        const Observations& observations, device::EvidenceSolver* solver)

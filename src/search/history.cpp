@@ -22,6 +22,10 @@ bool same_config(std::span<const double> a, std::span<const double> b) {
                             [](double x, double y) { return x == y || (std::isnan(x) && std::isnan(y)); });
 }
 
+bool holds(std::span<const Config> configs, std::span<const double> config) {
+  return std::ranges::any_of(configs, [&](const Config& other) { return same_config(other, config); });
+}
+
 void History::record(const Event& event) {
   std::visit([this](const auto& alternative) { apply(alternative); }, event);
   ++events_;

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "model_fit.hpp"
+#include "order.hpp"
 
 namespace regatta::search {
 namespace {
@@ -104,7 +105,6 @@ void Surrogate::take(const History& history, const Trial& trial) {
 void Surrogate::activate(std::size_t result) {
   active_.losses.push_back(losses_[result]);
   active_.deviations.push_back(deviations_[result]);
-  active_.configs.push_back(configs_[result]);
   active_.units.push_back(space_.encode(configs_[result]));
   active_.features.resize(active_.features.size() + embedding_.features());
   embedding_.embed(configs_[result], std::span(active_.features).last(embedding_.features()));
@@ -120,9 +120,7 @@ void Surrogate::choose_active() {
     embedding_.embed(configs_[i], features);
     for (std::size_t c = 0; c < d; ++c) distance[i] += (features[c] - centre[c]) * (features[c] - centre[c]);
   }
-  std::vector<std::size_t> order(losses_.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::ranges::stable_sort(order, {}, [&](std::size_t i) { return distance[i]; });
+  std::vector<std::size_t> order = ascending(distance);
   order.resize(static_cast<std::size_t>(kept * static_cast<double>(exact_limit())));
   std::ranges::sort(order);
   active_ = {};

@@ -46,7 +46,6 @@ class Surrogate {
   struct Active {
     std::vector<double> losses;
     std::vector<double> deviations;  ///< known standard errors of the losses, 0 where none is known
-    std::vector<space::Config> configs;
     std::vector<space::UnitPoint> units;
     std::vector<double> features;  ///< rows
   };

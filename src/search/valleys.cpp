@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
+
+#include "order.hpp"
 
 namespace regatta::search {
 namespace {
@@ -52,10 +53,7 @@ bool Valleys::hill_between(std::span<const double> features, double mean, std::s
 
 std::optional<std::size_t> Valleys::next(const std::vector<std::size_t>& mined) const {
   const std::size_t d = surrogate_.embedding().features();
-  std::vector<std::size_t> order(model_.values.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::ranges::stable_sort(order, {}, [&](std::size_t i) { return model_.values[i]; });
-  for (const std::size_t i : order) {
+  for (const std::size_t i : ascending(model_.values)) {
     const std::span<const double> features(surrogate_.active().features.data() + i * d, d);
     const auto apart = [&](std::size_t centre) {
       return i != centre && hill_between(features, model_.values[i], centre);

@@ -45,6 +45,9 @@ void multiply_lower(Block<const double> l, Form form, std::span<double> x);
 
 /// a = l l^T: puts l in the place of a. False when a is not positive definite; its content is then lost.
 [[nodiscard]] bool cholesky(Block<double> a);
+/// The same for a matrix that rounding may have made indefinite: adds `jitter` to the diagonal where it has
+/// to, then ten times as much at each further try.
+void cholesky_with_jitter(Block<double> a, double jitter);
 /// Puts the inverse of l in its place.
 void invert_lower(Block<double> l);
 /// Puts the inverse of l l^T (lower triangle) in the place of l.

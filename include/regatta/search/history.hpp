@@ -20,6 +20,8 @@ namespace regatta::search {
 std::uint64_t config_hash(std::span<const double> config);
 /// Whether all entries are equal; inactive parameters (NaN) are equal to each other.
 bool same_config(std::span<const double> a, std::span<const double> b);
+/// Whether `configs` has one that is the same as `config`.
+bool holds(std::span<const Config> configs, std::span<const double> config);
 
 /// All trials in order and what follows from them: the fold of the events. record() is O(log n) at most.
 class History {

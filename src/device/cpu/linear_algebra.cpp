@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "../blas.hpp"
 
@@ -177,6 +178,17 @@ bool cholesky(Block<double> a) {
   for (std::size_t i = 0; i < a.rows; ++i)
     if (!std::isfinite(a(i, i))) return false;
   return true;
+}
+
+void cholesky_with_jitter(Block<double> a, double jitter) {
+  std::vector<double> copy;
+  for (std::size_t i = 0; i < a.rows; ++i) copy.insert(copy.end(), a.row(i), a.row(i) + a.columns);
+  for (; !cholesky(a); jitter *= 10) {
+    for (std::size_t i = 0; i < a.rows; ++i) {
+      std::copy_n(copy.data() + i * a.columns, a.columns, a.row(i));
+      a(i, i) += jitter;
+    }
+  }
 }
 
 void invert_lower(Block<double> l) {
