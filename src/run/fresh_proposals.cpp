@@ -1,13 +1,10 @@
 #include "regatta/run/fresh_proposals.hpp"
 
 #include <algorithm>
-#include <condition_variable>
 #include <deque>
-#include <exception>
-#include <mutex>
 #include <set>
-#include <thread>
 
+#include "background.hpp"
 #include "event_kinds.hpp"
 #include "regatta/core/clock.hpp"
 #include "regatta/core/error.hpp"
@@ -27,7 +24,7 @@ constexpr double patience_at_first = 0.02;  // [s]
 /// The searcher and the history belong to the thread; what else it shares with the controller is guarded by
 /// the mutex. While there is a task, the searcher is asked without the lock, and nobody changes the history
 /// or the task's list to avoid.
-struct FreshProposals::Impl {
+struct FreshProposals::Impl : Background {
   struct Item {
     std::int32_t number = 0;
     Proposal proposal;
@@ -57,8 +54,7 @@ struct FreshProposals::Impl {
   Stopwatch clock;
   search::History history;
 
-  std::mutex mutex;
-  std::condition_variable wanted;
+  // Guarded by the mutex.
   std::deque<Item> ready;
   std::optional<Task> task;
   std::vector<search::Event> news;
@@ -70,10 +66,7 @@ struct FreshProposals::Impl {
   double proposal_seconds = 0;  ///< that one takes, moving average
   std::string message;
   bool complained = false;
-  std::exception_ptr failure;
   std::string exhausted_reason;  ///< empty: there is more
-  bool ending = false;
-  std::thread thread;
 
   // By the controller.
 
@@ -245,24 +238,10 @@ FreshProposals::FreshProposals(std::unique_ptr<search::Searcher> searcher,
     : impl_(std::make_unique<Impl>(std::move(searcher), std::move(filler), options)) {
   impl_->news.assign(earlier.begin(), earlier.end());
   impl_->next = static_cast<std::int32_t>(std::ranges::count_if(earlier, is_proposal));
-  impl_->thread = std::thread([impl = impl_.get()] {
-    try {
-      impl->run();
-    } catch (...) {
-      const std::lock_guard lock(impl->mutex);
-      impl->failure = std::current_exception();
-    }
-  });
+  impl_->start([impl = impl_.get()] { impl->run(); });
 }
 
-FreshProposals::~FreshProposals() {
-  {
-    const std::lock_guard lock(impl_->mutex);
-    impl_->ending = true;
-  }
-  impl_->wanted.notify_one();
-  impl_->thread.join();
-}
+FreshProposals::~FreshProposals() { impl_->end(); }
 
 std::optional<Proposal> FreshProposals::take() {
   std::unique_lock lock(impl_->mutex);

@@ -2,12 +2,9 @@
 
 #include <algorithm>
 #include <atomic>
-#include <condition_variable>
 #include <deque>
-#include <exception>
-#include <mutex>
-#include <thread>
 
+#include "background.hpp"
 #include "event_kinds.hpp"
 
 namespace regatta::run {
@@ -34,7 +31,7 @@ void DirectProposals::observe(std::span<const search::Event> events) {
   }
 }
 
-struct Proposer::Impl {
+struct Proposer::Impl : Background {
   Impl(std::unique_ptr<search::Searcher> the_searcher, bool maximize, std::size_t how_many)
       : searcher(std::move(the_searcher)), history(maximize), ahead(how_many) {}
 
@@ -42,16 +39,12 @@ struct Proposer::Impl {
   search::History history;  ///< of the thread alone
   std::size_t ahead;
 
-  std::mutex mutex;  ///< guards what follows
-  std::condition_variable wanted;
+  // Guarded by the mutex, but for what is the thread's alone.
   std::deque<Proposal> ready;
   std::vector<search::Event> news;
-  std::exception_ptr failure;
-  bool ending = false;
   std::atomic<bool> exhausted = false;
   std::int32_t next = 0;                      ///< number of the proposal to come; of the thread alone
   std::vector<search::Config> unborn;         ///< proposed, not in the history yet; of the thread alone
-  std::thread thread;
 
   /// New proposals are made when half of the store is empty, so that a busy controller does not wake the thread each time.
   bool hungry() const { return ready.size() * 2 <= ahead && !exhausted && !failure; }
@@ -104,24 +97,10 @@ Proposer::Proposer(std::unique_ptr<search::Searcher> searcher, bool maximize, in
                    std::span<const search::Event> earlier)
     : impl_(std::make_unique<Impl>(std::move(searcher), maximize, static_cast<std::size_t>(std::max(1, ahead)))) {
   impl_->news.assign(earlier.begin(), earlier.end());
-  impl_->thread = std::thread([impl = impl_.get()] {
-    try {
-      impl->run();
-    } catch (...) {
-      const std::lock_guard lock(impl->mutex);
-      impl->failure = std::current_exception();
-    }
-  });
+  impl_->start([impl = impl_.get()] { impl->run(); });
 }
 
-Proposer::~Proposer() {
-  {
-    const std::lock_guard lock(impl_->mutex);
-    impl_->ending = true;
-  }
-  impl_->wanted.notify_one();
-  impl_->thread.join();
-}
+Proposer::~Proposer() { impl_->end(); }
 
 std::optional<Proposal> Proposer::take() {
   std::unique_lock lock(impl_->mutex);
