@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
+
+#include "regatta/space/parameter.hpp"
 
 namespace regatta::search {
 namespace {
@@ -18,16 +19,6 @@ double deviation_of(std::span<const double> values, double mean) {
   for (const double value : values)
     sum += (value - mean) * (value - mean) / static_cast<double>(values.size());
   return std::sqrt(sum);
-}
-
-/// Standard normal quantile of the upper half by bisection of erfc.
-double upper_quantile(double p) {
-  double low = 0, high = 9;
-  for (int i = 0; i < 60; ++i) {
-    const double middle = (low + high) / 2;
-    (0.5 * std::erfc(-middle / std::numbers::sqrt2) < p ? low : high) = middle;
-  }
-  return low;
 }
 
 }  // namespace
@@ -48,10 +39,11 @@ OutputTransform::OutputTransform(Kind kind, std::span<const double> losses) : ki
     for (const double loss : sorted)
       if (loss <= median_) squares += (loss - median_) * (loss - median_), ++better;
     const double good = std::sqrt(squares / static_cast<double>(better));
+    const space::Parameter standard_normal{.kind = space::Kind::Normal, .low = 0, .high = 1};
     for (std::size_t i = better; i < n; ++i) {
       worse_.push_back(sorted[i]);
-      placed_.push_back(median_ +
-                        good * upper_quantile((static_cast<double>(i) + 0.5) / static_cast<double>(n)));
+      placed_.push_back(
+          median_ + good * standard_normal.decode((static_cast<double>(i) + 0.5) / static_cast<double>(n)));
     }
   }
   if (kind == Kind::None) return;

@@ -55,9 +55,7 @@ std::size_t Surrogate::exact_limit() const { return solver_ ? device_limit : hos
 
 void Surrogate::reset() {
   seen_.clear();
-  losses_.clear();
-  deviations_.clear();
-  configs_.clear();
+  all_ = {};
   feasibility_.clear();
   active_ = {};
   models_.clear();
@@ -89,37 +87,37 @@ void Surrogate::take(const History& history, const Trial& trial) {
   feasibility_.add(features, failed);
   // A failed trial is as bad as the worst result so far: without a value there, its neighbourhood would stay
   // promising.
-  if (failed && losses_.empty()) return;
-  const double loss = failed               ? *std::ranges::max_element(losses_)
+  if (failed && all_.losses.empty()) return;
+  const double loss = failed               ? *std::ranges::max_element(all_.losses)
                       : history.maximize() ? -trial.objective
                                            : trial.objective;
-  losses_.push_back(std::clamp(loss, -largest_loss, largest_loss));
-  deviations_.push_back(std::isfinite(trial.standard_error) ? std::max(0.0, trial.standard_error) : 0);
-  configs_.push_back(trial.config);
-  activate(losses_.size() - 1);
+  all_.losses.push_back(std::clamp(loss, -largest_loss, largest_loss));
+  all_.deviations.push_back(std::isfinite(trial.standard_error) ? std::max(0.0, trial.standard_error) : 0);
+  all_.units.push_back(space_.encode(trial.config));
+  all_.features.insert(all_.features.end(), features.begin(), features.end());
+  activate(all_.losses.size() - 1);
   if (active_.losses.size() < next_fit_) return;
   if (active_.losses.size() > exact_limit()) choose_active();
   learn();
 }
 
 void Surrogate::activate(std::size_t result) {
-  active_.losses.push_back(losses_[result]);
-  active_.deviations.push_back(deviations_[result]);
-  active_.units.push_back(space_.encode(configs_[result]));
-  active_.features.resize(active_.features.size() + embedding_.features());
-  embedding_.embed(configs_[result], std::span(active_.features).last(embedding_.features()));
+  const std::size_t d = embedding_.features();
+  active_.losses.push_back(all_.losses[result]);
+  active_.deviations.push_back(all_.deviations[result]);
+  active_.units.push_back(all_.units[result]);
+  const auto features = all_.features.begin() + static_cast<std::ptrdiff_t>(result * d);
+  active_.features.insert(active_.features.end(), features, features + static_cast<std::ptrdiff_t>(d));
 }
 
 /// The results nearest to the best one, in the order of the results.
 void Surrogate::choose_active() {
-  const std::size_t d = embedding_.features(),
-                    best = static_cast<std::size_t>(std::ranges::min_element(losses_) - losses_.begin());
-  std::vector<double> centre(d), features(d), distance(losses_.size());
-  embedding_.embed(configs_[best], centre);
-  for (std::size_t i = 0; i < losses_.size(); ++i) {
-    embedding_.embed(configs_[i], features);
-    for (std::size_t c = 0; c < d; ++c) distance[i] += (features[c] - centre[c]) * (features[c] - centre[c]);
-  }
+  const std::size_t d = embedding_.features();
+  const auto best = static_cast<std::size_t>(std::ranges::min_element(all_.losses) - all_.losses.begin());
+  std::vector<double> distance(all_.losses.size());
+  for (std::size_t i = 0; i < distance.size(); ++i)
+    for (std::size_t c = 0; c < d; ++c)
+      distance[i] += std::pow(all_.features[i * d + c] - all_.features[best * d + c], 2);
   std::vector<std::size_t> order = ascending(distance);
   order.resize(static_cast<std::size_t>(kept * static_cast<double>(exact_limit())));
   std::ranges::sort(order);
@@ -173,14 +171,14 @@ void Surrogate::learn() {
   for (Model& model : models_) {
     model.densities.clear();
     if (!review && model.family_weight < idle_weight) continue;
-    const std::vector<double> values = transformed(model);
+    const std::vector<double> values = transformed(model), noise = noise_of(model);
     if (model.sample == 0) {
-      fit(model, values);
+      fit(model, values, noise);
       mode = &model;
     } else {
       model.parameters = mode->samples[model.sample - 1];
     }
-    judge(model, values);
+    judge(model, values, noise);
   }
   weigh();
   if (count >= late && review) give_up_hopeless();
@@ -198,8 +196,7 @@ void Surrogate::drop_additive() {
   if (!std::ranges::all_of(models_, additive)) std::erase_if(models_, additive);
 }
 
-void Surrogate::fit(Model& model, const std::vector<double>& values) const {
-  const std::vector<double> noise = noise_of(model);
+void Surrogate::fit(Model& model, const std::vector<double>& values, const std::vector<double>& noise) const {
   const Observations observations{points(), values, noise};
   FitSetting setting{model.kernel, &embedding_.groups(), options_.noise == "learnt", {}};
   setting.solver = solver_.get();
@@ -232,9 +229,10 @@ std::vector<double> Surrogate::noise_of(const Model& model) const {
   return noise;
 }
 
-void Surrogate::judge(Model& model, const std::vector<double>& values) const {
+void Surrogate::judge(Model& model, const std::vector<double>& values,
+                      const std::vector<double>& noise) const {
   model.process.emplace(model.kernel, embedding_.groups(), model.parameters);
-  model.process->set_points(points(), noise_of(model), solver_.get());
+  model.process->set_points(points(), noise, solver_.get());
   model.process->set_values(values);
   model.values.clear();
   const std::vector<double> density = model.process->leave_one_out();

@@ -42,8 +42,8 @@ class Surrogate {
     double incumbent = 0;        ///< that latent loss, transformed
   };
 
-  /// Results that the models see.
-  struct Active {
+  /// One entry or row per result.
+  struct Results {
     std::vector<double> losses;
     std::vector<double> deviations;  ///< known standard errors of the losses, 0 where none is known
     std::vector<space::UnitPoint> units;
@@ -58,10 +58,11 @@ class Surrogate {
   Model& draw(double uniform);
 
   /// Results so far, active or not; failed trials count with the worst loss before them.
-  std::size_t size() const { return losses_.size(); }
+  std::size_t size() const { return all_.losses.size(); }
   /// All results have the same loss.
   bool constant() const;
-  const Active& active() const { return active_; }
+  /// Those that the models see.
+  const Results& active() const { return active_; }
   const Embedding& embedding() const { return embedding_; }
   const Feasibility& feasibility() const { return feasibility_; }
   const std::vector<Model>& models() const { return models_; }
@@ -75,8 +76,8 @@ class Surrogate {
   std::vector<Model> first_models() const;
   void drop_additive();
   void give_up_hopeless();
-  void fit(Model& model, const std::vector<double>& values) const;
-  void judge(Model& model, const std::vector<double>& values) const;
+  void fit(Model& model, const std::vector<double>& values, const std::vector<double>& noise) const;
+  void judge(Model& model, const std::vector<double>& values, const std::vector<double>& noise) const;
   void weigh();
   void weigh_families();
   void condition(Model& model) const;
@@ -101,9 +102,8 @@ class Surrogate {
   static Seen seen(const Trial& trial) { return {trial.id, trial.state, trial.objective}; }
 
   std::vector<Seen> seen_;
-  std::vector<double> losses_, deviations_;
-  std::vector<space::Config> configs_;
-  Active active_;
+  Results all_;
+  Results active_;
   std::vector<Model> models_;
   std::size_t next_fit_ = 0, reviewed_ = 0;
 };
