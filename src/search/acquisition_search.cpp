@@ -2,14 +2,17 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
+#include "order.hpp"
 #include "regatta/search/sobol_sequence.hpp"
 
 namespace regatta::search {
 namespace {
 
 constexpr double below_one = 1 - 0x1p-53;
+constexpr std::size_t looks = 4;  // points per restart that pass the first look
+constexpr std::size_t least_looks = 48;
+constexpr int heat = 4;               // rounds of the starts against each other
 constexpr int alternations = 3;       // of continuous and discrete refinement
 constexpr int most_moves = 8;         // of one discrete refinement
 constexpr double all_values = 16;     // a parameter with at most as many values has all of them as neighbours
@@ -76,19 +79,25 @@ class Search {
 
  private:
   std::vector<Minimum> best_of(const std::vector<double>& points) {
-    const std::size_t count = points.size() / dimensions_;
-    std::vector<double> values(count);
-    landscape_(points, values, {});
-    std::vector<std::size_t> order(count);
-    std::iota(order.begin(), order.end(), 0);
-    const std::size_t kept = std::min(count, static_cast<std::size_t>(effort_.restarts));
-    std::partial_sort(
-        order.begin(), order.begin() + static_cast<std::ptrdiff_t>(kept), order.end(),
-        [&](std::size_t a, std::size_t b) { return std::pair(values[a], a) < std::pair(values[b], b); });
+    const auto restarts = static_cast<std::size_t>(effort_.restarts);
+    std::vector<double> values(points.size() / dimensions_);
+    landscape_.sketch(points, values);
+    if (!landscape_.dear()) return least(points, values, restarts);
+    const std::vector<Minimum> promising = least(points, values, std::max(least_looks, looks * restarts));
+    std::vector<double> few;
+    for (const Minimum& minimum : promising) append(few, minimum.point);
+    values.resize(promising.size());
+    landscape_(few, values, {});
+    return least(few, values, restarts);
+  }
+
+  std::vector<Minimum> least(const std::vector<double>& points, const std::vector<double>& values,
+                             std::size_t count) const {
     std::vector<Minimum> best;
-    for (std::size_t r = 0; r < kept; ++r) {
-      const auto first = points.begin() + static_cast<std::ptrdiff_t>(order[r] * dimensions_);
-      best.push_back({{first, first + static_cast<std::ptrdiff_t>(dimensions_)}, values[order[r]]});
+    const std::vector<std::size_t> order = ascending(values);
+    for (const std::size_t i : std::span(order).first(std::min(count, order.size()))) {
+      const auto first = points.begin() + static_cast<std::ptrdiff_t>(i * dimensions_);
+      best.push_back({{first, first + static_cast<std::ptrdiff_t>(dimensions_)}, values[i]});
     }
     return best;
   }
@@ -108,7 +117,10 @@ class Search {
     const auto function = [this](std::span<const double> points, std::span<double> values,
                                  std::span<double> gradients) { landscape_(points, values, gradients); };
     best = minimise(function, starts, region_.low, region_.high,
-                    {.iterations = effort_.iterations, .gradient_tolerance = 1e-8, .value_tolerance = 1e-7});
+                    {.iterations = effort_.iterations,
+                     .gradient_tolerance = 1e-8,
+                     .value_tolerance = 1e-7,
+                     .heat = heat});
   }
 
   /// Moves each point to its best neighbour as long as that is better; false when none moved.

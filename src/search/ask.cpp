@@ -13,12 +13,14 @@ namespace {
 using device::Block;
 
 constexpr std::size_t centres_at_most = 4;
-constexpr std::size_t believed_centres = 2;  // beside them, drawn from the user's prior
+constexpr int many_iterations = 50, few_iterations = 12;  // of a refinement; few where each is dear
+constexpr std::size_t believed_centres = 2;               // beside them, drawn from the user's prior
 constexpr std::size_t most_valleys = 4;
-constexpr int scouts = 1024;  // points from which one is drawn to find a new valley
-constexpr std::size_t best_scouts = 50;
+constexpr int scouts = 512;  // points from which one is drawn to find a new valley
+constexpr std::size_t best_scouts = 20;
 constexpr double least_optimism = 0.5, more_optimism = 1.5;  // standard deviations
-constexpr SearchEffort valley_effort{.raw_samples = 256, .near_samples = 64, .restarts = 5, .iterations = 30};
+constexpr int valley_iterations = 30;
+constexpr SearchEffort valley_effort{.raw_samples = 256, .near_samples = 64, .restarts = 5};
 
 /// Configurations and their features at rows of unit points.
 struct Candidates {
@@ -56,7 +58,9 @@ Ask::Ask(const Surrogate& surrogate, Landscape& landscape, Setting setting, Rand
       setting_(std::move(setting)),
       random_(random),
       valleys_(surrogate, model_),
-      effort_{.raw_samples = setting_.options->raw_samples, .restarts = setting_.options->restarts} {}
+      effort_{.raw_samples = setting_.options->raw_samples,
+              .restarts = setting_.options->restarts,
+              .iterations = landscape.dear() ? few_iterations : many_iterations} {}
 
 std::optional<Config> Ask::maximise() {
   const auto minima = minimise(landscape_, region(), centres(), effort_, random_);
@@ -123,13 +127,15 @@ Region Ask::region() const {
 
 /// The best point of the best valley that still promises something, that of the best result left out.
 std::optional<Config> Ask::other_valley() {
+  SearchEffort effort = valley_effort;
+  effort.iterations = std::min(valley_iterations, effort_.iterations);
   std::vector<std::size_t> mined{model_.best};
   while (mined.size() <= most_valleys) {
     const auto centre = valleys_.next(mined);
     if (!centre) return std::nullopt;
     landscape_.aim(model_.values[*centre]);
     const auto minima = minimise(landscape_, valleys_.region(*centre, mined),
-                                 {surrogate_.active().units[*centre]}, valley_effort, random_);
+                                 {surrogate_.active().units[*centre]}, effort, random_);
     const bool promises = !minima.empty() && promise(minima.front()) > std::log(setting_.options->explore);
     if (promises)
       if (auto config = first_allowed(minima)) return config;
@@ -145,15 +151,14 @@ std::optional<Config> Ask::scout() {
   const Candidates candidates(
       landscape_, draw_candidates(landscape_, Region::everything(space_.size()), {}, spread, random_));
   Prediction prediction;
-  model_.process->predict(candidates.block(), prediction);
-  const std::size_t fantasies = model_.process->fantasies();
+  landscape_.sketch(candidates.block(), prediction);
   const double optimism = least_optimism + more_optimism * random_.uniform();
   std::vector<double> bounds(candidates.configs.size());
   for (std::size_t i = 0; i < bounds.size(); ++i)
-    bounds[i] = prediction.mean[i * fantasies] - optimism * std::sqrt(prediction.variance[i]);
+    bounds[i] = prediction.mean[i] - optimism * std::sqrt(prediction.variance[i]);
   const std::vector<std::size_t> order = ascending(bounds);
   for (const std::size_t i : std::span(order).first(std::min(best_scouts, order.size())))
-    if (valleys_.hill_between(candidates.row(i), prediction.mean[i * fantasies], model_.best) &&
+    if (valleys_.hill_between(candidates.row(i), prediction.mean[i], model_.best) &&
         allowed(candidates.configs[i]))
       return candidates.configs[i];
   return std::nullopt;

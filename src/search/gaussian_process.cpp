@@ -8,6 +8,7 @@
 
 #include "device_evidence.hpp"
 #include "kernel.hpp"
+#include "order.hpp"
 #include "regatta/core/error.hpp"
 
 namespace regatta::search {
@@ -18,8 +19,9 @@ using algebra::dot;
 using algebra::Form;
 using device::Block;
 
-constexpr double largest_jitter = 1e-3;      ///< of the variance
-constexpr double smallest_variance = 1e-20;  ///< of a prediction, as a fraction of the process's
+constexpr std::size_t sketched_at_once = 32;  ///< points whose covariances stay in the cache
+constexpr double largest_jitter = 1e-3;       ///< of the variance
+constexpr double smallest_variance = 1e-20;   ///< of a prediction, as a fraction of the process's
 
 std::vector<double> inverse_lengthscales(const FeatureGroups& groups,
                                          std::span<const double> log_lengthscales) {
@@ -146,15 +148,17 @@ std::vector<double> GaussianProcess::draw_fantasies(std::size_t count, Random& r
   for (std::size_t i = 0; i < points.size(); ++i)
     points[i] = points_[n * features() + i] / inverse_lengthscale_[i % features()];
   const std::vector<double> mean = predict_mean({points.data(), q, features(), features()});
-  std::vector<double> all(count * known_, 0.0);
+  std::vector<double> all(count * known_, 0.0), values(count * q);
   for (std::size_t f = 0; f < count; ++f) {
     const std::span<double> row(all.data() + f * known_, known_);
     for (double& z : row.last(q)) z = random.normal();
-    std::vector<double> values(row.end() - static_cast<std::ptrdiff_t>(q), row.end());
-    algebra::multiply_lower(factor, Form::Plain, values);
-    for (std::size_t i = 0; i < q; ++i) least[f] = std::min(least[f], mean[i] + values[i]);
-    algebra::multiply_lower(inverse_factor(), Form::Transposed, row);
-    for (std::size_t j = 0; j < n; ++j) row[j] += observed_weights_[j];
+    std::copy_n(row.data() + n, q, values.data() + f * q);
+  }
+  algebra::multiply_by_lower({values.data(), count, q, q}, factor, Form::Transposed);
+  algebra::multiply_by_lower({all.data(), count, known_, known_}, inverse_factor(), Form::Plain);
+  for (std::size_t f = 0; f < count; ++f) {
+    for (std::size_t i = 0; i < q; ++i) least[f] = std::min(least[f], mean[i] + values[f * q + i]);
+    for (std::size_t j = 0; j < n; ++j) all[f * known_ + j] += observed_weights_[j];
   }
   weights_ = std::move(all);
   return least;
@@ -230,6 +234,57 @@ void GaussianProcess::predict(Block<const double> points, Prediction& result) co
   for (std::size_t i = 0; i < m; ++i)
     result.variance[i] =
         std::max(smallest_variance * variance_, variance_ - dot({k.row(i), n}, {k.row(i), n}));
+}
+
+std::vector<double> GaussianProcess::factor_of(const std::vector<std::size_t>& chosen) const {
+  const std::size_t k = chosen.size(), d = features();
+  std::vector<double> points, factor(k * k);
+  for (const std::size_t i : chosen)
+    points.insert(points.end(), points_.data() + i * d, points_.data() + (i + 1) * d);
+  const Block<double> l{factor.data(), k, k, k};
+  Kernel(kind_, groups_).lower_values({points.data(), k, d, d}, l);
+  for (std::size_t i = 0; i < k; ++i) {
+    for (std::size_t j = 0; j < i; ++j) l(i, j) *= variance_;
+    l(i, i) = variance_ * (1 + jitter_) + (chosen[i] < observed_ ? noises_[chosen[i]] : noise_);
+  }
+  algebra::cholesky_with_jitter(l, 1e-12 * variance_);
+  algebra::invert_lower(l);
+  return factor;
+}
+
+void GaussianProcess::sketch(Block<const double> points, std::span<const double> centre,
+                             std::size_t neighbours, Prediction& result) const {
+  const std::size_t m = points.rows, n = known_, d = features();
+  const std::vector<double> middle = scaled({centre.data(), 1, d, d});
+  std::vector<double> away = cross({middle.data(), 1, d, d}, n);
+  for (double& covariance : away) covariance = -covariance;
+  std::vector<std::size_t> chosen = ascending(away);
+  chosen.resize(std::min(n, neighbours));
+  std::ranges::sort(chosen);
+  const std::vector<double> factor = factor_of(chosen);
+  std::vector<double> weights(n, 0.0);
+  for (std::size_t i = 0; i < weights_.size(); ++i)
+    weights[i % n] += weights_[i] / static_cast<double>(fantasies());
+
+  result.scaled = scaled(points);
+  const std::size_t few = chosen.size();
+  result.whitened.resize(m * few);
+  result.mean.resize(m);
+  result.variance.resize(m);
+  for (std::size_t first = 0; first < m; first += sketched_at_once) {
+    const std::size_t rows = std::min(sketched_at_once, m - first);
+    const std::vector<double> k = cross({result.scaled.data() + first * d, rows, d, d}, n);
+    for (std::size_t i = 0; i < rows; ++i) {
+      result.mean[first + i] = constant_ + dot({k.data() + i * n, n}, weights);
+      for (std::size_t j = 0; j < few; ++j) result.whitened[(first + i) * few + j] = k[i * n + chosen[j]];
+    }
+  }
+  algebra::multiply_by_lower({result.whitened.data(), m, few, few}, {factor.data(), few, few, few},
+                             Form::Transposed);
+  for (std::size_t i = 0; i < m; ++i) {
+    const std::span<const double> row(result.whitened.data() + i * few, few);
+    result.variance[i] = std::max(smallest_variance * variance_, variance_ - dot(row, row));
+  }
 }
 
 /// The mean weighs dk by the weights, the variance by -2 K^-1 k = -2 L^-T (L^-1 k).

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 namespace regatta::search {
 namespace {
@@ -10,6 +11,7 @@ namespace {
 using device::Block;
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr std::size_t neighbours = 64;  // known points that a sketch sees
 
 }  // namespace
 
@@ -21,7 +23,9 @@ Landscape::Landscape(const space::Space& space, const BayesianOptions& options, 
       feasibility_(surrogate.feasibility()),
       model_(model),
       setting_(std::move(setting)),
-      targets_{model.incumbent} {
+      targets_{model.incumbent},
+      best_features_(std::span(surrogate.active().features)
+                         .subspan(model.best * embedding_.features(), embedding_.features())) {
   if (pending.empty() || options.pending == "none") return;
   const std::size_t d = embedding_.features(), count = pending.size();
   std::vector<double> features(count * d);
@@ -42,6 +46,25 @@ Landscape::Landscape(const space::Space& space, const BayesianOptions& options, 
   }
   targets_ = process.draw_fantasies(static_cast<std::size_t>(options.fantasies), random);
   for (double& target : targets_) target = std::min(target, model.incumbent);
+}
+
+void Landscape::sketch(std::span<const double> units, std::span<double> values) {
+  const std::size_t d = embedding_.features(), m = values.size();
+  if (!dear()) return (*this)(units, values, {});
+  embed(units, m);
+  sketch({features_.data(), m, d, d}, prediction_);
+  const double target =
+      std::accumulate(targets_.begin(), targets_.end(), 0.0) / static_cast<double>(targets_.size());
+  for (std::size_t i = 0; i < m; ++i) {
+    const Acquired acquired =
+        setting_.rule(prediction_.mean[i], prediction_.variance[i], target, setting_.parameter);
+    values[i] = -(acquired.value + surroundings(i, {}) + believe(i, {}));
+    if (std::isnan(values[i])) values[i] = infinity;
+  }
+}
+
+void Landscape::sketch(Block<const double> features, Prediction& prediction) const {
+  model_.process->sketch(features, best_features_, neighbours, prediction);
 }
 
 void Landscape::aim(double target) { std::ranges::fill(targets_, target); }

@@ -40,6 +40,15 @@ class Landscape {
   /// @param gradients  as many as units, or empty
   void operator()(std::span<const double> units, std::span<double> values, std::span<double> gradients);
 
+  /// Values for a first look at many points, at O(results) each where the true ones are dear.
+  void sketch(std::span<const double> units, std::span<double> values);
+  /// The beliefs that such values come from.
+  /// @param features  rows
+  void sketch(device::Block<const double> features, Prediction& prediction) const;
+
+  /// Each value costs the square of many results.
+  bool dear() const { return model_.process->known() >= many; }
+
   /// From now on improvements count from this transformed loss.
   void aim(double target);
   /// What the user's prior adds to the logarithm of the acquisition.
@@ -49,6 +58,8 @@ class Landscape {
   const Embedding& embedding() const { return embedding_; }
 
  private:
+  static constexpr std::size_t many = 128;  ///< results and pending trials
+
   void embed(std::span<const double> units, std::size_t count);
   /// Value at point i of the last prediction; derivatives by its means and its variance.
   double acquire(std::size_t i, std::span<double> by_mean, double& by_variance) const;
@@ -64,6 +75,7 @@ class Landscape {
   Surrogate::Model& model_;
   Setting setting_;
   std::vector<double> targets_;  ///< one per fantasy
+  std::span<const double> best_features_;
   std::optional<LocalPenalty> penalty_;
   std::vector<double> features_;  ///< of the points at hand
   std::vector<space::Config> configs_;

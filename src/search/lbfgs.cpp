@@ -34,7 +34,9 @@ class Descent {
       : box_(box), options_(options), trial_(start.begin(), start.end()) {}
 
   bool done() const { return done_; }
+  void give_up() { done_ = true; }
   const std::vector<double>& trial() const { return trial_; }
+  double value() const { return value_; }
   Minimum minimum() const { return {x_.empty() ? trial_ : x_, value_}; }
 
   /// Takes the value at trial() and chooses the next one.
@@ -169,6 +171,16 @@ class Descent {
   bool steepest_ = true, done_ = false;
 };
 
+/// Ends all descents but the better half of the first `runners`, at least two; answers how many may go on.
+std::size_t end_heat(std::vector<Descent>& descents, std::size_t runners) {
+  std::vector<Descent*> order;
+  for (Descent& descent : descents) order.push_back(&descent);
+  std::ranges::stable_sort(order, {}, &Descent::value);
+  runners = std::max<std::size_t>(2, (runners + 1) / 2);
+  for (std::size_t i = runners; i < order.size(); ++i) order[i]->give_up();
+  return runners;
+}
+
 }  // namespace
 
 std::vector<Minimum> minimise(const BatchFunction& function, std::span<const double> starts,
@@ -179,7 +191,8 @@ std::vector<Minimum> minimise(const BatchFunction& function, std::span<const dou
   for (std::size_t first = 0; first < starts.size(); first += d)
     descents.emplace_back(starts.subspan(first, d), Box{low, high}, options);
   std::vector<double> points, values, gradients;
-  while (true) {
+  std::size_t runners = descents.size();
+  for (int round = 1;; ++round) {
     std::vector<Descent*> active;
     points.clear();
     for (Descent& descent : descents) {
@@ -193,6 +206,7 @@ std::vector<Minimum> minimise(const BatchFunction& function, std::span<const dou
     function(points, values, gradients);
     for (std::size_t i = 0; i < active.size(); ++i)
       active[i]->take(values[i], std::span<const double>(gradients).subspan(i * d, d));
+    if (options.heat > 0 && round % options.heat == 0) runners = end_heat(descents, runners);
   }
   std::vector<Minimum> minima;
   for (const Descent& descent : descents) minima.push_back(descent.minimum());

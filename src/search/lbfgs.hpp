@@ -18,6 +18,8 @@ struct LbfgsOptions {
   int memory = 8;
   double gradient_tolerance = 1e-6;  ///< largest entry of the projected gradient
   double value_tolerance = 1e-9;     ///< relative decrease
+  int heat = 0;                      ///< rounds after which the worse half of the starts is given up, and so
+                                     ///< on until two are left; 0: all go to the end
 };
 
 /// Values and gradients of several points at once.

@@ -18,7 +18,8 @@ constexpr double first_noise =
     1e-2;  // a start with little noise ends at a short lengthscale that explains noise as signal
 constexpr double little_noise = 1e-5;  // the other start: results without noise
 constexpr double no_noise = 1e-9;
-constexpr int first_iterations = 40, warm_iterations = 30;
+constexpr int first_iterations = 40, warm_iterations = 30, late_iterations = 8;
+constexpr std::size_t late = 60;                // observations from which on a fit changes little
 constexpr std::size_t second_start_below = 30;  // observations
 constexpr CmaEsOptions first_evolution{.generations = 60, .step = 0.1, .tolerance = 1e-4};
 constexpr CmaEsOptions warm_evolution{.generations = 20, .step = 0.03, .tolerance = 1e-4};
@@ -152,7 +153,10 @@ Hyperparameters fit_hyperparameters(const FitSetting& setting, const Observation
     std::ranges::copy(evolve(posterior, first, setting.previous ? warm_evolution : first_evolution, n).point,
                       first.begin());
   }
-  Minimum best = descend(posterior, starts, setting.previous ? warm_iterations : first_iterations);
+  Minimum best = descend(posterior, starts,
+                         !setting.previous ? first_iterations
+                         : n < late        ? warm_iterations
+                                           : late_iterations);
   if (!std::isfinite(best.value)) best = evolve(posterior, posterior.mode(), first_evolution, n);
   return Hyperparameters::from_flat(std::isfinite(best.value) ? best.point : posterior.mode());
 }

@@ -16,8 +16,8 @@ using device::Block;
 constexpr std::size_t host_limit = 1000, device_limit = 10000;  // results that exact models see
 constexpr double kept = 0.6;               // part of those that stays, around the best one, beyond that
 constexpr double refit_growth = 0.05;      // results since the last refit, as a part of all
-constexpr std::size_t late = 150;          // results from which on
-constexpr double late_refit_growth = 0.1;  // refits are this far apart, and hopeless models are given up
+constexpr std::size_t late = 60;           // results from which on
+constexpr double late_refit_growth = 0.2;  // refits are this far apart, and hopeless models are given up
 constexpr std::size_t dense_refits = 20;   // below as many results, each is followed by a refit
 constexpr double idle_weight = 0.03;       // models below it rest until the next review
 constexpr double hopeless_weight = 0.01;   // models below it at a late review are given up

@@ -8,34 +8,37 @@
 namespace regatta::search {
 namespace {
 
-constexpr std::size_t steps = 9;       // on a way between two points
-constexpr double least_hill = 0.01;    // transformed loss
-constexpr double near_squared = 0.25;  // distance by lengthscales of results near the best one
-constexpr int enough_results = 5;      // near the best one, to call it exhausted
-constexpr double reach = 0.25;         // half the side of a valley's box
+constexpr std::size_t steps = 9;        // on a way between two points
+constexpr double least_hill = 0.01;     // transformed loss
+constexpr double near_squared = 0.25;   // distance by lengthscales of results near the best one
+constexpr int enough_results = 5;       // near the best one, to call it exhausted
+constexpr std::size_t most_tests = 20;  // of results that may lie in another valley
+constexpr double reach = 0.25;          // half the side of a valley's box
 
 }  // namespace
 
 bool Valleys::stagnant(double fraction) const {
   const auto& active = surrogate_.active();
-  const std::size_t n = active.losses.size(), d = surrogate_.embedding().features();
+  const std::size_t n = active.losses.size();
   std::vector<double> sorted = active.losses;
   std::ranges::sort(sorted);
-  const std::span<const double> scale(model_.process->scale());
   int near = 0;
   std::size_t first = n;
-  while (first > 0 && near < enough_results) {
-    --first;
-    double squared = 0;
-    for (std::size_t c = 0; c < d; ++c)
-      squared +=
-          std::pow((active.features[first * d + c] - active.features[model_.best * d + c]) * scale[c], 2);
-    near += squared < near_squared ? 1 : 0;
-  }
+  while (first > 0 && near < enough_results) near += close(--first, model_.best) ? 1 : 0;
   if (near < enough_results || first == 0) return false;
   const double before =
       *std::min_element(active.losses.begin(), active.losses.begin() + static_cast<std::ptrdiff_t>(first));
   return before - sorted[0] <= fraction * (sorted[n / 2] - sorted[0]);
+}
+
+bool Valleys::close(std::size_t result, std::size_t other) const {
+  const std::vector<double>&features = surrogate_.active().features, &scale = model_.process->scale();
+  double squared = 0;
+  for (std::size_t c = 0; c < scale.size(); ++c) {
+    const double away = (features[result * scale.size() + c] - features[other * scale.size() + c]) * scale[c];
+    squared += away * away;
+  }
+  return squared < near_squared;
 }
 
 bool Valleys::hill_between(std::span<const double> features, double mean, std::size_t result) const {
@@ -53,11 +56,12 @@ bool Valleys::hill_between(std::span<const double> features, double mean, std::s
 
 std::optional<std::size_t> Valleys::next(const std::vector<std::size_t>& mined) const {
   const std::size_t d = surrogate_.embedding().features();
+  std::size_t tests = 0;
   for (const std::size_t i : ascending(model_.values)) {
+    if (std::ranges::any_of(mined, [&](std::size_t centre) { return close(i, centre); })) continue;
+    if (++tests > most_tests) break;
     const std::span<const double> features(surrogate_.active().features.data() + i * d, d);
-    const auto apart = [&](std::size_t centre) {
-      return i != centre && hill_between(features, model_.values[i], centre);
-    };
+    const auto apart = [&](std::size_t centre) { return hill_between(features, model_.values[i], centre); };
     if (std::ranges::all_of(mined, apart)) return i;
   }
   return std::nullopt;

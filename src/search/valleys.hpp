@@ -29,6 +29,9 @@ class Valleys {
   Region region(std::size_t result, const std::vector<std::size_t>& others) const;
 
  private:
+  /// Whether two results lie within half a lengthscale of each other.
+  bool close(std::size_t result, std::size_t other) const;
+
   const Surrogate& surrogate_;
   const Surrogate::Model& model_;
 };

@@ -171,6 +171,37 @@ TEST_F(PendingPoints, NarrowTheVarianceAsResultsWould) {
   expect_near(predicted(process, probes).variance, wanted.variance, 1e-10);
 }
 
+TEST_F(PendingPoints, AreSketchedExactlyByAsManyNeighboursAsThereArePoints) {
+  Random random(7);
+  process.append_pending(rows_of(pending, d));
+  process.draw_fantasies(5, random);
+  const Prediction exact = predicted(process, probes);
+
+  Prediction sketch;
+  process.sketch(rows_of(probes, d), std::span(points).first(d), n + q, sketch);
+
+  expect_near(sketch.variance, exact.variance, 1e-10);
+  for (std::size_t i = 0; i < sketch.mean.size(); ++i) {
+    double sum = 0;
+    for (std::size_t f = 0; f < 5; ++f) sum += exact.mean[i * 5 + f];
+    EXPECT_NEAR(sketch.mean[i], sum / 5, 1e-10) << i;
+  }
+}
+
+TEST_F(PendingPoints, AreSketchedFromAboveByTheNeighboursOfACentre) {
+  process.append_pending(rows_of(pending, d));
+  const Prediction exact = predicted(process, probes), there = predicted(process, pending);
+
+  Prediction sketch, centre;
+  process.sketch(rows_of(probes, d), std::span(pending).first(d), 6, sketch);
+  process.sketch(rows_of(pending, d), std::span(pending).first(d), 6, centre);
+
+  expect_near(sketch.mean, exact.mean, 1e-10);
+  for (std::size_t i = 0; i < sketch.variance.size(); ++i)
+    EXPECT_GE(sketch.variance[i], exact.variance[i] - 1e-12) << i;
+  EXPECT_NEAR(centre.variance[0], there.variance[0], 0.1 * there.variance[0]);
+}
+
 TEST_F(PendingPoints, AreForgottenWithoutATrace) {
   Random random(7);
   process.append_pending(rows_of(pending, d));

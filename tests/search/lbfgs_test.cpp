@@ -92,6 +92,23 @@ TEST(Lbfgs, TakesEachOfSeveralStartsWhereItComesToAlone) {
   }
 }
 
+TEST(Lbfgs, KeepsTheBetterHalfAfterEachHeat) {
+  const std::vector<double> low(2, -5), high(2, 10), starts{-1.2, 1, 9, 9, 1.1, 1.1, -5, 10, 0, 0};
+  std::vector<std::size_t> runners;
+  const auto watched = [&](std::span<const double> points, std::span<double> values,
+                           std::span<double> gradients) {
+    runners.push_back(values.size());
+    batch(2, rosenbrock)(points, values, gradients);
+  };
+
+  const auto minima = minimise(watched, starts, low, high, {.iterations = 100, .heat = 2});
+
+  ASSERT_GT(runners.size(), 5u);
+  EXPECT_EQ(std::vector(runners.begin(), runners.begin() + 5), (std::vector<std::size_t>{5, 5, 3, 3, 2}));
+  ASSERT_EQ(minima.size(), 5u);
+  EXPECT_NEAR(std::ranges::min(minima, {}, &Minimum::value).value, 0, 1e-6);
+}
+
 TEST(Lbfgs, NeverAsksOutsideTheBoxAndNeverGetsWorse) {
   const std::vector<double> low{-2, 0.5}, high{1.5, 3}, starts{-1.2, 1, 1.5, 3};
   bool inside = true;

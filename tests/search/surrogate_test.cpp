@@ -174,7 +174,8 @@ TEST(Surrogate, LearnsFromFailuresWhereTrialsFail) {
 
   const auto& losses = surrogate.active().losses;
   ASSERT_EQ(surrogate.size(), 9u);
-  for (std::size_t i = 6; i < 9; ++i) EXPECT_EQ(losses[i], *std::max_element(losses.begin(), losses.begin() + 6));
+  for (std::size_t i = 6; i < 9; ++i)
+    EXPECT_EQ(losses[i], *std::max_element(losses.begin(), losses.begin() + 6));
   EXPECT_FALSE(surrogate.feasibility().trivial());
   EXPECT_LT(surrogate.feasibility()(std::vector<double>{0.42, -0.4}, {}), std::log(0.5));
   EXPECT_GT(surrogate.feasibility()(std::vector<double>{-0.3, 0.3}, {}), std::log(0.8));

@@ -74,6 +74,8 @@ class GaussianProcess {
   void set_values(std::span<const double> values);
 
   std::size_t size() const { return observed_; }
+  /// With the pending points.
+  std::size_t known() const { return known_; }
   std::size_t features() const { return groups_.group_of.size(); }
   const Hyperparameters& parameters() const { return parameters_; }
   double variance() const { return variance_; }
@@ -94,6 +96,11 @@ class GaussianProcess {
   /// @param gradient     m x features (overwritten)
   void pull_back(const Prediction& prediction, std::span<const double> by_mean,
                  std::span<const double> by_variance, device::Block<double> gradient) const;
+  /// For a first look at many points, O(n) each: the mean over the fantasies, and the variance that the
+  /// `neighbours` known points which covary most with `centre` leave, an upper bound.
+  /// @param result  its mean (m) and variance are set
+  void sketch(device::Block<const double> points, std::span<const double> centre, std::size_t neighbours,
+              Prediction& result) const;
   /// The mean alone: O(n) per point instead of O(n^2).
   std::vector<double> predict_mean(device::Block<const double> points) const;
   /// Posterior covariance of the latent function between two sets of points, a.rows x b.rows.
@@ -113,6 +120,8 @@ class GaussianProcess {
   void reserve(std::size_t n);
   void append_rows(device::Block<const double> points, std::span<const double> noise);
   bool factorise(std::span<const double> noise, double jitter, device::EvidenceSolver* solver);
+  /// Inverse factor of the covariance of some of the known points, k x k.
+  std::vector<double> factor_of(const std::vector<std::size_t>& chosen) const;
   /// m x n covariances between scaled rows and the points known, the first `known` ones.
   std::vector<double> cross(device::Block<const double> scaled, std::size_t known) const;
 

@@ -92,8 +92,9 @@ void loop_square(Block<double> l) {
 
 namespace {
 
-[[gnu::target_clones("avx512f", "arch=haswell", "default")]] double dot_of(const double* a, const double* b,
-                                                                           std::size_t n) {
+[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] double dot_of(const double* a,
+                                                                                    const double* b,
+                                                                                    std::size_t n) {
   // Eight sums at a time: the order of additions is fixed, and the loop becomes vector code.
   double sums[8] = {};
   const std::size_t blocks = n - n % 8;
