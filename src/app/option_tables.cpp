@@ -86,6 +86,8 @@ std::vector<Option> bayesian_options() {
       word("transform", "auto", {"auto", "standard", "half_rank", "log"},
            "bo: of the objective before it is modelled; auto: several, weighed by what they predict."),
       flag("normalize", "true", "bo: false: model the objective as it is, without any transform."),
+      word("warp", "auto", {"auto", "true", "false"},
+           "bo: bend the axes of numbers; auto: from ten results per parameter on, if it predicts better."),
       word("noise", "learnt", {"learnt", "fixed", "exact"}, "bo: fixed: noise_deviation; exact: none."),
       number("noise_deviation", "0", 0, "bo: standard deviation of fixed noise [unit of the objective]."),
       word("fit", "map", {"map", "cma", "ensemble"},

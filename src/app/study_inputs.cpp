@@ -144,6 +144,7 @@ search::BayesianOptions bayesian_options_of(const OptionValues& search) {
   options.pending = search.text("pending");
   options.kernel = search.text("kernel");
   options.transform = search.flag("normalize") ? search.text("transform") : "none";
+  options.warp = search.text("warp");
   options.noise = search.text("noise");
   options.noise_deviation = search.number("noise_deviation");
   options.fit = search.text("fit");

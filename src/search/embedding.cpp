@@ -30,6 +30,7 @@ Embedding::Embedding(const space::Space& space) : space_(space) {
     }
     places_.push_back(place);
     if (place.count == 0) continue;
+    if (place.form == Form::Line) groups_.lines.push_back(place.first);
     groups_.group_of.insert(groups_.group_of.end(), place.count, groups_.groups);
     ++groups_.groups;
   }

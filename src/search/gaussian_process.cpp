@@ -7,6 +7,7 @@
 #include <numbers>
 
 #include "device_evidence.hpp"
+#include "input_warp.hpp"
 #include "kernel.hpp"
 #include "order.hpp"
 #include "regatta/core/error.hpp"
@@ -30,9 +31,15 @@ std::vector<double> inverse_lengthscales(const FeatureGroups& groups,
   return result;
 }
 
-void scale_rows(Block<const double> points, std::span<const double> factors, double* result) {
-  for (std::size_t i = 0; i < points.rows; ++i)
-    for (std::size_t k = 0; k < points.columns; ++k) *result++ = points(i, k) * factors[k];
+/// Warped and scaled rows; slopes of the warp where `slopes` is not null.
+void scale_rows(Block<const double> points, const InputWarp& warp, std::span<const double> factors,
+                double* result, double* slopes = nullptr) {
+  const std::size_t d = points.columns;
+  for (std::size_t i = 0; i < points.rows; ++i, result += d) {
+    std::copy_n(points.row(i), d, result);
+    if (!warp.trivial()) warp.apply({result, d}, {slopes ? slopes + i * d : nullptr, slopes ? d : 0});
+    for (std::size_t k = 0; k < d; ++k) result[k] *= factors[k];
+  }
 }
 
 }  // namespace
@@ -41,13 +48,16 @@ std::vector<double> Hyperparameters::flat() const {
   std::vector<double> result = log_lengthscales;
   result.push_back(log_variance);
   result.push_back(log_noise);
+  result.insert(result.end(), log_shapes.begin(), log_shapes.end());
   return result;
 }
 
-Hyperparameters Hyperparameters::from_flat(std::span<const double> flat) {
-  const std::size_t groups = flat.size() - 2;
-  return {std::vector<double>(flat.begin(), flat.begin() + static_cast<std::ptrdiff_t>(groups)), flat[groups],
-          flat[groups + 1]};
+Hyperparameters Hyperparameters::from_flat(std::span<const double> flat, std::size_t groups) {
+  const auto lengthscales = flat.first(groups), shapes = flat.subspan(groups + 2);
+  return {{lengthscales.begin(), lengthscales.end()},
+          flat[groups],
+          flat[groups + 1],
+          {shapes.begin(), shapes.end()}};
 }
 
 // --- the process ---
@@ -68,9 +78,12 @@ Block<const double> GaussianProcess::scaled_points() const {
   return {points_.data(), known_, features(), features()};
 }
 
-std::vector<double> GaussianProcess::scaled(Block<const double> points) const {
+std::vector<double> GaussianProcess::scaled(Block<const double> points, std::vector<double>* slopes) const {
+  const InputWarp warp(groups_, parameters_.log_shapes);
   std::vector<double> result(points.rows * points.columns);
-  scale_rows(points, inverse_lengthscale_, result.data());
+  if (slopes) slopes->resize(warp.trivial() ? 0 : result.size());
+  scale_rows(points, warp, inverse_lengthscale_, result.data(),
+             slopes && !warp.trivial() ? slopes->data() : nullptr);
   return result;
 }
 
@@ -144,10 +157,8 @@ std::vector<double> GaussianProcess::draw_fantasies(std::size_t count, Random& r
     std::copy_n(factor_.data() + (n + i) * capacity_ + n, i + 1, s.data() + i * q);
   const Block<double> factor{s.data(), q, q, q};
   algebra::invert_lower(factor);
-  std::vector<double> points(q * features());
-  for (std::size_t i = 0; i < points.size(); ++i)
-    points[i] = points_[n * features() + i] / inverse_lengthscale_[i % features()];
-  const std::vector<double> mean = predict_mean({points.data(), q, features(), features()});
+  const std::vector<double> mean =
+      mean_at({points_.begin() + static_cast<std::ptrdiff_t>(n * features()), points_.end()});
   std::vector<double> all(count * known_, 0.0), values(count * q);
   for (std::size_t f = 0; f < count; ++f) {
     const std::span<double> row(all.data() + f * known_, known_);
@@ -223,7 +234,7 @@ std::vector<double> GaussianProcess::cross(Block<const double> scaled, std::size
 
 void GaussianProcess::predict(Block<const double> points, Prediction& result) const {
   const std::size_t m = points.rows, n = known_, d = features(), count = fantasies();
-  result.scaled = scaled(points);
+  result.scaled = scaled(points, &result.slopes);
   result.whitened = cross({result.scaled.data(), m, d, d}, n);
   const Block<double> k{result.whitened.data(), m, n, n};
   result.mean.assign(m * count, constant_);
@@ -300,14 +311,20 @@ void GaussianProcess::pull_back(const Prediction& prediction, std::span<const do
                     Form::Plain, 1, weights);
   Kernel(kind_, groups_).pull({prediction.scaled.data(), m, d, d}, scaled_points(), weights, gradient);
   for (std::size_t i = 0; i < m; ++i)
-    for (std::size_t c = 0; c < d; ++c) gradient(i, c) *= variance_ * inverse_lengthscale_[c];
+    for (std::size_t c = 0; c < d; ++c)
+      gradient(i, c) *= variance_ * inverse_lengthscale_[c] *
+                        (prediction.slopes.empty() ? 1 : prediction.slopes[i * d + c]);
 }
 
 std::vector<double> GaussianProcess::predict_mean(Block<const double> points) const {
-  const std::vector<double> rows = scaled(points);
-  const std::vector<double> k = cross({rows.data(), points.rows, features(), features()}, observed_);
-  std::vector<double> mean(points.rows, constant_);
-  for (std::size_t i = 0; i < points.rows; ++i)
+  return mean_at(scaled(points));
+}
+
+std::vector<double> GaussianProcess::mean_at(const std::vector<double>& scaled) const {
+  const std::size_t m = scaled.size() / features();
+  const std::vector<double> k = cross({scaled.data(), m, features(), features()}, observed_);
+  std::vector<double> mean(m, constant_);
+  for (std::size_t i = 0; i < m; ++i)
     mean[i] += dot({k.data() + i * observed_, observed_}, observed_weights_);
   return mean;
 }
@@ -357,7 +374,6 @@ MarginalLikelihood::MarginalLikelihood(KernelKind kind, const FeatureGroups& gro
       solver_(worthwhile(solver, kind, observations.points.rows)) {
   const std::size_t n = observations_.points.rows, d = observations_.points.columns;
   scaled_.resize(n * d);
-  if (!solver_) covariance_.resize(n * n);
 }
 
 std::optional<double> MarginalLikelihood::operator()(std::span<const double> parameters,
@@ -365,11 +381,13 @@ std::optional<double> MarginalLikelihood::operator()(std::span<const double> par
   const std::size_t n = observations_.points.rows, d = observations_.points.columns, groups = groups_.groups;
   const double variance = std::exp(parameters[groups]), noise = std::exp(parameters[groups + 1]);
   const std::vector<double> factors = inverse_lengthscales(groups_, parameters);
-  scale_rows(observations_.points, factors, scaled_.data());
+  const InputWarp warp(groups_, parameters.subspan(groups + 2));
+  scale_rows(observations_.points, warp, factors, scaled_.data());
   const Block<const double> x{scaled_.data(), n, d, d};
-  if (solver_)
+  if (solver_ && warp.trivial())
     return likelihood_by(*solver_, {profile_of(kind_), x, observations_.noise, variance, noise, 1e-12},
                          observations_.values, groups_, gradient);
+  covariance_.resize(n * n);
   const Block<double> k{covariance_.data(), n, n, n};
   const bool wanted = !gradient.empty();
   const Kernel kernel(kind_, groups_);
@@ -412,10 +430,36 @@ std::optional<double> MarginalLikelihood::operator()(std::span<const double> par
     for (std::size_t j = 0; j < i; ++j) k(i, j) = variance * (weights[i] * weights[j] - k(i, j));
   }
   std::ranges::fill(gradient, 0.0);
-  kernel.add_lengthscale_gradient(x, k, gradient);
+  if (warp.trivial()) {
+    kernel.add_lengthscale_gradient(x, k, gradient);
+  } else {
+    pull_to_points(kernel, x, k, warp, factors, gradient);
+  }
   gradient[groups] = 0.5 * by_variance;
   gradient[groups + 1] = 0.5 * noise * by_noise;
   return likelihood;
+}
+
+/// By the scaled points first, whose derivatives by the lengthscales and the shapes are known.
+void MarginalLikelihood::pull_to_points(const Kernel& kernel, Block<const double> x, Block<double> w,
+                                        const InputWarp& warp, std::span<const double> factors,
+                                        std::span<double> gradient) const {
+  const std::size_t n = x.rows, d = x.columns, groups = groups_.groups;
+  for (std::size_t i = 0; i < n; ++i) {
+    w(i, i) = 0;
+    for (std::size_t j = 0; j < i; ++j) w(j, i) = w(i, j);
+  }
+  std::vector<double> by_points(n * d);
+  kernel.pull(x, x, w, {by_points.data(), n, d, d});
+  for (std::size_t i = 0; i < n; ++i)
+    for (std::size_t c = 0; c < d; ++c) {
+      double& entry = by_points[i * d + c];
+      gradient[groups_.group_of[c]] -= entry * x(i, c);
+      entry *= factors[c];
+    }
+  for (std::size_t i = 0; i < n; ++i)
+    warp.pull_back({observations_.points.row(i), d}, std::span(by_points).subspan(i * d, d),
+                   gradient.subspan(groups + 2));
 }
 
 }  // namespace regatta::search

@@ -18,8 +18,9 @@ constexpr double first_noise =
     1e-2;  // a start with little noise ends at a short lengthscale that explains noise as signal
 constexpr double little_noise = 1e-5;  // the other start: results without noise
 constexpr double no_noise = 1e-9;
+constexpr double most_shape = 5, shape_deviation = 0.75;  // of a warp; of the logarithm
 constexpr int first_iterations = 40, warm_iterations = 30, late_iterations = 8;
-constexpr std::size_t late = 60;                // observations from which on a fit changes little
+constexpr std::size_t late = 100;               // observations from which on a fit changes little
 constexpr std::size_t second_start_below = 30;  // observations
 constexpr CmaEsOptions first_evolution{.generations = 60, .step = 0.1, .tolerance = 1e-4};
 constexpr CmaEsOptions warm_evolution{.generations = 20, .step = 0.03, .tolerance = 1e-4};
@@ -38,12 +39,14 @@ class Posterior {
   Posterior(const FitSetting& setting, const Observations& observations)
       : setting_(setting),
         groups_(setting.groups->groups),
+        shapes_(setting.warped ? 2 * setting.groups->lines.size() : 0),
         likelihood_(setting.kernel, *setting.groups, observations, setting.solver),
         length_mean_(
             std::log(usual_lengthscale * std::sqrt(static_cast<double>(std::max<std::size_t>(1, groups_))))) {
   }
 
-  std::size_t size() const { return groups_ + 2; }
+  std::size_t size() const { return groups_ + 2 + shapes_; }
+  std::size_t groups() const { return groups_; }
 
   /// Negative logarithms of the density at rows of parameters. Without room for gradients, values alone.
   void operator()(std::span<const double> points, std::span<double> values, std::span<double> gradients) {
@@ -53,13 +56,15 @@ class Posterior {
   }
 
   std::vector<double> low() const {
-    return bounds(least_lengthscale, least_variance, setting_.learn_noise ? least_noise : no_noise);
+    return bounds(least_lengthscale, least_variance, setting_.learn_noise ? least_noise : no_noise,
+                  1 / most_shape);
   }
   std::vector<double> high() const {
-    return bounds(most_lengthscale, most_variance, setting_.learn_noise ? most_noise : no_noise * (1 + 1e-9));
+    return bounds(most_lengthscale, most_variance, setting_.learn_noise ? most_noise : no_noise * (1 + 1e-9),
+                  most_shape);
   }
   std::vector<double> mode() const {
-    return bounds(std::exp(length_mean_), 1, setting_.learn_noise ? first_noise : no_noise);
+    return bounds(std::exp(length_mean_), 1, setting_.learn_noise ? first_noise : no_noise, 1);
   }
 
  private:
@@ -75,19 +80,22 @@ class Posterior {
     if (setting_.learn_noise)
       sum +=
           log_prior(parameters[groups_ + 1], std::log(usual_noise), noise_deviation, gradient[groups_ + 1]);
+    for (std::size_t i = groups_ + 2; i < size(); ++i)
+      sum += log_prior(parameters[i], 0, shape_deviation, gradient[i]);
     for (double& entry : gradient) entry = -entry;
     return -sum;
   }
 
-  std::vector<double> bounds(double lengthscale, double variance, double noise) const {
+  std::vector<double> bounds(double lengthscale, double variance, double noise, double shape) const {
     std::vector<double> result(groups_, std::log(lengthscale));
     result.push_back(std::log(variance));
     result.push_back(std::log(noise));
+    result.resize(size(), std::log(shape));
     return result;
   }
 
   const FitSetting& setting_;
-  std::size_t groups_;
+  std::size_t groups_, shapes_;
   MarginalLikelihood likelihood_;
   double length_mean_;
 };
@@ -115,7 +123,7 @@ std::vector<double> starts_of(const FitSetting& setting, const Posterior& poster
   if (!setting.previous || observations < second_start_below) {
     for (const double noise : {first_noise, little_noise}) {
       std::vector<double> mode = posterior.mode();
-      if (setting.learn_noise) mode.back() = std::log(noise);
+      if (setting.learn_noise) mode[posterior.groups() + 1] = std::log(noise);
       starts.insert(starts.end(), mode.begin(), mode.end());
       if (!setting.learn_noise) break;
     }
@@ -158,7 +166,8 @@ Hyperparameters fit_hyperparameters(const FitSetting& setting, const Observation
                          : n < late        ? warm_iterations
                                            : late_iterations);
   if (!std::isfinite(best.value)) best = evolve(posterior, posterior.mode(), first_evolution, n);
-  return Hyperparameters::from_flat(std::isfinite(best.value) ? best.point : posterior.mode());
+  return Hyperparameters::from_flat(std::isfinite(best.value) ? best.point : posterior.mode(),
+                                    posterior.groups());
 }
 
 std::vector<Hyperparameters> sample_hyperparameters(const FitSetting& setting,
@@ -174,7 +183,7 @@ std::vector<Hyperparameters> sample_hyperparameters(const FitSetting& setting,
     std::vector<double> sample = centre;
     for (std::size_t i = 0; i < sample.size(); ++i)
       sample[i] = std::clamp(sample[i] + spreads[i] * random.normal(), low[i], high[i]);
-    samples.push_back(Hyperparameters::from_flat(sample));
+    samples.push_back(Hyperparameters::from_flat(sample, posterior.groups()));
   }
   return samples;
 }

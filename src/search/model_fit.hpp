@@ -22,6 +22,7 @@ struct FitSetting {
   std::optional<Hyperparameters> previous;  ///< where to start, beside the prior's mode
   FitMethod method = FitMethod::Gradients;
   device::EvidenceSolver* solver = nullptr;  ///< does the algebra where it is worth it
+  bool warped = false;                       ///< the inputs
 };
 
 /// Hyperparameters of the largest posterior density (MAP) given the observations, by L-BFGS with analytic
@@ -30,7 +31,8 @@ struct FitSetting {
 ///
 /// Priors: the lengthscales of d groups are log-normal around 0.4 sqrt(d), which grows with the diameter of
 /// the cube (Hvarfner, Hellsten, Nardi 2024, Vanilla Bayesian optimization performs great in high dimensions,
-/// ICML 41, with a narrower belief than theirs); variance and noise log-normal and wide.
+/// ICML 41, with a narrower belief than theirs); variance and noise log-normal and wide; shapes of a warp
+/// log-normal around 1, with 0.75 as in BoTorch.
 Hyperparameters fit_hyperparameters(const FitSetting& setting, const Observations& observations);
 
 /// Draws from a normal distribution of the logarithms around their mode: Laplace's approximation (MacKay

@@ -16,7 +16,7 @@ using device::Block;
 constexpr std::size_t host_limit = 1000, device_limit = 10000;  // results that exact models see
 constexpr double kept = 0.6;               // part of those that stays, around the best one, beyond that
 constexpr double refit_growth = 0.05;      // results since the last refit, as a part of all
-constexpr std::size_t late = 60;           // results from which on
+constexpr std::size_t late = 100;          // results from which on
 constexpr double late_refit_growth = 0.2;  // refits are this far apart, and hopeless models are given up
 constexpr std::size_t dense_refits = 20;   // below as many results, each is followed by a refit
 constexpr double idle_weight = 0.03;       // models below it rest until the next review
@@ -28,8 +28,9 @@ constexpr double doubt = 15;                // results' worth of the prior weigh
 constexpr double worst_density = -1e3;      // [nat]; one surprise must not decide alone
 constexpr double largest_loss = 1e150;      // squares stay finite
 constexpr double largest_deviation = 1e50;  // of the noise of a transformed loss
-constexpr double additive_budget = 1e7;  // pairs of results times parameters that additive kernels may cost
-constexpr std::size_t samples = 3;       // of the hyperparameters of a kernel and a transform in an ensemble
+constexpr double additive_budget = 1e7;   // pairs of results times parameters that additive kernels may cost
+constexpr double results_per_shape = 10;  // and parameter, before a warp is tried
+constexpr std::size_t samples = 3;        // of the hyperparameters of a kernel and a transform in an ensemble
 constexpr std::uint64_t sample_stream = 0x6c61706c;
 constexpr double vote_radius = 0.15;  // of trials on the feasibility of others, times sqrt(parameters)
 
@@ -38,7 +39,8 @@ double prior_weight(const Surrogate::Model& model) {
   using Kind = OutputTransform::Kind;
   const double by_kind = model.kind == Kind::Standard ? 3 : model.kind == Kind::LogSharp ? 1 : 2;
   const double by_kernel = is_additive(model.kernel) ? 0.25 : model.kernel == KernelKind::Matern52 ? 4 : 2;
-  return by_kind * by_kernel;
+  const double by_warp = model.warped ? 0.25 : 1;
+  return by_kind * by_kernel * by_warp;
 }
 
 }  // namespace
@@ -148,17 +150,19 @@ std::vector<Surrogate::Model> Surrogate::first_models() const {
   if (options_.transform == "half_rank") kinds = {Kind::HalfRank};
   if (options_.transform == "log") kinds = {Kind::Log, Kind::LogSharp};
   if (options_.transform == "none") kinds = {Kind::None};
+  const bool warped = options_.warp == "true" && !embedding_.groups().lines.empty();
   std::vector<Model> models;
   for (const KernelKind kernel : kernels)
     for (const Kind kind : kinds)
       for (std::size_t sample = 0; sample <= (options_.fit == "ensemble" ? samples : 0); ++sample)
-        models.push_back({.kernel = kernel, .kind = kind, .sample = sample});
+        models.push_back({.kernel = kernel, .kind = kind, .warped = warped, .sample = sample});
   return models;
 }
 
 void Surrogate::learn() {
   const std::size_t count = active_.losses.size();
   const double n = static_cast<double>(count);
+  const std::size_t lines = embedding_.groups().lines.size();
   next_fit_ =
       count < dense_refits
           ? count + 1
@@ -166,6 +170,7 @@ void Surrogate::learn() {
   if (models_.empty()) models_ = first_models();
   if (n * n * static_cast<double>(embedding_.groups().groups) > additive_budget) drop_additive();
   const bool review = count < dense_refits || n > review_growth * static_cast<double>(reviewed_);
+  if (review && options_.warp == "auto" && n >= results_per_shape * static_cast<double>(lines)) add_warped();
   if (review) reviewed_ = count;
   const Model* mode = nullptr;  // a family comes and goes as one, its mode first
   for (Model& model : models_) {
@@ -184,6 +189,22 @@ void Surrogate::learn() {
   if (count >= late && review) give_up_hopeless();
 }
 
+/// Gives the best model without a warp one with a warp beside it, where there is none yet.
+void Surrogate::add_warped() {
+  const auto best = std::ranges::max_element(
+      models_, {}, [](const Model& model) { return model.warped ? -1 : model.family_weight; });
+  const std::size_t lines = embedding_.groups().lines.size();
+  const bool there = std::ranges::any_of(models_, [&](const Model& model) {
+    return model.warped && model.kernel == best->kernel && model.kind == best->kind;
+  });
+  if (there || best->warped || best->fitted == 0 || lines == 0 || options_.fit == "ensemble") return;
+  Model twin{.kernel = best->kernel, .kind = best->kind, .warped = true};
+  twin.parameters = best->parameters;
+  twin.parameters.log_shapes.assign(2 * lines, 0.0);
+  twin.fitted = best->fitted;
+  models_.push_back(std::move(twin));
+}
+
 void Surrogate::give_up_hopeless() {
   std::erase_if(models_, [](const Model& model) { return model.family_weight < hopeless_weight; });
   double sum = 0;
@@ -199,6 +220,7 @@ void Surrogate::drop_additive() {
 void Surrogate::fit(Model& model, const std::vector<double>& values, const std::vector<double>& noise) const {
   const Observations observations{points(), values, noise};
   FitSetting setting{model.kernel, &embedding_.groups(), options_.noise == "learnt", {}};
+  setting.warped = model.warped;
   setting.solver = solver_.get();
   if (model.fitted > 0) setting.previous = model.parameters;
   if (options_.fit == "cma") setting.method = FitMethod::Evolution;
@@ -282,7 +304,8 @@ void Surrogate::weigh_families() {
   for (Model& model : models_) {
     model.family_weight = 0;
     for (const Model& other : models_)
-      if (other.kernel == model.kernel && other.kind == model.kind) model.family_weight += other.weight;
+      if (other.kernel == model.kernel && other.kind == model.kind && other.warped == model.warped)
+        model.family_weight += other.weight;
   }
 }
 

@@ -27,6 +27,7 @@ class Surrogate {
   struct Model {
     KernelKind kernel = KernelKind::Matern52;
     OutputTransform::Kind kind = OutputTransform::Kind::Standard;
+    bool warped = false;     ///< its inputs
     std::size_t sample = 0;  ///< 0: the most probable hyperparameters, else a draw around those
     Hyperparameters parameters;
     std::vector<Hyperparameters> samples;  ///< those draws, of the model with sample 0
@@ -75,6 +76,7 @@ class Surrogate {
   void learn();
   std::vector<Model> first_models() const;
   void drop_additive();
+  void add_warped();
   void give_up_hopeless();
   void fit(Model& model, const std::vector<double>& values, const std::vector<double>& noise) const;
   void judge(Model& model, const std::vector<double>& values, const std::vector<double>& noise) const;

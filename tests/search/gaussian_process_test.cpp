@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numbers>
 
+#include "input_warp.hpp"
 #include "model_fit.hpp"
 #include "numeric.hpp"
 #include "regatta/core/error.hpp"
@@ -116,6 +117,34 @@ TEST(GaussianProcess, HasItsVarianceOnTheDiagonalOfItsCovariance) {
       for (std::size_t j = 0; j < 5; ++j) EXPECT_NEAR(covariance[i * 5 + j], covariance[j * 5 + i], 1e-12);
     }
   }
+}
+
+TEST(GaussianProcess, WarpsPointsBeforeItComparesThem) {
+  const FeatureGroups bent{{0, 0, 1}, 2, {0, 2}};
+  Hyperparameters warped = parameters;
+  warped.log_shapes = {0.3, -0.2, -0.5, 0.6};
+  const InputWarp warp(bent, warped.log_shapes);
+  const auto moved = [&](std::vector<double> points) {
+    for (std::size_t i = 0; i < points.size(); i += d) warp.apply(std::span(points).subspan(i, d), {});
+    return points;
+  };
+  const std::vector<double> points = centred_numbers(12 * d, 1), values = normal_numbers(12, 2),
+                            probes = centred_numbers(5 * d, 3);
+
+  const GaussianProcess process = process_of(points, values, bent, warped),
+                        plain = process_of(moved(points), values, groups, parameters);
+
+  const Prediction got = predicted(process, probes), wanted = predicted(plain, moved(probes));
+  expect_near(got.mean, wanted.mean, 1e-12);
+  expect_near(got.variance, wanted.variance, 1e-12);
+  std::vector<double> by_mean{1, 0, 2, 0, 0}, by_variance{0, 1, -1, 0, 0}, gradient(5 * d);
+  process.pull_back(got, by_mean, by_variance, rows_of(gradient, d));
+  const auto weighed = [&](const std::vector<double>& at) {
+    const Prediction there = predicted(process, at);
+    return product(there.mean, by_mean) + product(there.variance, by_variance);
+  };
+  for (std::size_t k = 0; k < 5 * d; ++k)
+    EXPECT_NEAR(gradient[k], derivative(weighed, probes, k), 1e-6 * (1 + std::abs(gradient[k]))) << k;
 }
 
 TEST(GaussianProcess, IsTheSameWhetherPointsComeOneByOneOrTogether) {
@@ -471,6 +500,21 @@ TEST_P(MarginalLikelihoods, HaveTheirDerivatives) {
 INSTANTIATE_TEST_SUITE_P(All, MarginalLikelihoods, testing::Bool(),
                          [](const auto& instance) { return instance.param ? "KnownNoise" : "LearntNoise"; });
 
+TEST_P(MarginalLikelihoods, HaveTheirDerivativesWithAWarp) {
+  const FeatureGroups bent{{0, 0, 1}, 2, {0, 2}};
+  const Hyperparameters at{{-0.9, -0.4}, 0.3, -4, {0.3, -0.2, -0.5, 0.6}};
+  for (const KernelKind kind : kinds) {
+    MarginalLikelihood likelihood(kind, bent, {rows_of(points, d), values, noise});
+    std::vector<double> gradient(8, 99);
+
+    likelihood(at.flat(), gradient);
+
+    const auto value = [&](const std::vector<double>& flat) { return likelihood(flat, {}).value(); };
+    for (std::size_t k = 0; k < 8; ++k)
+      EXPECT_NEAR(gradient[k], derivative(value, at.flat(), k), 1e-6 * (1 + std::abs(gradient[k]))) << k;
+  }
+}
+
 TEST(MarginalLikelihood, HasNoValueWhereTheMatrixIsNotPositiveDefinite) {
   const std::vector<double> points{0, 0, 0.1}, values{1, 2, 3}, noise{0, 0, -5};
   std::vector<double> gradient(3);
@@ -524,6 +568,24 @@ TEST(ModelFit, GivesAnIrrelevantParameterALongLengthscale) {
     EXPECT_LT(std::exp(found.log_lengthscales[0]), 0.7);
     EXPECT_GT(std::exp(found.log_lengthscales[1] - found.log_lengthscales[0]), 5);
   }
+}
+
+TEST(ModelFit, BendsAnAxisAlongWhichTheDataChangesAtOneEnd) {
+  const FeatureGroups bent{{0}, 1, {0}};
+  std::vector<double> points = centred_numbers(50, 1), values;
+  for (const double x : points) values.push_back(std::sin(9 * std::pow(x + 0.5, 4)));
+  const Observations observations{rows_of(points, 1), values, {}};
+  FitSetting setting{KernelKind::Rbf, &bent, true, {}};
+
+  const Hyperparameters plain = fit_hyperparameters(setting, observations);
+  setting.warped = true;
+  const Hyperparameters warped = fit_hyperparameters(setting, observations);
+
+  EXPECT_TRUE(plain.log_shapes.empty());
+  ASSERT_EQ(warped.log_shapes.size(), 2u);
+  EXPECT_GT(warped.log_shapes[0], 0.2);
+  MarginalLikelihood likelihood(KernelKind::Rbf, bent, observations);
+  EXPECT_GT(likelihood(warped.flat(), {}).value(), likelihood(plain.flat(), {}).value() + 5);
 }
 
 TEST(ModelFit, TakesNoiseForNoise) {

@@ -92,6 +92,33 @@ TEST(Surrogate, HasAModelForEachKernelAndTransformThatTheOptionsLeave) {
   EXPECT_EQ(count("matern52", "none", plane()), 1u);
 }
 
+/// Weight of the warped models after 40 results of a function of the first coordinate.
+double weight_of_warps(const std::string& warp, double (*function)(double)) {
+  History history;
+  for (std::size_t i = 0; i < 40; ++i) {
+    const std::vector<double> centred = centred_numbers(2, 100 + i);
+    create(history, {centred[0] + 0.5, centred[1] + 0.5});
+    finish(history, TrialState::Completed, function(history.trials().back().config[0]));
+  }
+  BayesianOptions options = single();
+  options.warp = warp;
+  Surrogate surrogate(plane(), options);
+  surrogate.update(history);
+  double sum = 0;
+  for (const Surrogate::Model& model : surrogate.models()) sum += model.warped ? model.weight : 0;
+  return sum;
+}
+
+TEST(Surrogate, WarpsItsInputsWhereThatPredictsBetter) {
+  const auto bent = [](double x) { return std::sin(9 * std::pow(x, 5)); };
+  const auto even = [](double x) { return std::sin(9 * x); };
+
+  EXPECT_GT(weight_of_warps("auto", bent), 0.5);
+  EXPECT_LT(weight_of_warps("auto", even), 0.3);
+  EXPECT_EQ(weight_of_warps("false", bent), 0);
+  EXPECT_EQ(weight_of_warps("true", even), 1);
+}
+
 TEST(Surrogate, DrawsModelsByTheirWeights) {
   Surrogate surrogate(plane(), {});
   surrogate.update(results(12));

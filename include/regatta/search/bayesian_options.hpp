@@ -13,6 +13,7 @@ struct BayesianOptions {
   std::string pending = "fantasies";
   std::string kernel = "auto";
   std::string transform = "auto";  ///< also "none"
+  std::string warp = "auto";       ///< of the inputs
   std::string noise = "learnt";
   double noise_deviation = 0;  ///< [unit of the objective]
   std::string fit = "map";

@@ -11,6 +11,9 @@
 
 namespace regatta::search {
 
+class InputWarp;
+class Kernel;
+
 enum class KernelKind { Matern52, Rbf, AdditiveMatern52, AdditiveRbf };
 
 /// Features of the points of a space, by columns: which lengthscale each one has. Features of one group (the
@@ -18,6 +21,7 @@ enum class KernelKind { Matern52, Rbf, AdditiveMatern52, AdditiveRbf };
 struct FeatureGroups {
   std::vector<std::size_t> group_of;  ///< by feature
   std::size_t groups = 0;
+  std::vector<std::size_t> lines = {};  ///< features that are unit coordinates less 1/2, which may be warped
 };
 
 /// Hyperparameters of a Gaussian process, natural logarithms.
@@ -26,8 +30,11 @@ struct Hyperparameters {
   double log_variance = 0;               ///< of the latent function
   double log_noise = -14;                ///< variance of the noise that all observations have
 
+  std::vector<double> log_shapes = {};  ///< of an input warp: two for each of FeatureGroups::lines, or none
+
+  /// Lengthscales, variance, noise, shapes.
   std::vector<double> flat() const;
-  static Hyperparameters from_flat(std::span<const double> flat);
+  static Hyperparameters from_flat(std::span<const double> flat, std::size_t groups);
 };
 
 /// What has been seen: `points` has one row of features per observation.
@@ -42,6 +49,7 @@ struct Prediction {
   std::vector<double> mean;      ///< m x fantasies (one where there are none)
   std::vector<double> variance;  ///< m, above 0
   std::vector<double> scaled;    ///< m x features: the points, for pull_back()
+  std::vector<double> slopes;    ///< m x features of a warp, or empty: the same by the points' features
   std::vector<double> whitened;  ///< m x known points: L^-1 k, for pull_back()
 };
 
@@ -116,7 +124,10 @@ class GaussianProcess {
   device::Block<double> inverse_factor(std::size_t n);
   device::Block<const double> inverse_factor() const;
   device::Block<const double> scaled_points() const;
-  std::vector<double> scaled(device::Block<const double> points) const;
+  /// Points warped and divided by their lengthscales.
+  /// @param slopes  of the warp, points.rows x features; may be null
+  std::vector<double> scaled(device::Block<const double> points, std::vector<double>* slopes = nullptr) const;
+  std::vector<double> mean_at(const std::vector<double>& scaled) const;
   void reserve(std::size_t n);
   void append_rows(device::Block<const double> points, std::span<const double> noise);
   bool factorise(std::span<const double> noise, double jitter, device::EvidenceSolver* solver);
@@ -153,6 +164,10 @@ class MarginalLikelihood {
   std::optional<double> operator()(std::span<const double> parameters, std::span<double> gradient);
 
  private:
+  void pull_to_points(const Kernel& kernel, device::Block<const double> x, device::Block<double> w,
+                      const InputWarp& warp, std::span<const double> factors,
+                      std::span<double> gradient) const;
+
   KernelKind kind_;
   const FeatureGroups& groups_;
   Observations observations_;
