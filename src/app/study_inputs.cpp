@@ -156,7 +156,7 @@ search::BayesianOptions bayesian_options_of(const OptionValues& search) {
   options.jitter = search.number("jitter");
   options.beta = search.number("beta");
   options.beta_decay = search.number("beta_decay");
-  options.trust_region = search.text("trust_region");
+  options.trust_regions = static_cast<int>(search.number("trust_regions", -1));
   options.device = search.text("device");
   options.explore = search.number("explore");
   options.prior_strength = search.number("prior_strength");

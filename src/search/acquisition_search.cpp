@@ -185,6 +185,12 @@ Region Region::everything(std::size_t dimensions) {
   return {space::UnitPoint(dimensions, 0.0), space::UnitPoint(dimensions, below_one)};
 }
 
+bool Region::contains(const space::UnitPoint& point) const {
+  for (std::size_t k = 0; k < point.size(); ++k)
+    if (point[k] < low[k] || point[k] > high[k]) return false;
+  return true;
+}
+
 std::vector<double> draw_candidates(const Landscape& landscape, const Region& region,
                                     const std::vector<space::UnitPoint>& centres, const SearchEffort& effort,
                                     Random& random) {

@@ -13,6 +13,7 @@ struct Region {
   space::UnitPoint low, high;
 
   static Region everything(std::size_t dimensions);
+  bool contains(const space::UnitPoint& point) const;
 };
 
 struct SearchEffort {

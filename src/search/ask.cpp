@@ -63,7 +63,7 @@ Ask::Ask(const Surrogate& surrogate, Landscape& landscape, Setting setting, Rand
               .iterations = landscape.dear() ? few_iterations : many_iterations} {}
 
 std::optional<Config> Ask::maximise() {
-  const auto minima = minimise(landscape_, region(), centres(), effort_, random_);
+  const auto minima = this->minima();
   if (setting_.restless && exhausted(minima)) {
     std::optional<Config> elsewhere = setting_.scouting ? scout() : other_valley();
     if (!elsewhere) elsewhere = scout();
@@ -74,7 +74,8 @@ std::optional<Config> Ask::maximise() {
 
 /// A draw of the latent function at the candidates: mean + L z with L L^T their covariance.
 std::optional<Config> Ask::sample() {
-  const Candidates candidates(landscape_, draw_candidates(landscape_, region(), centres(), effort_, random_));
+  const Candidates candidates(landscape_,
+                              draw_candidates(landscape_, regions().front(), centres(), effort_, random_));
   const std::size_t m = candidates.configs.size();
   std::vector<double> factor = model_.process->covariance(candidates.block(), candidates.block());
   device::algebra::cholesky_with_jitter({factor.data(), m, m, m}, 1e-10 * model_.process->variance());
@@ -116,13 +117,30 @@ std::vector<space::UnitPoint> Ask::centres() {
   for (std::size_t i = 0; i < std::min(centres_at_most, order.size()); ++i)
     units.push_back(surrogate_.active().units[order[i]]);
   const UserPrior& prior = setting_.options->prior;
-  for (std::size_t i = 0; i < believed_centres && !prior.empty() && !setting_.local; ++i)
+  for (std::size_t i = 0; i < believed_centres && !prior.empty() && setting_.regions == 0; ++i)
     units.push_back(believed_unit(space_, prior, random_));
   return units;
 }
 
-Region Ask::region() const {
-  return setting_.local ? trust_region(surrogate_, model_) : Region::everything(space_.size());
+std::vector<Region> Ask::regions() const {
+  if (setting_.regions == 0) return {Region::everything(space_.size())};
+  return trust_regions(surrogate_, model_, setting_.regions);
+}
+
+std::vector<Minimum> Ask::minima() {
+  const std::vector<Region> parts = regions();
+  const std::vector<space::UnitPoint> best = centres();
+  SearchEffort effort = effort_;
+  const auto share = [&](int& whole) { whole = std::max(1, whole / static_cast<int>(parts.size())); };
+  share(effort.raw_samples), share(effort.near_samples), share(effort.restarts);
+  std::vector<Minimum> all;
+  for (const Region& part : parts) {
+    std::vector<space::UnitPoint> inside = best;
+    if (parts.size() > 1) std::erase_if(inside, [&](const auto& unit) { return !part.contains(unit); });
+    std::ranges::move(minimise(landscape_, part, inside, effort, random_), std::back_inserter(all));
+  }
+  std::ranges::stable_sort(all, {}, &Minimum::value);
+  return all;
 }
 
 /// The best point of the best valley that still promises something, that of the best result left out.

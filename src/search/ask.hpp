@@ -17,7 +17,7 @@ class Ask {
   struct Setting {
     const BayesianOptions* options = nullptr;
     std::function<bool(const Config&)> seen;  ///< known or running configurations
-    bool local = false;                       ///< keep to the trust region
+    std::size_t regions = 0;                  ///< keep to as many trust regions; 0: everywhere
     bool restless = false;    ///< look for another valley once that of the best result is exhausted
     bool scouting = false;    ///< and begin with a new one
     bool improvement = true;  ///< values of the landscape are logarithms of expected improvements
@@ -41,7 +41,9 @@ class Ask {
   std::optional<Config> first_allowed(const std::vector<Minimum>& minima) const;
   /// The best results and, unless the proposal is local, where the user expects good ones.
   std::vector<space::UnitPoint> centres();
-  Region region() const;
+  std::vector<Region> regions() const;
+  /// The minima of all regions, the best first; they share the effort.
+  std::vector<Minimum> minima();
   std::optional<Config> other_valley();
   std::optional<Config> scout();
 

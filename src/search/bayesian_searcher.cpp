@@ -16,8 +16,9 @@ namespace {
 constexpr std::uint64_t bayesian_stream = 0x626f, prior_stream = 0x7072;
 constexpr int prior_draws = 1000;  // until one is feasible and new
 constexpr std::size_t least_initial = 5, initial_beyond_parameters = 4;
-constexpr std::int32_t turns = 4;         // of proposals
-constexpr std::size_t many_groups = 8;    // parameters from which on a trust region is kept to
+constexpr std::int32_t turns = 4;       // of proposals
+constexpr std::size_t many_groups = 8;  // parameters from which on trust regions are kept to
+constexpr std::size_t per_region = 32, most_regions = 5;  // running trials
 constexpr double hedge_curiosity = 0.15;  // how much an acquisition that was tried rarely is favoured
 
 Acquired improvement(double mean, double variance, double target, double jitter) {
@@ -103,8 +104,6 @@ std::optional<Config> BayesianSearcher::ask(const History& history, TrialId tria
   Random random(derive_seed(options_.seed, bayesian_stream), static_cast<std::uint64_t>(trial.value));
   Surrogate::Model& model = surrogate_.draw(random.uniform());
   const Rule rule = rule_of(history, trial.value);
-  const bool many = surrogate_.embedding().groups().groups >= many_groups;
-  const std::string& region = options_.bayesian.trust_region;
   const std::int32_t turn = trial.value % turns;
 
   Landscape::Setting terrain;
@@ -121,7 +120,7 @@ std::optional<Config> BayesianSearcher::ask(const History& history, TrialId tria
   Landscape landscape(space_, options_.bayesian, surrogate_, model, pending, std::move(terrain), random);
 
   Ask::Setting setting{.options = &options_.bayesian, .seen = seen};
-  setting.local = turn + 1 < turns && (region == "true" || (region == "auto" && many));
+  if (turn + 1 < turns) setting.regions = regions(pending.size());
   setting.restless = turn != 0 && rule != Rule::Sample;
   setting.scouting = turn == 1;
   setting.improvement = rule == Rule::Improvement;
@@ -135,6 +134,15 @@ std::optional<Config> BayesianSearcher::ask(const History& history, TrialId tria
   auto config = rule == Rule::Sample ? proposal.sample() : proposal.maximise();
   if (config) promised_ = promise_of(surrogate_, model, *config);
   return config;
+}
+
+/// How many trust regions a proposal keeps to.
+std::size_t BayesianSearcher::regions(std::size_t running) const {
+  const int wanted = options_.bayesian.trust_regions;
+  if (wanted >= 0) return static_cast<std::size_t>(wanted);
+  return surrogate_.embedding().groups().groups < many_groups
+             ? 0
+             : 1 + std::min(running / per_region, most_regions - 1);
 }
 
 BayesianSearcher::Rule BayesianSearcher::rule_of(const History& history, std::int32_t number) const {

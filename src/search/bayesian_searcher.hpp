@@ -13,8 +13,9 @@ namespace regatta::search {
 /// and the running trials.
 ///
 /// Proposals are made by one of the surrogate's models each, drawn by weight. Of four in a row one takes the
-/// least mean, which makes the most of what is known; from eight parameters on the others keep to a trust
-/// region. Once the valley of the best result is exhausted, three of four look for another one.
+/// least mean, which makes the most of what is known; from eight parameters on the others keep to trust
+/// regions, one and another one for every 32 running trials. Once the valley of the best result is exhausted,
+/// three of four look for another one.
 ///
 /// A user's prior multiplies the acquisition, to the power prior_strength / results, so that a wrong one is
 /// forgotten; every second initial trial is drawn from it. Hvarfner et al. (2022), piBO: augmenting
@@ -35,6 +36,7 @@ class BayesianSearcher final : public Searcher {
   std::optional<Config> believed(const History& history, TrialId trial,
                                  const std::vector<Config>& avoid) const;
   std::optional<Config> ask(const History& history, TrialId trial, const std::vector<Config>& avoid);
+  std::size_t regions(std::size_t running) const;
   Rule rule_of(const History& history, std::int32_t number) const;
   Rule hedged(const History& history, std::int32_t number) const;
 

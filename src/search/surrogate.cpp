@@ -39,7 +39,7 @@ double prior_weight(const Surrogate::Model& model) {
   using Kind = OutputTransform::Kind;
   const double by_kind = model.kind == Kind::Standard ? 3 : model.kind == Kind::LogSharp ? 1 : 2;
   const double by_kernel = is_additive(model.kernel) ? 0.25 : model.kernel == KernelKind::Matern52 ? 4 : 2;
-  const double by_warp = model.warped ? 0.25 : 1;
+  const double by_warp = model.warped ? 0.1 : 1;
   return by_kind * by_kernel * by_warp;
 }
 

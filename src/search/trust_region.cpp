@@ -39,6 +39,28 @@ std::vector<double> weights_of(const Surrogate& surrogate, const Surrogate::Mode
   return weights;
 }
 
+Region box(const Surrogate& surrogate, const space::UnitPoint& centre, const std::vector<double>& weights,
+           double length) {
+  Region region = Region::everything(centre.size());
+  for (const std::size_t k : surrogate.embedding().continuous()) {
+    region.low[k] = std::max(region.low[k], centre[k] - weights[k] * length / 2);
+    region.high[k] = std::min(region.high[k], centre[k] + weights[k] * length / 2);
+  }
+  return region;
+}
+
+/// Keeps the results outside a region, in their order.
+void leave_out(const Region& region, std::vector<space::UnitPoint>& units, std::vector<double>& losses) {
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < units.size(); ++i) {
+    if (region.contains(units[i])) continue;
+    units[kept] = units[i];
+    losses[kept++] = losses[i];
+  }
+  units.resize(kept);
+  losses.resize(kept);
+}
+
 }  // namespace
 
 double trust_length(const std::vector<space::UnitPoint>& units, std::span<const double> losses) {
@@ -63,17 +85,21 @@ double trust_length(const std::vector<space::UnitPoint>& units, std::span<const 
   return length;
 }
 
-Region trust_region(const Surrogate& surrogate, const Surrogate::Model& model) {
-  const auto& active = surrogate.active();
-  const double length = trust_length(active.units, active.losses);
+std::vector<Region> trust_regions(const Surrogate& surrogate, const Surrogate::Model& model,
+                                  std::size_t count) {
   const std::vector<double> weights = weights_of(surrogate, model);
-  Region region = Region::everything(weights.size());
-  for (const std::size_t k : surrogate.embedding().continuous()) {
-    const double centre = active.units[model.best][k];
-    region.low[k] = std::max(region.low[k], centre - weights[k] * length / 2);
-    region.high[k] = std::min(region.high[k], centre + weights[k] * length / 2);
+  std::vector<space::UnitPoint> units = surrogate.active().units;
+  std::vector<double> losses = surrogate.active().losses;
+  space::UnitPoint centre = units[model.best];
+  std::vector<Region> regions;
+  while (true) {
+    const double length = trust_length(units, losses);
+    regions.push_back(box(surrogate, centre, weights, length));
+    if (regions.size() == count) return regions;
+    leave_out(box(surrogate, centre, weights, 2 * length), units, losses);
+    if (units.size() <= least_failures) return regions;
+    centre = units[static_cast<std::size_t>(std::ranges::min_element(losses) - losses.begin())];
   }
-  return region;
 }
 
 }  // namespace regatta::search

@@ -16,7 +16,11 @@ namespace regatta::search {
 /// @return  in [2^-7, 1.6]
 double trust_length(const std::vector<space::UnitPoint>& units, std::span<const double> losses);
 
-/// The box with that side around the best result of a model, longer along parameters with long lengthscales.
-Region trust_region(const Surrogate& surrogate, const Surrogate::Model& model);
+/// Boxes with such sides, longer along parameters with long lengthscales: the first around the best result of
+/// a model, each further one around the best of the results that lie outside twice the boxes before, from
+/// which it also learns its side.
+/// @param count  at most; at least one is returned
+std::vector<Region> trust_regions(const Surrogate& surrogate, const Surrogate::Model& model,
+                                  std::size_t count);
 
 }  // namespace regatta::search

@@ -260,7 +260,8 @@ TEST(BayesianSearcher, WorksWithEachOfItsOptions) {
     with(&BayesianOptions::transform, word);
   for (const std::string word : {"exact", "fixed"}) with(&BayesianOptions::noise, word);
   for (const std::string word : {"cma", "ensemble"}) with(&BayesianOptions::fit, word);
-  for (const std::string word : {"true", "false"}) with(&BayesianOptions::trust_region, word);
+  for (const std::string word : {"true", "false"}) with(&BayesianOptions::warp, word);
+  for (const int count : {0, 1, 3}) with(&BayesianOptions::trust_regions, count);
   with(&BayesianOptions::initial_design, std::string("random"));
   with(&BayesianOptions::initial_trials, 2);
   with(&BayesianOptions::fantasies, 1);

@@ -25,7 +25,7 @@ struct BayesianOptions {
   double jitter = 0;  ///< [standard deviations of the results]
   double beta = 4;
   double beta_decay = 0;
-  std::string trust_region = "auto";
+  int trust_regions = -1;  ///< -1: by the numbers of parameters and running trials
   double explore = 1e-3;
   std::string device = "cpu";  ///< of the models' algebra: "cpu" or "cuda"
   UserPrior prior = {};
