@@ -18,6 +18,7 @@ constexpr std::size_t believed_centres = 2;               // beside them, drawn 
 constexpr std::size_t most_valleys = 4;
 constexpr int scouts = 512;  // points from which one is drawn to find a new valley
 constexpr std::size_t best_scouts = 20;
+constexpr double unknown = 0.5;  // part of the variance that is left where little is known
 constexpr double least_optimism = 0.5, more_optimism = 1.5;  // standard deviations
 constexpr int valley_iterations = 30;
 constexpr SearchEffort valley_effort{.raw_samples = 256, .near_samples = 64, .restarts = 5};
@@ -177,6 +178,11 @@ std::optional<Config> Ask::scout() {
   const std::vector<std::size_t> order = ascending(bounds);
   for (const std::size_t i : std::span(order).first(std::min(best_scouts, order.size())))
     if (valleys_.hill_between(candidates.row(i), prediction.mean[i], model_.best) &&
+        allowed(candidates.configs[i]))
+      return candidates.configs[i];
+  // All promising points lie in the valley of the best result, or the plain around it has no rim.
+  for (const std::size_t i : order)
+    if (setting_.scouting && prediction.variance[i] > unknown * model_.process->variance() &&
         allowed(candidates.configs[i]))
       return candidates.configs[i];
   return std::nullopt;

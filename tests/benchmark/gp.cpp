@@ -203,9 +203,10 @@ const std::vector<Bar> bars = {
     {5000, "<= 400", ""},
 };
 
-/// A model is refitted when the results have grown by 5 % or so: this many proposals see each refit that
+/// Models are refitted when the results have grown by a fifth, all of them at every second time: while the
+/// results grow by 45 %, or by the 400 after which those that the models see are chosen anew, each refit
 /// falls due.
-std::size_t proposals_at(std::size_t results) { return std::clamp<std::size_t>(results / 20, 20, 50); }
+std::size_t proposals_at(std::size_t results) { return std::min<std::size_t>(results * 45 / 100, 400); }
 
 void time_proposals(benchmark::Report& report, RunningStudy& study, const Bar& bar) {
   study.grow_to(bar.results);
