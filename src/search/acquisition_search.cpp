@@ -10,11 +10,10 @@ namespace regatta::search {
 namespace {
 
 constexpr double below_one = 1 - 0x1p-53;
-constexpr std::size_t looks = 4;  // points per restart that pass the first look
-constexpr std::size_t least_looks = 48;
-constexpr int heat = 4;               // rounds of the starts against each other
-constexpr int alternations = 3;       // of continuous and discrete refinement
-constexpr int most_moves = 8;         // of one discrete refinement
+constexpr std::size_t looks = 3;         // points per restart that pass the first look
+constexpr int heat = 4, short_heat = 2;  // rounds of the starts against each other; short where each is dear
+constexpr int alternations = 3;          // of continuous and discrete refinement
+constexpr int most_moves = 8;            // of one discrete refinement
 constexpr double all_values = 16;     // a parameter with at most as many values has all of them as neighbours
 constexpr int random_values = 4;      // of the other parameters, beside steps up and down
 constexpr double near_width = 0.2;    // largest perturbation, as a part of the lengthscale
@@ -83,7 +82,7 @@ class Search {
     std::vector<double> values(points.size() / dimensions_);
     landscape_.sketch(points, values);
     if (!landscape_.dear()) return least(points, values, restarts);
-    const std::vector<Minimum> promising = least(points, values, std::max(least_looks, looks * restarts));
+    const std::vector<Minimum> promising = least(points, values, looks * restarts);
     std::vector<double> few;
     for (const Minimum& minimum : promising) append(few, minimum.point);
     values.resize(promising.size());
@@ -120,7 +119,7 @@ class Search {
                     {.iterations = effort_.iterations,
                      .gradient_tolerance = 1e-8,
                      .value_tolerance = 1e-7,
-                     .heat = heat});
+                     .heat = landscape_.dear() ? short_heat : heat});
   }
 
   /// Moves each point to its best neighbour as long as that is better; false when none moved.
