@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <iostream>
 #include <memory>
+#include <optional>
 
 #include "banner.hpp"
 #include "console.hpp"
@@ -12,6 +13,7 @@
 #include "regatta/core/file.hpp"
 #include "regatta/core/text.hpp"
 #include "regatta/log/journal.hpp"
+#include "regatta/process/launcher.hpp"
 #include "regatta/run/agreement.hpp"
 #include "regatta/run/study.hpp"
 #include "study_inputs.hpp"
@@ -73,13 +75,15 @@ struct Prepared {
 
 /// Collective; what it throws as Error is thrown on all ranks alike.
 std::unique_ptr<Prepared> prepare(const Arguments& arguments, bool resume, const comm::Launch& launch,
-                                  comm::Session* session) {
+                                  comm::Session* session, std::optional<process::Launcher>& launcher) {
   auto prepared = std::make_unique<Prepared>();
   prepared->inputs = share_inputs(arguments, resume, session);
   prepared->deadline = find_deadline(prepared->inputs);
   prepared->plan = make_plan(prepared->inputs, arguments, launch, session);
   prepared->plan.deadline = prepared->deadline.time;
   prepared->plan.resume = resume;
+  if (prepared->inputs.objective.type != "command") launcher.reset();
+  prepared->plan.launcher = launcher ? &*launcher : nullptr;
   prepared->job = std::make_unique<run::Job>(prepared->plan, session);
   return prepared;
 }
@@ -100,11 +104,12 @@ int run_on_other_rank(Prepared& prepared) {
 
 /// Errors before the job has started are met by all ranks alike, and rank 0 tells them; a later one ends all ranks from
 /// the rank that met it, while MPI still lives.
-int run_under_mpi(const Arguments& arguments, bool resume, const comm::Launch& launch, comm::Session& session) {
+int run_under_mpi(const Arguments& arguments, bool resume, const comm::Launch& launch, comm::Session& session,
+                  std::optional<process::Launcher>& launcher) {
   const Rank rank = session.world().rank();
   std::unique_ptr<Prepared> prepared;
   try {
-    prepared = prepare(arguments, resume, launch, &session);
+    prepared = prepare(arguments, resume, launch, &session, launcher);
   } catch (const Error& error) {
     if (rank.value == 0) std::cerr << complaint(error) << std::endl;  // while the others still wait in MPI_Finalize
     return exit_code_of(error);
@@ -119,14 +124,15 @@ int run_under_mpi(const Arguments& arguments, bool resume, const comm::Launch& l
 
 int start(const Arguments& arguments, bool resume) {
   const comm::Launch launch = comm::detect_launch();
+  std::optional<process::Launcher> launcher(std::in_place);  // before MPI: an MPI process must not fork
   if (!launch.speaks_mpi) {
     comm::require_all_ranks(launch, 1);
-    return run_on_rank0(*prepare(arguments, resume, launch, nullptr));
+    return run_on_rank0(*prepare(arguments, resume, launch, nullptr, launcher));
   }
   int argc = arguments.argc;
   char** argv = arguments.argv;
   comm::Session session(launch, argc, argv);
-  return run_under_mpi(arguments, resume, launch, session);
+  return run_under_mpi(arguments, resume, launch, session, launcher);
 }
 
 }  // namespace

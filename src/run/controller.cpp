@@ -95,6 +95,7 @@ void Controller::finish(WorkerId from, const Report& report, double now) {
   event.time = now;
   event.fold_scores = report.fold_scores;
   event.message = report.message;
+  event.exit_code = report.exit_code;
   record(std::move(event));
   constexpr double weight = 0.1;  // of the newest trial in the moving average
   mean_seconds_ = mean_seconds_ < 0 ? report.seconds : (1 - weight) * mean_seconds_ + weight * report.seconds;

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "program_output.hpp"
+#include "regatta/process/launcher.hpp"
+#include "report_reader.hpp"
+
+namespace regatta::objective {
+
+/// A program at work and all that it says. It never waits for the program, nor the program for it.
+class RunningProgram {
+ public:
+  using Take = std::function<void(const Message&)>;
+
+  /// @throws InvalidInput  its arguments are too long
+  RunningProgram(process::Launcher& launcher, const process::Program& program, const ReportFormat& format);
+
+  /// Where its output goes from now on.
+  void print_to(std::unique_ptr<ProgramOutput> output) { output_ = std::move(output); }
+  const ProgramOutput& output() const { return *output_; }
+
+  /// Whether read() has something to do.
+  bool ready() const;
+  /// Takes what has come, within bounds, so that a flood does not keep the worker from its other duties.
+  void read(const Take& take);
+  /// How it ended, once all it has said is read.
+  const std::optional<process::Ending>& ending() const { return ending_; }
+  /// Whether it knows of us: it has written to the descriptor for reports.
+  bool aware() const { return aware_; }
+
+  void write_input(std::string_view text);  ///< lost where the program has ended
+  void close_input() { channels_.input.close(); }
+  void tell(std::string_view word);  ///< a line for its descriptor for control; lost where nobody reads them
+  /// SIGTERM after `patience`, SIGKILL `grace` later [s].
+  void end(double patience, double grace) { launcher_.end(patience, grace); }
+
+ private:
+  /// @return whether there may be more
+  bool read_some(process::Descriptor& from, LineSplitter& lines,
+                 const std::function<void(std::string_view)>& line);
+  bool read_all(const Take& take);
+
+  process::Launcher& launcher_;
+  const ReportFormat& format_;
+  process::Channels channels_;
+  LineSplitter out_, error_, report_;
+  std::unique_ptr<ProgramOutput> output_;
+  std::optional<process::Ending> ending_;
+  bool aware_ = false;
+};
+
+}  // namespace regatta::objective
