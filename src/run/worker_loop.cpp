@@ -61,7 +61,7 @@ void live(const StudyPlan& plan, const JobFacts& facts, Rank rank, comm::Communi
     if (idle == 0) {
       backoff.event();
     } else {
-      backoff.wait(idle);
+      worker.wait(backoff.pause(idle));
     }
   }
 }

@@ -72,8 +72,10 @@ const std::map<std::string, Expected>& expectations() {
 
 std::string input() {
   std::string text =
-      "[study]\ntrials = 1\n[objective]\ntype = command\ncommand = {program} {case}\nreport_timeout = 3s\ngrace = 200ms\n"
-      "output = 100KB\n[log]\nverbosity = 2\n[space]\nprogram = choice('./bad', './missing', './text')\ncase = choice(";
+      "[study]\ntrials = 1\n[objective]\ntype = command\ncommand = {program} {case}\nreport_timeout = "
+      "3s\ngrace = 200ms\n"
+      "output = 100KB\n[log]\nverbosity = 2\n[space]\nprogram = choice('./bad', './missing', './text')\ncase "
+      "= choice(";
   std::string trials, separator;
   for (const auto& [name, expected] : expectations()) {
     text += separator + name;
@@ -106,8 +108,9 @@ TEST(BadPrograms, HarmTheirOwnTrialsOnly) {
   folder.write("text", "no program");
   const fs::path directory = folder / "run";
 
-  const support::ProcessResult result = support::run_process(support::mpirun(
-      4, {REGATTA_BINARY, "run", folder.write("x.ini", input()).string(), "log.directory=" + directory.string()}));
+  const support::ProcessResult result =
+      support::run_process(support::mpirun(4, {REGATTA_BINARY, "run", folder.write("x.ini", input()).string(),
+                                               "log.directory=" + directory.string()}));
 
   ASSERT_EQ(result.exit_code, 0) << result;
   const log::Study study = log::read_study(directory);
@@ -136,12 +139,15 @@ TEST(BadPrograms, HarmTheirOwnTrialsOnly) {
 
 TEST(Programs, MayBeMpirunThemselves) {
   const support::TemporaryFolder folder;
-  const auto input = folder.write("x.ini", std::string("[study]\ntrials = 2\n[space]\nx = int(1, 9)\n[objective]\ntype = command\ncommand = ") +
-      REGATTA_MPIEXEC + " --allow-run-as-root --oversubscribe --bind-to none -n 2 sh -c '[ $OMPI_COMM_WORLD_RANK = 0 ] || "
-      "echo regatta: value=${OMPI_COMM_WORLD_SIZE}{x}'\n");
+  const auto input = folder.write(
+      "x.ini",
+      std::string("[study]\ntrials = 2\n[space]\nx = int(1, 9)\n[objective]\ntype = command\ncommand = ") +
+          REGATTA_MPIEXEC +
+          " --allow-run-as-root --oversubscribe --bind-to none -n 2 sh -c '[ $OMPI_COMM_WORLD_RANK = 0 ] || "
+          "echo regatta: value=${OMPI_COMM_WORLD_SIZE}{x}'\n");
 
-  const support::ProcessResult result = support::run_process(
-      support::mpirun(2, {REGATTA_BINARY, "run", input.string(), "log.directory=" + (folder / "run").string()}));
+  const support::ProcessResult result = support::run_process(support::mpirun(
+      2, {REGATTA_BINARY, "run", input.string(), "log.directory=" + (folder / "run").string()}));
 
   ASSERT_EQ(result.exit_code, 0) << result;
   const log::Study study = log::read_study(folder / "run");
@@ -149,18 +155,40 @@ TEST(Programs, MayBeMpirunThemselves) {
     EXPECT_EQ(trial.objective, 20 + trial.config[0]) << trial.message;
 }
 
+TEST(Programs, OfTheShippedInputsRun) {
+  const std::map<std::string, std::string> budgets{
+      {"forest_grid", "space.n_estimators=grid(2)"}, {"forest_bayes", "space.n_estimators=int(2, 3)"}, {"early_stopping", "objective.epochs=2"}};
+  for (const auto& [name, budget] : budgets) {
+    const support::TemporaryFolder folder;
+
+    const support::ProcessResult result = support::run_process(
+        {REGATTA_BINARY, "run", std::string(REGATTA_SOURCE_DIR) + "/inputs/" + name + ".ini", budget, "study.trials=3",
+         "log.directory=" + (folder / "run").string()});
+
+    EXPECT_EQ(result.exit_code, 0) << name << result;
+    const log::Study study = log::read_study(folder / "run");
+    EXPECT_EQ(study.history.trials().size(), 3u) << name;
+    EXPECT_GE(study.history.count(TrialState::Completed), 2u) << name << result;
+  }
+}
+
 /// Also when the whole job is killed from outside.
 TEST(Programs, DieWithTheirWorker) {
   const support::TemporaryFolder folder;
-  const auto input = folder.write("x.ini", "[study]\ntrials = 2\n[space]\nx = int(1, 9)\n[objective]\ntype = command\nshell = true\n"
-      "command = echo up > up{x}; trap '' TERM; sleep 600 & setsid sleep 600 & wait\n");
-  support::ChildProcess job({REGATTA_BINARY, "run", input.string(), "log.directory=" + (folder / "run").string()});
-  while (job.running() && processes_in(folder.path()) < 3) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  const auto input =
+      folder.write("x.ini",
+                   "[study]\ntrials = 2\n[space]\nx = int(1, 9)\n[objective]\ntype = command\nshell = true\n"
+                   "command = echo up > up{x}; trap '' TERM; sleep 600 & setsid sleep 600 & wait\n");
+  support::ChildProcess job(
+      {REGATTA_BINARY, "run", input.string(), "log.directory=" + (folder / "run").string()});
+  while (job.running() && processes_in(folder.path()) < 3)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
 
   job.kill(SIGKILL);
   job.wait();
 
-  for (int i = 0; i < 2000 && processes_in(folder.path()) > 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  for (int i = 0; i < 2000 && processes_in(folder.path()) > 0; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
   EXPECT_EQ(processes_in(folder.path()), 0);
 }
 
