@@ -41,24 +41,13 @@ Deadline find_deadline(const StudyInputs& inputs) {
   return deadline;
 }
 
-/// The inputs of a run that goes on: those it was started with, but for what may change from job to job.
-StudyInputs resumed_inputs(const Arguments& arguments) {
-  const std::filesystem::path directory = arguments.operands.front();
-  const search::StudyHeader header = log::read_header(directory / "journal.bin");
-  std::vector<Override> overrides = arguments.overrides;
-  overrides.push_back({"log", {"directory", directory.string(), {"command line"}}});
-  StudyInputs inputs = parse_inputs(header.used_inputs, directory / "used_inputs.ini", overrides);
-  require(inputs.fingerprint == header.input_hash, "run ", directory.string(),
-          " cannot go on with another space, objective, metric, seed, searcher or scheduler; what may change are the budget, "
-          "the workers and the log");
-  return inputs;
-}
-
 /// Rank 0 reads the input files and tells the others what is in force.
 StudyInputs share_inputs(const Arguments& arguments, bool resume, comm::Session* session) {
   StudyInputs inputs;
   const std::string used = run::from_rank0(session, [&] {
     inputs = resume ? resumed_inputs(arguments) : read_inputs(arguments.operands.front(), arguments.overrides);
+    require(inputs.objective.type != "external", "objective.type = external has its trials run by another program: start it with "
+            "regatta serve");
     return inputs.used;
   });
   const bool rank0 = !session || session->world().rank().value == 0;
@@ -136,6 +125,18 @@ int start(const Arguments& arguments, bool resume) {
 }
 
 }  // namespace
+
+StudyInputs resumed_inputs(const Arguments& arguments) {
+  const std::filesystem::path directory = arguments.operands.front();
+  const search::StudyHeader header = log::read_header(directory / "journal.bin");
+  std::vector<Override> overrides = arguments.overrides;
+  overrides.push_back({"log", {"directory", directory.string(), {"command line"}}});
+  StudyInputs inputs = parse_inputs(header.used_inputs, directory / "used_inputs.ini", overrides);
+  require(inputs.fingerprint == header.input_hash, "run ", directory.string(),
+          " cannot go on with another space, objective, metric, seed, searcher or scheduler; what may change are the budget, "
+          "the workers and the log");
+  return inputs;
+}
 
 int run_command(const Arguments& arguments) { return start(arguments, false); }
 

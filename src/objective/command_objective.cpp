@@ -9,8 +9,9 @@
 #include "command_text.hpp"
 #include "command_trial.hpp"
 #include "regatta/core/file.hpp"
-#include "regatta/core/json.hpp"
+#include "regatta/core/random.hpp"
 #include "regatta/core/text.hpp"
+#include "regatta/space/json.hpp"
 #include "regatta/train/metrics.hpp"
 #include "settings.hpp"
 
@@ -117,6 +118,7 @@ class CommandObjective final : public Objective {
     leads_ = !context.team || context.team->rank().value == 0;
     if (!place_.launcher) return;
     slot_ = std::make_unique<CommandSlot>(*place_.launcher, treatment_);
+    if (treatment_.persistent) persistent_ = program_of(substitutes_of_slot());
     fs::create_directories(place_.directory / "trials");
   }
 
@@ -132,18 +134,6 @@ class CommandObjective final : public Objective {
     return place_.directory / "trials" / concat(context.trial, extension);
   }
 
-  Json json_of(const space::Config& config) const {
-    Json json = Json::object();
-    for (std::size_t i = 0; i < space_.size(); ++i) {
-      const std::string& name = space_.parameters()[i].name;
-      const space::Value value = space_.value(config, i);
-      if (const auto* whole = std::get_if<std::int64_t>(&value)) json[name] = *whole;
-      if (const auto* real = std::get_if<double>(&value)) json[name] = *real;
-      if (const auto* word = std::get_if<std::string>(&value)) json[name] = *word;
-    }
-    return json;
-  }
-
   Substitutes substitutes_of_slot() const {
     Substitutes all;
     const auto add = [&](const std::string& name, const std::string& text) {
@@ -155,7 +145,6 @@ class CommandObjective final : public Objective {
     return all;
   }
 
-  /// @param seed  below 2^31, as all random generators take it
   Substitutes substitutes_of(const space::Config& config, const TrialContext& context,
                              std::uint64_t seed) const {
     Substitutes all = substitutes_of_slot();
@@ -191,31 +180,35 @@ class CommandObjective final : public Objective {
     return all;
   }
 
+  process::Program program_of(const Substitutes& substitutes) const {
+    return {text_.arguments(substitutes), environment_of(substitutes), folder_};
+  }
+
   CommandJob job_of(const space::Config& config, const TrialContext& context) const {
-    const std::uint64_t seed = context.seed >> 33;
-    const Substitutes substitutes =
-        treatment_.persistent ? substitutes_of_slot() : substitutes_of(config, context, seed);
+    const std::uint64_t seed = portable_seed(context.seed);
     CommandJob job;
-    job.program = {text_.arguments(substitutes), environment_of(substitutes), folder_};
     job.output = std::make_unique<ProgramOutput>(file_of(context, ".log"),
                                                  static_cast<std::uint64_t>(limit_of(values_, "output")));
     if (treatment_.persistent) {
-      job.input = line_of(config, context, seed);
+      job.program = persistent_;
+      job.input = request_of(config, context, seed);
     } else {
+      const Substitutes substitutes = substitutes_of(config, context, seed);
+      job.program = program_of(substitutes);
       if (substitutes.count("checkpoint")) fs::create_directories(file_of(context, ""));
       if (substitutes.count("config"))
-        replace_file(job.config = file_of(context, ".json"), json_of(config).dump(), false);
+        replace_file(job.config = file_of(context, ".json"), line_of(space::to_json(space_, config)), false);
     }
     return job;
   }
 
   /// What a persistent program reads.
-  std::string line_of(const space::Config& config, const TrialContext& context, std::uint64_t seed) const {
+  std::string request_of(const space::Config& config, const TrialContext& context, std::uint64_t seed) const {
     Json json{{"trial", context.trial}, {"seed", seed}};
     if (measure_.epochs > 0) json["epochs"] = measure_.epochs;
     json["checkpoint"] = file_of(context, "").string();
-    json["config"] = json_of(config);
-    return json.dump() + "\n";
+    json["config"] = space::to_json(space_, config);
+    return line_of(json) + "\n";
   }
 
   Values values_;
@@ -226,6 +219,7 @@ class CommandObjective final : public Objective {
   CommandMeasure measure_;
   Place place_;
   bool leads_ = true;
+  process::Program persistent_;
   std::unique_ptr<CommandSlot> slot_;
 };
 

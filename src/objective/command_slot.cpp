@@ -1,5 +1,6 @@
 #include "command_slot.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 
@@ -46,6 +47,11 @@ RunningProgram& CommandSlot::occupy(const process::Program& program, std::unique
   give_up_at_ = HUGE_VAL;
   program_->print_to(std::move(output));
   return *program_;
+}
+
+void CommandSlot::wait(double seconds) const {
+  constexpr double shortest = 100e-6;  // waking up for an answer is faster than to look for it
+  if (program_) static_cast<void>(program_->wait(std::max(seconds, shortest)));
 }
 
 void CommandSlot::leave(bool done) {

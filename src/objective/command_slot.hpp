@@ -34,6 +34,8 @@ class CommandSlot {
   RunningProgram& occupy(const process::Program& program, std::unique_ptr<ProgramOutput> output);
   /// The trial is over. @param done  whether its program is, too (a persistent one waits for the next trial)
   void leave(bool done);
+  /// Sleeps that long [s], or until the program has said something.
+  void wait(double seconds) const;
   bool ready() const { return !program_ || program_->ready() || clock_.seconds() >= give_up_at_; }
 
  private:

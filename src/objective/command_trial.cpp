@@ -17,7 +17,7 @@ constexpr int shell_signal = 128;               ///< shells add it to the number
 
 /// What programs print when memory runs out.
 bool tells_of_memory(const std::string& lines) {
-  static const std::array signs{"out of memory", "Out of memory",          "OutOfMemory", "MemoryError",
+  static const std::array signs{"out of memory", "Out of memory",          "OutOfMemory",      "MemoryError",
                                 "bad_alloc",     "Cannot allocate memory", "memory exhausted", "oom-kill"};
   return std::ranges::any_of(signs, [&](const char* sign) { return lines.find(sign) != std::string::npos; });
 }

@@ -40,6 +40,7 @@ class CommandTrial final : public Trainable {
 
   std::optional<Progress> advance() override;
   double idle_seconds() const override;
+  void wait(double seconds) const override { slot_.wait(seconds); }
 
  private:
   bool begin();

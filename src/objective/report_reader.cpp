@@ -1,10 +1,7 @@
 #include "report_reader.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cctype>
 #include <cmath>
-#include <limits>
 
 #include "regatta/core/error.hpp"
 #include "regatta/core/json.hpp"
@@ -15,19 +12,6 @@ namespace {
 
 constexpr std::size_t longest_matched = 2048;  ///< std::regex needs stack for every character
 
-/// A number as programs print it: also nan and inf, in any case, as Python, C and Fortran write them.
-std::optional<double> printed_number(std::string_view text) {
-  if (const auto number = parse_number(text)) return number;
-  std::string word(text);
-  std::ranges::transform(word, word.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  const double sign = word.starts_with('-') ? -1 : 1;
-  if (word.starts_with('-') || word.starts_with('+')) word.erase(0, 1);
-  if (word == "nan") return std::nan("");
-  if (word == "inf" || word == "infinity") return sign * std::numeric_limits<double>::infinity();
-  return {};
-}
-
 /// Files a number under its name; one that is no possible epoch is passed over.
 void add(Message& message, const std::string& name, double value) {
   if (name != "epoch") {
@@ -35,26 +19,6 @@ void add(Message& message, const std::string& name, double value) {
   } else if (value >= 0 && value < 2e9 && value == std::floor(value)) {
     message.epoch = static_cast<std::int32_t>(value);
   }
-}
-
-/// Python writes NaN and Infinity, which JSON does not know: in quotes they can be read.
-std::string quote_special_numbers(const std::string& line) {
-  std::string text;
-  bool in_quotes = false;
-  for (std::size_t i = 0; i < line.size(); ++i) {
-    if (line[i] == '"' && (i == 0 || line[i - 1] != '\\')) in_quotes = !in_quotes;
-    const std::string_view rest = std::string_view(line).substr(i);
-    std::string_view special;
-    for (const std::string_view word : {"NaN", "-Infinity", "Infinity"})
-      if (!in_quotes && special.empty() && rest.starts_with(word)) special = word;
-    if (special.empty()) {
-      text += line[i];
-    } else {
-      text.append("\"").append(special).append("\"");
-      i += special.size() - 1;
-    }
-  }
-  return text;
 }
 
 /// The expression without the names of its groups, which go to `groups` by number.
@@ -103,25 +67,20 @@ Message read_words(std::string_view text) {
     if (equals == std::string::npos) continue;
     const std::string name = word.substr(0, equals);
     if (name == "failed") message.failure = trim(text.substr(text.find("failed=") + 7));
-    if (const auto number = printed_number(std::string_view(word).substr(equals + 1)))
+    if (const auto number = parse_printed_number(std::string_view(word).substr(equals + 1)))
       add(message, name, *number);
   }
   return message;
 }
 
 std::optional<Message> read_json(const std::string& line) {
-  const Json json = Json::parse(quote_special_numbers(line), nullptr, false);
+  const Json json = parse_json(line);
   if (!json.is_object()) return {};
   Message message;
-  for (const auto& [name, value] : json.items()) {
-    if (value.is_number()) add(message, name, value.get<double>());
-    if (!value.is_string()) continue;
-    const auto text = value.get<std::string>();
-    if (name == "failed")
-      message.failure = text;
-    else if (const auto number = printed_number(text))
-      add(message, name, *number);
-  }
+  for (const auto& [name, value] : json.items())
+    if (const auto number = number_in(value)) add(message, name, *number);
+  if (const auto failed = json.find("failed"); failed != json.end() && failed->is_string())
+    message.failure = failed->get<std::string>();
   message.done = json.value("done", Json(false)) == Json(true);
   return message;
 }
@@ -140,7 +99,7 @@ std::optional<Message> ReportPattern::read(std::string_view line) const {
   if (!std::regex_search(line.begin(), line.end(), found, expression_)) return {};
   Message message;
   for (std::size_t i = 0; i < groups_.size(); ++i)
-    if (const auto number = printed_number(found[i + 1].str()); number && !groups_[i].empty())
+    if (const auto number = parse_printed_number(found[i + 1].str()); number && !groups_[i].empty())
       add(message, groups_[i], *number);
   return message;
 }

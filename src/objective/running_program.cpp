@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cmath>
 
 namespace regatta::objective {
 
@@ -12,55 +13,60 @@ RunningProgram::RunningProgram(process::Launcher& launcher, const process::Progr
                                const ReportFormat& format)
     : launcher_(launcher), format_(format), channels_(launcher.start(program)) {}
 
-bool RunningProgram::ready() const {
+bool RunningProgram::wait(double seconds) const { return poll(seconds).any(); }
+
+/// Which of out, error, report and the helper have something to be read.
+std::bitset<4> RunningProgram::poll(double seconds) const {
   std::array watched{pollfd{channels_.out.number(), POLLIN, 0}, pollfd{channels_.error.number(), POLLIN, 0},
                      pollfd{channels_.report.number(), POLLIN, 0},
                      pollfd{ending_ ? -1 : launcher_.descriptor(), POLLIN, 0}};
-  return ::poll(watched.data(), watched.size(), 0) > 0;
+  const timespec time{static_cast<time_t>(seconds), static_cast<long>(1e9 * (seconds - std::floor(seconds)))};
+  std::bitset<4> ready;
+  if (::ppoll(watched.data(), watched.size(), &time, nullptr) <= 0) return ready;
+  for (std::size_t i = 0; i < watched.size(); ++i) ready[i] = watched[i].revents != 0;
+  return ready;
 }
 
 void RunningProgram::read(const Take& take) {
   constexpr int at_once = 16;  // blocks of each descriptor
-  for (int i = 0; i < at_once; ++i)
-    if (!read_all(take)) break;
-  if (ending_) return;
+  std::bitset<4> ready = poll(0);
+  for (int i = 0; i < at_once && read_some(ready, take); ++i) ready = poll(0);
+  if (!ready[3] || ending_) return;
   ending_ = launcher_.poll();
   if (!ending_) return;
-  while (
-      read_all(take)) {  // everything that could write has ended: what is left fills no more than the pipes
+  while (read_some(
+      poll(0), take)) {  // everything that could write has ended: what is left fills no more than the pipes
   }
-  const auto last = [&](std::string_view line) {
-    if (const auto message = format_.read(line)) take(*message);
-  };
+  const auto last = [&](std::string_view line) { take_line(line, take); };
   out_.flush(last);
   error_.flush(last);
 }
 
-bool RunningProgram::read_all(const Take& take) {
-  const auto printed = [&](std::string_view line) {
-    if (const auto message = format_.read(line)) take(*message);
-  };
-  const auto reported = [&](std::string_view line) {
-    if (const auto message = read_json(std::string(line))) take(*message);
-  };
-  const bool out = read_some(channels_.out, out_, printed),
-             error = read_some(channels_.error, error_, printed);
-  const bool report = read_some(channels_.report, report_, reported);
-  aware_ = aware_ || report;
-  return out || error || report;
+void RunningProgram::take_line(std::string_view line, const Take& take) const {
+  if (const auto message = format_.read(line)) take(*message);
 }
 
-bool RunningProgram::read_some(process::Descriptor& from, LineSplitter& lines,
-                               const std::function<void(std::string_view)>& line) {
-  if (!from.open()) return false;
+bool RunningProgram::read_some(std::bitset<4> ready, const Take& take) {
+  const auto printed = [&](std::string_view line) { take_line(line, take); };
+  const auto reported = [&](std::string_view line) {
+    aware_ = true;
+    if (const auto message = read_json(std::string(line))) take(*message);
+  };
+  if (ready[0]) read_block(channels_.out, out_, printed);
+  if (ready[1]) read_block(channels_.error, error_, printed);
+  if (ready[2]) read_block(channels_.report, report_, reported);
+  return ready[0] || ready[1] || ready[2];
+}
+
+void RunningProgram::read_block(process::Descriptor& from, LineSplitter& lines,
+                                const std::function<void(std::string_view)>& line) {
   std::array<char, 65536> block;
   const ssize_t size = ::read(from.number(), block.data(), block.size());
   if (size == 0) from.close();  // by the program
-  if (size <= 0) return false;
+  if (size <= 0) return;
   const std::string_view bytes(block.data(), static_cast<std::size_t>(size));
   if (&from != &channels_.report) output_->add(bytes);
   lines.feed(bytes, line);
-  return true;
 }
 
 void RunningProgram::write_input(std::string_view text) {

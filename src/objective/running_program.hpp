@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bitset>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -25,7 +26,9 @@ class RunningProgram {
   const ProgramOutput& output() const { return *output_; }
 
   /// Whether read() has something to do.
-  bool ready() const;
+  bool ready() const { return wait(0); }
+  /// Sleeps that long [s], or until it has. Whether it has.
+  bool wait(double seconds) const;
   /// Takes what has come, within bounds, so that a flood does not keep the worker from its other duties.
   void read(const Take& take);
   /// How it ended, once all it has said is read.
@@ -40,10 +43,12 @@ class RunningProgram {
   void end(double patience, double grace) { launcher_.end(patience, grace); }
 
  private:
-  /// @return whether there may be more
-  bool read_some(process::Descriptor& from, LineSplitter& lines,
-                 const std::function<void(std::string_view)>& line);
-  bool read_all(const Take& take);
+  std::bitset<4> poll(double seconds) const;
+  /// Reads a block of each descriptor that is ready. Whether one was.
+  bool read_some(std::bitset<4> ready, const Take& take);
+  void read_block(process::Descriptor& from, LineSplitter& lines,
+                  const std::function<void(std::string_view)>& line);
+  void take_line(std::string_view line, const Take& take) const;
 
   process::Launcher& launcher_;
   const ReportFormat& format_;

@@ -26,9 +26,12 @@ class CommandTest : public testing::Test {
     options_ = options_of({}, folder.path());
     options_.type = "command";
     for (auto& [name, value] : values) {
-      if (name == "metric") options_.metric = value;
-      else if (name == "direction") options_.maximize = value == "maximize";
-      else options_.values[name] = value;
+      if (name == "metric")
+        options_.metric = value;
+      else if (name == "direction")
+        options_.maximize = value == "maximize";
+      else
+        options_.values[name] = value;
     }
     objective_ = make_objective(options_, space_);
     WorkerContext context;
@@ -42,12 +45,14 @@ class CommandTest : public testing::Test {
   /// The next report.
   static Progress next(Trainable& trial) {
     while (true) {
-      if (const double idle = trial.idle_seconds(); idle > 0) std::this_thread::sleep_for(std::chrono::microseconds(200));
-      else if (auto progress = trial.advance()) return *progress;
+      if (const double idle = trial.idle_seconds(); idle > 0)
+        std::this_thread::sleep_for(std::chrono::microseconds(200));
+      else if (auto progress = trial.advance())
+        return *progress;
     }
   }
-  /// The report of each epoch. That of the last one comes twice where the program goes on after it: then the second, which says
-  /// that the trial is finished, stands for both.
+  /// The report of each epoch. That of the last one comes twice where the program goes on after it: then the
+  /// second, which says that the trial is finished, stands for both.
   std::vector<Progress> run(const Texts& values = {{"x", "1"}}, std::int32_t trial = 7) {
     const auto running = start(values, trial);
     std::vector<Progress> reports;
@@ -67,7 +72,9 @@ class CommandTest : public testing::Test {
     ADD_FAILURE() << "the trial did not fail";
     return {FailureKind::Crash, ""};
   }
-  std::string printed(std::int32_t trial = 7) const { return read_file(folder / "run/trials" / concat(trial, ".log")); }
+  std::string printed(std::int32_t trial = 7) const {
+    return read_file(folder / "run/trials" / concat(trial, ".log"));
+  }
   std::vector<std::string> problems(Texts values) const {
     ObjectiveOptions options = options_of(values, folder.path());
     options.type = "command";
@@ -83,7 +90,9 @@ class CommandTest : public testing::Test {
 };
 
 TEST_F(CommandTest, ReadsTheLinesThatAProgramReports) {
-  tune({{"command", "printf 'hello\nregatta: epoch=1 loss=3e-1 acc=0.5\nregatta: acc=0.75 other=9\nregatta:loss=0.2, epoch=2'"},
+  tune({{"command",
+         "printf 'hello\nregatta: epoch=1 loss=3e-1 acc=0.5\nregatta: acc=0.75 other=9\nregatta:loss=0.2, "
+         "epoch=2'"},
         {"metric", "loss"},
         {"metrics", "acc, speed"}});
 
@@ -125,8 +134,10 @@ TEST_F(CommandTest, CountsReportsThatHaveNoEpochAndTakesASingleGroupForTheMetric
 }
 
 TEST_F(CommandTest, ReadsJsonLinesAndAnswersThem) {
-  tune({{"command", "sh -c 'echo \"{\\\"epoch\\\": 1, \\\"value\\\": 0.5}\" >&$REGATTA_REPORT_FD; read answer <&$REGATTA_CONTROL_FD; "
-                    "echo $answer; echo nonsense >&3; echo \"{\\\"value\\\": 0.25}\" >&3'"}});
+  tune({{"command",
+         "sh -c 'echo \"{\\\"epoch\\\": 1, \\\"value\\\": 0.5}\" >&$REGATTA_REPORT_FD; read answer "
+         "<&$REGATTA_CONTROL_FD; "
+         "echo $answer; echo nonsense >&3; echo \"{\\\"value\\\": 0.25}\" >&3'"}});
 
   const auto reports = run();
 
@@ -144,12 +155,16 @@ TEST_F(CommandTest, TakesNotANumberForWhatItIs) {
 }
 
 TEST_F(CommandTest, KeepsTheBestReportWhereItIsAskedTo) {
-  tune({{"command", "printf 'regatta: value=2\nregatta: value=5\nregatta: value=4'"}, {"report", "best"}, {"direction", "maximize"}});
+  tune({{"command", "printf 'regatta: value=2\nregatta: value=5\nregatta: value=4'"},
+        {"report", "best"},
+        {"direction", "maximize"}});
   EXPECT_EQ(run().back().value, 5);
 }
 
 TEST_F(CommandTest, PassesOverEpochsThatComeTwiceOrLate) {
-  tune({{"command", "printf 'regatta: epoch=2 value=1\nregatta: epoch=2 value=9\nregatta: epoch=1 value=8\nregatta: epoch=4 value=3'"}});
+  tune({{"command",
+         "printf 'regatta: epoch=2 value=1\nregatta: epoch=2 value=9\nregatta: epoch=1 value=8\nregatta: "
+         "epoch=4 value=3'"}});
 
   const auto reports = run();
 
@@ -172,14 +187,18 @@ class Quoting : public CommandTest, public testing::WithParamInterface<bool> {};
 
 TEST_P(Quoting, KeepsValuesWhole) {
   const std::string odd = "a  b; touch gone $(touch gone) `touch gone` \\ * ~ {x}\n'";
-  folder.write("show.py", "import os, sys\nprint(repr(sys.argv[1:] + [os.environ['REGATTA_PARAM_odd']]))\nprint('regatta: value=1')\n");
-  tune({{"command", R"(python3 show.py {odd} a{odd}b "c {odd}" 'd "{odd}"' '' {{odd}} '{ 1 }')"}, {"shell", GetParam() ? "true" : "false"}},
+  folder.write("show.py",
+               "import os, sys\nprint(repr(sys.argv[1:] + "
+               "[os.environ['REGATTA_PARAM_odd']]))\nprint('regatta: value=1')\n");
+  tune({{"command", R"(python3 show.py {odd} a{odd}b "c {odd}" 'd "{odd}"' '' {{odd}} '{ 1 }')"},
+        {"shell", GetParam() ? "true" : "false"}},
        {{"odd", "choice(\"" + odd + "\", 1)"}});
 
   run({{"odd", odd}});
 
-  folder.write("expected.py", "odd = " + Json(odd).dump() + "\nprint(repr([odd, 'a' + odd + 'b', 'c ' + odd, 'd \"' + odd + '\"', '', "
-                              "'{odd}', '{ 1 }', odd]))\nprint('regatta: value=1')\n");
+  folder.write("expected.py", "odd = " + Json(odd).dump() +
+                                  "\nprint(repr([odd, 'a' + odd + 'b', 'c ' + odd, 'd \"' + odd + '\"', '', "
+                                  "'{odd}', '{ 1 }', odd]))\nprint('regatta: value=1')\n");
   const std::string shown = printed();
   tune({{"command", "python3 expected.py"}});
   run({{"x", "1"}}, 8);
@@ -196,14 +215,21 @@ print(json.dumps([sys.argv[1:], json.load(open(sys.argv[1])), os.path.isdir(sys.
 print('regatta: value=1')
 )");
   ::unsetenv("OMP_NUM_THREADS");
-  tune({{"command", "python3 show.py {config} {checkpoint} {trial} {seed} {epochs} {gpu} {ranks} {port} --m {m} --mm={m} {n}"}, {"epochs", "9"}},
-       {{"n", "int(1, 5)"}, {"r", "uniform(0, 1)"}, {"w", "choice(relu, 'no one')"}, {"m", "uniform(0, 1) if n == 1"}});
+  tune({{"command",
+         "python3 show.py {config} {checkpoint} {trial} {seed} {epochs} {gpu} {ranks} {port} --m {m} "
+         "--mm={m} {n}"},
+        {"epochs", "9"}},
+       {{"n", "int(1, 5)"},
+        {"r", "uniform(0, 1)"},
+        {"w", "choice(relu, 'no one')"},
+        {"m", "uniform(0, 1) if n == 1"}});
 
   run({{"n", "2"}, {"r", "0.5"}, {"w", "no one"}});
 
   const std::string trials = (folder / "run/trials").string();
   const Json shown = Json::parse(printed().substr(0, printed().find('\n')));
-  EXPECT_EQ(shown[0], (Json{trials + "/7.json", trials + "/7", "7", "5", "9", "GPU-1,GPU-2", "2", "29503", "2"}))
+  EXPECT_EQ(shown[0],
+            (Json{trials + "/7.json", trials + "/7", "7", "5", "9", "GPU-1,GPU-2", "2", "29503", "2"}))
       << "an inactive parameter is left out, with the option before it";
   EXPECT_EQ(shown[1], (Json{{"n", 2}, {"r", 0.5}, {"w", "no one"}}));
   EXPECT_EQ(shown[2], true);
@@ -234,7 +260,9 @@ TEST_F(CommandTest, AsksAProgramToStopAsItUnderstandsIt) {
   objective_.reset();  // waits for the program
   EXPECT_EQ(printed(), "continue\nstop\n");
 
-  tune({{"command", "sh -c 'trap \"echo saved; exit\" TERM; echo regatta: value=1; while :; do sleep 0.01; done'"}, {"grace", "60s"}});
+  tune({{"command",
+         "sh -c 'trap \"echo saved; exit\" TERM; echo regatta: value=1; while :; do sleep 0.01; done'"},
+        {"grace", "60s"}});
   trial = start();
   next(*trial);
   trial.reset();
@@ -243,7 +271,9 @@ TEST_F(CommandTest, AsksAProgramToStopAsItUnderstandsIt) {
 }
 
 TEST_F(CommandTest, StartsATrialOnceTheProgramOfTheLastOneHasEnded) {
-  tune({{"command", "sh -c 'trap \"\" TERM; echo regatta: value={x}; [ {x} = 2 ] || while :; do sleep 0.01; done'"}, {"grace", "100ms"}});
+  tune({{"command",
+         "sh -c 'trap \"\" TERM; echo regatta: value={x}; [ {x} = 2 ] || while :; do sleep 0.01; done'"},
+        {"grace", "100ms"}});
   auto deaf = start({{"x", "1"}});
   next(*deaf);
   deaf.reset();
@@ -289,7 +319,9 @@ for line in sys.stdin:
 }
 
 TEST_F(CommandTest, BoundsWhatItKeepsOfTheOutput) {
-  tune({{"command", "python3 -c \"print('a' * 999); [print('%09d' % i) for i in range(100000)]; print('regatta: value=1')\""},
+  tune({{"command",
+         "python3 -c \"print('a' * 999); [print('%09d' % i) for i in range(100000)]; print('regatta: "
+         "value=1')\""},
         {"output", "4000"}});
 
   run();
@@ -314,21 +346,31 @@ TEST_F(CommandTest, GivesReasonAndLastLinesOfAProgramThatFails) {
   EXPECT_EQ(failure().kind, FailureKind::OutOfMemory);
   tune({{"command", "sh -c 'echo regatta: value=1; sleep 600'"}, {"report_timeout", "50ms"}, {"grace", "0"}});
   EXPECT_EQ(failure().kind, FailureKind::Timeout);
-  tune({{"command", "sh -c 'while :; do echo regatta: value=1; sleep 0.01; done'"}, {"timeout", "50ms"}, {"grace", "0"}});
+  tune({{"command", "sh -c 'while :; do echo regatta: value=1; sleep 0.01; done'"},
+        {"timeout", "50ms"},
+        {"grace", "0"}});
   EXPECT_THAT(failure().what(), HasSubstr("no end after 50 ms"));
 }
 
 TEST_F(CommandTest, SaysWhatIsWrongWithACommandBeforeAnythingStarts) {
-  EXPECT_THAT(problems({{"command", "python3 t.py {y} {x}"}}), ElementsAre(HasSubstr("there is no parameter or value {y}")));
+  EXPECT_THAT(problems({{"command", "python3 t.py {y} {x}"}}),
+              ElementsAre(HasSubstr("there is no parameter or value {y}")));
   EXPECT_THAT(problems({{"command", "python3 'a b"}}), ElementsAre(HasSubstr("has a ' that is not closed")));
   EXPECT_THAT(problems({}), ElementsAre(HasSubstr("objective.command must say what is run")));
-  EXPECT_THAT(problems({{"command", "pyhton33 x"}}), ElementsAre(HasSubstr("there is no program 'pyhton33'")));
-  EXPECT_THAT(problems({{"command", "./train.sh"}}), ElementsAre(HasSubstr("there is no program './train.sh' that can be run in ")));
-  EXPECT_THAT(problems({{"command", "true"}, {"folder", "nowhere"}}), ElementsAre(HasSubstr("is no directory")));
-  EXPECT_THAT(problems({{"command", "true {epochs}"}}), ElementsAre(HasSubstr("{epochs} needs objective.epochs")));
-  EXPECT_THAT(problems({{"command", "true {x}"}, {"persistent", "true"}}), ElementsAre(HasSubstr("differs from trial to trial")));
-  EXPECT_THAT(problems({{"command", "true"}, {"pattern", "(los"}}), ElementsAre(HasSubstr("is no regular expression")));
-  EXPECT_THAT(problems({{"command", "true"}, {"pattern", "(?<acc>.*)"}}), ElementsAre(HasSubstr("needs a group for the study's metric")));
+  EXPECT_THAT(problems({{"command", "pyhton33 x"}}),
+              ElementsAre(HasSubstr("there is no program 'pyhton33'")));
+  EXPECT_THAT(problems({{"command", "./train.sh"}}),
+              ElementsAre(HasSubstr("there is no program './train.sh' that can be run in ")));
+  EXPECT_THAT(problems({{"command", "true"}, {"folder", "nowhere"}}),
+              ElementsAre(HasSubstr("is no directory")));
+  EXPECT_THAT(problems({{"command", "true {epochs}"}}),
+              ElementsAre(HasSubstr("{epochs} needs objective.epochs")));
+  EXPECT_THAT(problems({{"command", "true {x}"}, {"persistent", "true"}}),
+              ElementsAre(HasSubstr("differs from trial to trial")));
+  EXPECT_THAT(problems({{"command", "true"}, {"pattern", "(los"}}),
+              ElementsAre(HasSubstr("is no regular expression")));
+  EXPECT_THAT(problems({{"command", "true"}, {"pattern", "(?<acc>.*)"}}),
+              ElementsAre(HasSubstr("needs a group for the study's metric")));
   EXPECT_THAT(problems({{"command", "sh -c 'echo {x} | awk \"{ print }\"'"}}), ElementsAre());
 }
 

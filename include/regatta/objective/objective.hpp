@@ -52,6 +52,8 @@ class Trainable {
   virtual std::optional<Progress> advance() = 0;
   /// How long nothing is to be done (a trial that only waits): the caller may sleep that long [s].
   virtual double idle_seconds() const { return 0; }
+  /// Sleeps about that long [s], or until there is something to do; 0: only offers the core to others.
+  virtual void wait(double seconds) const;
   /// Time spent waiting for team partners so far [s].
   virtual double communicate_seconds() const { return 0; }
   /// How long the epoch that advance() gives next takes in virtual time [s]; none: nothing is known of it.
