@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <regex>
+#include <vector>
 
 #include "regatta/core/error.hpp"
 #include "regatta/core/json.hpp"
@@ -46,14 +48,6 @@ std::string without_names(std::string_view text, std::vector<std::string>& group
   return plain;
 }
 
-std::regex compiled(const std::string& text, std::vector<std::string>& groups) {
-  try {
-    return std::regex(without_names(text, groups), std::regex::ECMAScript | std::regex::optimize);
-  } catch (const std::regex_error& error) {
-    throw InvalidInput(concat("'", text, "' is no regular expression: ", error.what()));
-  }
-}
-
 }  // namespace
 
 Message read_words(std::string_view text) {
@@ -85,22 +79,35 @@ std::optional<Message> read_json(const std::string& line) {
   return message;
 }
 
-ReportPattern::ReportPattern(const std::string& text, const std::string& metric)
-    : expression_(compiled(text, groups_)) {
-  if (groups_ == std::vector<std::string>{""}) groups_.front() = metric;
-  require(std::ranges::count(groups_, metric) > 0,
+struct ReportPattern::Expression {
+  std::vector<std::string> groups;  ///< by number; "" for a group without a name
+  std::regex regex;
+};
+
+ReportPattern::ReportPattern(const std::string& text, const std::string& metric) {
+  auto expression = std::make_shared<Expression>();
+  try {
+    expression->regex.assign(without_names(text, expression->groups));
+  } catch (const std::regex_error& error) {
+    throw InvalidInput(concat("'", text, "' is no regular expression: ", error.what()));
+  }
+  std::vector<std::string>& groups = expression->groups;
+  if (groups == std::vector<std::string>{""}) groups.front() = metric;
+  require(std::ranges::count(groups, metric) > 0,
           "objective.pattern needs a group for the study's metric, as (?<", metric, ">[-+.0-9eE]+), got '",
           text, "'");
+  expression_ = std::move(expression);
 }
 
 std::optional<Message> ReportPattern::read(std::string_view line) const {
   line = line.substr(0, longest_matched);
   std::match_results<std::string_view::const_iterator> found;
-  if (!std::regex_search(line.begin(), line.end(), found, expression_)) return {};
+  if (!std::regex_search(line.begin(), line.end(), found, expression_->regex)) return {};
   Message message;
-  for (std::size_t i = 0; i < groups_.size(); ++i)
-    if (const auto number = parse_printed_number(found[i + 1].str()); number && !groups_[i].empty())
-      add(message, groups_[i], *number);
+  const std::vector<std::string>& groups = expression_->groups;
+  for (std::size_t i = 0; i < groups.size(); ++i)
+    if (const auto number = parse_printed_number(found[i + 1].str()); number && !groups[i].empty())
+      add(message, groups[i], *number);
   return message;
 }
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
-#include <regex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,8 +36,8 @@ class ReportPattern {
   std::optional<Message> read(std::string_view line) const;
 
  private:
-  std::vector<std::string> groups_;  ///< "" for a group without a name
-  std::regex expression_;
+  struct Expression;  // <regex> takes seconds to compile
+  std::shared_ptr<const Expression> expression_;
 };
 
 /// How a study's programs say what they have reached.

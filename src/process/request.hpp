@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,7 +26,61 @@ struct Request {
   std::vector<Descriptor> descriptors;  ///< Start
 };
 
-std::string encode(const Request& request);
-Request decode(std::string_view bytes);
+template <class Number>
+void add(std::string& bytes, Number number) {
+  bytes.append(reinterpret_cast<const char*>(&number), sizeof number);
+}
+
+inline void add_text(std::string& bytes, std::string_view text) {
+  add(bytes, text.size());
+  bytes += text;
+}
+
+template <class Number>
+Number take(std::string_view& bytes) {
+  Number number;
+  std::memcpy(&number, bytes.data(), sizeof number);
+  bytes.remove_prefix(sizeof number);
+  return number;
+}
+
+inline std::string take_text(std::string_view& bytes) {
+  const auto size = take<std::size_t>(bytes);
+  std::string text(bytes.substr(0, size));
+  bytes.remove_prefix(size);
+  return text;
+}
+
+inline std::string encode(const Request& request) {
+  std::string bytes;
+  add(bytes, request.kind);
+  add(bytes, request.patience);
+  add(bytes, request.grace);
+  add(bytes, request.program.arguments.size());
+  for (const std::string& argument : request.program.arguments) add_text(bytes, argument);
+  add(bytes, request.program.environment.size());
+  for (const auto& [name, value] : request.program.environment) {
+    add_text(bytes, name);
+    add_text(bytes, value);
+  }
+  add_text(bytes, request.program.folder.string());
+  return bytes;
+}
+
+inline Request decode(std::string_view bytes) {
+  Request request;
+  request.kind = take<RequestKind>(bytes);
+  request.patience = take<double>(bytes);
+  request.grace = take<double>(bytes);
+  request.program.arguments.resize(take<std::size_t>(bytes));
+  for (std::string& argument : request.program.arguments) argument = take_text(bytes);
+  request.program.environment.resize(take<std::size_t>(bytes));
+  for (auto& [name, value] : request.program.environment) {
+    name = take_text(bytes);
+    value = take_text(bytes);
+  }
+  request.program.folder = take_text(bytes);
+  return request;
+}
 
 }  // namespace regatta::process

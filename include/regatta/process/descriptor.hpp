@@ -1,5 +1,7 @@
 #pragma once
 
+#include <unistd.h>
+
 #include <utility>
 
 namespace regatta::process {
@@ -18,7 +20,10 @@ class Descriptor {
 
   int number() const { return number_; }  ///< -1: none
   bool open() const { return number_ >= 0; }
-  void close() noexcept;
+  void close() noexcept {
+    if (open()) ::close(number_);
+    number_ = -1;
+  }
 
  private:
   int number_ = -1;
