@@ -18,6 +18,7 @@ std::vector<Command> make_commands() {
   const Option h5{"h5", OptionType::Path, "", "Results file, made anew from the journal."};
   const Option markdown{"markdown", OptionType::Flag, "false", "With 'options': tables in Markdown."};
   const Option workers{"workers", OptionType::Integer, "8", "Virtual workers.", {}, 1, 1e6};
+  const Option resume{"resume", OptionType::Flag, "false", "Goes on with a run; INPUT is then its directory."};
   const Option no_log{"no-log", OptionType::Flag, "false", "Writes no run directory."};
   const std::string input = "INPUT [SECTION.KEY=VALUE...]";
   return {
@@ -39,6 +40,15 @@ std::vector<Command> make_commands() {
        simulate_command,
        {workers, no_log},
        true},
+      {"serve",
+       input,
+       1,
+       1,
+       "Hands trials to another program and takes its results, as lines of JSON on standard input and output.",
+       serve_command,
+       {resume},
+       true,
+       serve_help},
       {"status", "DIR", 1, 1, "Shows how a run is going.", status_command},
       {"report", "DIR", 1, 1, "Shows trials, states and where time went.", report_command},
       {"best", "DIR", 1, 1, "Prints the best configuration.", best_command, {format}},

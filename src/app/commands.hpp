@@ -14,6 +14,9 @@ const std::vector<Command>& commands();
 int check_command(const Arguments& arguments);
 /// `regatta simulate INPUT`: the study in virtual time, in this process.
 int simulate_command(const Arguments& arguments);
+/// `regatta serve INPUT`: ask and tell.
+int serve_command(const Arguments& arguments);
+std::string serve_help();  ///< the requests and their answers
 int status_command(const Arguments& arguments);
 int report_command(const Arguments& arguments);
 int best_command(const Arguments& arguments);

@@ -36,9 +36,15 @@ void Console::say(const std::string& text) {
 }
 
 void Console::trial_ended(const search::History& history, const search::Trial& trial) {
-  if (verbosity_ < 2) return;
+  constexpr int failures_without_being_asked = 3;
+  const bool failed = trial.state == search::TrialState::Failed;
+  if (verbosity_ < 1 || (verbosity_ < 2 && (!failed || failures_ == failures_without_being_asked))) return;
   erase_live_line();
   std::cout << report::trial_line(plan_.header, plan_.space, history, trial) << '\n';
+  if (!failed) return;
+  std::cout << report::failure_lines(trial);
+  if (++failures_ == failures_without_being_asked && verbosity_ < 2)
+    std::cout << "further failures are shown with log.verbosity = 2\n";
 }
 
 void Console::message(const std::string& text) {

@@ -9,8 +9,8 @@
 
 namespace regatta::app {
 
-/// What a run shows on standard output: a live line on a terminal, plain lines now and then in a batch log, one line per
-/// trial at verbosity 2.
+/// What a run shows on standard output: a live line on a terminal, plain lines now and then in a batch log, a line for
+/// each of the first failed trials, and for every trial at verbosity 2.
 class Console final : public run::Observer {
  public:
   Console(const run::StudyPlan& plan, const StudyInputs& inputs);
@@ -29,6 +29,7 @@ class Console final : public run::Observer {
   int verbosity_;
   bool live_;
   bool live_line_shown_ = false;
+  int failures_ = 0;  ///< shown so far
   Stopwatch clock_;
   std::optional<std::size_t> done_before_;  ///< trials that earlier jobs have ended
   double next_line_ = 5;  ///< [s] of the next line in a batch log

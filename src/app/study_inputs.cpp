@@ -24,7 +24,7 @@ struct Written {
 /// `text` without one pair of quotes around it.
 std::string unquoted(const std::string& text) {
   const bool quoted =
-      text.size() >= 2 && (text.front() == '"' || text.front() == '\'') && text.front() == text.back();
+      text.size() >= 2 && (text.front() == '"' || text.front() == '\'') && text.find(text.front(), 1) == text.size() - 1;
   return quoted ? text.substr(1, text.size() - 2) : text;
 }
 

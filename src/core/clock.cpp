@@ -2,6 +2,7 @@
 
 #include <array>
 #include <ctime>
+#include <thread>
 
 namespace regatta {
 
@@ -18,6 +19,11 @@ std::string iso_time(double seconds) {
   std::string result(text.data(), length);
   if (result.size() > 5) result.insert(result.size() - 2, ":");
   return result;
+}
+
+void sleep_for(double seconds) {
+  if (seconds > 0) std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+  else std::this_thread::yield();
 }
 
 }  // namespace regatta

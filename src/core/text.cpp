@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 #include <utility>
 
 namespace regatta {
@@ -142,6 +143,16 @@ std::optional<double> parse_number(std::string_view text) {
   if (text.empty() || error != std::errc{} || end != text.data() + text.size() || !std::isfinite(value))
     return std::nullopt;
   return value;
+}
+
+std::optional<double> parse_printed_number(std::string_view text) {
+  if (const auto number = parse_number(text)) return number;
+  std::string word = lower(text);
+  const double sign = word.starts_with('-') ? -1 : 1;
+  if (word.starts_with('-') || word.starts_with('+')) word.erase(0, 1);
+  if (word == "nan") return std::numeric_limits<double>::quiet_NaN();
+  if (word == "inf" || word == "infinity") return sign * std::numeric_limits<double>::infinity();
+  return {};
 }
 
 std::optional<std::int64_t> parse_integer(std::string_view text) {

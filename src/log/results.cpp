@@ -8,8 +8,8 @@
 #include "regatta/core/text.hpp"
 #include "regatta/h5/file.hpp"
 #include "regatta/log/study_reader.hpp"
+#include "regatta/space/json.hpp"
 #include "text_cut.hpp"
-#include "value_json.hpp"
 
 namespace regatta::log {
 namespace {
@@ -67,7 +67,7 @@ std::string link_name(std::string name) {
 std::string categories_text(const space::Parameter& parameter) {
   if (!parameter.categorical()) return "";
   Json words = Json::array();
-  for (const space::Value& value : parameter.categories) words.push_back(to_json(value));
+  for (const space::Value& value : parameter.categories) words.push_back(space::to_json(value));
   return words.dump();
 }
 

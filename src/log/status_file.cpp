@@ -5,7 +5,7 @@
 #include "regatta/core/build_info.hpp"
 #include "regatta/core/clock.hpp"
 #include "regatta/core/json.hpp"
-#include "value_json.hpp"
+#include "regatta/space/json.hpp"
 
 namespace regatta::log {
 namespace {
@@ -25,7 +25,7 @@ Json best(const Study& study) {
   const search::Trial& trial = study.history[*incumbent];
   Json parameters = Json::object();
   for (std::size_t i = 0; i < study.space.size(); ++i)
-    parameters[study.space.parameters()[i].name] = to_json(study.space.value(trial.config, i));
+    parameters[study.space.parameters()[i].name] = space::to_json(study.space.value(trial.config, i));
   return {{"trial", trial.id.value}, {"objective", trial.objective}, {"parameters", parameters}};
 }
 

@@ -11,6 +11,7 @@
 #include "regatta/core/random.hpp"
 #include "regatta/core/text.hpp"
 #include "regatta/objective/test_function.hpp"
+#include "settings.hpp"
 #include "sleep_time.hpp"
 
 namespace regatta::objective {
@@ -245,18 +246,6 @@ class FunctionObjective : public Objective {
   Behaviour behaviour_;
 };
 
-/// Runs `check` and keeps what it throws as a problem of option `name`.
-template <class Check>
-bool holds(const ObjectiveOptions& options, const std::string& name, Problems& problems, const Check& check) {
-  try {
-    check();
-    return true;
-  } catch (const InvalidInput& error) {
-    problems.push_back({where(options, name), error.what()});
-    return false;
-  }
-}
-
 /// The option that a problem with the domain is told of.
 std::string domain_option(const ObjectiveOptions& options) {
   return options.values.contains("low") ? "low" : "high";
@@ -316,13 +305,13 @@ const std::vector<Option>& function_options() {
 
 void check_function(const ObjectiveOptions& options, const space::Space& space, Problems& problems) {
   if (!well_formed(options)) return;
-  holds(options, "sleep", problems, [&] { SleepTime{text_of(options, "sleep")}; });
+  holds(where(options, "sleep"), problems, [&] { SleepTime{text_of(options, "sleep")}; });
   std::optional<int> stated;
-  if (!holds(options, "dimensions", problems, [&] { stated = stated_dimensions(options); })) return;
+  if (!holds(where(options, "dimensions"), problems, [&] { stated = stated_dimensions(options); })) return;
   const int dimensions = stated.value_or(
       std::max(default_dimensions, TestFunction::least_dimensions(word(options, "function"))));
-  if (!holds(options, domain_option(options), problems, [&] { make_function(options, dimensions); })) return;
-  holds(options, "dimensions", problems, [&] {
+  if (!holds(where(options, domain_option(options)), problems, [&] { make_function(options, dimensions); })) return;
+  holds(where(options, "dimensions"), problems, [&] {
     const std::string name = word(options, "function");
     const int numbers = static_cast<int>(coordinates_of(space).size());
     require(!stated || *stated == numbers, name, " has ", stated.value_or(0), " dimensions, but [space] has ",

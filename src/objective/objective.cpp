@@ -2,13 +2,19 @@
 
 #include <algorithm>
 
+#include "regatta/core/clock.hpp"
 #include "regatta/core/text.hpp"
+#include "regatta/objective/command_objective.hpp"
+#include "regatta/objective/external_objective.hpp"
 #include "regatta/objective/function_objective.hpp"
 #include "regatta/objective/network_objective.hpp"
 #include "regatta/objective/table_objective.hpp"
 #include "settings.hpp"
 
 namespace regatta::objective {
+
+void Trainable::wait(double seconds) const { sleep_for(seconds); }
+
 namespace {
 
 using Metrics = std::vector<std::pair<std::string, bool>>;
@@ -32,6 +38,8 @@ const std::vector<Type>& types() {
       {"network", network_options, network_metrics, check_network, no_space, make_network_objective},
       {"function", function_options, function_metrics, check_function, function_space,
        make_function_objective},
+      {"command", command_options, command_metrics, check_command, no_space, make_command_objective},
+      {"external", external_options, command_metrics, check_external, no_space, make_external_objective},
       {"table", table_options, table_metrics, check_table, table_space, make_table_objective},
   };
   return all;

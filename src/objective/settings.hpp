@@ -49,6 +49,18 @@ class Settings {
 /// Where the user wrote the option, or else something else of the section.
 Location location_of(const ObjectiveOptions& options, const std::string& name);
 
+/// Runs `check` and keeps what it throws as a problem at `where`. Whether there was none.
+template <class Check>
+bool holds(const Location& where, Problems& problems, const Check& check) {
+  try {
+    check();
+    return true;
+  } catch (const InvalidInput& error) {
+    problems.push_back({where, error.what()});
+    return false;
+  }
+}
+
 /// Adds a problem for each option that the table does not know and each text that is no value of its option.
 void check_options(const std::vector<Option>& table, const ObjectiveOptions& options, Problems& problems);
 

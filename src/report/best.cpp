@@ -7,8 +7,8 @@
 #include "phrases.hpp"
 #include "regatta/core/clock.hpp"
 #include "regatta/core/error.hpp"
-#include "regatta/core/json.hpp"
 #include "regatta/core/text.hpp"
+#include "regatta/space/json.hpp"
 
 namespace regatta::report {
 namespace {
@@ -82,16 +82,7 @@ std::string ini_text(const log::Study& study, const Trial& trial) {
   return text.str();
 }
 
-Json to_json(const space::Value& value) {
-  if (const auto* whole = std::get_if<std::int64_t>(&value)) return *whole;
-  if (const auto* number = std::get_if<double>(&value)) return *number;
-  return space::to_text(value);
-}
-
 std::string json_text(const log::Study& study, const Trial& trial) {
-  Json parameters = Json::object();
-  for_active(study, trial,
-             [&](const std::string& name, const space::Value& value) { parameters[name] = to_json(value); });
   Json json;
   json["study"] = study.header.name;
   json["run_uuid"] = study.header.run_uuid;
@@ -102,7 +93,7 @@ std::string json_text(const log::Study& study, const Trial& trial) {
   json["standard_error"] = trial.standard_error;
   json["epochs"] = trial.epochs;
   json["seed"] = trial.seed;
-  json["parameters"] = parameters;
+  json["parameters"] = space::to_json(study.space, trial.config);
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

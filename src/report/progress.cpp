@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <sstream>
 
 #include "phrases.hpp"
 #include "regatta/core/clock.hpp"
@@ -57,6 +58,14 @@ std::string trial_line(const search::StudyHeader& header, const space::Space& sp
   const auto best = history.incumbent();
   if (best) line += concat("; best is trial ", best->value, " with ", format_short(history[*best].objective));
   return line;
+}
+
+std::string failure_lines(const search::Trial& trial) {
+  std::string text;
+  std::istringstream message(trial.message);
+  std::string line;
+  for (std::getline(message, line); std::getline(message, line);) text += "    " + line + "\n";
+  return text;
 }
 
 }  // namespace regatta::report

@@ -49,6 +49,20 @@ void Controller::note(const search::Event& event) {
   flush();
 }
 
+WorkerId Controller::join() {
+  const auto away = [this](std::size_t i) {
+    return !by_load_.contains({workers_[i].trials.size(), WorkerId{static_cast<std::int32_t>(i)}});
+  };
+  std::size_t place = 0;
+  while (place < workers_.size() && !away(place)) ++place;
+  if (place == workers_.size()) workers_.emplace_back();
+  const WorkerId worker{static_cast<std::int32_t>(place)};
+  by_load_.emplace(0, worker);
+  return worker;
+}
+
+void Controller::leave(WorkerId worker) { by_load_.erase({0, worker}); }
+
 void Controller::receive(WorkerId from, const Report& report, double now) {
   const auto& held = workers_.at(static_cast<std::size_t>(from.value)).trials;
   require(std::ranges::find(held, report.trial) != held.end(), "worker ", from.value, " reports trial ",
@@ -95,6 +109,7 @@ void Controller::finish(WorkerId from, const Report& report, double now) {
   event.time = now;
   event.fold_scores = report.fold_scores;
   event.message = report.message;
+  event.exit_code = report.exit_code;
   record(std::move(event));
   constexpr double weight = 0.1;  // of the newest trial in the moving average
   mean_seconds_ = mean_seconds_ < 0 ? report.seconds : (1 - weight) * mean_seconds_ + weight * report.seconds;
@@ -104,7 +119,7 @@ void Controller::finish(WorkerId from, const Report& report, double now) {
 void Controller::step(double now) {
   waits_for_proposal_ = false;
   // The least laden first: one trial for everybody before any waits at a worker.
-  while (by_load_.begin()->first <= depth() && fill_slot(by_load_.begin()->second, now)) {
+  while (!by_load_.empty() && by_load_.begin()->first <= depth() && fill_slot(by_load_.begin()->second, now)) {
   }
   if (!draining_ && in_flight_ == 0 && requeued_.empty() && user_trials_.empty() && batch_.empty()) {
     if (budget_spent()) drain("budget spent");

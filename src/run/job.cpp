@@ -33,7 +33,6 @@ struct Job::Impl {
 
   Rank rank() const { return session ? session->world().rank() : Rank{0}; }
   comm::NodeMemory& memory() { return session ? session->node_memory() : private_memory; }
-  int gpu() const { return facts.layout.gpu[static_cast<std::size_t>(rank().value)]; }
 
   void gather_ranks() {
     const RankInfo mine = describe_this_rank(plan.layout);
@@ -63,10 +62,9 @@ struct Job::Impl {
 
   StudyOutcome run_rank0(Observer& observer) {
     const WorkerId own = facts.layout.team_of(Rank{0});
-    const double ceiling = polling_ceiling(facts, Rank{0});
     std::optional<WorkerThread> thread;
     if (own.valid()) {
-      thread.emplace(plan, memory(), gpu(), ceiling);
+      thread.emplace(plan, facts, memory());
       thread->check();
     } else {
       load_only(plan, memory());
@@ -98,7 +96,7 @@ struct Job::Impl {
       return;
     }
     const bool leads = facts.layout.teams[static_cast<std::size_t>(worker.value)].ranks.front() == rank();
-    work(plan, leads ? &session->world() : nullptr, team.get(), memory(), gpu(), polling_ceiling(facts, rank()));
+    work(plan, facts, rank(), leads ? &session->world() : nullptr, team.get(), memory());
   }
 };
 

@@ -19,7 +19,8 @@ struct ReportHeader {
   std::int32_t trial, epoch;
   std::uint8_t state, reason, unused[6];
   double value, standard_error, seconds, load_seconds, communicate_seconds;
-  std::uint32_t metrics, fold_scores, text, unused_too;
+  std::uint32_t metrics, fold_scores, text;
+  std::int32_t exit_code;
 };
 struct CancelHeader {
   std::int32_t trial;
@@ -105,7 +106,7 @@ void send(comm::Communicator& comm, Rank to, const Report& message) {
                           static_cast<std::uint32_t>(message.metrics.size()),
                           static_cast<std::uint32_t>(message.fold_scores.size()),
                           static_cast<std::uint32_t>(message.message.size()),
-                          0});
+                          message.exit_code});
   packer.add(std::span<const double>(message.metrics));
   packer.add(std::span<const double>(message.fold_scores));
   packer.add(std::string_view(message.message));
@@ -143,6 +144,7 @@ Report open_report(const comm::Envelope& envelope) {
                 unpacker.take_numbers(header.fold_scores),
                 {}};
   report.message = unpacker.take_text(header.text);
+  report.exit_code = header.exit_code;
   return report;
 }
 

@@ -45,7 +45,8 @@ Verdict verdict_on(const objective::Progress& progress, std::int32_t until_epoch
 }
 
 Verdict verdict_on(const std::exception& error) {
-  return {TrialState::Failed, reason_of(error), error.what()};
+  const auto* failure = dynamic_cast<const objective::TrialFailure*>(&error);
+  return {TrialState::Failed, reason_of(error), error.what(), failure ? failure->exit_code : 0};
 }
 
 void fill(Report& report, const objective::Progress& progress) {
@@ -59,6 +60,7 @@ void fill(Report& report, const objective::Progress& progress) {
 void fill(Report& report, const Verdict& verdict) {
   report.state = verdict.state;
   report.reason = verdict.reason;
+  report.exit_code = verdict.exit_code;
   report.message = verdict.message.substr(0, longest_message);
 }
 

@@ -13,6 +13,7 @@ struct Verdict {
   search::TrialState state = search::TrialState::Running;
   search::Reason reason = search::Reason::None;
   std::string message = {};
+  std::int32_t exit_code = 0;
 };
 
 /// After an epoch. @param until_epoch  where the trial pauses; 0: at its end

@@ -48,6 +48,11 @@ double Worker::step() {
   return 0;
 }
 
+void Worker::wait(double seconds) {
+  if (running_ && running_->trainable) running_->trainable->wait(seconds);
+  else sleep_for(seconds);
+}
+
 bool Worker::finished() const {
   return over_ && !running_ && (!controller_ || controller_->drained()) && (!team_ || team_->drained());
 }

@@ -1,11 +1,25 @@
 #include "worker_loop.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <filesystem>
 
 #include "regatta/run/backoff.hpp"
 #include "regatta/run/worker.hpp"
 
 namespace regatta::run {
+namespace {
+
+/// Cores of a rank that no other one uses: its affinity mask, or its share of the node where ranks are not bound.
+int own_cores(const JobFacts& facts, Rank rank) {
+  const RankInfo& mine = facts.ranks[static_cast<std::size_t>(rank.value)];
+  const auto on_node = std::ranges::count(facts.ranks, mine.host, &RankInfo::host);
+  const long share = ::sysconf(_SC_NPROCESSORS_CONF) / on_node;
+  return static_cast<int>(std::clamp<long>(share, 1, std::max(1, mine.cores)));
+}
+
+}  // namespace
 
 double polling_ceiling(const JobFacts& facts, Rank rank) {
   const RankInfo& mine = facts.ranks[static_cast<std::size_t>(rank.value)];
@@ -32,36 +46,62 @@ namespace {
 
 /// @param loaded  called once the data is there
 template <class Loaded>
-void live(const StudyPlan& plan, comm::Communicator* controller, comm::Communicator* team, comm::NodeMemory& memory,
-          int gpu, double ceiling, Loaded loaded) {
-  const auto backend = gpu >= 0 ? device::make_cuda_backend(gpu) : device::make_cpu_backend();
+void live(const StudyPlan& plan, const JobFacts& facts, Rank rank, comm::Communicator* controller,
+          comm::Communicator* team, comm::NodeMemory& memory, Loaded loaded) {
+  std::unique_ptr<device::Backend> backend;
   const auto objective = objective::make_objective(plan.objective, plan.space);
-  objective->prepare({backend.get(), &memory, team});
+  const int gpu = facts.layout.gpu[static_cast<std::size_t>(rank.value)];
+  if (objective->computes_here()) backend = gpu >= 0 ? device::make_cuda_backend(gpu) : device::make_cpu_backend();
+  objective->prepare({backend.get(), &memory, team, place_of(plan, facts, rank)});
   loaded();
   Worker worker(controller, team, *objective);
-  Backoff backoff(ceiling);
+  Backoff backoff(polling_ceiling(facts, rank));
   while (!worker.finished()) {
     const double idle = worker.step();
     if (idle == 0) {
       backoff.event();
     } else {
-      backoff.wait(idle);
+      worker.wait(backoff.pause(idle));
     }
   }
 }
 
 }  // namespace
 
-void work(const StudyPlan& plan, comm::Communicator* controller, comm::Communicator* team, comm::NodeMemory& memory,
-          int gpu, double ceiling) {
-  live(plan, controller, team, memory, gpu, ceiling, [] {});
+objective::Place place_of(const StudyPlan& plan, const JobFacts& facts, Rank rank) {
+  const auto& ranks = facts.ranks;
+  const std::string& host = ranks[static_cast<std::size_t>(rank.value)].host;
+  objective::Place place;
+  place.launcher = plan.launcher;
+  place.directory = std::filesystem::absolute(plan.log.directory);
+  for (const TeamPlan& team : facts.layout.teams) {
+    if (std::ranges::find(team.ranks, rank) == team.ranks.end()) {
+      const Rank other = team.ranks.front();
+      if (other < rank && ranks[static_cast<std::size_t>(other.value)].host == host) ++place.slot;
+      continue;
+    }
+    place.ranks = static_cast<int>(team.ranks.size());
+    place.cores = 0;
+    for (const Rank member : team.ranks) {
+      const auto index = static_cast<std::size_t>(member.value);
+      if (ranks[index].host != host) continue;
+      place.cores += own_cores(facts, member);
+      if (const int gpu = facts.layout.gpu[index]; gpu >= 0)
+        place.gpus.push_back(ranks[index].gpu_uuids[static_cast<std::size_t>(gpu)]);
+    }
+  }
+  return place;
 }
 
-WorkerThread::WorkerThread(const StudyPlan& plan, comm::NodeMemory& memory, int gpu, double ceiling)
-    : memory_(memory) {
-  thread_ = std::thread([this, &plan, gpu, ceiling] {
+void work(const StudyPlan& plan, const JobFacts& facts, Rank rank, comm::Communicator* controller,
+          comm::Communicator* team, comm::NodeMemory& memory) {
+  live(plan, facts, rank, controller, team, memory, [] {});
+}
+
+WorkerThread::WorkerThread(const StudyPlan& plan, const JobFacts& facts, comm::NodeMemory& memory) : memory_(memory) {
+  thread_ = std::thread([this, &plan, &facts] {
     try {
-      live(plan, &group_.at(Rank{1}), nullptr, memory_, gpu, ceiling, [this] { memory_.close(); });
+      live(plan, facts, Rank{0}, &group_.at(Rank{1}), nullptr, memory_, [this] { memory_.close(); });
     } catch (...) {
       const std::lock_guard lock(mutex_);
       failure_ = std::current_exception();

@@ -19,16 +19,18 @@ void load_only(const StudyPlan& plan, comm::NodeMemory& memory);
 /// A rank without work waits for the end of the study here, asleep; in MPI_Finalize it would burn its core.
 void wait_for_shutdown(comm::Communicator& controller, double ceiling);
 
+/// Where the programs of a rank's team run.
+objective::Place place_of(const StudyPlan& plan, const JobFacts& facts, Rank rank);
+
 /// A worker's whole life.
-/// @param gpu  ordinal, or -1 for the host
-void work(const StudyPlan& plan, comm::Communicator* controller, comm::Communicator* team, comm::NodeMemory& memory,
-          int gpu, double ceiling);
+void work(const StudyPlan& plan, const JobFacts& facts, Rank rank, comm::Communicator* controller,
+          comm::Communicator* team, comm::NodeMemory& memory);
 
 /// Rank 0's worker: a thread that talks to the controller over an in-process link.
 class WorkerThread {
  public:
   /// Returns when the worker has loaded its data; serves its requests to `memory` meanwhile.
-  WorkerThread(const StudyPlan& plan, comm::NodeMemory& memory, int gpu, double ceiling);
+  WorkerThread(const StudyPlan& plan, const JobFacts& facts, comm::NodeMemory& memory);
   WorkerThread(const WorkerThread&) = delete;
   WorkerThread& operator=(const WorkerThread&) = delete;
   ~WorkerThread();

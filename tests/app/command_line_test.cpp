@@ -26,7 +26,7 @@ TEST(CommandLine, AloneShowsTheCommandsAndFails) {
 }
 
 TEST(CommandLine, ExplainsEveryCommand) {
-  for (const std::string name : {"run", "check", "simulate", "status", "report", "best", "export", "enqueue",
+  for (const std::string name : {"run", "check", "simulate", "serve", "status", "report", "best", "export", "enqueue",
                                  "import", "help", "version"}) {
     const ProcessResult asked = regatta({name, "--help"}), looked_up = regatta({"help", name});
     EXPECT_EQ(asked.exit_code, 0) << asked;

@@ -38,6 +38,13 @@ TEST(StudyInputs, FillsInEveryDefault) {
   EXPECT_TRUE(inputs.user_trials.empty());
 }
 
+TEST(StudyInputs, TakesQuotesAroundAWholeTextAwayButNotThoseWithinIt) {
+  const std::string text = "[space]\nx = uniform(0, 1)\n[objective]\ntype = command\ncommand = ";
+
+  EXPECT_EQ(inputs_of(text + "\"true {x}\"\n").objective.values.at("command"), "true {x}");
+  EXPECT_EQ(inputs_of(text + "'true' 'a {x}'\n").objective.values.at("command"), "'true' 'a {x}'");
+}
+
 TEST(StudyInputs, ReadsEveryOption) {
   const StudyInputs inputs = inputs_of(
       valid_text +

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "regatta/core/json.hpp"
+
 namespace regatta {
 namespace {
 
@@ -21,6 +23,25 @@ TEST(Text, ReadsNumbersOnlyWhenTheWholeTextIsOne) {
   EXPECT_EQ(parse_number(" +2.5 "), 2.5);
   for (const char* wrong : {"", "1,5", "nan", "inf", "1e999", "0x10", "3 4", "+", "--1"})
     EXPECT_EQ(parse_number(wrong), std::nullopt) << wrong;
+}
+
+TEST(Text, ReadsNumbersAsProgramsPrintThem) {
+  EXPECT_EQ(parse_printed_number("-1.5e3"), -1500);
+  EXPECT_EQ(parse_printed_number("-Infinity"), -HUGE_VAL);
+  EXPECT_EQ(parse_printed_number("+INF"), HUGE_VAL);
+  EXPECT_TRUE(std::isnan(parse_printed_number("NaN").value_or(0)));
+  EXPECT_EQ(parse_printed_number("nano"), std::nullopt);
+}
+
+TEST(Json, IsReadAsPythonWritesIt) {
+  const Json json = parse_json(R"({"a": NaN, "b": [-Infinity, 2], "c": "NaN \" NaN"})");
+
+  EXPECT_TRUE(std::isnan(number_in(json.at("a")).value_or(0)));
+  EXPECT_EQ(number_in(json.at("b").at(0)), -HUGE_VAL);
+  EXPECT_EQ(json.at("c"), "NaN \" NaN");
+  EXPECT_EQ(number_in(json.at("b")), std::nullopt);
+  EXPECT_TRUE(parse_json("{nonsense").is_discarded());
+  EXPECT_EQ(line_of({{"a", "\xff\n"}}), "{\"a\":\"\uFFFD\\n\"}");
 }
 
 TEST(Text, ReadsIntegersInAnyNotationWithoutRounding) {

@@ -251,6 +251,15 @@ TEST(Progress, KnowsNoPaceAtTheStart) {
   EXPECT_EQ(progress_line(progress_of(search::History(true), 60, 0)), "0/60 done, 0 running");
 }
 
+TEST(TrialLine, IsFollowedByTheLastLinesOfAProgramThatFailed) {
+  search::Trial trial;
+  trial.message = "exit code 3\nTraceback:\n  no luck";
+
+  EXPECT_EQ(failure_lines(trial), "    Traceback:\n      no luck\n");
+  trial.message = "signal 11";
+  EXPECT_EQ(failure_lines(trial), "");
+}
+
 TEST(TrialLine, TellsHowATrialEnded) {
   const log::Study study = sample_study();
   const auto line = [&](int id) {

@@ -44,6 +44,7 @@ TEST_F(Messages, CarryAReportWithMetricsFoldsAndText) {
   sent.metrics = {1, 2};
   sent.fold_scores = {3};
   sent.message = "the loss is nan";
+  sent.exit_code = 139;
 
   const Report got = open_report(travel(sent));
 
@@ -54,6 +55,7 @@ TEST_F(Messages, CarryAReportWithMetricsFoldsAndText) {
   EXPECT_EQ(got.metrics, sent.metrics);
   EXPECT_EQ(got.fold_scores, sent.fold_scores);
   EXPECT_EQ(got.message, sent.message);
+  EXPECT_EQ(got.exit_code, 139);
 }
 
 TEST_F(Messages, AreRefusedWhenCutShort) {

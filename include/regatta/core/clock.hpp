@@ -11,6 +11,9 @@ double wall_time();
 /// `seconds` since the epoch as local time in ISO 8601 with zone, "2026-11-21T02:03:04+01:00".
 std::string iso_time(double seconds);
 
+/// Sleeps that long [s]; 0: only offers the core to others.
+void sleep_for(double seconds);
+
 /// Measures elapsed time on a clock that never jumps.
 class Stopwatch {
  public:

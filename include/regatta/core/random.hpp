@@ -24,6 +24,9 @@ constexpr std::uint64_t derive_seed(std::uint64_t seed, std::uint64_t key) {
   return mix_bits(mix_bits(seed) ^ (key * 0xd1342543de82ef95ull + 1));
 }
 
+/// A seed below 2^31 for other programs: all their random generators take it.
+constexpr std::uint64_t portable_seed(std::uint64_t seed) { return seed >> 33; }
+
 /// Random numbers that are the same on every platform and compiler, unlike the distributions of <random>.
 /// xoshiro256++ of Blackman and Vigna (2021), Scrambled linear pseudorandom number generators.
 class Random {

@@ -27,6 +27,9 @@ std::string suggestion(std::string_view name, std::span<const std::string> candi
 /// The whole text as a number in C notation with an optional sign; none for anything else ("1,5", "nan", "inf", "").
 std::optional<double> parse_number(std::string_view text);
 
+/// A number as programs print it: also nan and inf in any case, as Python, C and Fortran write them.
+std::optional<double> parse_printed_number(std::string_view text);
+
 /// The whole text as an integer; "1e3" and "10.0" count as integers. None outside +-2^53.
 std::optional<std::int64_t> parse_integer(std::string_view text);
 

@@ -13,6 +13,7 @@
 #include "regatta/core/error.hpp"
 #include "regatta/core/option.hpp"
 #include "regatta/device/backend.hpp"
+#include "regatta/process/launcher.hpp"
 #include "regatta/space/space.hpp"
 
 namespace regatta::objective {
@@ -22,8 +23,10 @@ enum class FailureKind { Diverged, OutOfMemory, Crash, Timeout, Invalid };
 
 /// Thrown by a Trainable; the trial has failed, the worker goes on. Any other exception from a Trainable counts as Crash.
 struct TrialFailure : Error {
-  TrialFailure(FailureKind failure, const std::string& text) : Error(text), kind(failure) {}
+  TrialFailure(FailureKind failure, const std::string& text, std::int32_t code = 0)
+      : Error(text), kind(failure), exit_code(code) {}
   FailureKind kind;
+  std::int32_t exit_code;  ///< of the trial's program, as a shell tells it; 0: none
 };
 
 /// Thrown by a Trainable when not the trial but its worker is broken (device lost): ends the job.
@@ -49,17 +52,30 @@ class Trainable {
   virtual std::optional<Progress> advance() = 0;
   /// How long nothing is to be done (a trial that only waits): the caller may sleep that long [s].
   virtual double idle_seconds() const { return 0; }
+  /// Sleeps about that long [s], or until there is something to do; 0: only offers the core to others.
+  virtual void wait(double seconds) const;
   /// Time spent waiting for team partners so far [s].
   virtual double communicate_seconds() const { return 0; }
   /// How long the epoch that advance() gives next takes in virtual time [s]; none: nothing is known of it.
   virtual std::optional<double> epoch_seconds() const { return {}; }
 };
 
+/// Where a worker's programs run.
+struct Place {
+  process::Launcher* launcher = nullptr;  ///< null: no program can be started
+  std::filesystem::path directory;        ///< of the run, absolute
+  int slot = 0;                           ///< number of the worker among those of its node
+  int ranks = 1;                          ///< of its team
+  int cores = 1;                          ///< that its trials may use, on this node
+  std::vector<std::string> gpus;          ///< UUIDs of the team's GPUs on this node
+};
+
 /// What a worker gives to its trials.
 struct WorkerContext {
-  device::Backend* backend = nullptr;  ///< null on a rank that never trains and only takes part in loading
+  device::Backend* backend = nullptr;  ///< null on ranks that only take part in loading, and where nothing computes_here()
   comm::NodeMemory* memory = nullptr;
   comm::Communicator* team = nullptr;  ///< the ranks that train one trial together; null: this rank alone
+  Place place = {};
 };
 
 /// What a trial is started with.
@@ -81,6 +97,8 @@ class Objective {
   virtual std::int32_t epochs() const = 0;
   /// Loads what all trials share (data). Collective over the ranks of the node. Once, before start().
   virtual void prepare(const WorkerContext& context) = 0;
+  /// Whether trials compute on the worker's backend; else it has none, and leaves the device to programs.
+  virtual bool computes_here() const { return true; }
   /// Whether trials can run in virtual time: they only look up or compute what would take long in truth. One object then
   /// serves all workers of a simulation.
   virtual bool simulated() const { return false; }

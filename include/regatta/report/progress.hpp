@@ -35,4 +35,8 @@ std::string progress_line(const Progress& progress);
 std::string trial_line(const search::StudyHeader& header, const space::Space& space,
                        const search::History& history, const search::Trial& trial);
 
+/// What a failed trial's message says beyond the line above, indented: the last lines of its program. Empty where there is no
+/// more.
+std::string failure_lines(const search::Trial& trial);
+
 }  // namespace regatta::report

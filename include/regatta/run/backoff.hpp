@@ -1,8 +1,5 @@
 #pragma once
 
-#include <chrono>
-#include <thread>
-
 #include "regatta/core/clock.hpp"
 
 namespace regatta::run {
@@ -18,15 +15,16 @@ class Backoff {
     pause_ = shortest;
   }
 
-  /// Waits once. `at_most`: a known time until the next work [s].
-  void wait(double at_most) {
-    if (last_event_.seconds() < spinning) {
-      std::this_thread::yield();
-      return;
-    }
+  /// The next pause [s]; 0: the core is only offered to others. `at_most`: a known time until the next work [s].
+  double pause(double at_most) {
+    if (last_event_.seconds() < spinning) return 0;
     const double pause = pause_ < at_most ? pause_ : at_most;
-    std::this_thread::sleep_for(std::chrono::duration<double>(pause));
     pause_ = pause_ * 1.5 < ceiling_ ? pause_ * 1.5 : ceiling_;
+    return pause;
+  }
+  /// Waits once.
+  void wait(double at_most) {
+    sleep_for(pause(at_most));
   }
 
  private:

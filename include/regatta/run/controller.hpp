@@ -51,6 +51,11 @@ class Controller {
   /// Writes an event that does not come from a trial (workers joining, jobs).
   void note(const search::Event& event);
 
+  /// One worker more takes part: one that has left, or a new one.
+  WorkerId join();
+  /// A worker that holds no trial gets none until it joins again.
+  void leave(WorkerId worker);
+
   /// A worker's report.
   void receive(WorkerId from, const Report& report, double now);
   /// Fills free slots; to be called after receive(), and when time has passed.

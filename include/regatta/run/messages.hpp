@@ -37,6 +37,7 @@ struct Report {
   std::vector<double> metrics;
   std::vector<double> fold_scores;
   std::string message;
+  std::int32_t exit_code = 0;  ///< of the trial's program
 };
 
 /// Controller -> team leader: end the trial (Stopped, Paused or Cancelled), running or still waiting in the inbox.

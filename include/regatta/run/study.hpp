@@ -8,6 +8,7 @@
 #include "regatta/comm/session.hpp"
 #include "regatta/log/run_log.hpp"
 #include "regatta/objective/objective.hpp"
+#include "regatta/process/launcher.hpp"
 #include "regatta/run/controller.hpp"
 #include "regatta/run/layout.hpp"
 #include "regatta/schedule/scheduler.hpp"
@@ -24,6 +25,7 @@ struct StudyPlan {
   schedule::SchedulerOptions scheduler;
   LayoutOptions layout;
   log::RunLogOptions log;
+  process::Launcher* launcher = nullptr;  ///< of this rank; null: objectives that run programs cannot be used
   ControllerOptions controller;
   std::vector<search::Config> user_trials;
   search::JobStarted job;      ///< time is filled in

@@ -25,6 +25,8 @@ class Worker {
   /// Takes what has arrived and does the next piece of work. Never blocks longer than one epoch.
   /// @return how long nothing is to be done unless a message comes [s]; 0: call again at once
   double step();
+  /// Waits that long [s], or until the trial has something to do; 0: only offers the core to others.
+  void wait(double seconds);
   /// The study is over and everything has been sent.
   bool finished() const;
   bool busy() const { return running_ != nullptr; }

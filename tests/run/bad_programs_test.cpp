@@ -1,0 +1,196 @@
+// The real binary under mpirun with programs that do everything that programs should not do.
+
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <map>
+#include <system_error>
+
+#include "regatta/log/study_reader.hpp"
+#include "support/process.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace regatta {
+namespace {
+
+namespace fs = std::filesystem;
+using search::Reason;
+using search::TrialState;
+using testing::HasSubstr;
+
+/// $1 says what it does. Everything that could stay behind has this folder as its own.
+constexpr const char* script = R"(#!/bin/sh
+report() { echo regatta: value=1; }
+case $1 in
+  fine) report ;;
+  exit) echo broken; exit 3 ;;
+  signal) kill -SEGV $$ ;;
+  nan) echo regatta: value=nan; sleep 600 ;;
+  nothing) ;;
+  flood) for i in 1 2 3 4 5 6 7 8 9 10; do yes $(seq 50) | head -c 100000000; echo; echo regatta: value=1; done ;;
+  garbage) head -c 1000000 /dev/urandom; echo; report ;;
+  closes) report; exec 0<&- 1>&- 2>&- 3>&- 4>&-; sleep 0.1 ;;
+  grandchildren) sleep 600 & setsid sleep 600 & report ;;
+  zombies) (true & exec sleep 600) & report ;;
+  deaf) trap '' TERM; while :; do sleep 0.1; done ;;
+  hangs) report; sleep 600 ;;
+  memory) dd if=/dev/zero of=/dev/null bs=100000G count=1 ;;
+  twice) echo regatta: epoch=1 value=4; echo regatta: epoch=1 value=1; echo regatta: epoch=3 value=2; echo regatta: epoch=2 value=1 ;;
+esac
+)";
+
+struct Expected {
+  TrialState state;
+  Reason reason;
+  std::string message;
+  int exit_code = 0;
+};
+
+/// By what the trials do; "program" for those that cannot be started.
+const std::map<std::string, Expected>& expectations() {
+  using enum TrialState;
+  static const std::map<std::string, Expected> all{
+      {"fine", {Completed, Reason::None, ""}},
+      {"exit", {Failed, Reason::Crash, "exit code 3\nbroken", 3}},
+      {"signal", {Failed, Reason::Crash, "ended by signal 11 (Segmentation fault)", 139}},
+      {"nan", {Failed, Reason::Diverged, "nan"}},
+      {"nothing", {Failed, Reason::Crash, "ended without a report of value"}},
+      {"flood", {Completed, Reason::None, ""}},
+      {"garbage", {Completed, Reason::None, ""}},
+      {"closes", {Completed, Reason::None, ""}},
+      {"grandchildren", {Completed, Reason::None, ""}},
+      {"zombies", {Completed, Reason::None, ""}},
+      {"deaf", {Failed, Reason::Timeout, "no report for 3.0 s (objective.report_timeout)"}},
+      {"hangs", {Failed, Reason::Timeout, "no report for 3.0 s"}},
+      {"memory", {Failed, Reason::OutOfMemory, "memory exhausted", 1}},
+      {"twice", {Completed, Reason::None, ""}},
+      {"missing", {Failed, Reason::Invalid, "cannot start ./missing: No such file or directory"}},
+      {"text", {Failed, Reason::Invalid, "cannot start ./text: Permission denied"}},
+  };
+  return all;
+}
+
+std::string input() {
+  std::string text =
+      "[study]\ntrials = 1\n[objective]\ntype = command\ncommand = {program} {case}\nreport_timeout = "
+      "3s\ngrace = 200ms\n"
+      "output = 100KB\n[log]\nverbosity = 2\n[space]\nprogram = choice('./bad', './missing', './text')\ncase "
+      "= choice(";
+  std::string trials, separator;
+  for (const auto& [name, expected] : expectations()) {
+    text += separator + name;
+    separator = ", ";
+    const bool program = name == "missing" || name == "text";
+    trials += "[trial]\nprogram = ./" + (program ? name : "bad") + "\ncase = " + name + "\n";
+  }
+  return text + ")\n" + trials;
+}
+
+/// Processes that stand in the folder.
+int processes_in(const fs::path& folder) {
+  int count = 0;
+  for (const auto& entry : fs::directory_iterator("/proc")) {
+    std::error_code gone;
+    if (fs::read_symlink(entry.path() / "cwd", gone) == folder) ++count;
+  }
+  return count;
+}
+
+std::vector<std::string> names_in(const fs::path& folder) {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder)) names.push_back(entry.path().filename());
+  return names;
+}
+
+TEST(BadPrograms, HarmTheirOwnTrialsOnly) {
+  const support::TemporaryFolder folder;
+  ::chmod(folder.write("bad", script).c_str(), 0755);
+  folder.write("text", "no program");
+  const fs::path directory = folder / "run";
+
+  const support::ProcessResult result =
+      support::run_process(support::mpirun(4, {REGATTA_BINARY, "run", folder.write("x.ini", input()).string(),
+                                               "log.directory=" + directory.string()}));
+
+  ASSERT_EQ(result.exit_code, 0) << result;
+  const log::Study study = log::read_study(directory);
+  const auto& trials = study.history.trials();
+  ASSERT_EQ(trials.size(), expectations().size());
+  for (std::size_t i = 0; const auto& [name, expected] : expectations()) {
+    const search::Trial& trial = trials[i++];
+    EXPECT_EQ(trial.state, expected.state) << name << ": " << trial.message;
+    EXPECT_EQ(trial.reason, expected.reason) << name << ": " << trial.message;
+    EXPECT_THAT(trial.message, HasSubstr(expected.message)) << name;
+    EXPECT_EQ(trial.exit_code, expected.exit_code) << name;
+    if (name == "twice") {
+      EXPECT_EQ(trial.objective, 2);
+      EXPECT_EQ(trial.epochs, 3);
+    }
+    const fs::path log = directory / "trials" / (std::to_string(trial.id.value) + ".log");
+    if (fs::exists(log)) {
+      EXPECT_LE(fs::file_size(log), 100'100u) << name;
+    }
+  }
+  EXPECT_THAT(result.out, HasSubstr("broken")) << "the last lines of a failed trial are shown";
+  EXPECT_EQ(processes_in(folder.path()), 0);
+  for (const std::string& name : names_in(directory / "trials")) EXPECT_THAT(name, testing::EndsWith(".log"));
+  EXPECT_THAT(names_in(folder.path()), testing::UnorderedElementsAre("bad", "text", "x.ini", "run"));
+}
+
+TEST(Programs, MayBeMpirunThemselves) {
+  const support::TemporaryFolder folder;
+  const auto input = folder.write(
+      "x.ini",
+      std::string("[study]\ntrials = 2\n[space]\nx = int(1, 9)\n[objective]\ntype = command\ncommand = ") +
+          REGATTA_MPIEXEC +
+          " --allow-run-as-root --oversubscribe --bind-to none -n 2 sh -c '[ $OMPI_COMM_WORLD_RANK = 0 ] || "
+          "echo regatta: value=${OMPI_COMM_WORLD_SIZE}{x}'\n");
+
+  const support::ProcessResult result = support::run_process(support::mpirun(
+      2, {REGATTA_BINARY, "run", input.string(), "log.directory=" + (folder / "run").string()}));
+
+  ASSERT_EQ(result.exit_code, 0) << result;
+  const log::Study study = log::read_study(folder / "run");
+  for (const search::Trial& trial : study.history.trials())
+    EXPECT_EQ(trial.objective, 20 + trial.config[0]) << trial.message;
+}
+
+TEST(Programs, OfTheShippedInputsRun) {
+  const std::map<std::string, std::string> budgets{
+      {"forest_grid", "space.n_estimators=grid(2)"}, {"forest_bayes", "space.n_estimators=int(2, 3)"}, {"early_stopping", "objective.epochs=2"}};
+  for (const auto& [name, budget] : budgets) {
+    const support::TemporaryFolder folder;
+
+    const support::ProcessResult result = support::run_process(
+        {REGATTA_BINARY, "run", std::string(REGATTA_SOURCE_DIR) + "/inputs/" + name + ".ini", budget, "study.trials=3",
+         "log.directory=" + (folder / "run").string()});
+
+    EXPECT_EQ(result.exit_code, 0) << name << result;
+    const log::Study study = log::read_study(folder / "run");
+    EXPECT_EQ(study.history.trials().size(), 3u) << name;
+    EXPECT_GE(study.history.count(TrialState::Completed), 2u) << name << result;
+  }
+}
+
+/// Also when the whole job is killed from outside.
+TEST(Programs, DieWithTheirWorker) {
+  const support::TemporaryFolder folder;
+  const auto input =
+      folder.write("x.ini",
+                   "[study]\ntrials = 2\n[space]\nx = int(1, 9)\n[objective]\ntype = command\nshell = true\n"
+                   "command = echo up > up{x}; trap '' TERM; sleep 600 & setsid sleep 600 & wait\n");
+  support::ChildProcess job(
+      {REGATTA_BINARY, "run", input.string(), "log.directory=" + (folder / "run").string()});
+  while (job.running() && processes_in(folder.path()) < 3)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+
+  job.kill(SIGKILL);
+  job.wait();
+
+  for (int i = 0; i < 2000 && processes_in(folder.path()) > 0; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  EXPECT_EQ(processes_in(folder.path()), 0);
+}
+
+}  // namespace
+}  // namespace regatta
