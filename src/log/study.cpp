@@ -59,7 +59,9 @@ void Study::record(search::Event event) {
   } else if (auto* ended = std::get_if<search::TrialEnded>(&event)) {
     see(*this, history[ended->trial].worker, ended->time);
     const std::size_t attempt = place(ended->trial);
-    if (attempt != no_attempt) attempts[attempt].end = std::move(*ended);
+    const bool open =
+        attempt != no_attempt && !attempts[attempt].end;  // a paused trial's attempt has ended before
+    if (open) attempts[attempt].end = std::move(*ended);
   } else if (auto* joined = std::get_if<search::WorkerJoined>(&event)) {
     last_joining[joined->worker] = workers.size();
     workers.push_back({*joined, joined->time});
