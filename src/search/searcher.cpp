@@ -8,6 +8,7 @@
 #include "regatta/core/error.hpp"
 #include "regatta/core/text.hpp"
 #include "sobol_searcher.hpp"
+#include "tpe_searcher.hpp"
 
 namespace regatta::search {
 namespace {
@@ -25,10 +26,8 @@ std::unique_ptr<Searcher> make(const SearcherOptions& options, const space::Spac
 /// Every searcher, the default first.
 const std::vector<Entry>& table() {
   static const std::vector<Entry> entries = {
-      {"sobol", make<SobolSearcher>},
-      {"random", make<RandomSearcher>},
-      {"grid", make<GridSearcher>},
-      {"bo", make<BayesianSearcher>},
+      {"sobol", make<SobolSearcher>}, {"random", make<RandomSearcher>}, {"grid", make<GridSearcher>},
+      {"bo", make<BayesianSearcher>}, {"tpe", make<TpeSearcher>},       {"bohb", make<TpeSearcher>},
   };
   return entries;
 }
