@@ -38,7 +38,7 @@ void live(const StudyPlan& plan, comm::Communicator* controller, comm::Communica
   const auto objective = objective::make_objective(plan.objective, plan.space);
   objective->prepare({backend.get(), &memory, team});
   loaded();
-  Worker worker(controller, team, *objective);
+  Worker worker(controller, team, *objective, plan.checkpoints);
   Backoff backoff(ceiling);
   while (!worker.finished()) {
     const double idle = worker.step();

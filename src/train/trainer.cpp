@@ -162,6 +162,20 @@ std::vector<float> Trainer::outputs(const Part& part) {
   return all;
 }
 
+void Trainer::save(ByteWriter& writer) const {
+  writer.add(epoch_);
+  writer.add(steps_);
+  writer.add(first_loss_);
+  network_.save(writer);
+}
+
+void Trainer::load(ByteReader& reader) {
+  epoch_ = reader.take<std::int32_t>();
+  steps_ = reader.take<std::int64_t>();
+  first_loss_ = reader.take<double>();
+  network_.load(reader);
+}
+
 void Trainer::sum(std::span<float> values) {
   if (!team_ || values.empty()) return;
   const Stopwatch clock;

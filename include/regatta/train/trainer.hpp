@@ -53,6 +53,11 @@ class Trainer {
   /// computes a share and all have all of them.
   std::vector<float> outputs(const Part& part);
 
+  /// All that load() needs to go on bit by bit; called between two epochs.
+  void save(ByteWriter& writer) const;
+  /// @throws InvalidInput  of a network of another shape
+  void load(ByteReader& reader);
+
   std::int32_t epochs() const { return epoch_; }  ///< completed
   const Network& network() const { return network_; }
   double wait_seconds() const { return reducer_.wait_seconds() + wait_seconds_; }
