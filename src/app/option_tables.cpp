@@ -62,15 +62,18 @@ std::vector<Option> search_options() {
   const std::vector<std::string>& names = search::searcher_names();
   return {
       word("algorithm", names.front(), names, "Decides which configuration to try next."),
+      path("plugin", "Shared library with a searcher of your own, in place of algorithm."),
       integer("grid_points", "5", 1, 1e6, "grid: points per continuous or long integer axis."),
       flag("deterministic", "false",
            "Propose with all results known, nothing ahead of time: the same on every run."),
       integer("ahead", "auto", 1, 1e6, "Proposals that lie ready.", {"auto"}),
       duration("time_limit", "10s", 0.001,
                "Longest time one proposal may take before a slot is filled by a cheaper one."),
-      number("min_gain", "0", 0, "bo: ends the study when the best proposal promises less [unit of the objective]."),
+      number("min_gain", "0", 0,
+             "bo: ends the study when the best proposal promises less [unit of the objective]."),
       integer("batch", "1", 1, 1e6,
-              "Configurations proposed at once, when all of the last batch are done; 1: one whenever a slot is free."),
+              "Configurations proposed at once, when all of the last batch are done; 1: one whenever a slot "
+              "is free."),
   };
 }
 
@@ -120,6 +123,7 @@ std::vector<Option> scheduler_options() {
   const std::vector<std::string>& names = schedule::scheduler_names();
   return {
       word("algorithm", names.front(), names, "Decides how long each trial trains."),
+      path("plugin", "Shared library with a scheduler of your own, in place of algorithm."),
       integer("max_epochs", "auto", 1, 1e9, "No trial trains longer; auto: the objective's epochs.",
               {"auto"}),
       integer("grace_period", "1", 1, 1e9,

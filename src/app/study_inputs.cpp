@@ -162,8 +162,17 @@ search::BayesianOptions bayesian_options_of(const OptionValues& search) {
   return options;
 }
 
-schedule::SchedulerOptions scheduler_options_of(const OptionValues& scheduler) {
+/// The shared library that an option names; one in the input file is looked for beside that.
+std::filesystem::path plugin_of(const OptionValues& values, const std::filesystem::path& source) {
+  const OptionValue& plugin = values["plugin"];
+  if (plugin.text.empty()) return {};
+  return (std::filesystem::absolute(source).parent_path() / located(plugin)).lexically_normal();
+}
+
+schedule::SchedulerOptions scheduler_options_of(const OptionValues& scheduler,
+                                                const std::filesystem::path& source) {
   schedule::SchedulerOptions options;
+  options.plugin = plugin_of(scheduler, source);
   options.algorithm = scheduler.text("algorithm");
   options.max_epochs = static_cast<std::int32_t>(scheduler.number("max_epochs"));
   options.grace_period = static_cast<std::int32_t>(scheduler.number("grace_period"));
@@ -188,6 +197,7 @@ schedule::SchedulerOptions scheduler_options_of(const OptionValues& scheduler) {
 void read_algorithms(StudyInputs& inputs, const OptionValues& search, const OptionValues& scheduler) {
   inputs.searcher.algorithm = search.text("algorithm");
   inputs.searcher.seed = inputs.seed;
+  inputs.searcher.plugin = plugin_of(search, inputs.source);
   inputs.searcher.grid_points = static_cast<int>(search.number("grid_points"));
   inputs.searcher.bayesian = bayesian_options_of(search);
   inputs.deterministic = search.flag("deterministic");
@@ -195,7 +205,7 @@ void read_algorithms(StudyInputs& inputs, const OptionValues& search, const Opti
   inputs.ahead = static_cast<int>(search.number("ahead"));
   inputs.time_limit = search.number("time_limit");
   inputs.batch = static_cast<int>(search.number("batch"));
-  inputs.scheduler = scheduler_options_of(scheduler);
+  inputs.scheduler = scheduler_options_of(scheduler, inputs.source);
 }
 
 /// By default what does not fit into the memory goes where this system keeps temporary files.

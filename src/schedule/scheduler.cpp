@@ -12,6 +12,7 @@
 #include "pbt_scheduler.hpp"
 #include "plateau_scheduler.hpp"
 #include "regatta/core/error.hpp"
+#include "regatta/core/plugin.hpp"
 #include "regatta/core/text.hpp"
 
 namespace regatta::schedule {
@@ -62,6 +63,22 @@ const std::vector<Entry>& table() {
   return entries;
 }
 
+Made made_by_plugin(const SchedulerOptions& options, const StudyFacts& facts) {
+  const auto make =
+      reinterpret_cast<SchedulerFactory*>(plugin_function(options.plugin, "regatta_make_scheduler"));
+  Made scheduler(make(options, facts));
+  require(scheduler != nullptr, "the plugin ", options.plugin.string(), " makes no scheduler");
+  return scheduler;
+}
+
+Made unbounded(const SchedulerOptions& options, const StudyFacts& facts) {
+  if (!options.plugin.empty()) return made_by_plugin(options, facts);
+  const auto found = std::ranges::find(table(), options.algorithm, &Entry::name);
+  require(found != table().end(), "unknown scheduling algorithm '", options.algorithm, "': expected one of ",
+          join(scheduler_names(), ", "), suggestion(options.algorithm, scheduler_names()));
+  return found->make(options, facts);
+}
+
 void check(const SchedulerOptions& options) {
   require(options.eta > 1, "eta must be above 1, got ", options.eta);
   require(options.grace_period >= 1, "grace_period must be at least 1, got ", options.grace_period);
@@ -91,14 +108,11 @@ const std::vector<std::string>& scheduler_names() {
 }
 
 std::unique_ptr<Scheduler> make_scheduler(const SchedulerOptions& options, const StudyFacts& facts) {
-  const auto found = std::ranges::find(table(), options.algorithm, &Entry::name);
-  require(found != table().end(), "unknown scheduling algorithm '", options.algorithm, "': expected one of ",
-          join(scheduler_names(), ", "), suggestion(options.algorithm, scheduler_names()));
   check(options);
-  if (options.max_epochs == 0 || options.max_epochs >= facts.epochs) return found->make(options, facts);
+  if (options.max_epochs == 0 || options.max_epochs >= facts.epochs) return unbounded(options, facts);
   StudyFacts shorter = facts;
   shorter.epochs = options.max_epochs;
-  return std::make_unique<BoundedScheduler>(found->make(options, shorter), options.max_epochs);
+  return std::make_unique<BoundedScheduler>(unbounded(options, shorter), options.max_epochs);
 }
 
 }  // namespace regatta::schedule

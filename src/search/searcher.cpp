@@ -6,6 +6,7 @@
 #include "grid_searcher.hpp"
 #include "random_searcher.hpp"
 #include "regatta/core/error.hpp"
+#include "regatta/core/plugin.hpp"
 #include "regatta/core/text.hpp"
 #include "sobol_searcher.hpp"
 #include "tpe_searcher.hpp"
@@ -32,6 +33,14 @@ const std::vector<Entry>& table() {
   return entries;
 }
 
+std::unique_ptr<Searcher> made_by_plugin(const SearcherOptions& options, const space::Space& space) {
+  const auto make =
+      reinterpret_cast<SearcherFactory*>(plugin_function(options.plugin, "regatta_make_searcher"));
+  std::unique_ptr<Searcher> searcher(make(options, space));
+  require(searcher != nullptr, "the plugin ", options.plugin.string(), " makes no searcher");
+  return searcher;
+}
+
 }  // namespace
 
 const std::vector<std::string>& searcher_names() {
@@ -44,6 +53,7 @@ const std::vector<std::string>& searcher_names() {
 }
 
 std::unique_ptr<Searcher> make_searcher(const SearcherOptions& options, const space::Space& space) {
+  if (!options.plugin.empty()) return made_by_plugin(options, space);
   const auto found = std::ranges::find(table(), options.algorithm, &Entry::name);
   require(found != table().end(), "unknown search algorithm '", options.algorithm, "': expected one of ",
           join(searcher_names(), ", "), suggestion(options.algorithm, searcher_names()));

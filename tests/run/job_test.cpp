@@ -316,6 +316,25 @@ TEST_F(JobTest, StopsWhatFallsBehindAfterItsGracePeriod) {
     EXPECT_TRUE(trial.epochs >= 5 || trial.state == TrialState::Failed) << trial.id.value;
 }
 
+TEST_F(JobTest, HandsWeightsFromRankToRankByPbtWithoutADisk) {
+  const ProcessResult result =
+      run(5, shipped("digits_pbt.ini"), {"objective.epochs=8", "objective.units=16"});
+
+  ASSERT_EQ(result.exit_code, 0) << result;
+  const log::Study done = study();
+  EXPECT_EQ(done.history.trials().size(), 8u);
+  EXPECT_EQ(done.history.count(TrialState::Completed), 8u);
+  ASSERT_FALSE(done.changes.empty());
+  for (const search::TrialChanged& change : done.changes) {
+    EXPECT_NE(change.donor, change.trial);
+    EXPECT_EQ(change.donor.valid(), change.epoch > 0) << "the first row of a trial is its beginning";
+    EXPECT_EQ(change.epoch % 2, 0);
+  }
+  const h5::File file = h5::File::open(directory / "regatta.h5");
+  EXPECT_EQ(file.read_doubles("/changes/params/learning_rate").size(), done.changes.size());
+  EXPECT_FALSE(std::filesystem::exists(directory / "checkpoints"));
+}
+
 TEST_F(JobTest, GoesOnWithPausedTrialsAfterASignal) {
   const std::vector<std::string> options{"scheduler.algorithm=asha", "scheduler.variant=promotion",
                                          "study.trials=24",          "objective.epochs=9",

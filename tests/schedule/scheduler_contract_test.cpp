@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <vector>
 
 #include "fake_study.hpp"
@@ -32,6 +33,11 @@ std::vector<Form> all_forms() {
   forms.push_back(
       {"asha_short", {.algorithm = "asha", .grace_period = 2, .max_epochs = 9, .promotion = true}});
   forms.push_back({"bandit_ucb", {.algorithm = "bandit", .ucb = true}});
+  if (const char* plugin = std::getenv("REGATTA_TEST_PLUGIN")) {  // set by tests/package/check.cmake
+    SchedulerOptions options;
+    options.plugin = plugin;
+    forms.push_back({"plugin", options});
+  }
   return forms;
 }
 

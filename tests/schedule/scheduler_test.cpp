@@ -112,6 +112,11 @@ TEST(Scheduler, NamesTheNearestAlgorithmWhenItIsUnknown) {
   }
 }
 
+TEST(Scheduler, RefusesAPluginThatCannotBeLoadedOrMakesNone) {
+  EXPECT_THROW(make_scheduler({.plugin = "/nowhere/lib.so"}, {}), InvalidInput);
+  EXPECT_THROW(make_scheduler({.plugin = "libm.so.6"}, {}), InvalidInput);
+}
+
 TEST(Scheduler, RefusesOptionsWithoutSense) {
   EXPECT_THROW(make_scheduler({.algorithm = "asha", .eta = 1}, {}), InvalidInput);
   EXPECT_THROW(make_scheduler({.algorithm = "asha", .grace_period = 0}, {}), InvalidInput);

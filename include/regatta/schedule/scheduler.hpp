@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -69,6 +70,8 @@ struct StudyFacts {
 
 struct SchedulerOptions {
   std::string algorithm = "fifo";
+  std::filesystem::path plugin =
+      {};  ///< shared library with a scheduler of the user's own, in place of `algorithm`
   double eta = 3;                 ///< one of eta trials goes on from each rung
   std::int32_t grace_period = 1;  ///< no trial ends before this epoch
   std::int32_t max_epochs = 0;    ///< no trial trains longer; 0: the objective's epochs
@@ -91,7 +94,12 @@ struct SchedulerOptions {
 /// Names of all schedulers, the first is the default.
 const std::vector<std::string>& scheduler_names();
 
-/// @throws InvalidInput  unknown algorithm, options that do not fit together or the study
+/// What a plugin exports under the name regatta_make_scheduler, with C linkage; the caller owns the
+/// scheduler. Built against the headers of the same version of Regatta.
+using SchedulerFactory = Scheduler*(const SchedulerOptions& options, const StudyFacts& facts);
+
+/// @throws InvalidInput  unknown algorithm, a plugin that cannot be loaded, options that do not fit together
+/// or the study
 std::unique_ptr<Scheduler> make_scheduler(const SchedulerOptions& options, const StudyFacts& facts);
 
 }  // namespace regatta::schedule
