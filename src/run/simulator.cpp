@@ -113,7 +113,8 @@ class Simulation {
 
   /// Lets time pass until the next report, or to the end of the wall time.
   void move_on() {
-    const double end = options_.walltime > 0 ? options_.walltime : HUGE_VAL;
+    const bool limited = options_.walltime > 0 && !controller_.interrupted();
+    const double end = limited ? options_.walltime : HUGE_VAL;
     now_ = std::min(std::max(now_, workers_.next()), end);
     workers_.pass_until(now_);
     const VirtualWorkers::Mail mail = workers_.collect();
