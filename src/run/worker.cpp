@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <thread>
 #include <utility>
 
 #include "regatta/core/error.hpp"
@@ -124,6 +125,15 @@ void Worker::hand(const Hand& message) {
   if (weights.bytes.size() > largest) weights.bytes.clear();
   send(*controller_, message.rank, weights);
   if (message.weights == message.trial) store_->forget(message.weights);
+  push();
+}
+
+/// Stays with a large message for a moment: its receiver waits for it, and without calls of MPI, as during an epoch, it would
+/// travel piece by piece.
+void Worker::push() {
+  constexpr double longest = 0.1;  // [s]
+  const Stopwatch clock;
+  while (!controller_->drained() && clock.seconds() < longest) std::this_thread::yield();
 }
 
 void Worker::checkpoint(TrialId trial) {

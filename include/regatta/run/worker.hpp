@@ -43,6 +43,7 @@ class Worker {
   void handle(const comm::Envelope& envelope);
   void cancel(const Cancel& message);
   void hand(const Hand& message);
+  void push();
   void checkpoint(TrialId trial);
   bool ready(const Assign& assign) const;
   void start(const Assign& assign);

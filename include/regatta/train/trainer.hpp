@@ -45,7 +45,7 @@ class Trainer {
   Trainer(device::Backend& backend, const Part& part, std::size_t classes, const TrainingSpec& spec,
           comm::Communicator* team = nullptr);
 
-  /// Some optimizer steps (about 2 GFLOP); what the epoch has come to when it is over. A rank alone ends an
+  /// Some optimizer steps (about 0.5 GFLOP); what the epoch has come to when it is over. A rank alone ends an
   /// epoch as soon as its loss is no finite number.
   std::optional<EpochLoss> advance();
 
