@@ -100,8 +100,7 @@ void add_operand(const std::string& word, Arguments& arguments) {
   if (word == "-h") {
     arguments.help = true;
   } else if (arguments.command->overrides && looks_like_override(word)) {
-    const std::size_t equals = word.find('=');
-    arguments.overrides.push_back(read_override(word.substr(0, equals), word.substr(equals + 1)));
+    arguments.overrides.push_back(override_of(word));
   } else {
     require(!word.starts_with("-") || word == "-", "unknown option '", word, "'");
     arguments.operands.push_back(word);
@@ -131,6 +130,12 @@ std::string quoted(const std::string& word) {
 }
 
 }  // namespace
+
+Override override_of(const std::string& word) {
+  const std::size_t equals = word.find('=');
+  require(equals != std::string::npos, "'", word, "' is no section.key=value");
+  return read_override(word.substr(0, equals), word.substr(equals + 1));
+}
 
 std::string Arguments::option(const std::string& name) const {
   if (const auto given = options.find(name); given != options.end()) return given->second;

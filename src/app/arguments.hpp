@@ -17,6 +17,10 @@ struct Override {
 
 struct Command;
 
+/// "section.name=text" as an override.
+/// @throws InvalidInput  it is none
+Override override_of(const std::string& word);
+
 /// The command line, taken apart.
 struct Arguments {
   const Command* command = nullptr;

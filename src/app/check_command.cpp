@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "commands.hpp"
+#include "preview.hpp"
 #include "regatta/core/build_info.hpp"
 #include "regatta/core/text.hpp"
 #include "regatta/device/devices.hpp"
@@ -89,8 +90,7 @@ std::vector<run::RankInfo> ranks_here(int ranks) {
   return std::vector<run::RankInfo>(static_cast<std::size_t>(ranks), info);
 }
 
-std::string layout_text(const StudyInputs& inputs, int ranks) {
-  const run::Layout layout = run::plan_layout(ranks_here(ranks), inputs.layout);
+std::string layout_text(const StudyInputs& inputs, int ranks, const run::Layout& layout) {
   std::string text = concat("Layout: ", counted(static_cast<std::size_t>(ranks), "rank"),
                             " on this machine, ", counted(layout.teams.size(), "worker"), " of ",
                             counted(static_cast<std::size_t>(inputs.layout.ranks_per_trial), "rank"), "\n");
@@ -98,15 +98,24 @@ std::string layout_text(const StudyInputs& inputs, int ranks) {
   return text;
 }
 
+/// Where it is asked for.
+std::string preview(const StudyInputs& inputs, const Arguments& arguments, std::int32_t workers) {
+  if (arguments.option("preview") != "true") return "";
+  const auto objective = objective::make_objective(inputs.objective, inputs.space);
+  return preview_text(inputs, objective->epochs(), workers, *parse_duration(arguments.option("epoch-time")));
+}
+
 }  // namespace
 
 int check_command(const Arguments& arguments) {
   const StudyInputs inputs = read_inputs(arguments.operands.front(), arguments.overrides);
   const int ranks = static_cast<int>(*parse_integer(arguments.option("ranks")));
+  const run::Layout layout = run::plan_layout(ranks_here(ranks), inputs.layout);
   std::cout << "Study: " << inputs.name << " (" << inputs.source.string() << ")\n"
             << space_text(inputs.space) << user_trials_text(inputs) << objective_text(inputs)
-            << plan_text(inputs) << layout_text(inputs, ranks) << "Results: " << inputs.log.directory.string()
-            << "\nThe input is valid.\n";
+            << plan_text(inputs) << layout_text(inputs, ranks, layout)
+            << preview(inputs, arguments, static_cast<std::int32_t>(layout.teams.size()))
+            << "Results: " << inputs.log.directory.string() << "\nThe input is valid.\n";
   return 0;
 }
 

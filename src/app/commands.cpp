@@ -12,6 +12,9 @@ constexpr std::size_t any_number = 1'000'000;
 
 std::vector<Command> make_commands() {
   const Option ranks{"ranks", OptionType::Integer, "1", "Ranks of the job that is planned.", {}, 1, 1e6};
+  const Option preview{"preview", OptionType::Flag, "false", "Shows how far how many trials would train."};
+  const Option epoch_time{"epoch-time", OptionType::Duration, "1s", "With --preview: of an epoch.", {}, 1e-6,
+                          1e9};
   const Option format{
       "format", OptionType::Word, "ini", "How the configuration is written.", {"ini", "json", "shell"}};
   const Option csv{"csv", OptionType::Path, "", "Table of trials; - is the standard output."};
@@ -19,6 +22,23 @@ std::vector<Command> make_commands() {
   const Option markdown{"markdown", OptionType::Flag, "false", "With 'options': tables in Markdown."};
   const Option workers{"workers", OptionType::Integer, "8", "Virtual workers.", {}, 1, 1e6};
   const Option resume{"resume", OptionType::Flag, "false", "Goes on with a run; INPUT is then its directory."};
+  const Option latency{
+      "latency", OptionType::Duration, "0s", "Of each message between controller and workers.", {}, 0, 1e6};
+  const Option spread{"speed-spread",
+                      OptionType::Number,
+                      "0",
+                      "How unequal the workers are: standard deviation of the logarithm of their times.",
+                      {},
+                      0,
+                      10};
+  const Option charge{
+      "charge", OptionType::Flag, "false",
+      "Lets the controller's own measured time pass in virtual time; no two runs are then the same."};
+  const Option compare{
+      "compare", OptionType::Text, "",
+      "Settings to compare, 'SECTION.KEY=VALUE ...; SECTION.KEY=VALUE ...', in place of one study."};
+  const Option seeds{"seeds", OptionType::Integer, "5", "With --compare: studies of each setting.", {}, 1,
+                     10000};
   const Option no_log{"no-log", OptionType::Flag, "false", "Writes no run directory."};
   const std::string input = "INPUT [SECTION.KEY=VALUE...]";
   return {
@@ -31,14 +51,21 @@ std::vector<Command> make_commands() {
        resume_command,
        {},
        true},
-      {"check", input, 1, 1, "Checks an input file and shows what would run.", check_command, {ranks}, true},
+      {"check",
+       input,
+       1,
+       1,
+       "Checks an input file and shows what would run.",
+       check_command,
+       {ranks, preview, epoch_time},
+       true},
       {"simulate",
        input,
        1,
        1,
        "Runs a study in virtual time: a function, or a table of trainings.",
        simulate_command,
-       {workers, no_log},
+       {workers, latency, spread, charge, compare, seeds, no_log},
        true},
       {"serve",
        input,

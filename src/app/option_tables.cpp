@@ -62,15 +62,18 @@ std::vector<Option> search_options() {
   const std::vector<std::string>& names = search::searcher_names();
   return {
       word("algorithm", names.front(), names, "Decides which configuration to try next."),
+      path("plugin", "Shared library with a searcher of your own, in place of algorithm."),
       integer("grid_points", "5", 1, 1e6, "grid: points per continuous or long integer axis."),
       flag("deterministic", "false",
            "Propose with all results known, nothing ahead of time: the same on every run."),
       integer("ahead", "auto", 1, 1e6, "Proposals that lie ready.", {"auto"}),
       duration("time_limit", "10s", 0.001,
                "Longest time one proposal may take before a slot is filled by a cheaper one."),
-      number("min_gain", "0", 0, "bo: ends the study when the best proposal promises less [unit of the objective]."),
+      number("min_gain", "0", 0,
+             "bo: ends the study when the best proposal promises less [unit of the objective]."),
       integer("batch", "1", 1, 1e6,
-              "Configurations proposed at once, when all of the last batch are done; 1: one whenever a slot is free."),
+              "Configurations proposed at once, when all of the last batch are done; 1: one whenever a slot "
+              "is free."),
   };
 }
 
@@ -121,7 +124,64 @@ std::vector<Option> all_search_options() {
 
 std::vector<Option> scheduler_options() {
   const std::vector<std::string>& names = schedule::scheduler_names();
-  return {word("algorithm", names.front(), names, "Decides how long each trial trains.")};
+  return {
+      word("algorithm", names.front(), names, "Decides how long each trial trains."),
+      path("plugin", "Shared library with a scheduler of your own, in place of algorithm."),
+      integer("max_epochs", "auto", 1, 1e9, "No trial trains longer; auto: the objective's epochs.",
+              {"auto"}),
+      integer("grace_period", "1", 1, 1e9,
+              "No trial is stopped or paused before this epoch: the first rung."),
+      number("eta", "3", 1.1, "asha, sh, hyperband: of eta trials at a rung, one goes on."),
+      integer("brackets", "1", 1, 100, "asha: kinds of trials, each with a first rung eta times later."),
+      word(
+          "variant", "stopping", {"stopping", "promotion"},
+          "asha: trials run on until they are found too bad, or pause at each rung until they are found good "
+          "enough."),
+      flag("asynchronous", "false", "hyperband: by asha with all brackets; nobody waits for a rung to fill."),
+      integer("min_samples", "5", 1, 1e9, "median: other trials that must have come as far."),
+      integer("patience", "5", 1, 1e9,
+              "patience, plateau: epochs without improvement after which a trial is stopped, or changed."),
+      number("min_delta", "0", 0, "patience, plateau: what counts as improvement [unit of the metric]."),
+      text("parameter", "plateau: the hyperparameter that is lowered; by default learning_rate."),
+      word("policy", "successive_rejects", {"successive_rejects", "ucb"},
+           "bandit: drop the worst configuration in each of several rounds, or train on what is most "
+           "promising."),
+      integer("interval", "auto", 1, 1e9,
+              "pbt: epochs between two comparisons; auto: a tenth of the training.", {"auto"}),
+      {"quantile",
+       OptionType::Number,
+       "0.25",
+       "pbt: share of the trials that is replaced, and that replaces it.",
+       {},
+       1e-6,
+       0.5},
+      {"resample",
+       OptionType::Number,
+       "0.25",
+       "pbt: probability that a hyperparameter is drawn anew in place of being multiplied by 0.8 or 1.2.",
+       {},
+       0,
+       1},
+      text("mutate",
+           "pbt: hyperparameters that may change during a training, with commas; by default all real "
+           "numbers."),
+      {"factor", OptionType::Number, "0.5", "plateau: what it is multiplied with.", {}, 1e-6, 1},
+      {"threshold", OptionType::Number, "0",
+       "threshold: trials with a worse value after the grace period are stopped [unit of the metric]."},
+  };
+}
+
+std::vector<Option> checkpoint_options() {
+  return {
+      {"memory",
+       OptionType::Bytes,
+       "1GiB",
+       "Of each worker, for what its paused trials need to go on.",
+       {},
+       0,
+       no_bound},
+      path("local", "Folder on the node for what does not fit there; by default that for temporary files."),
+  };
 }
 
 std::vector<Option> workers_options() {
@@ -164,6 +224,8 @@ std::vector<SectionTable> make_tables() {
       {"trial", "A configuration to try first; may be repeated.", SectionContent::Trial},
       {"search", "Where to look.", SectionContent::Options, all_search_options()},
       {"scheduler", "How long to train.", SectionContent::Options, scheduler_options()},
+      {"checkpoint", "What is kept of paused trials; `regatta resume` finds it in the run directory.",
+       SectionContent::Options, checkpoint_options()},
       {"workers", "Who trains.", SectionContent::Options, workers_options()},
       {"gpu", "Use of the GPUs.", SectionContent::Options, gpu_options()},
       {"log", "What is kept and shown.", SectionContent::Options, log_options()},

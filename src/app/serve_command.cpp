@@ -72,10 +72,12 @@ class Service {
   Json ask() {
     const auto asked = study_.ask();
     if (!asked) return {{"trial", nullptr}, {"over", study_.over()}, {"reason", study_.reason()}};
-    return {{"trial", asked->trial.value},
-            {"attempt", asked->attempt},
-            {"seed", portable_seed(asked->seed)},
-            {"config", space::to_json(study_.space(), asked->config)}};
+    Json answer{{"trial", asked->trial.value},
+                {"attempt", asked->attempt},
+                {"seed", portable_seed(asked->seed)},
+                {"config", space::to_json(study_.space(), asked->config)}};
+    if (asked->weights.valid()) answer["weights"] = asked->weights.value;
+    return answer;
   }
 
   Json report(const Json& request) {
@@ -146,7 +148,8 @@ std::string serve_help() {
 A request and its answer are a line of JSON each. Requests:
 
   {"op": "ask"}                                     {"trial": 0, "attempt": 1, "seed": 5, "config": {"x": 0.5}}
-                                                    or {"trial": null, "over": true, "reason": "budget spent"}
+                                                    or {"trial": null, "over": true, "reason": "budget spent"};
+                                                    with "weights": N: goes on from what trial N had at its last pause
   {"op": "report", "trial": 0, "epoch": 1, "value": 0.7}
                                                     {"trial": 0, "state": "running"}: it goes on; else it has ended
   {"op": "tell", "trial": 0, "value": 0.4}          {"trial": 0, "state": "completed"}

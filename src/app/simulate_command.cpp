@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <iostream>
 #include <optional>
 
@@ -6,7 +7,9 @@
 #include "regatta/core/clock.hpp"
 #include "regatta/core/text.hpp"
 #include "regatta/log/study_reader.hpp"
+#include "regatta/report/course.hpp"
 #include "regatta/report/report.hpp"
+#include "regatta/report/table.hpp"
 #include "regatta/run/simulator.hpp"
 #include "study_plan.hpp"
 
@@ -51,26 +54,88 @@ class Record {
 std::string microseconds(double seconds) { return format_short(seconds * 1e6, 3) + " us"; }
 
 std::string simulation_text(const run::SimulationResult& result, int workers, double real_seconds) {
+  const double per_report =
+      result.controller_seconds / static_cast<double>(std::max<std::size_t>(1, result.reports));
   return concat("virtual      ", format_duration(result.seconds), " on ", workers, " workers, ",
                 format_short(100 * result.utilisation, 3), " % of their time with a trial; simulated in ",
-                format_duration(real_seconds), "\nsearcher     ", microseconds(result.mean_proposal_seconds),
+                format_duration(real_seconds), "\ncontroller   ", microseconds(per_report),
+                " of CPU per report, ", result.reports, " reports, at most ", result.longest_queue,
+                " waiting at once\nsearcher     ", microseconds(result.mean_proposal_seconds),
                 " of CPU per proposal, at most ", microseconds(result.max_proposal_seconds), ", ",
                 result.proposals, " proposals\n");
+}
+
+/// The best value so far at ten times of the study.
+std::string course_text(const report::Course& course, double end) {
+  report::Table table({{"time"}, {"best so far"}});
+  for (int tenth = 1; tenth <= 10; ++tenth)
+    table.add({format_duration(end * tenth / 10), format_short(course.at(end * tenth / 10))});
+  return table.text();
+}
+
+run::SimulationOptions simulation_options(const StudyInputs& inputs, const Arguments& arguments) {
+  run::SimulationOptions options;
+  options.workers = static_cast<std::int32_t>(*parse_integer(arguments.option("workers")));
+  options.walltime = inputs.walltime;
+  options.latency = *parse_duration(arguments.option("latency"));
+  options.speed_spread = *parse_number(arguments.option("speed-spread"));
+  options.charge_controller = arguments.option("charge") == "true";
+  return options;
+}
+
+/// One study of a setting.
+struct Compared {
+  report::Course course;
+  double seconds = 0;  ///< virtual
+};
+
+Compared simulate_setting(const Arguments& arguments, const std::string& setting, int seed) {
+  std::vector<Override> overrides = arguments.overrides;
+  for (const std::string& word : split(setting, ' '))
+    if (!word.empty()) overrides.push_back(override_of(word));
+  StudyInputs inputs = read_inputs(arguments.operands.front(), overrides);
+  inputs.seed += static_cast<std::uint64_t>(seed);
+  inputs.searcher.seed = inputs.seed;
+  const run::StudyPlan plan = make_plan(inputs, arguments, {"none"}, nullptr);
+  run::SimulationOptions options = simulation_options(inputs, arguments);
+  Compared compared{report::Course(inputs.maximize)};
+  options.log = [&](std::span<const search::Event> events) {
+    for (const search::Event& event : events) compared.course.take(event);
+  };
+  compared.seconds = run::simulate(plan, options).seconds;
+  return compared;
+}
+
+int compare_settings(const Arguments& arguments) {
+  const int seeds = static_cast<int>(*parse_integer(arguments.option("seeds")));
+  std::vector<report::Setting> settings;
+  double end = 0;
+  for (const std::string& text : split(arguments.option("compare"), ';')) {
+    settings.push_back({text, {}});
+    for (int seed = 0; seed < seeds; ++seed) {
+      Compared compared = simulate_setting(arguments, text, seed);
+      settings.back().courses.push_back(std::move(compared.course));
+      end = std::max(end, compared.seconds);
+    }
+  }
+  std::cout << report::comparison_text(settings, end);
+  return finished;
 }
 
 }  // namespace
 
 int simulate_command(const Arguments& arguments) {
+  if (!arguments.option("compare").empty()) return compare_settings(arguments);
   const StudyInputs inputs = simulated_inputs(arguments);
   run::StudyPlan plan = make_plan(inputs, arguments, {"none"}, nullptr);
   const bool on_disk = arguments.option("no-log") != "true";
   std::optional<Record> record;
-  run::SimulationOptions options;
-  options.workers = static_cast<std::int32_t>(*parse_integer(arguments.option("workers")));
-  options.walltime = inputs.walltime;
+  run::SimulationOptions options = simulation_options(inputs, arguments);
+  report::Course course(inputs.maximize);
   options.log = [&](std::span<const search::Event> events) {
     if (!record) record.emplace(plan, on_disk);  // only now is it known that the plan can be simulated
     record->write(events);
+    for (const search::Event& event : events) course.take(event);
   };
   const Stopwatch clock;
   run::SimulationResult result;
@@ -83,7 +148,8 @@ int simulate_command(const Arguments& arguments) {
   record->close(result.interrupted ? log::RunState::Interrupted : log::RunState::Complete, result.reason);
   if (inputs.verbosity > 0)
     std::cout << report::summary_text(record->study())
-              << simulation_text(result, options.workers, clock.seconds());
+              << simulation_text(result, options.workers, clock.seconds())
+              << course_text(course, result.seconds);
   return result.history.incumbent() || result.interrupted ? finished : no_trial_succeeded;
 }
 

@@ -163,9 +163,42 @@ search::BayesianOptions bayesian_options_of(const OptionValues& search) {
   return options;
 }
 
+/// The shared library that an option names; one in the input file is looked for beside that.
+std::filesystem::path plugin_of(const OptionValues& values, const std::filesystem::path& source) {
+  const OptionValue& plugin = values["plugin"];
+  if (plugin.text.empty()) return {};
+  return (std::filesystem::absolute(source).parent_path() / located(plugin)).lexically_normal();
+}
+
+schedule::SchedulerOptions scheduler_options_of(const OptionValues& scheduler,
+                                                const std::filesystem::path& source) {
+  schedule::SchedulerOptions options;
+  options.plugin = plugin_of(scheduler, source);
+  options.algorithm = scheduler.text("algorithm");
+  options.max_epochs = static_cast<std::int32_t>(scheduler.number("max_epochs"));
+  options.grace_period = static_cast<std::int32_t>(scheduler.number("grace_period"));
+  options.eta = scheduler.number("eta");
+  options.brackets = static_cast<int>(scheduler.number("brackets"));
+  options.promotion = scheduler.text("variant") == "promotion";
+  options.asynchronous = scheduler.flag("asynchronous");
+  options.min_samples = static_cast<int>(scheduler.number("min_samples"));
+  options.patience = static_cast<std::int32_t>(scheduler.number("patience"));
+  options.min_delta = scheduler.number("min_delta");
+  if (!scheduler.text("parameter").empty()) options.parameter = scheduler.text("parameter");
+  options.factor = scheduler.number("factor");
+  options.ucb = scheduler.text("policy") == "ucb";
+  options.interval = static_cast<std::int32_t>(scheduler.number("interval"));
+  options.quantile = scheduler.number("quantile");
+  options.resample = scheduler.number("resample");
+  options.mutate = split(scheduler.text("mutate"), ',');
+  options.threshold = scheduler.number("threshold");
+  return options;
+}
+
 void read_algorithms(StudyInputs& inputs, const OptionValues& search, const OptionValues& scheduler) {
   inputs.searcher.algorithm = search.text("algorithm");
   inputs.searcher.seed = inputs.seed;
+  inputs.searcher.plugin = plugin_of(search, inputs.source);
   inputs.searcher.grid_points = static_cast<int>(search.number("grid_points"));
   inputs.searcher.bayesian = bayesian_options_of(search);
   inputs.deterministic = search.flag("deterministic");
@@ -173,7 +206,17 @@ void read_algorithms(StudyInputs& inputs, const OptionValues& search, const Opti
   inputs.ahead = static_cast<int>(search.number("ahead"));
   inputs.time_limit = search.number("time_limit");
   inputs.batch = static_cast<int>(search.number("batch"));
-  inputs.scheduler.algorithm = scheduler.text("algorithm");
+  inputs.scheduler = scheduler_options_of(scheduler, inputs.source);
+}
+
+/// By default what does not fit into the memory goes where this system keeps temporary files.
+void read_checkpoints(StudyInputs& inputs, const OptionValues& checkpoint) {
+  inputs.checkpoints.memory = static_cast<std::uint64_t>(checkpoint.number("memory"));
+  std::error_code none;
+  const std::string& local = checkpoint.text("local");
+  inputs.checkpoints.local =
+      local.empty() ? std::filesystem::temp_directory_path(none) : std::filesystem::path(local);
+  inputs.checkpoints.directory = inputs.log.directory / "checkpoints";
 }
 
 void read_layout(StudyInputs& inputs, const OptionValues& workers, const OptionValues& gpu) {
@@ -272,6 +315,8 @@ void check_together(StudyInputs& inputs, const ValuesBySection& values, Problems
     read_metric(inputs, study, problems);
     blamed = values.at("search")["algorithm"].where;
     search::make_searcher(inputs.searcher, inputs.space);
+    blamed = values.at("scheduler")["algorithm"].where;
+    schedule::make_scheduler(inputs.scheduler, {1, inputs.trials, inputs.seed, inputs.space});
   } catch (const InvalidInput& error) {
     if (blamed.file.empty()) blamed.file = inputs.source.string();
     problems.push_back({blamed, error.what()});
@@ -308,6 +353,7 @@ StudyInputs parse_inputs(std::string_view text, const std::filesystem::path& fil
   read_algorithms(inputs, values.at("search"), values.at("scheduler"));
   read_layout(inputs, values.at("workers"), values.at("gpu"));
   read_log(inputs, values.at("log"));
+  read_checkpoints(inputs, values.at("checkpoint"));
   const SpaceFacts space = read_space(inputs, written, problems);
   if (space.usable) read_prior(inputs, written, problems);
   if (space.usable) read_user_trials(inputs, written, values.at("study")["initial"], files, problems);

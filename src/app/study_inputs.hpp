@@ -11,6 +11,7 @@
 #include "arguments.hpp"
 #include "regatta/log/run_log.hpp"
 #include "regatta/objective/objective.hpp"
+#include "regatta/run/checkpoint.hpp"
 #include "regatta/run/layout.hpp"
 #include "regatta/schedule/scheduler.hpp"
 #include "regatta/search/searcher.hpp"
@@ -41,6 +42,7 @@ struct StudyInputs {
   double time_limit = 10;  ///< of one proposal [s]
   int batch = 1;
   schedule::SchedulerOptions scheduler;
+  run::CheckpointOptions checkpoints;
 
   run::LayoutOptions layout;
   int prefetch = -1;  ///< -1: auto

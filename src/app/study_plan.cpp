@@ -58,7 +58,10 @@ search::StudyHeader make_header(const StudyInputs& inputs, const objective::Obje
 run::StudyPlan make_plan(const StudyInputs& inputs, const Arguments& arguments, const comm::Launch& launch,
                          const comm::Session* session) {
   run::StudyPlan plan;
-  plan.header = make_header(inputs, *objective::make_objective(inputs.objective, inputs.space), session);
+  const auto objective = objective::make_objective(inputs.objective, inputs.space);
+  plan.header = make_header(inputs, *objective, session);
+  plan.epochs = objective->epochs();
+  plan.checkpoints = inputs.checkpoints;
   plan.space = inputs.space;
   plan.objective = inputs.objective;
   plan.searcher = inputs.searcher;

@@ -56,6 +56,8 @@ std::vector<Line> option_lines(const StudyInputs& inputs, const std::string& sec
     if (section == "study" && name == "initial") continue;  // its trials are written out
     if (section == "objective" && value.origin == Origin::Default && inputs.space.index_of(name)) continue;
     std::string text = value.text.empty() ? filled_in(inputs, section, name) : value.text;
+    if (name == "plugin" && !text.empty())
+      text = (section == "search" ? inputs.searcher.plugin : inputs.scheduler.plugin).string();
     if (section == "objective" && value.option.type == OptionType::Path && !text.empty()) {
       const auto given =
           inputs.objective.values.find(name);  // differs from the text for a path of the command line

@@ -63,6 +63,10 @@ template <Is<search::Note> E>
 auto fields(E& e) {
   return std::tie(e.key, e.values);
 }
+template <Is<search::TrialChanged> E>
+auto fields(E& e) {
+  return std::tie(e.trial, e.epoch, e.donor, e.time, e.config);
+}
 template <Is<search::StudyHeader> H>
 auto fields(H& h) {
   return std::tie(h.name, h.run_uuid, h.metric, h.maximize, h.seed, h.metrics, h.used_inputs, h.space,

@@ -168,21 +168,37 @@ void write_trials(h5::File& file, const Study& study) {
   file.set_attribute("/trials/seed", "note", "unsigned 64-bit integers in two's complement");
 }
 
-void write_params(h5::File& file, const Study& study) {
+/// The hyperparameters of rows that have a configuration, a column for each.
+template <class Row>
+void write_params(h5::File& file, const std::string& group, const Study& study,
+                  const std::vector<Row>& rows) {
   for (std::size_t i = 0; i < study.space.size(); ++i) {
     const space::Parameter& parameter = study.space.parameters()[i];
-    Table<Trial> table(file, "/trials/params", study.history.trials());
+    Table<Row> table(file, group, rows);
     const std::string& name = parameter.name;
-    const std::string path = "/trials/params/" + name;
+    const std::string path = group + "/" + name;
     if (parameter.categorical()) {
-      table.column<std::int32_t>(
-          name, [i](const Trial& t) { return std::isnan(t.config[i]) ? -1.0 : t.config[i]; });
+      table.template column<std::int32_t>(
+          name, [i](const Row& row) { return std::isnan(row.config[i]) ? -1.0 : row.config[i]; });
       file.set_attribute(path, "categories", categories_text(parameter));
     } else {
-      table.column<double>(name, [i](const Trial& t) { return t.config[i]; });
+      table.template column<double>(name, [i](const Row& row) { return row.config[i]; });
     }
     file.set_attribute(path, "definition", parameter.definition);
   }
+}
+
+/// Hyperparameters that changed during a training, where any did.
+void write_changes(h5::File& file, const Study& study) {
+  if (study.changes.empty()) return;
+  using Change = search::TrialChanged;
+  Table<Change>(file, "/changes", study.changes)
+      .column<std::int32_t>("trial", [](const Change& c) { return c.trial.value; })
+      .column<std::int32_t>("epoch", [](const Change& c) { return c.epoch; })
+      .column<std::int32_t>("donor", [](const Change& c) { return c.donor.value; })
+      .column<double>(
+          "time", [](const Change& c) { return c.time; }, since_epoch);
+  write_params(file, "/changes/params", study, study.changes);
 }
 
 void write_fold_scores(h5::File& file, const Study& study) {
@@ -262,7 +278,8 @@ void write_all(h5::File& file, const Study& study) {
   write_last_job(file, study);
   write_space(file, study);
   write_trials(file, study);
-  write_params(file, study);
+  write_params(file, "/trials/params", study, study.history.trials());
+  write_changes(file, study);
   write_fold_scores(file, study);
   write_reports(file, study);
   write_timeline(file, study);

@@ -42,7 +42,17 @@ space::Space space_of(const search::StudyHeader& header) {
 Study::Study(search::StudyHeader header_)
     : header(std::move(header_)), space(space_of(header)), history(header.maximize) {}
 
+/// What a trial began with is told when it changes for the first time: its configuration gives way to the new
+/// one.
+void Study::remember_start(const search::Event& event) {
+  const auto* change = std::get_if<search::TrialChanged>(&event);
+  if (!change) return;
+  const search::Trial& trial = history[change->trial];
+  if (trial.changed_epoch == 0) changes.push_back({trial.id, 0, TrialId{}, trial.t_start, trial.config});
+}
+
 void Study::record(search::Event event) {
+  remember_start(event);
   history.record(event);
   const auto place = [this](TrialId trial) -> std::size_t& {
     return last_attempt[static_cast<std::size_t>(trial.value)];
@@ -59,7 +69,9 @@ void Study::record(search::Event event) {
   } else if (auto* ended = std::get_if<search::TrialEnded>(&event)) {
     see(*this, history[ended->trial].worker, ended->time);
     const std::size_t attempt = place(ended->trial);
-    if (attempt != no_attempt) attempts[attempt].end = std::move(*ended);
+    const bool open =
+        attempt != no_attempt && !attempts[attempt].end;  // a paused trial's attempt has ended before
+    if (open) attempts[attempt].end = std::move(*ended);
   } else if (auto* joined = std::get_if<search::WorkerJoined>(&event)) {
     last_joining[joined->worker] = workers.size();
     workers.push_back({*joined, joined->time});
@@ -67,6 +79,8 @@ void Study::record(search::Event event) {
     jobs.push_back({std::move(*job), std::nullopt});
   } else if (auto* job_end = std::get_if<search::JobEnded>(&event)) {
     if (!jobs.empty()) jobs.back().end = std::move(*job_end);
+  } else if (auto* change = std::get_if<search::TrialChanged>(&event)) {
+    changes.push_back(std::move(*change));
   } else if (const auto* note = std::get_if<search::Note>(&event)) {
     if (note->key == search::gain_note) promises.push_back(promise_of(*note, history));
   }

@@ -8,6 +8,7 @@
 #include <optional>
 #include <stdexcept>
 
+#include "regatta/core/bytes.hpp"
 #include "regatta/core/random.hpp"
 #include "regatta/core/text.hpp"
 #include "regatta/objective/test_function.hpp"
@@ -171,6 +172,19 @@ class FunctionTrial : public Trainable {
     if (sleep_ <= 0 || virtual_time_) return 0;
     const double due = sleep_ * (epoch_ + 1) / behaviour_.epochs;
     return std::max(0.0, due - std::chrono::duration<double>(Clock::now() - start_).count());
+  }
+
+  /// The epoch is all that a function knows of its past.
+  std::vector<std::byte> save() const override {
+    ByteWriter writer;
+    writer.add(epoch_);
+    return writer.take();
+  }
+
+  void load(std::span<const std::byte> saved) override {
+    epoch_ = ByteReader(saved).take<std::int32_t>();
+    start_ -= std::chrono::duration_cast<Clock::duration>(
+        std::chrono::duration<double>(sleep_ * epoch_ / behaviour_.epochs));
   }
 
   std::optional<double> epoch_seconds() const override {

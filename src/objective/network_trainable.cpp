@@ -6,6 +6,7 @@
 #include <map>
 #include <new>
 
+#include "regatta/core/bytes.hpp"
 #include "regatta/core/clock.hpp"
 #include "regatta/core/text.hpp"
 #include "regatta/device/devices.hpp"
@@ -159,6 +160,33 @@ void NetworkTrainable::remember_best(Progress& progress) {
   progress.value = best_->value;
   progress.standard_error = best_->standard_error;
   progress.fold_scores = best_->fold_scores;
+}
+
+std::vector<std::byte> NetworkTrainable::save() const {
+  if (spread_) return {};
+  ByteWriter writer;
+  writer.add(epoch_);
+  writer.add(static_cast<std::uint64_t>(best_ ? best_->fold_scores.size() + 1 : 0));
+  if (best_) {
+    writer.add(best_->value);
+    writer.add(best_->standard_error);
+    writer.add_all<double>(best_->fold_scores);
+  }
+  for (const Run& run : runs_) run.trainer->save(writer);
+  return writer.take();
+}
+
+void NetworkTrainable::load(std::span<const std::byte> saved) {
+  ByteReader reader(saved);
+  epoch_ = reader.take<std::int32_t>();
+  if (const auto scores = reader.take<std::uint64_t>(); scores > 0) {
+    best_.emplace();
+    best_->value = reader.take<double>();
+    best_->standard_error = reader.take<double>();
+    best_->fold_scores = reader.take_all<std::vector<double>>(scores - 1);
+  }
+  for (const Run& run : runs_) run.trainer->load(reader);
+  require(reader.left() == 0, "what a trial has saved has ", reader.left(), " bytes too many");
 }
 
 double NetworkTrainable::communicate_seconds() const {

@@ -45,6 +45,9 @@ class NetworkTrainable final : public Trainable {
                    const train::TrainingSpec& spec);
 
   std::optional<Progress> advance() override;
+  /// Nothing where the folds are spread over the ranks of a team: each rank has others.
+  std::vector<std::byte> save() const override;
+  void load(std::span<const std::byte> saved) override;
   double communicate_seconds() const override;
 
  private:

@@ -54,6 +54,10 @@ const Type& type_named(const std::string& name) {
 
 }  // namespace
 
+void Trainable::load(std::span<const std::byte>) {
+  throw InvalidInput("this objective cannot take over what another trial has saved");
+}
+
 const std::vector<std::string>& objective_names() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> all;

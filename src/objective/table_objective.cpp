@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "regatta/core/bytes.hpp"
 #include "regatta/core/text.hpp"
 #include "regatta/train/curve_table.hpp"
 #include "settings.hpp"
@@ -83,6 +84,20 @@ class TableTrial final : public Trainable {
     progress.standard_error =
         standard_error(std::span(table.repeated).subspan(row_ * table.repeats, table.repeats), value);
     return progress;
+  }
+
+  std::vector<std::byte> save() const override {
+    ByteWriter writer;
+    writer.add(static_cast<std::uint64_t>(epoch_));
+    writer.add(best_);
+    return writer.take();
+  }
+
+  void load(std::span<const std::byte> saved) override {
+    ByteReader reader(saved);
+    epoch_ = reader.take<std::uint64_t>();
+    best_ = reader.take<double>();
+    require(epoch_ < behaviour_.table.epochs, "epoch ", epoch_, " lies beyond the table");
   }
 
   std::optional<double> epoch_seconds() const override {

@@ -18,7 +18,7 @@ struct Study::Impl final : Effects {
     open_log();
     proposals = std::make_unique<DirectProposals>(search::make_searcher(plan.searcher, plan.space),
                                                   plan.controller.maximize, earlier);
-    scheduler = schedule::make_scheduler(plan.scheduler);
+    scheduler = schedule::make_scheduler(plan.scheduler, facts_of(plan));
     ControllerOptions options = plan.controller;
     options.workers = 1;
     options.prefetch = 0;
@@ -47,6 +47,9 @@ struct Study::Impl final : Effects {
     running[message.trial] = {to, message.until_epoch, wall_time()};
   }
   void send(WorkerId, const Cancel& message) override { cancelled = message; }
+  // What its trials need to go on is the caller's.
+  void send(WorkerId, const Hand&) override {}
+  void send(WorkerId, const Checkpoint&) override {}
 
   struct Running {
     WorkerId worker;
@@ -139,7 +142,7 @@ std::optional<Asked> Study::ask() {
     return std::nullopt;
   }
   const Assign& assign = *impl_->assigned;
-  Asked asked{assign.trial, assign.attempt, assign.seed, assign.config, {}};
+  Asked asked{assign.trial, assign.attempt, assign.weights, assign.seed, assign.config, {}};
   for (std::size_t i = 0; i < space().size(); ++i)
     if (const space::Value value = space().value(assign.config, i); value.index() != 0)
       asked.values[space().parameters()[i].name] = value;

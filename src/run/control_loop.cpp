@@ -29,24 +29,36 @@ constexpr double grace = 30;
 /// The controller's effects on real ranks.
 class RealEffects final : public Effects {
  public:
-  RealEffects(comm::Communicator& peers, const std::vector<Rank>& leaders, log::RunLog& log)
-      : peers_(peers), leaders_(leaders), log_(log) {}
+  /// @param has_thread  the last rank of `peers` is rank 0's own worker
+  RealEffects(comm::Communicator& peers, const std::vector<Rank>& leaders, bool has_thread, log::RunLog& log)
+      : peers_(peers), leaders_(leaders), has_thread_(has_thread), log_(log) {}
 
   void log(std::span<const search::Event> events) override {
     log_.write(events);
     for (const search::Event& event : events)
-      if (const auto* end = std::get_if<search::TrialEnded>(&event)) ended_.push_back(end->trial);
+      if (const auto* end = std::get_if<search::TrialEnded>(&event); end && is_final(end->state))
+        ended_.push_back(end->trial);
   }
   void send(WorkerId to, const Assign& message) override { run::send(peers_, leader(to), message); }
   void send(WorkerId to, const Cancel& message) override { run::send(peers_, leader(to), message); }
+  void send(WorkerId to, const Checkpoint& message) override { run::send(peers_, leader(to), message); }
+  /// From rank to rank, but for rank 0's own worker, which only this rank can reach.
+  void send(WorkerId to, const Hand& message) override {
+    Hand hand = message;
+    const bool direct = !is_thread(leader(to)) && !is_thread(leader(message.to));
+    hand.rank = direct ? leader(message.to) : Rank{0};
+    run::send(peers_, leader(to), hand);
+  }
 
   std::vector<TrialId> take_ended() { return std::exchange(ended_, {}); }
 
  private:
   Rank leader(WorkerId worker) const { return leaders_[static_cast<std::size_t>(worker.value)]; }
+  bool is_thread(Rank rank) const { return has_thread_ && rank.value == peers_.size() - 1; }
 
   comm::Communicator& peers_;
   const std::vector<Rank>& leaders_;
+  bool has_thread_;
   log::RunLog& log_;
   std::vector<TrialId> ended_;
 };
@@ -82,17 +94,18 @@ ControllerOptions controller_options(const StudyPlan& plan, std::size_t workers)
 
 class ControlLoop {
  public:
-  ControlLoop(const StudyPlan& plan, const JobFacts& facts, comm::Communicator& peers, const std::vector<Rank>& leaders,
-              WorkerThread* thread, std::span<const search::Event> earlier, log::RunLog& log, Observer& observer)
+  ControlLoop(const StudyPlan& plan, const JobFacts& facts, comm::Communicator& peers,
+              const std::vector<Rank>& leaders, WorkerThread* thread, std::span<const search::Event> earlier,
+              log::RunLog& log, Observer& observer)
       : plan_(plan),
         facts_(facts),
         peers_(peers),
         leaders_(leaders),
         thread_(thread),
         observer_(observer),
-        effects_(peers, leaders, log),
+        effects_(peers, leaders, thread != nullptr, log),
         proposals_(make_proposals(plan, leaders.size(), earlier)),
-        scheduler_(schedule::make_scheduler(plan.scheduler)),
+        scheduler_(schedule::make_scheduler(plan.scheduler, facts_of(plan))),
         controller_(controller_options(plan, leaders.size()), *proposals_, *scheduler_, effects_),
         enqueued_(plan.log.directory, plan.space),
         backoff_(polling_ceiling(facts, Rank{0})) {
@@ -167,9 +180,16 @@ class ControlLoop {
     for (; taken < at_once; ++taken) {
       const auto envelope = peers_.poll();
       if (!envelope) break;
-      controller_.receive(worker_of_.at(envelope->source.value), open_report(*envelope), wall_time());
+      take(*envelope);
     }
     return taken > 0;
+  }
+
+  void take(const comm::Envelope& envelope) {
+    if (envelope.tag == static_cast<int>(Tag::Weights))
+      return peers_.post(leaders_[static_cast<std::size_t>(open_weights(envelope).to.value)], envelope.tag,
+                         envelope.payload);
+    controller_.receive(worker_of_.at(envelope.source.value), open_report(envelope), wall_time());
   }
 
   void tell_ended() {

@@ -34,6 +34,7 @@ Controller::Controller(const ControllerOptions& options, ProposalSource& proposa
 void Controller::restore(std::span<const search::Event> events, double now) {
   for (const search::Event& event : events) history_.record(event);
   for (const TrialId trial : history_.unfinished()) {
+    if (history_[trial].state == search::TrialState::Paused) continue;
     if (history_[trial].state == search::TrialState::Running) record(search::TrialRequeued{trial, now});
     requeued_.push_back(trial);
   }
@@ -67,24 +68,61 @@ void Controller::receive(WorkerId from, const Report& report, double now) {
   const auto& held = workers_.at(static_cast<std::size_t>(from.value)).trials;
   require(std::ranges::find(held, report.trial) != held.end(), "worker ", from.value, " reports trial ",
           report.trial.value, ", which it does not hold");
+  schedule::Decision decision;
   if (report.epoch > history_[report.trial].epochs) {
-    const search::TrialReported event{report.trial, report.epoch, report.value, now, report.metrics};
-    record(event);
-    if (report.state == search::TrialState::Running) decide(from, event);
+    record(search::TrialReported{report.trial, report.epoch, report.value, now, report.metrics});
+    decision = decide(report);
   }
-  if (report.state != search::TrialState::Running) finish(from, report, now);
+  if (report.state == search::TrialState::Running)
+    react(from, report.trial, decision);
+  else if (report.state == search::TrialState::Paused)
+    pause(from, report, decision, now);
+  else
+    finish(from, report, now);
 }
 
-void Controller::decide(WorkerId worker, const search::TrialReported& report) {
-  switch (scheduler_.on_report(history_, report)) {
-    case schedule::Decision::Continue: return;
-    case schedule::Decision::Pause:
-      cancels_.emplace_back(worker, Cancel{report.trial, search::TrialState::Paused});
-      return;
-    case schedule::Decision::Stop:
-      cancels_.emplace_back(worker, Cancel{report.trial, search::TrialState::Stopped});
-      return;
+/// The scheduler's answer for a trial that could train on.
+schedule::Decision Controller::decide(const Report& report) {
+  if (is_final(report.state)) return {};
+  return scheduler_.on_result(history_, {report.trial, report.epoch, report.value, 0, report.metrics});
+}
+
+void Controller::react(WorkerId worker, TrialId trial, const schedule::Decision& decision) {
+  using schedule::Answer;
+  if (decision.answer == Answer::Continue || pending_.contains(trial)) return;
+  if (decision.answer == Answer::Checkpoint) {
+    orders_.emplace_back(worker, Checkpoint{trial});
+    return;
   }
+  const bool stops = decision.answer == Answer::Stop;
+  if (decision.answer == Answer::Change || decision.answer == Answer::Restart) pending_[trial] = decision;
+  orders_.emplace_back(worker,
+                       Cancel{trial, stops ? search::TrialState::Stopped : search::TrialState::Paused});
+}
+
+/// A trial has paused by itself, or because it was told to.
+void Controller::pause(WorkerId worker, const Report& report, schedule::Decision decision, double now) {
+  using schedule::Answer;
+  if (auto waiting = pending_.extract(report.trial); waiting && decision.answer != Answer::Stop)
+    decision = std::move(waiting.mapped());
+  hold(report.trial, worker);
+  if (decision.answer == Answer::Stop) {
+    Report stopped = report;
+    stopped.state = search::TrialState::Stopped;
+    orders_.emplace_back(worker, Cancel{report.trial, stopped.state});
+    finish(worker, stopped, now);
+    return;
+  }
+  finish(worker, report, now);
+  if (decision.answer == Answer::Checkpoint) orders_.emplace_back(worker, Checkpoint{report.trial});
+  if (decision.answer == Answer::Change || decision.answer == Answer::Restart)
+    change(report.trial, decision, now);
+}
+
+void Controller::change(TrialId trial, const schedule::Decision& decision, double now) {
+  const TrialId donor = decision.answer == schedule::Answer::Change ? trial : decision.donor;
+  record(search::TrialChanged{trial, history_[trial].epochs, donor, now, decision.config});
+  changed_.push_back(trial);
 }
 
 void Controller::finish(WorkerId from, const Report& report, double now) {
@@ -92,6 +130,7 @@ void Controller::finish(WorkerId from, const Report& report, double now) {
   std::erase(held, report.trial);
   set_load(from, held.size() + 1);
   --in_flight_;
+  pending_.erase(report.trial);
   if (interrupted_ && report.state == search::TrialState::Cancelled) {
     record(search::TrialRequeued{report.trial, now});
     return;
@@ -118,40 +157,100 @@ void Controller::finish(WorkerId from, const Report& report, double now) {
 
 void Controller::step(double now) {
   waits_for_proposal_ = false;
+  for (; !changed_.empty() && !draining_; changed_.pop_front())
+    start(changed_.front(), history_[changed_.front()].worker, now);
   // The least laden first: one trial for everybody before any waits at a worker.
   while (!by_load_.empty() && by_load_.begin()->first <= depth() && fill_slot(by_load_.begin()->second, now)) {
   }
-  if (!draining_ && in_flight_ == 0 && requeued_.empty() && user_trials_.empty() && batch_.empty()) {
-    if (budget_spent()) drain("budget spent");
-    if (!draining_ && proposals_.exhausted()) drain(proposals_.exhausted_reason());
+  if (!draining_ && in_flight_ == 0 && !waits_for_proposal_) {
+    end_paused(now);
+    drain(end_reason());
   }
   flush();
 }
 
+/// Why nothing was started although every slot is free.
+std::string Controller::end_reason() const {
+  if (budget_spent()) return "budget spent";
+  return proposals_.exhausted() ? proposals_.exhausted_reason() : "the scheduler starts nothing more";
+}
+
+/// No paused trial goes on any more: its last value counts.
+void Controller::end_paused(double now) {
+  const std::set<TrialId> unfinished = history_.unfinished();
+  for (const TrialId id : unfinished) {
+    const search::Trial& trial = history_[id];
+    if (trial.state != search::TrialState::Paused) continue;
+    search::TrialEnded event{id, search::TrialState::Stopped};
+    event.objective = trial.objective;
+    event.standard_error = trial.standard_error;
+    event.epochs = trial.epochs;
+    event.time = now;
+    record(std::move(event));
+    const WorkerId keeper =
+        holder(id).valid() ? holder(id) : WorkerId{0};  // of an earlier job: in the run directory
+    orders_.emplace_back(keeper, Cancel{id, search::TrialState::Stopped});
+  }
+}
+
 bool Controller::fill_slot(WorkerId worker, double now) {
-  const auto job = next_job(now);
-  if (!job) return false;
-  const search::Trial& trial = history_[*job->trial];
-  const Assign assign{trial.id, 0, trial.attempt + 1, job->until_epoch, trial.seed, trial.config};
-  record(search::TrialStarted{trial.id, worker, 0, 0, job->until_epoch, now});
-  auto& held = workers_[static_cast<std::size_t>(worker.value)].trials;
-  held.push_back(assign.trial);
-  set_load(worker, held.size() - 1);
-  ++in_flight_;
-  assigns_.emplace_back(worker, assign);
+  const auto trial = next_trial(now);
+  if (!trial) return false;
+  const WorkerId keeper = holder(*trial);
+  const bool keeper_free =
+      keeper.valid() && workers_[static_cast<std::size_t>(keeper.value)].trials.size() <= depth();
+  start(*trial, keeper_free ? keeper : worker, now);
   return true;
 }
 
-std::optional<schedule::Job> Controller::next_job(double now) {
+void Controller::start(TrialId id, WorkerId worker, double now) {
+  const search::Trial& trial = history_[id];
+  const TrialId weights = trial.weights;
+  const std::int32_t until = scheduler_.until_epoch(history_, trial);
+  const bool goes_on = trial.state == search::TrialState::Paused && weights.valid();
+  const std::int32_t from = goes_on ? history_[weights].epochs : 0;
+  Assign assign{id, 0, trial.attempt + 1, until, trial.seed, trial.config, weights};
+  const WorkerId keeper = weights.valid() ? holder(weights) : WorkerId{};
+  assign.awaited = keeper.valid() && keeper != worker;
+  record(search::TrialStarted{id, worker, 0, from, until, now});
+  auto& held = workers_[static_cast<std::size_t>(worker.value)].trials;
+  held.push_back(id);
+  set_load(worker, held.size() - 1);
+  ++in_flight_;
+  if (assign.awaited) orders_.emplace_back(keeper, Hand{weights, id, worker, Rank{}});
+  orders_.emplace_back(worker, std::move(assign));
+}
+
+WorkerId Controller::holder(TrialId trial) const {
+  const auto place = static_cast<std::size_t>(trial.value);
+  return place < holders_.size() ? holders_[place] : WorkerId{};
+}
+
+void Controller::hold(TrialId trial, WorkerId worker) {
+  const auto place = static_cast<std::size_t>(trial.value);
+  if (place >= holders_.size()) holders_.resize(place + 1);
+  holders_[place] = worker;
+}
+
+bool Controller::more() const {
+  return !user_trials_.empty() || !batch_.empty() || (!budget_spent() && !proposals_.exhausted());
+}
+
+std::optional<TrialId> Controller::next_trial(double now) {
   if (draining_) return std::nullopt;
   if (!requeued_.empty()) {
     const TrialId trial = requeued_.front();
     requeued_.pop_front();
-    return schedule::Job{trial, 0};
+    return trial;
   }
-  schedule::Job job = scheduler_.next(history_);
-  if (!job.trial) job.trial = create_trial(now);
-  return job.trial ? std::optional(job) : std::nullopt;
+  // Only a try tells that nothing is left to propose: the scheduler is then asked once more.
+  for (bool possible = more();; possible = false) {
+    const schedule::Job job = scheduler_.choose_trial_to_run(history_, possible);
+    if (job.kind == schedule::Job::Kind::Resume) return job.trial;
+    if (job.kind == schedule::Job::Kind::Wait) return std::nullopt;
+    const auto trial = possible ? create_trial(now) : std::nullopt;
+    if (trial || !possible || more()) return trial;
+  }
 }
 
 std::optional<TrialId> Controller::create_trial(double now) {
@@ -241,7 +340,8 @@ void Controller::interrupt(const std::string& reason) {
   reason_ = reason;
   for (std::size_t i = 0; i < workers_.size(); ++i)
     for (const TrialId trial : workers_[i].trials)
-      cancels_.emplace_back(WorkerId{static_cast<std::int32_t>(i)}, Cancel{trial, search::TrialState::Cancelled});
+      orders_.emplace_back(WorkerId{static_cast<std::int32_t>(i)},
+                           Cancel{trial, search::TrialState::Cancelled});
   flush();
 }
 
@@ -258,10 +358,9 @@ void Controller::flush() {
     proposals_.observe(unlogged_);
     unlogged_.clear();
   }
-  for (const auto& [worker, message] : assigns_) effects_.send(worker, message);
-  assigns_.clear();
-  for (const auto& [worker, message] : cancels_) effects_.send(worker, message);
-  cancels_.clear();
+  for (const auto& [worker, order] : orders_)
+    std::visit([&, to = worker](const auto& message) { effects_.send(to, message); }, order);
+  orders_.clear();
 }
 
 }  // namespace regatta::run

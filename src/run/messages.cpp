@@ -1,17 +1,15 @@
 #include "regatta/run/messages.hpp"
 
-#include <cstring>
 #include <span>
-#include <type_traits>
 
-#include "regatta/core/error.hpp"
+#include "regatta/core/bytes.hpp"
 
 namespace regatta::run {
 namespace {
 
 /// The fixed part of each message, as it travels; numbers and text follow it.
 struct AssignHeader {
-  std::int32_t trial, lane, attempt, until_epoch;
+  std::int32_t trial, lane, attempt, until_epoch, weights, awaited;
   std::uint64_t seed;
   std::uint64_t values;
 };
@@ -26,74 +24,35 @@ struct CancelHeader {
   std::int32_t trial;
   std::uint8_t state, unused[3];
 };
-
-/// Bytes of a message in the making.
-class Packer {
- public:
-  template <class T>
-  void add(const T& value) {
-    static_assert(std::is_trivially_copyable_v<T>);
-    append(&value, sizeof(T));
-  }
-  void add(std::span<const double> values) { append(values.data(), values.size_bytes()); }
-  void add(std::string_view text) { append(text.data(), text.size()); }
-  void post(comm::Communicator& comm, Rank to, Tag tag) const { comm.post(to, static_cast<int>(tag), bytes_); }
-
- private:
-  void append(const void* data, std::size_t size) {
-    const auto* begin = static_cast<const std::byte*>(data);
-    bytes_.insert(bytes_.end(), begin, begin + size);
-  }
-  std::vector<std::byte> bytes_;
+struct WeightsHeader {
+  std::int32_t trial, to;
+  std::uint64_t bytes;
 };
 
-/// Takes a message apart; every piece is checked against the bytes that are there.
-class Unpacker {
- public:
-  Unpacker(const comm::Envelope& envelope, Tag tag) : bytes_(envelope.payload) {
-    require(envelope.tag == static_cast<int>(tag), "expected message ", static_cast<int>(tag), ", got ", envelope.tag);
-  }
-  template <class T>
-  T take() {
-    T value{};
-    copy(&value, sizeof(T));
-    return value;
-  }
-  std::vector<double> take_numbers(std::uint64_t count) {
-    require(count <= bytes_.size() / sizeof(double), "a message ends too early");
-    std::vector<double> values(count);
-    copy(values.data(), count * sizeof(double));
-    return values;
-  }
-  std::string take_text(std::size_t size) {
-    require(size <= bytes_.size(), "a message ends too early");
-    std::string text(size, '\0');
-    copy(text.data(), size);
-    return text;
-  }
+void post(comm::Communicator& comm, Rank to, Tag tag, const ByteWriter& message) {
+  comm.post(to, static_cast<int>(tag), message.bytes());
+}
 
- private:
-  void copy(void* to, std::size_t size) {
-    require(size <= bytes_.size(), "a message ends too early");
-    if (size > 0) std::memcpy(to, bytes_.data(), size);
-    bytes_ = bytes_.subspan(size);
-  }
-  std::span<const std::byte> bytes_;
-};
+ByteReader open(const comm::Envelope& envelope, Tag tag) {
+  require(envelope.tag == static_cast<int>(tag), "expected message ", static_cast<int>(tag), ", got ",
+          envelope.tag);
+  return ByteReader(envelope.payload);
+}
 
 }  // namespace
 
 void send(comm::Communicator& comm, Rank to, const Assign& message) {
-  Packer packer;
-  packer.add(AssignHeader{message.trial.value, message.lane, message.attempt, message.until_epoch, message.seed,
+  ByteWriter writer;
+  writer.add(AssignHeader{message.trial.value, message.lane, message.attempt, message.until_epoch,
+                          message.weights.value, message.awaited ? 1 : 0, message.seed,
                           message.config.size()});
-  packer.add(std::span<const double>(message.config));
-  packer.post(comm, to, Tag::Assign);
+  writer.add_all<double>(message.config);
+  post(comm, to, Tag::Assign, writer);
 }
 
 void send(comm::Communicator& comm, Rank to, const Report& message) {
-  Packer packer;
-  packer.add(ReportHeader{message.trial.value,
+  ByteWriter writer;
+  writer.add(ReportHeader{message.trial.value,
                           message.epoch,
                           static_cast<std::uint8_t>(message.state),
                           static_cast<std::uint8_t>(message.reason),
@@ -107,30 +66,50 @@ void send(comm::Communicator& comm, Rank to, const Report& message) {
                           static_cast<std::uint32_t>(message.fold_scores.size()),
                           static_cast<std::uint32_t>(message.message.size()),
                           message.exit_code});
-  packer.add(std::span<const double>(message.metrics));
-  packer.add(std::span<const double>(message.fold_scores));
-  packer.add(std::string_view(message.message));
-  packer.post(comm, to, Tag::Report);
+  writer.add_all<double>(message.metrics);
+  writer.add_all<double>(message.fold_scores);
+  writer.add_text(message.message);
+  post(comm, to, Tag::Report, writer);
 }
 
 void send(comm::Communicator& comm, Rank to, const Cancel& message) {
-  Packer packer;
-  packer.add(CancelHeader{message.trial.value, static_cast<std::uint8_t>(message.state), {}});
-  packer.post(comm, to, Tag::Cancel);
+  ByteWriter writer;
+  writer.add(CancelHeader{message.trial.value, static_cast<std::uint8_t>(message.state), {}});
+  post(comm, to, Tag::Cancel, writer);
 }
 
-void send(comm::Communicator& comm, Rank to, const Shutdown&) { Packer().post(comm, to, Tag::Shutdown); }
+void send(comm::Communicator& comm, Rank to, const Shutdown&) { post(comm, to, Tag::Shutdown, {}); }
+
+void send(comm::Communicator& comm, Rank to, const Hand& message) {
+  ByteWriter writer;
+  writer.add(message);
+  post(comm, to, Tag::Hand, writer);
+}
+
+void send(comm::Communicator& comm, Rank to, const Weights& message) {
+  ByteWriter writer;
+  writer.add(WeightsHeader{message.trial.value, message.to.value, message.bytes.size()});
+  writer.add_all<std::byte>(message.bytes);
+  post(comm, to, Tag::Weights, writer);
+}
+
+void send(comm::Communicator& comm, Rank to, const Checkpoint& message) {
+  ByteWriter writer;
+  writer.add(message);
+  post(comm, to, Tag::Checkpoint, writer);
+}
 
 Assign open_assign(const comm::Envelope& envelope) {
-  Unpacker unpacker(envelope, Tag::Assign);
-  const auto header = unpacker.take<AssignHeader>();
-  return {TrialId{header.trial}, header.lane, header.attempt, header.until_epoch, header.seed,
-          unpacker.take_numbers(header.values)};
+  ByteReader reader = open(envelope, Tag::Assign);
+  const auto header = reader.take<AssignHeader>();
+  return {TrialId{header.trial},   header.lane,        header.attempt,
+          header.until_epoch,      header.seed,        reader.take_all<std::vector<double>>(header.values),
+          TrialId{header.weights}, header.awaited != 0};
 }
 
 Report open_report(const comm::Envelope& envelope) {
-  Unpacker unpacker(envelope, Tag::Report);
-  const auto header = unpacker.take<ReportHeader>();
+  ByteReader reader = open(envelope, Tag::Report);
+  const auto header = reader.take<ReportHeader>();
   Report report{TrialId{header.trial},
                 header.epoch,
                 static_cast<search::TrialState>(header.state),
@@ -140,17 +119,29 @@ Report open_report(const comm::Envelope& envelope) {
                 header.seconds,
                 header.load_seconds,
                 header.communicate_seconds,
-                unpacker.take_numbers(header.metrics),
-                unpacker.take_numbers(header.fold_scores),
+                reader.take_all<std::vector<double>>(header.metrics),
+                reader.take_all<std::vector<double>>(header.fold_scores),
                 {}};
-  report.message = unpacker.take_text(header.text);
+  report.message = reader.take_all<std::string>(header.text);
   report.exit_code = header.exit_code;
   return report;
 }
 
 Cancel open_cancel(const comm::Envelope& envelope) {
-  const auto header = Unpacker(envelope, Tag::Cancel).take<CancelHeader>();
+  const auto header = open(envelope, Tag::Cancel).take<CancelHeader>();
   return {TrialId{header.trial}, static_cast<search::TrialState>(header.state)};
+}
+
+Hand open_hand(const comm::Envelope& envelope) { return open(envelope, Tag::Hand).take<Hand>(); }
+
+Weights open_weights(const comm::Envelope& envelope) {
+  ByteReader reader = open(envelope, Tag::Weights);
+  const auto header = reader.take<WeightsHeader>();
+  return {TrialId{header.trial}, WorkerId{header.to}, reader.take_all<std::vector<std::byte>>(header.bytes)};
+}
+
+Checkpoint open_checkpoint(const comm::Envelope& envelope) {
+  return open(envelope, Tag::Checkpoint).take<Checkpoint>();
 }
 
 }  // namespace regatta::run

@@ -28,6 +28,7 @@ class TimedSearcher final : public search::Searcher {
     const double before = cpu_seconds();
     auto config = searcher_->propose(history, trial, avoid);
     const double taken = cpu_seconds() - before;
+    seconds_ += taken;
     const auto count = static_cast<double>(++result_.proposals);
     result_.mean_proposal_seconds += (taken - result_.mean_proposal_seconds) / count;
     result_.max_proposal_seconds = std::max(result_.max_proposal_seconds, taken);
@@ -36,10 +37,12 @@ class TimedSearcher final : public search::Searcher {
   bool learns() const override { return searcher_->learns(); }
   std::optional<double> promised() const override { return searcher_->promised(); }
   std::string exhausted_reason() const override { return searcher_->exhausted_reason(); }
+  double seconds() const { return seconds_; }  ///< so far
 
  private:
   std::unique_ptr<search::Searcher> searcher_;
   SimulationResult& result_;
+  double seconds_ = 0;
 };
 
 ControllerOptions controller_options(const StudyPlan& plan, const SimulationOptions& options) {
@@ -62,6 +65,12 @@ std::unique_ptr<objective::Objective> checked_objective(const StudyPlan& plan,
   return objective;
 }
 
+schedule::StudyFacts facts_with(const StudyPlan& plan, std::int32_t epochs) {
+  schedule::StudyFacts facts = facts_of(plan);
+  facts.epochs = epochs;
+  return facts;
+}
+
 class Simulation {
  public:
   Simulation(const StudyPlan& plan, const SimulationOptions& options)
@@ -69,9 +78,8 @@ class Simulation {
         options_(options),
         objective_(checked_objective(plan, options)),
         workers_(*objective_, options),
-        proposals_(std::make_unique<TimedSearcher>(search::make_searcher(plan.searcher, plan.space), result_),
-                   plan.controller.maximize),
-        scheduler_(schedule::make_scheduler(plan.scheduler)),
+        proposals_(timed_searcher(plan), plan.controller.maximize),
+        scheduler_(schedule::make_scheduler(plan.scheduler, facts_with(plan, objective_->epochs()))),
         controller_(controller_options(plan, options), proposals_, *scheduler_, workers_) {}
 
   SimulationResult run() {
@@ -82,13 +90,19 @@ class Simulation {
       require(std::isfinite(workers_.next()), "the simulation stands still after ", now_,
               " s: nothing runs and nothing can be started");
       move_on();
-      controller_.step(now_);
+      act([this] { controller_.step(now_); });
     }
     controller_.note(search::JobEnded{now_, controller_.reason()});
     return summed_up();
   }
 
  private:
+  std::unique_ptr<search::Searcher> timed_searcher(const StudyPlan& plan) {
+    auto timed = std::make_unique<TimedSearcher>(search::make_searcher(plan.searcher, plan.space), result_);
+    searcher_ = timed.get();
+    return timed;
+  }
+
   void introduce() {
     search::JobStarted job = plan_.job;
     job.time = now_;
@@ -99,11 +113,29 @@ class Simulation {
 
   /// Lets time pass until the next report, or to the end of the wall time.
   void move_on() {
-    const double end = options_.walltime > 0 ? options_.walltime : HUGE_VAL;
-    now_ = std::min(workers_.next(), end);
+    const bool limited = options_.walltime > 0 && !controller_.interrupted();
+    const double end = limited ? options_.walltime : HUGE_VAL;
+    now_ = std::min(std::max(now_, workers_.next()), end);
     workers_.pass_until(now_);
-    for (const auto& [worker, report] : workers_.collect()) controller_.receive(worker, report, now_);
+    const VirtualWorkers::Mail mail = workers_.collect();
+    result_.reports += mail.size();
+    result_.longest_queue = std::max(result_.longest_queue, mail.size());
+    act([&] {
+      for (const auto& [worker, report] : mail) controller_.receive(worker, report, now_);
+    });
     if (now_ >= end) controller_.interrupt("wall time");
+  }
+
+  /// Takes the controller's time, and lets it pass where it is charged: what it sends leaves when it is done.
+  template <class Action>
+  void act(Action action) {
+    const double before = cpu_seconds(), search_before = searcher_->seconds();
+    action();
+    const double taken = cpu_seconds() - before;
+    result_.controller_seconds += taken - (searcher_->seconds() - search_before);
+    if (!options_.charge_controller) return;
+    now_ += taken;
+    workers_.pass_until(now_);
   }
 
   SimulationResult summed_up() {
@@ -120,6 +152,7 @@ class Simulation {
   SimulationResult result_;
   std::unique_ptr<objective::Objective> objective_;
   VirtualWorkers workers_;
+  TimedSearcher* searcher_ = nullptr;  ///< of proposals_
   DirectProposals proposals_;
   std::unique_ptr<schedule::Scheduler> scheduler_;
   Controller controller_;

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "regatta/core/error.hpp"
+#include "regatta/core/random.hpp"
 #include "verdict.hpp"
 
 namespace regatta::run {
@@ -13,6 +14,7 @@ using search::TrialState;
 
 /// What a trial takes that cannot begin, so that time goes on when none can.
 constexpr double refusal_seconds = 1e-3;
+constexpr std::uint64_t speed_stream = 0x737065;
 
 }  // namespace
 
@@ -21,11 +23,15 @@ struct VirtualWorkers::Running {
   double begun = 0;
   Report last;                 ///< what the trial has reached
   std::optional<Verdict> end;  ///< known before the next epoch is over
+  bool pauses = false;         ///< after the next epoch
   std::unique_ptr<objective::Trainable> trainable;
 };
 
 VirtualWorkers::VirtualWorkers(objective::Objective& objective, const SimulationOptions& options)
-    : objective_(objective), options_(options), workers_(static_cast<std::size_t>(options.workers)) {}
+    : objective_(objective), options_(options), workers_(static_cast<std::size_t>(options.workers)) {
+  for (std::size_t i = 0; i < workers_.size() && options.speed_spread > 0; ++i)
+    workers_[i].slowness = std::exp(options.speed_spread * Random(speed_stream, i).normal());
+}
 
 VirtualWorkers::~VirtualWorkers() = default;
 
@@ -35,19 +41,24 @@ void VirtualWorkers::log(std::span<const search::Event> events) {
 
 void VirtualWorkers::send(WorkerId to, const Assign& message) {
   worker(to).inbox.push_back(message);
-  if (!worker(to).running) begin(to);
+  if (!worker(to).running) begin(to, now_ + options_.latency);
 }
 
 void VirtualWorkers::send(WorkerId to, const Cancel& message) {
   VirtualWorker& held = worker(to);
   if (held.running && held.running->assign.trial == message.trial) {
+    held.running->pauses = message.state == TrialState::Paused;
+    if (held.running->pauses) return;
     held.running->end = Verdict{message.state};
     due_.erase({held.due, to});
-    schedule(to, 0);
+    schedule(to, now_ + 2 * options_.latency);
     return;
   }
   const auto waiting = std::ranges::find(held.inbox, message.trial, &Assign::trial);
-  if (waiting == held.inbox.end()) return;  // it has ended meanwhile
+  if (waiting == held.inbox.end()) {  // it has ended meanwhile, or is paused
+    if (message.state == TrialState::Stopped) kept_.erase(message.trial);
+    return;
+  }
   held.inbox.erase(waiting);
   Report answer;
   answer.trial = message.trial;
@@ -71,38 +82,45 @@ VirtualWorkers::Mail VirtualWorkers::collect() {
   return mail;
 }
 
-void VirtualWorkers::begin(WorkerId id) {
+/// @param time  when the worker has the assignment and is free
+void VirtualWorkers::begin(WorkerId id, double time) {
   VirtualWorker& free = worker(id);
   free.running = std::make_unique<Running>();
   Running& running = *free.running;
   running.assign = std::move(free.inbox.front());
   free.inbox.pop_front();
-  running.begun = now_;
+  running.begun = time;
   running.last.trial = running.assign.trial;
   try {
     take_up(running);
-    schedule(id, running.trainable->epoch_seconds().value_or(options_.epoch_seconds));
+    schedule(id, time + next_epoch_seconds(id) + options_.latency);
   } catch (const objective::WorkerFailure&) {
     throw;
   } catch (const std::exception& error) {
     running.end = verdict_on(error);
-    schedule(id, refusal_seconds);
+    schedule(id, time + refusal_seconds + options_.latency);
   }
 }
 
 /// Starts the trial, or goes on with it where it was paused.
 void VirtualWorkers::take_up(Running& running) {
   const Assign& assign = running.assign;
-  if (auto kept = paused_.extract(assign.trial))
-    running.trainable = std::move(kept.mapped());
-  else
-    running.trainable =
-        objective_.start(assign.config, {assign.trial.value, assign.attempt, assign.seed, true});
+  running.trainable =
+      objective_.start(assign.config, {assign.trial.value, assign.attempt, assign.seed, true});
+  auto kept = kept_.find(assign.weights);
+  if (kept == kept_.end() && assign.weights.valid()) kept = kept_.find(assign.trial);
+  if (kept != kept_.end()) running.trainable->load(kept->second);
 }
 
-void VirtualWorkers::schedule(WorkerId id, double seconds) {
+double VirtualWorkers::next_epoch_seconds(WorkerId id) const {
+  const VirtualWorker& busy = workers_[static_cast<std::size_t>(id.value)];
+  const double seconds = busy.running->trainable->epoch_seconds().value_or(options_.epoch_seconds);
   require(std::isfinite(seconds) && seconds >= 0, "an epoch cannot take ", seconds, " s");
-  worker(id).due = now_ + seconds;
+  return seconds * busy.slowness;
+}
+
+void VirtualWorkers::schedule(WorkerId id, double time) {
+  worker(id).due = time;
   due_.emplace(worker(id).due, id);
 }
 
@@ -111,15 +129,19 @@ Report VirtualWorkers::report(WorkerId id) {
   if (!running.end) advance(running);
   Report report = running.last;
   if (running.end) fill(report, *running.end);
-  report.seconds = now_ - running.begun;
+  const double left_at = worker(id).due - options_.latency;
+  report.seconds = left_at - running.begun;
   if (report.state == TrialState::Running) {
-    schedule(id, running.trainable->epoch_seconds().value_or(options_.epoch_seconds));
+    schedule(id, worker(id).due + next_epoch_seconds(id));
     return report;
   }
   busy_seconds_ += report.seconds;
-  if (report.state == TrialState::Paused) paused_[report.trial] = std::move(running.trainable);
+  if (report.state == TrialState::Paused)
+    kept_[report.trial] = running.trainable->save();
+  else
+    kept_.erase(report.trial);
   worker(id).running.reset();
-  if (!worker(id).inbox.empty()) begin(id);
+  if (!worker(id).inbox.empty()) begin(id, left_at);
   return report;
 }
 
@@ -129,7 +151,10 @@ void VirtualWorkers::advance(Running& running) {
     require(progress.has_value(), "in virtual time each advance() gives an epoch");
     fill(running.last, *progress);
     const Verdict verdict = verdict_on(*progress, running.assign.until_epoch);
-    if (verdict.state != TrialState::Running) running.end = verdict;
+    if (verdict.state != TrialState::Running)
+      running.end = verdict;
+    else if (running.pauses)
+      running.end = Verdict{TrialState::Paused};
   } catch (const objective::WorkerFailure&) {
     throw;
   } catch (const std::exception& error) {

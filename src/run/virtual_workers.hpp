@@ -26,6 +26,8 @@ class VirtualWorkers final : public Effects {
   void log(std::span<const search::Event> events) override;
   void send(WorkerId to, const Assign& message) override;
   void send(WorkerId to, const Cancel& message) override;
+  void send(WorkerId, const Hand&) override {}  // every worker finds what any of them keeps
+  void send(WorkerId, const Checkpoint&) override {}
 
   /// When the next report falls due [s]; infinite: never.
   double next() const;
@@ -41,13 +43,15 @@ class VirtualWorkers final : public Effects {
   struct VirtualWorker {
     std::deque<Assign> inbox;
     std::unique_ptr<Running> running;
-    double due = 0;  ///< when its next report is
+    double due = 0;  ///< when its next report arrives
+    double slowness = 1;
   };
 
   VirtualWorker& worker(WorkerId id) { return workers_[static_cast<std::size_t>(id.value)]; }
-  void begin(WorkerId id);
+  void begin(WorkerId id, double time);
   void take_up(Running& running);
-  void schedule(WorkerId id, double seconds);
+  void schedule(WorkerId id, double time);
+  double next_epoch_seconds(WorkerId id) const;
   Report report(WorkerId id);
   void advance(Running& running);
 
@@ -56,7 +60,7 @@ class VirtualWorkers final : public Effects {
   std::vector<VirtualWorker> workers_;
   std::set<std::pair<double, WorkerId>> due_;  ///< (time, worker) of each that has a trial
   Mail answers_;                               ///< of trials that were called in before they began
-  std::map<TrialId, std::unique_ptr<objective::Trainable>> paused_;
+  std::map<TrialId, std::vector<std::byte>> kept_;  ///< what trials need to go on
   double now_ = 0;
   double busy_seconds_ = 0;
 };

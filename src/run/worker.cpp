@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <thread>
+#include <utility>
 
 #include "regatta/core/error.hpp"
+#include "snapshot_store.hpp"
 #include "verdict.hpp"
 
 namespace regatta::run {
@@ -18,18 +21,23 @@ struct Worker::Running {
   double load_seconds = 0;
   Report last;  ///< what the trial has reached
   std::optional<TrialState> called_in;  ///< the controller's wish to end it so
+  bool saves = false;                   ///< into the run directory, after the epoch
   bool waits_for_leader = false;        ///< on the other ranks of a team, after each epoch
   std::unique_ptr<objective::Trainable> trainable;
 };
 
-Worker::Worker(comm::Communicator* controller, comm::Communicator* team, objective::Objective& objective)
-    : controller_(controller), team_(team), objective_(objective) {}
+Worker::Worker(comm::Communicator* controller, comm::Communicator* team, objective::Objective& objective,
+               const CheckpointOptions& checkpoints)
+    : controller_(controller),
+      team_(team),
+      objective_(objective),
+      store_(std::make_unique<SnapshotStore>(checkpoints)) {}
 
 Worker::~Worker() = default;
 
 double Worker::step() {
   receive();
-  if (!running_ && !inbox_.empty()) {
+  if (!running_ && !inbox_.empty() && ready(inbox_.front())) {
     const Assign assign = std::move(inbox_.front());
     inbox_.pop_front();
     start(assign);
@@ -74,8 +82,20 @@ void Worker::handle(const comm::Envelope& envelope) {
       return;
     case Tag::Report: orders_.push_back(open_report(envelope)); return;
     case Tag::Cancel: cancel(open_cancel(envelope)); return;
+    case Tag::Hand:
+      hand(open_hand(envelope));
+      return;
+    case Tag::Checkpoint:
+      checkpoint(open_checkpoint(envelope).trial);
+      return;
+    case Tag::Weights: {
+      Weights weights = open_weights(envelope);
+      arrived_[weights.trial] = std::move(weights.bytes);
+      return;
+    }
     case Tag::Shutdown:
       hand_on(Shutdown{});
+      store_->save_all();
       over_ = true;
       if (!team_) running_.reset();  // the controller has given up on it
       return;
@@ -86,11 +106,16 @@ void Worker::handle(const comm::Envelope& envelope) {
 void Worker::cancel(const Cancel& message) {
   if (running_ && running_->assign.trial == message.trial) {
     running_->called_in = message.state;
-    if (!team_) end({message.state});  // a team ends together, after its epoch
+    const bool at_once =
+        !team_ && message.state != TrialState::Paused;  // a team ends together, after its epoch
+    if (at_once) end({message.state});
     return;
   }
   const auto waiting = std::ranges::find(inbox_, message.trial, &Assign::trial);
-  if (waiting == inbox_.end()) return;  // it has ended meanwhile
+  if (waiting == inbox_.end()) {  // it has ended meanwhile, or is paused
+    if (message.state == TrialState::Stopped) store_->drop(message.trial);
+    return;
+  }
   inbox_.erase(waiting);
   Report answer;
   answer.trial = message.trial;
@@ -98,16 +123,67 @@ void Worker::cancel(const Cancel& message) {
   send(*controller_, Rank{0}, answer);
 }
 
+void Worker::hand(const Hand& message) {
+  constexpr std::size_t largest = std::size_t{1}
+                                  << 30;  // that travels as one message; else the trial starts over
+  Weights weights{message.trial, message.to, store_->find(message.weights)};
+  if (weights.bytes.size() > largest) weights.bytes.clear();
+  send(*controller_, message.rank, weights);
+  if (message.weights == message.trial) store_->forget(message.weights);
+  push();
+}
+
+/// Stays with a large message for a moment: its receiver waits for it, and without calls of MPI, as during an epoch, it would
+/// travel piece by piece.
+void Worker::push() {
+  constexpr double longest = 0.1;  // [s]
+  const Stopwatch clock;
+  while (!controller_->drained() && clock.seconds() < longest) std::this_thread::yield();
+}
+
+void Worker::checkpoint(TrialId trial) {
+  if (running_ && running_->assign.trial == trial)
+    running_->saves = true;
+  else
+    store_->save(trial);
+}
+
+/// Whether the weights that it waits for are there.
+bool Worker::ready(const Assign& assign) const { return !assign.awaited || arrived_.contains(assign.trial); }
+
+/// What the trial starts from: that of another worker, of this one, or of an earlier job; empty: nothing.
+std::vector<std::byte> Worker::take_weights(const Assign& assign) {
+  auto arrived = arrived_.extract(assign.trial);
+  if (arrived && !arrived.mapped().empty()) return std::move(arrived.mapped());
+  if (!leads() || !assign.weights.valid()) return {};
+  auto kept = store_->find(assign.weights);
+  return kept.empty() && assign.weights != assign.trial ? store_->find(assign.trial) : kept;
+}
+
+/// Tells the other ranks of the team what they need to start too.
+void Worker::share(const Assign& assign, const std::vector<std::byte>& weights) {
+  Assign order = assign;
+  order.awaited = !weights.empty();
+  for (int member = 1; leads() && team_ && member < team_->size(); ++member) {
+    if (order.awaited) send(*team_, Rank{member}, Weights{assign.trial, WorkerId{}, weights});
+    send(*team_, Rank{member}, order);
+  }
+}
+
+void Worker::set_up(const Assign& assign, const std::vector<std::byte>& weights) {
+  running_->trainable = objective_.start(assign.config, {assign.trial.value, assign.attempt, assign.seed});
+  if (!weights.empty()) running_->trainable->load(weights);
+}
+
 void Worker::start(const Assign& assign) {
-  if (leads() && team_)
-    for (int member = 1; member < team_->size(); ++member) send(*team_, Rank{member}, assign);
+  const std::vector<std::byte> weights = take_weights(assign);
+  share(assign, weights);
   running_ = std::make_unique<Running>();
   running_->assign = assign;
   running_->last.trial = assign.trial;
   Verdict trouble;
   try {
-    running_->trainable =
-        objective_.start(assign.config, {assign.trial.value, assign.attempt, assign.seed});
+    set_up(assign, weights);
   } catch (const objective::WorkerFailure&) {
     throw;
   } catch (const std::exception& error) {
@@ -154,6 +230,7 @@ void Worker::judge(const Verdict& verdict) {
   running_->last.state = verdict.state;
   for (int member = 1; team_ && member < team_->size(); ++member) send(*team_, Rank{member}, running_->last);
   if (verdict.state == TrialState::Running) {
+    if (running_->saves) keep_or_drop(TrialState::Running);
     report(running_->last);
   } else {
     end(verdict);
@@ -168,8 +245,20 @@ void Worker::obey(const Report& order) {
 void Worker::end(const Verdict& verdict) {
   Report last = std::move(running_->last);
   fill(last, verdict);
+  keep_or_drop(verdict.state);
   report(last);
   running_.reset();
+}
+
+/// Keeps what a trial needs to go on, before the controller hears of it; forgets a trial that is over.
+void Worker::keep_or_drop(TrialState state) {
+  if (!leads()) return;
+  const TrialId trial = running_->assign.trial;
+  const bool goes_on = state == TrialState::Running || state == TrialState::Paused;
+  if (goes_on && running_->trainable) store_->keep(trial, running_->trainable->save());
+  if (goes_on && std::exchange(running_->saves, false)) store_->save(trial);
+  const bool over = is_final(state) && state != TrialState::Cancelled;
+  if (over && (running_->assign.weights.valid() || store_->keeps(trial))) store_->drop(trial);
 }
 
 void Worker::report(const Report& message) {

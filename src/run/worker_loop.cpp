@@ -54,7 +54,7 @@ void live(const StudyPlan& plan, const JobFacts& facts, Rank rank, comm::Communi
   if (objective->computes_here()) backend = gpu >= 0 ? device::make_cuda_backend(gpu) : device::make_cpu_backend();
   objective->prepare({backend.get(), &memory, team, place_of(plan, facts, rank)});
   loaded();
-  Worker worker(controller, team, *objective);
+  Worker worker(controller, team, *objective, plan.checkpoints);
   Backoff backoff(polling_ceiling(facts, rank));
   while (!worker.finished()) {
     const double idle = worker.step();

@@ -5,12 +5,9 @@
 namespace regatta::schedule {
 
 /// First in, first out: every trial trains to its end.
-class FifoScheduler : public Scheduler {
+class FifoScheduler final : public Scheduler {
  public:
-  Job next(const search::History&) override { return {}; }
-  Decision on_report(const search::History&, const search::TrialReported&) override {
-    return Decision::Continue;
-  }
+  Decision on_result(const search::History&, const search::TrialReported&) override { return {}; }
 };
 
 }  // namespace regatta::schedule

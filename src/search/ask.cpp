@@ -182,8 +182,8 @@ std::optional<Config> Ask::scout() {
       return candidates.configs[i];
   // All promising points lie in the valley of the best result, or the plain around it has no rim.
   for (const std::size_t i : order)
-    if (setting_.scouting && prediction.variance[i] > unknown * model_.process->variance() &&
-        allowed(candidates.configs[i]))
+    if (setting_.scouting && setting_.regions == 0 &&
+        prediction.variance[i] > unknown * model_.process->variance() && allowed(candidates.configs[i]))
       return candidates.configs[i];
   return std::nullopt;
 }

@@ -77,7 +77,9 @@ void History::apply(const TrialStarted& event) {
   Trial& trial = unfinished_trial(event.trial);
   trial.worker = event.worker;
   trial.lane = event.lane;
+  trial.until_epoch = event.until_epoch;
   ++trial.attempt;
+  trial.weights = event.trial;
   if (std::isnan(trial.t_start)) trial.t_start = event.time;
   move(trial, TrialState::Running);
 }
@@ -86,6 +88,7 @@ void History::apply(const TrialReported& event) {
   Trial& trial = unfinished_trial(event.trial);
   trial.epochs = event.epoch;
   trial.objective = event.value;
+  reports_.push_back({event.trial, event.epoch, event.value});
 }
 
 void History::apply(const TrialEnded& event) {
@@ -97,9 +100,9 @@ void History::apply(const TrialEnded& event) {
   trial.reason = event.reason;
   trial.exit_code = event.exit_code;
   trial.message = event.message;
+  trial.standard_error = event.standard_error;
   if (is_final(event.state)) {
     trial.t_end = event.time;
-    trial.standard_error = event.standard_error;
     if (!std::isnan(event.objective)) trial.objective = event.objective;
   }
   move(trial, event.state);
@@ -109,6 +112,18 @@ void History::apply(const TrialEnded& event) {
 void History::apply(const TrialRequeued& event) { move(unfinished_trial(event.trial), TrialState::Queued); }
 
 void History::apply(const Note& event) { notes_.insert_or_assign(event.key, event); }
+
+void History::apply(const TrialChanged& event) {
+  Trial& trial = unfinished_trial(event.trial);
+  require(trial.state == TrialState::Paused, "only a paused trial can change, and trial ", event.trial.value,
+          " is ", name_of(trial.state));
+  if (event.donor.valid()) static_cast<void>((*this)[event.donor]);
+  if (event.donor != event.trial) trial.parent = event.donor;
+  trial.weights = event.donor;
+  trial.changed_epoch = event.epoch;
+  trial.config = event.config;
+  if (!contains(event.config)) by_config_.emplace(config_hash(event.config), event.trial);
+}
 
 Trial& History::unfinished_trial(TrialId id) {
   const Trial& trial = (*this)[id];

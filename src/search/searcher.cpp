@@ -6,8 +6,10 @@
 #include "grid_searcher.hpp"
 #include "random_searcher.hpp"
 #include "regatta/core/error.hpp"
+#include "regatta/core/plugin.hpp"
 #include "regatta/core/text.hpp"
 #include "sobol_searcher.hpp"
+#include "tpe_searcher.hpp"
 
 namespace regatta::search {
 namespace {
@@ -25,12 +27,18 @@ std::unique_ptr<Searcher> make(const SearcherOptions& options, const space::Spac
 /// Every searcher, the default first.
 const std::vector<Entry>& table() {
   static const std::vector<Entry> entries = {
-      {"sobol", make<SobolSearcher>},
-      {"random", make<RandomSearcher>},
-      {"grid", make<GridSearcher>},
-      {"bo", make<BayesianSearcher>},
+      {"sobol", make<SobolSearcher>}, {"random", make<RandomSearcher>}, {"grid", make<GridSearcher>},
+      {"bo", make<BayesianSearcher>}, {"tpe", make<TpeSearcher>},       {"bohb", make<TpeSearcher>},
   };
   return entries;
+}
+
+std::unique_ptr<Searcher> made_by_plugin(const SearcherOptions& options, const space::Space& space) {
+  const auto make =
+      reinterpret_cast<SearcherFactory*>(plugin_function(options.plugin, "regatta_make_searcher"));
+  std::unique_ptr<Searcher> searcher(make(options, space));
+  require(searcher != nullptr, "the plugin ", options.plugin.string(), " makes no searcher");
+  return searcher;
 }
 
 }  // namespace
@@ -45,6 +53,7 @@ const std::vector<std::string>& searcher_names() {
 }
 
 std::unique_ptr<Searcher> make_searcher(const SearcherOptions& options, const space::Space& space) {
+  if (!options.plugin.empty()) return made_by_plugin(options, space);
   const auto found = std::ranges::find(table(), options.algorithm, &Entry::name);
   require(found != table().end(), "unknown search algorithm '", options.algorithm, "': expected one of ",
           join(searcher_names(), ", "), suggestion(options.algorithm, searcher_names()));

@@ -172,4 +172,18 @@ void Network::update(const OptimizerSpec& optimizer, double rate, std::int64_t s
   apply(weights_, parameters_.size() - weights_, 0, 0);
 }
 
+void Network::save(ByteWriter& writer) const {
+  writer.add(static_cast<std::uint64_t>(parameters_.size()));
+  for (const auto* values : {&parameters_, &first_moment_, &second_moment_})
+    writer.add_all<float>(values->download());
+}
+
+void Network::load(ByteReader& reader) {
+  const auto count = reader.take<std::uint64_t>();
+  require(count == parameters_.size(), "a network of ", parameters_.size(), " parameters cannot take over ",
+          count);
+  for (auto* values : {&parameters_, &first_moment_, &second_moment_})
+    backend_.upload(reader.take_all<std::vector<float>>(count), values->data());
+}
+
 }  // namespace regatta::train

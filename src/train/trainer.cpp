@@ -17,8 +17,8 @@ enum Stream : std::uint64_t { initial_weights = 1, dropout = 2, order = 3 };
 /// Rows of one forward pass without training, where a batch is not larger.
 constexpr std::size_t least_chunk = 512;
 
-/// Floating-point operations of one advance(): some hundredths of a second on a processor core.
-constexpr double slice_work = 2e9;
+/// Floating-point operations of one advance(): about a hundredth of a second on a processor core, so that messages are read in time.
+constexpr double slice_work = 5e8;
 
 std::vector<float> weights_for(const Part& part, std::size_t classes, bool balanced) {
   if (!balanced || part.labels().empty()) return {};
@@ -160,6 +160,20 @@ std::vector<float> Trainer::outputs(const Part& part) {
   }
   sum(all);
   return all;
+}
+
+void Trainer::save(ByteWriter& writer) const {
+  writer.add(epoch_);
+  writer.add(steps_);
+  writer.add(first_loss_);
+  network_.save(writer);
+}
+
+void Trainer::load(ByteReader& reader) {
+  epoch_ = reader.take<std::int32_t>();
+  steps_ = reader.take<std::int64_t>();
+  first_loss_ = reader.take<double>();
+  network_.load(reader);
 }
 
 void Trainer::sum(std::span<float> values) {

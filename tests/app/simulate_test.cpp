@@ -102,5 +102,42 @@ TEST_F(Simulate, ImportsTheTableThatItUses) {
   EXPECT_THAT(result.out, HasSubstr("loss = 1.5 +- 0.5"));
 }
 
+TEST_F(Simulate, ComparesSettingsOverVirtualTime) {
+  const ProcessResult result =
+      regatta({"simulate", inputs + "branin.ini", "study.trials=30", "objective.epochs=9",
+               "objective.sleep=9", "--seeds", "3", "--compare",
+               "scheduler.algorithm=fifo; scheduler.algorithm=asha scheduler.variant=promotion"});
+
+  ASSERT_EQ(result.exit_code, 0) << result;
+  EXPECT_THAT(result.out, HasSubstr("scheduler.algorithm=fifo"));
+  EXPECT_THAT(result.out, HasSubstr("scheduler.variant=promotion"));
+  EXPECT_THAT(result.out, HasSubstr("100 % of the time"));
+  EXPECT_THAT(result.out, HasSubstr("bbb"));
+  EXPECT_FALSE(exists("runs"));
+  EXPECT_EQ(regatta({"simulate", inputs + "branin.ini", "--compare", "asha"}).exit_code, 2);
+}
+
+TEST_F(Simulate, TakesLatencyAndUnequalWorkersIntoAccount) {
+  const auto simulated = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"simulate", inputs + "sleep.ini", "study.trials=200", "--no-log"});
+    return regatta(more).out;
+  };
+
+  EXPECT_THAT(simulated({}), HasSubstr("utilisation  100.0 %"));
+  EXPECT_THAT(simulated({"--latency", "250ms"}), Not(HasSubstr("utilisation  100.0 %")));
+  EXPECT_NE(simulated({}), simulated({"--speed-spread", "0.5"}));
+  EXPECT_THAT(simulated({"--charge"}), HasSubstr("waiting at once"));
+}
+
+TEST_F(Simulate, PreviewsHowFarTrialsTrainBeforeAJobStarts) {
+  const ProcessResult result =
+      regatta({"check", inputs + "digits_asha.ini", "--preview", "--epoch-time", "2s"});
+
+  ASSERT_EQ(result.exit_code, 0) << result;
+  EXPECT_THAT(result.out, HasSubstr("2.0 s per epoch"));
+  EXPECT_THAT(result.out, HasSubstr("device hours"));
+  EXPECT_THAT(result.out, HasSubstr("27 "));
+}
+
 }  // namespace
 }  // namespace regatta

@@ -67,4 +67,17 @@ std::optional<TrainedTable> TrainedTables::lcbench(const std::string& task) cons
   return written(folder_ / (task + ".h5"), table);
 }
 
+std::optional<TrainedTable> TrainedTables::taskset(const std::string& task) const {
+  const auto from = data_folder / "taskset_rnn";
+  const auto curves = from / (task + "_valid_loss.csv");
+  if (!is_there(from / "configs.csv") || !is_there(curves)) return {};
+  const train::CurveTable table = train::import_curves(
+      from / "configs.csv", {{"ignore", "config_id"},
+                             {"objective", curves.string()},
+                             {"log", "learning_rate, epsilon, l1, l2, linear_decay, exponential_decay"},
+                             {"metric", "val_loss"},
+                             {"direction", "minimize"}});
+  return written(folder_ / (task + ".h5"), table);
+}
+
 }  // namespace regatta::benchmark

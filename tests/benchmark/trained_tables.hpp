@@ -27,6 +27,9 @@ class TrainedTables {
   /// 2000 learning curves with their times: validation accuracy [%].
   /// @param task  "167168" or "189906"
   std::optional<TrainedTable> lcbench(const std::string& task) const;
+  /// 1000 learning curves of 51 points without times: validation loss of a recurrent network under Adam.
+  /// @param task  "patch128_LSTM128_bs64" or "patch32_GRU128_bs128"
+  std::optional<TrainedTable> taskset(const std::string& task) const;
 
  private:
   support::TemporaryFolder folder_;

@@ -117,6 +117,16 @@ TEST(Codec, KeepsTheEventsOfWorkersAndJobs) {
   EXPECT_THAT(note.values, testing::IsEmpty());
 }
 
+TEST(Codec, KeepsAChangeOfHyperparameters) {
+  const auto copy = through_bytes(search::TrialChanged{{4}, 9, {2}, 1.5, {0.25, nan}});
+
+  EXPECT_EQ(copy.trial, TrialId{4});
+  EXPECT_EQ(copy.epoch, 9);
+  EXPECT_EQ(copy.donor, TrialId{2});
+  EXPECT_EQ(copy.time, 1.5);
+  EXPECT_THAT(copy.config, ElementsAre(0.25, NanSensitiveDoubleEq(nan)));
+}
+
 TEST(Codec, KeepsTheHeader) {
   const search::StudyHeader header = sample_header();
 

@@ -112,6 +112,21 @@ TEST_F(Results, HoldWhatTheSearcherPromisedWhereItDid) {
   EXPECT_THAT(promising.read_doubles("/trials/promised_gain"), is_row({nan, nan, nan, nan, 0.125}));
 }
 
+TEST_F(Results, HoldHowHyperparametersChangedDuringATraining) {
+  using namespace search;
+  Study study = sample_study();
+  study.record(TrialEnded{{3}, TrialState::Paused, Reason::None, 0.5, nan, 3, 0, 2, 0, 0, 1013, {}, ""});
+  study.record(TrialChanged{{3}, 3, {2}, 1013, {0.02, 3, 1, nan}});
+
+  const h5::File changed = written(study, folder_ / "changed.h5");
+
+  EXPECT_THAT(changed.read_integers("/changes/trial"), ElementsAre(3, 3));
+  EXPECT_THAT(changed.read_integers("/changes/epoch"), ElementsAre(0, 3));
+  EXPECT_THAT(changed.read_integers("/changes/donor"), ElementsAre(-1, 2));
+  EXPECT_THAT(changed.read_doubles("/changes/params/learning_rate"), ElementsAre(0.03, 0.02));
+  EXPECT_THAT(changed.read_integers("/trials/parent"), ElementsAre(-1, -1, 0, 2, -1));
+}
+
 TEST_F(Results, HoldEveryReport) {
   EXPECT_THAT(file_.read_integers("/reports/trial"), ElementsAre(0, 0));
   EXPECT_THAT(file_.read_integers("/reports/epoch"), ElementsAre(1, 2));

@@ -52,6 +52,20 @@ TEST(Study, KeepsWhatTheSearcherPromisedBesideTheIncumbentOfThatTime) {
               ThrowsMessage<InvalidInput>(HasSubstr("2 values")));
 }
 
+TEST(Study, KeepsTheLastAttemptOfATrialThatEndsWhileItIsPaused) {
+  using namespace search;
+  Study study = sample_study();
+  study.record(
+      TrialEnded{{3}, TrialState::Paused, Reason::None, 0.5, not_a_number, 3, 0, 2, 0, 0, 1013, {}, ""});
+
+  study.record(
+      TrialEnded{{3}, TrialState::Stopped, Reason::None, 0.5, not_a_number, 3, 0, 0, 0, 0, 1099, {}, ""});
+
+  EXPECT_EQ(study.attempts[3].end->time, 1013);
+  EXPECT_EQ(study.history[TrialId{3}].state, TrialState::Stopped);
+  EXPECT_EQ(study.history[TrialId{3}].seconds, 2);
+}
+
 TEST(Study, KeepsTheAttemptsOfAResumedTrialApart) {
   using namespace search;
   Study study = sample_study();

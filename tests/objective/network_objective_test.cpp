@@ -82,6 +82,44 @@ TEST_F(NetworkObjective, RepeatsItselfForTheSameSeedOnly) {
   EXPECT_NE(first, workshop.run({}, 8).back().metrics);
 }
 
+TEST_F(NetworkObjective, GoesOnBitByBitFromWhatItHasSaved) {
+  const Texts common{{"data", "three.h5"}, {"epochs", "10"}, {"batch_size", "32"}, {"learning_rate", "0.05"}};
+  const std::vector<Texts> kinds{{{"optimizer", "adam"}, {"dropout", "0.3"}, {"schedule", "cosine"}},
+                                 {{"optimizer", "sgd"}, {"momentum", "0.9"}, {"report", "best"}},
+                                 {{"folds", "3"}}};
+  for (const Texts& kind : kinds) {
+    Texts values = common;
+    values.insert(values.end(), kind.begin(), kind.end());
+    Workshop workshop(options(values), {});
+    const auto whole = workshop.run();
+
+    auto before = workshop.start();
+    for (int epoch = 0; epoch < 5;) epoch += before->advance() ? 1 : 0;
+    auto after = workshop.start();
+    after->load(before->save());
+    before.reset();
+
+    for (std::size_t epoch = 5; epoch < 10;) {
+      const auto progress = after->advance();
+      if (!progress) continue;
+      EXPECT_EQ(progress->epoch, whole[epoch].epoch);
+      EXPECT_EQ(progress->value, whole[epoch].value);
+      EXPECT_EQ(progress->metrics, whole[epoch].metrics);
+      EXPECT_EQ(progress->finished, ++epoch == 10);
+    }
+  }
+}
+
+TEST_F(NetworkObjective, RefusesWhatAnotherShapeHasSaved) {
+  Workshop workshop(options({{"data", "three.h5"}}), space_of({{"units", "int(4, 8)"}}));
+
+  const auto saved = workshop.start({{"units", "4"}})->save();
+
+  EXPECT_THROW(workshop.start({{"units", "8"}})->load(saved), InvalidInput);
+  EXPECT_THROW(workshop.start({{"units", "4"}})->load(std::span(saved).first(saved.size() - 1)),
+               InvalidInput);
+}
+
 TEST_F(NetworkObjective, ReportsTheMetricsThatWereAskedFor) {
   Workshop workshop(
       options({{"data", "three.h5"}, {"epochs", "1"}, {"metrics", "train_loss, val_f1_macro"}}, "val_loss"),

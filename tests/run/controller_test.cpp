@@ -1,5 +1,6 @@
 #include "regatta/run/controller.hpp"
 
+#include <map>
 #include <set>
 
 #include "regatta/core/error.hpp"
@@ -47,11 +48,15 @@ class Notebook final : public Effects {
     assigned.emplace_back(to, message);
   }
   void send(WorkerId to, const Cancel& message) override { cancelled.emplace_back(to, message); }
+  void send(WorkerId to, const Hand& message) override { handed.emplace_back(to, message); }
+  void send(WorkerId to, const Checkpoint& message) override { saved.emplace_back(to, message); }
 
   std::vector<search::Event> logged;
   std::set<TrialId> started_in_log;
   std::vector<std::pair<WorkerId, Assign>> assigned;
   std::vector<std::pair<WorkerId, Cancel>> cancelled;
+  std::vector<std::pair<WorkerId, Hand>> handed;
+  std::vector<std::pair<WorkerId, Checkpoint>> saved;
 };
 
 class ControllerTest : public testing::Test {
@@ -77,7 +82,7 @@ class ControllerTest : public testing::Test {
   double now = 0;
   Notebook book;
   std::unique_ptr<Numbers> source;
-  std::unique_ptr<schedule::Scheduler> scheduler = schedule::make_scheduler({});
+  std::unique_ptr<schedule::Scheduler> scheduler = schedule::make_scheduler({}, {});
   std::unique_ptr<Controller> controller;
 };
 
@@ -350,9 +355,8 @@ TEST_F(ControllerTest, TakesTheRestOfABatchUpAgain) {
 TEST_F(ControllerTest, AsksTheSchedulerAfterEachReport) {
   class StopAtTwo final : public schedule::Scheduler {
    public:
-    schedule::Job next(const search::History&) override { return {}; }
-    schedule::Decision on_report(const search::History&, const search::TrialReported& report) override {
-      return report.epoch >= 2 ? schedule::Decision::Stop : schedule::Decision::Continue;
+    schedule::Decision on_result(const search::History&, const search::TrialReported& report) override {
+      return {report.epoch >= 2 ? schedule::Answer::Stop : schedule::Answer::Continue};
     }
   };
   scheduler = std::make_unique<StopAtTwo>();
@@ -370,6 +374,240 @@ TEST_F(ControllerTest, AsksTheSchedulerAfterEachReport) {
   ASSERT_EQ(book.cancelled.size(), 1u);
   EXPECT_EQ(book.cancelled[0].second.trial, TrialId{0});
   EXPECT_EQ(book.cancelled[0].second.state, TrialState::Stopped);
+}
+
+/// Gives prepared answers: by trial and epoch; pauses where it is told to.
+class Prepared final : public schedule::Scheduler {
+ public:
+  schedule::Job choose_trial_to_run(const search::History& history, bool more) override {
+    if (waits) return {schedule::Job::Kind::Wait};
+    return only_new ? schedule::Job{} : Scheduler::choose_trial_to_run(history, more);
+  }
+  std::int32_t until_epoch(const search::History&, const search::Trial&) override { return until; }
+  schedule::Decision on_result(const search::History&, const search::TrialReported& report) override {
+    const auto found = answers.find({report.trial.value, report.epoch});
+    return found == answers.end() ? schedule::Decision{} : found->second;
+  }
+
+  std::map<std::pair<int, int>, schedule::Decision> answers;
+  std::int32_t until = 0;
+  bool waits = false;     ///< no slot is filled
+  bool only_new = false;  ///< no paused trial goes on
+};
+
+class AnswersTest : public ControllerTest {
+ protected:
+  AnswersTest() {
+    auto made = std::make_unique<Prepared>();
+    prepared = made.get();
+    scheduler = std::move(made);
+  }
+  void report(WorkerId worker, int trial, std::int32_t epoch, TrialState state = TrialState::Running,
+              double value = 1) {
+    Report report;
+    report.trial = TrialId{trial};
+    report.epoch = epoch;
+    report.state = state;
+    report.value = value;
+    controller->receive(worker, report, ++now);
+    controller->step(now);
+  }
+  const search::Trial& trial(int id) const { return controller->history()[TrialId{id}]; }
+  template <class Event>
+  std::vector<Event> logged() const {
+    std::vector<Event> found;
+    for (const auto& event : book.logged)
+      if (const auto* match = std::get_if<Event>(&event)) found.push_back(*match);
+    return found;
+  }
+  Prepared* prepared;
+};
+
+TEST_F(AnswersTest, PauseFreesTheSlotAndTheTrialGoesOnWithItsWorker) {
+  prepared->answers[{0, 1}] = {schedule::Answer::Pause};
+  build(2);
+  controller->step(now);
+
+  report(first, 0, 1);
+  ASSERT_EQ(book.cancelled.size(), 1u);
+  EXPECT_EQ(book.cancelled[0].second.state, TrialState::Paused);
+  report(first, 0, 2, TrialState::Paused);  // it went on to the end of its epoch
+
+  ASSERT_EQ(book.assigned.size(), 3u) << "nothing else is to be done";
+  const auto& [worker, assign] = book.assigned[2];
+  EXPECT_EQ(worker, first);
+  EXPECT_EQ(assign.trial, TrialId{0});
+  EXPECT_EQ(assign.weights, TrialId{0});
+  EXPECT_FALSE(assign.awaited);
+  EXPECT_EQ(logged<search::TrialStarted>().back().from_epoch, 2);
+}
+
+TEST_F(AnswersTest, APausedTrialGoesOnWithItsOwnWorkerWhereThatIsFree) {
+  prepared->until = 3;
+  build(2);
+  controller->step(now);
+  prepared->waits = true;
+  report(second, 1, 3, TrialState::Paused);
+  prepared->answers[{0, 1}] = {schedule::Answer::Stop};
+  report(first, 0, 1);
+  prepared->waits = false;
+
+  report(first, 0, 1, TrialState::Stopped);  // both workers are free, the first has the lower number
+
+  ASSERT_EQ(book.assigned.size(), 3u);
+  EXPECT_EQ(book.assigned[2].first, second);
+  EXPECT_EQ(book.assigned[2].second.trial, TrialId{1});
+  EXPECT_TRUE(book.handed.empty());
+}
+
+TEST_F(AnswersTest, APausedTrialIsHandedToAnotherWorkerWhereItsOwnIsBusy) {
+  prepared->until = 3;
+  prepared->only_new = true;
+  build(3);
+  controller->step(now);
+  report(second, 1, 3, TrialState::Paused);  // trial 2 takes its place
+  ASSERT_EQ(book.assigned.size(), 3u);
+  prepared->only_new = false;
+
+  report(first, 0, 2, TrialState::Completed);
+
+  ASSERT_EQ(book.assigned.size(), 4u);
+  EXPECT_EQ(book.assigned[3].first, first);
+  EXPECT_EQ(book.assigned[3].second.trial, TrialId{1});
+  EXPECT_TRUE(book.assigned[3].second.awaited);
+  ASSERT_EQ(book.handed.size(), 1u);
+  EXPECT_EQ(book.handed[0].first, second);
+  EXPECT_EQ(book.handed[0].second.weights, TrialId{1});
+  EXPECT_EQ(book.handed[0].second.trial, TrialId{1});
+  EXPECT_EQ(book.handed[0].second.to, first);
+}
+
+TEST_F(AnswersTest, StopAtAPauseEndsTheTrialForGood) {
+  prepared->until = 3;
+  prepared->answers[{0, 3}] = {schedule::Answer::Stop};
+  build(2);
+  controller->step(now);
+
+  report(first, 0, 3, TrialState::Paused, 0.5);
+
+  EXPECT_EQ(trial(0).state, TrialState::Stopped);
+  EXPECT_EQ(controller->history().incumbent(), TrialId{0});
+  ASSERT_EQ(book.cancelled.size(), 1u) << "its worker forgets the weights";
+  EXPECT_EQ(book.cancelled[0].second.state, TrialState::Stopped);
+}
+
+TEST_F(AnswersTest, CheckpointLetsTheTrialTrainOn) {
+  prepared->answers[{0, 1}] = {schedule::Answer::Checkpoint};
+  build(2);
+  controller->step(now);
+
+  report(first, 0, 1);
+
+  ASSERT_EQ(book.saved.size(), 1u);
+  EXPECT_EQ(book.saved[0].first, first);
+  EXPECT_EQ(book.saved[0].second.trial, TrialId{0});
+  EXPECT_EQ(trial(0).state, TrialState::Running);
+  EXPECT_TRUE(book.cancelled.empty());
+}
+
+TEST_F(AnswersTest, ChangeGoesOnAtOnceWithOtherHyperparameters) {
+  prepared->answers[{0, 1}] = {schedule::Answer::Change, {0.25}};
+  build(10);
+  controller->step(now);
+  report(first, 0, 1);
+  EXPECT_EQ(book.cancelled.back().second.state, TrialState::Paused);
+  EXPECT_EQ(trial(0).config, Config{0});
+
+  report(first, 0, 2, TrialState::Paused);
+
+  const auto changes = logged<search::TrialChanged>();
+  ASSERT_EQ(changes.size(), 1u);
+  EXPECT_EQ(changes[0].epoch, 2);
+  EXPECT_EQ(changes[0].donor, TrialId{0});
+  EXPECT_EQ(trial(0).config, Config{0.25});
+  ASSERT_EQ(book.assigned.size(), 3u);
+  EXPECT_EQ(book.assigned[2].first, first);
+  EXPECT_EQ(book.assigned[2].second.config, Config{0.25});
+  EXPECT_EQ(book.assigned[2].second.weights, TrialId{0});
+  EXPECT_EQ(trial(0).state, TrialState::Running);
+}
+
+TEST_F(AnswersTest, RestartTakesTheWeightsOfAnotherTrialFromItsWorker) {
+  prepared->until = 2;
+  prepared->answers[{0, 2}] = {schedule::Answer::Change, {0}};
+  prepared->answers[{1, 2}] = {schedule::Answer::Restart, {0.75}, TrialId{0}};
+  build(2);
+  controller->step(now);
+  report(first, 0, 2, TrialState::Paused);  // goes on, and its weights of epoch 2 are kept
+
+  report(second, 1, 2, TrialState::Paused);
+
+  ASSERT_EQ(book.handed.size(), 1u);
+  EXPECT_EQ(book.handed[0].first, first);
+  EXPECT_EQ(book.handed[0].second.weights, TrialId{0});
+  EXPECT_EQ(book.handed[0].second.trial, TrialId{1});
+  EXPECT_EQ(book.handed[0].second.to, second);
+  const Assign& assign = book.assigned.back().second;
+  EXPECT_EQ(assign.trial, TrialId{1});
+  EXPECT_EQ(assign.weights, TrialId{0});
+  EXPECT_TRUE(assign.awaited);
+  EXPECT_EQ(assign.config, Config{0.75});
+  EXPECT_EQ(trial(1).parent, TrialId{0});
+}
+
+TEST_F(AnswersTest, RestartWithoutADonorStartsFromFreshWeights) {
+  prepared->until = 2;
+  prepared->answers[{0, 2}] = {schedule::Answer::Restart, {0.5}};
+  build(2);
+  controller->step(now);
+
+  report(first, 0, 2, TrialState::Paused);
+
+  EXPECT_EQ(book.assigned.back().second.trial, TrialId{0});
+  EXPECT_FALSE(book.assigned.back().second.weights.valid());
+  EXPECT_EQ(logged<search::TrialStarted>().back().from_epoch, 0);
+}
+
+TEST_F(AnswersTest, PausedTrialsEndStoppedWithTheStudy) {
+  prepared->until = 2;
+  build(2);
+  controller->step(now);
+  prepared->waits = true;
+  report(first, 0, 2, TrialState::Paused, 4);
+  EXPECT_FALSE(controller->finished());
+
+  report(second, 1, 2, TrialState::Paused, 3);
+
+  EXPECT_TRUE(controller->finished());
+  EXPECT_EQ(controller->reason(), "budget spent");
+  EXPECT_EQ(controller->history().count(TrialState::Stopped), 2u);
+  EXPECT_EQ(controller->history().incumbent(), TrialId{1});
+  EXPECT_EQ(book.cancelled.size(), 2u);
+}
+
+TEST_F(AnswersTest, PausedTrialsOutliveAnInterruptedJob) {
+  prepared->until = 2;
+  prepared->waits = false;
+  build(5);
+  controller->step(now);
+  prepared->waits = true;
+  report(first, 0, 2, TrialState::Paused);
+  controller->interrupt("signal 15");
+  report(second, 1, 1, TrialState::Cancelled);
+  const std::vector<search::Event> events = book.logged;
+  EXPECT_EQ(trial(0).state, TrialState::Paused);
+
+  book = {};
+  prepared->waits = false;
+  build(5);
+  controller->restore(events, now);
+  controller->step(now);
+
+  ASSERT_EQ(book.assigned.size(), 2u);
+  EXPECT_EQ(book.assigned[0].second.trial, TrialId{1}) << "it was running";
+  EXPECT_EQ(book.assigned[1].second.trial, TrialId{0});
+  EXPECT_EQ(book.assigned[1].second.weights, TrialId{0}) << "to be found in the run directory";
+  EXPECT_FALSE(book.assigned[1].second.awaited);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <csignal>
 #include <fstream>
+#include <map>
 #include <set>
 #include <thread>
 
@@ -261,6 +262,105 @@ TEST_F(JobTest, GoesOnWhereAKilledJobWasAndRepeatsNothing) {
     EXPECT_TRUE(!search::is_final(trial.state) || whole.history[trial.id].attempt == trial.attempt) << "run again";
   }
   EXPECT_EQ(support::run_process({REGATTA_BINARY, "resume", directory.string(), "study.seed=9"}).exit_code, 2);
+}
+
+/// Each epoch of each trial stands in the log once, in order.
+void expect_each_epoch_once(const log::Study& study) {
+  std::vector<std::int32_t> epochs(study.history.trials().size(), 0);
+  for (const search::TrialReported& report : study.reports)
+    EXPECT_EQ(report.epoch, ++epochs[static_cast<std::size_t>(report.trial.value)]);
+}
+
+TEST_F(JobTest, SharesTheEpochsOfASmallGridByHyperband) {
+  const ProcessResult result = run(3, shipped("grid_hyperband.ini"));
+
+  ASSERT_EQ(result.exit_code, 0) << result;
+  const log::Study done = study();
+  EXPECT_EQ(done.history.trials().size(), 6u);
+  EXPECT_EQ(points(done.history).size(), 6u);
+  std::multiset<std::int32_t> epochs;
+  for (const search::Trial& trial : done.history.trials()) epochs.insert(trial.epochs);
+  EXPECT_EQ(epochs, (std::multiset<std::int32_t>{1, 1, 1, 1, 3, 9}));
+  EXPECT_EQ(done.history.count(TrialState::Completed), 1u);
+  EXPECT_EQ(done.history.count(TrialState::Stopped), 5u);
+  expect_each_epoch_once(done);
+  EXPECT_FALSE(std::filesystem::exists(directory / "checkpoints")) << "no paused trial is left";
+}
+
+TEST_F(JobTest, PromotesTheBestOfPausedTrialsByAsha) {
+  const ProcessResult result =
+      run(4, shipped("digits_asha.ini"),
+          {"study.trials=18", "objective.epochs=9", "space.layers=int(1, 1)", "space.units=logint(8, 16)"});
+
+  ASSERT_EQ(result.exit_code, 0) << result;
+  const log::Study done = study();
+  std::map<std::int32_t, int> by_epochs;
+  for (const search::Trial& trial : done.history.trials()) ++by_epochs[trial.epochs];
+  EXPECT_EQ(
+      by_epochs[1] + by_epochs[3] + by_epochs[9] + static_cast<int>(done.history.count(TrialState::Failed)),
+      18);
+  EXPECT_GE(by_epochs[3] + by_epochs[9], 6) << "one of three goes on";
+  EXPECT_GE(by_epochs[9], 1);
+  expect_each_epoch_once(done);
+}
+
+TEST_F(JobTest, StopsWhatFallsBehindAfterItsGracePeriod) {
+  const ProcessResult result =
+      run(3, shipped("regression_asha.ini"), {"study.trials=8", "objective.epochs=16"});
+
+  ASSERT_EQ(result.exit_code, 0) << result;
+  const search::History history = study().history;
+  EXPECT_GE(history.count(TrialState::Stopped), 1u);
+  EXPECT_GE(history.count(TrialState::Completed), 1u);
+  for (const search::Trial& trial : history.trials())
+    EXPECT_TRUE(trial.epochs >= 5 || trial.state == TrialState::Failed) << trial.id.value;
+}
+
+TEST_F(JobTest, HandsWeightsFromRankToRankByPbtWithoutADisk) {
+  const ProcessResult result =
+      run(5, shipped("digits_pbt.ini"), {"objective.epochs=8", "objective.units=16"});
+
+  ASSERT_EQ(result.exit_code, 0) << result;
+  const log::Study done = study();
+  EXPECT_EQ(done.history.trials().size(), 8u);
+  EXPECT_EQ(done.history.count(TrialState::Completed), 8u);
+  ASSERT_FALSE(done.changes.empty());
+  for (const search::TrialChanged& change : done.changes) {
+    EXPECT_NE(change.donor, change.trial);
+    EXPECT_EQ(change.donor.valid(), change.epoch > 0) << "the first row of a trial is its beginning";
+    EXPECT_EQ(change.epoch % 2, 0);
+  }
+  const h5::File file = h5::File::open(directory / "regatta.h5");
+  EXPECT_EQ(file.read_doubles("/changes/params/learning_rate").size(), done.changes.size());
+  EXPECT_FALSE(std::filesystem::exists(directory / "checkpoints"));
+}
+
+TEST_F(JobTest, GoesOnWithPausedTrialsAfterASignal) {
+  const std::vector<std::string> options{"scheduler.algorithm=asha", "scheduler.variant=promotion",
+                                         "study.trials=24",          "objective.epochs=9",
+                                         "objective.sleep=0.9",      "log.verbosity=2"};
+  support::ChildProcess child(support::mpirun(4, command(shipped("sleep.ini"), options)), {.timeout_s = 60});
+  while (child.running() && !std::filesystem::exists(directory / "journal.bin"))
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  while (child.running() && study().history.count(TrialState::Paused) < 5)
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  child.kill(SIGUSR2);
+  ASSERT_EQ(child.wait().exit_code, 0);
+  const search::History stopped = study().history;
+  std::size_t files = 0;
+  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(directory / "checkpoints"))
+    ++files;
+  EXPECT_GE(files, stopped.count(TrialState::Paused));
+
+  const ProcessResult result =
+      support::run_process(support::mpirun(3, {REGATTA_BINARY, "resume", directory.string()}));
+
+  ASSERT_EQ(result.exit_code, 0) << result;
+  const log::Study whole = study();
+  EXPECT_EQ(whole.history.trials().size(), 24u);
+  EXPECT_GE(whole.history.count(TrialState::Completed), 1u);
+  expect_each_epoch_once(whole);
+  EXPECT_TRUE(std::filesystem::is_empty(directory / "checkpoints"));
 }
 
 /// Ranks that wait must not burn their cores.

@@ -34,6 +34,8 @@ class Steady final : public objective::Objective {
       ++epoch_;
       return objective::Progress{epoch_, epoch_ == 10, 1.0 / epoch_, {}, NAN, {}};
     }
+    std::vector<std::byte> save() const override { return {static_cast<std::byte>(epoch_)}; }
+    void load(std::span<const std::byte> saved) override { epoch_ = static_cast<std::int32_t>(saved[0]); }
     std::optional<double> epoch_seconds() const override {
       return std::isnan(seconds_) ? std::nullopt : std::optional(seconds_);
     }
@@ -77,14 +79,32 @@ TEST_F(VirtualWorkersTest, GoOnWithAPausedTrialWhereItWas) {
   assign(first, 0, 1, 2);
   next_mail();
   const Report paused = next_mail().front().second;
-  assign(second, 0, 1, 0);
+  workers.send(second, Assign{TrialId{0}, 0, 2, 0, 0, {1}, TrialId{0}});
   const Report later = next_mail().front().second;
 
   EXPECT_EQ(paused.state, TrialState::Paused);
   EXPECT_EQ(paused.epoch, 2);
   EXPECT_EQ(later.epoch, 3);
   EXPECT_EQ(later.state, TrialState::Running);
-  EXPECT_EQ(objective.started, 1);
+}
+
+TEST_F(VirtualWorkersTest, StartATrialFromTheWeightsOfAnother) {
+  assign(first, 0, 1, 2);
+  next_mail();
+  next_mail();
+  workers.send(second, Assign{TrialId{1}, 0, 1, 0, 0, {1}, TrialId{0}});
+
+  EXPECT_EQ(next_mail().front().second.epoch, 3);
+}
+
+TEST_F(VirtualWorkersTest, PauseATrialAfterItsEpoch) {
+  assign(first, 0, 2);
+  workers.send(first, Cancel{TrialId{0}, TrialState::Paused});
+
+  EXPECT_EQ(workers.next(), 2);
+  const Report paused = next_mail().front().second;
+  EXPECT_EQ(paused.epoch, 1);
+  EXPECT_EQ(paused.state, TrialState::Paused);
 }
 
 TEST_F(VirtualWorkersTest, EndATrialThatIsCalledInAtOnce) {

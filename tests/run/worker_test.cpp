@@ -5,6 +5,7 @@
 
 #include "regatta/comm/local_group.hpp"
 #include "regatta/device/devices.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace regatta::run {
 namespace {
@@ -31,6 +32,8 @@ class Script final : public objective::Objective {
   class Steps final : public objective::Trainable {
    public:
     Steps(int what, comm::Communicator* team) : what_(what), team_(team) {}
+    std::vector<std::byte> save() const override { return {static_cast<std::byte>(epoch_)}; }
+    void load(std::span<const std::byte> saved) override { epoch_ = static_cast<int>(saved[0]); }
     std::optional<objective::Progress> advance() override {
       if (what_ == Throws) throw std::runtime_error("no luck");
       if (what_ == NoMemory) throw device::OutOfDeviceMemory("8 GiB wanted");
@@ -67,10 +70,100 @@ class WorkerTest : public testing::Test {
     return reports;
   }
 
+  /// Goes on with what is kept of trial `weights`.
+  void go_on(int trial, int weights, std::int32_t until = 0, bool awaited = false) {
+    send(controller(), Rank{1},
+         Assign{TrialId{trial}, 0, 2, until, 0, {Script::Fine}, TrialId{weights}, awaited});
+  }
+
+  support::TemporaryFolder folder;
+  CheckpointOptions checkpoints{1000, folder / "local", folder / "run"};
   comm::LocalGroup link{2};
   Script script;
-  Worker worker{&link.at(Rank{1}), nullptr, script};
+  Worker worker{&link.at(Rank{1}), nullptr, script, checkpoints};
 };
+
+TEST_F(WorkerTest, GoesOnWithAPausedTrialWhereItWas) {
+  assign(0, Script::Fine, 2);
+  run();
+  assign(1, Script::Fine);
+  run();
+  go_on(0, 0);
+
+  const auto reports = run();
+
+  ASSERT_EQ(reports.size(), 1u);
+  EXPECT_EQ(reports[0].epoch, 3);
+  EXPECT_EQ(reports[0].state, TrialState::Completed);
+}
+
+TEST_F(WorkerTest, PausesAtTheEndOfTheEpochWhenToldTo) {
+  assign(0, Script::Fine);
+  worker.step();
+  send(controller(), Rank{1}, Cancel{TrialId{0}, TrialState::Paused});
+
+  const auto reports = run();
+
+  ASSERT_EQ(reports.size(), 1u);
+  EXPECT_EQ(reports[0].epoch, 1);
+  EXPECT_EQ(reports[0].state, TrialState::Paused);
+}
+
+TEST_F(WorkerTest, HandsWhatItKeepsToAnotherAndTakesWhatItIsHanded) {
+  assign(0, Script::Fine, 2);
+  run();
+  send(controller(), Rank{1}, Hand{TrialId{0}, TrialId{0}, WorkerId{5}, Rank{0}});
+  worker.step();
+  const auto envelope = controller().poll();
+  ASSERT_TRUE(envelope.has_value());
+  const Weights weights = open_weights(*envelope);
+  EXPECT_EQ(weights.trial, TrialId{0});
+  EXPECT_EQ(weights.to, WorkerId{5});
+  EXPECT_EQ(weights.bytes, std::vector<std::byte>{std::byte{2}});
+
+  go_on(3, 0, 0, true);
+  EXPECT_TRUE(run().empty()) << "the weights are not there yet";
+  send(controller(), Rank{1}, Weights{TrialId{3}, WorkerId{0}, {std::byte{1}}});
+  const auto reports = run();
+  ASSERT_EQ(reports.size(), 2u);
+  EXPECT_EQ(reports[0].epoch, 2);
+}
+
+TEST_F(WorkerTest, StartsOverWhenNothingIsKept) {
+  go_on(0, 0, 2);
+
+  EXPECT_EQ(run().front().epoch, 1);
+}
+
+TEST_F(WorkerTest, SavesWhatItKeepsAtACheckpointAndAtTheEnd) {
+  assign(0, Script::Fine);
+  worker.step();
+  send(controller(), Rank{1}, Checkpoint{TrialId{0}});
+  worker.step();
+  EXPECT_TRUE(std::filesystem::exists(checkpoint_file(checkpoints.directory, TrialId{0})));
+  run();
+  EXPECT_FALSE(std::filesystem::exists(checkpoint_file(checkpoints.directory, TrialId{0})))
+      << "it has completed";
+
+  assign(1, Script::Fine, 2);
+  run();
+  send(controller(), Rank{1}, Shutdown{});
+  run();
+  Worker later{&link.at(Rank{1}), nullptr, script, checkpoints};
+  go_on(1, 1);
+  while (later.step() == 0) {
+  }
+  EXPECT_EQ(open_report(*controller().poll()).epoch, 3);
+}
+
+TEST_F(WorkerTest, ForgetsATrialThatIsOver) {
+  assign(0, Script::Fine, 2);
+  run();
+  send(controller(), Rank{1}, Cancel{TrialId{0}, TrialState::Stopped});
+  go_on(0, 0, 2);
+
+  EXPECT_EQ(run().front().epoch, 1);
+}
 
 TEST_F(WorkerTest, ReportsEveryEpochAndTheEnd) {
   assign(0, Script::Fine);
@@ -187,6 +280,19 @@ TEST_F(TeamTest, TrainsOneTrialTogetherAndReportsOnce) {
   }
   assign(1, Script::Fine);
   EXPECT_EQ(next().trial, TrialId{1});
+}
+
+TEST_F(TeamTest, GoesOnTogetherWhereItPaused) {
+  send(link.at(Rank{0}), Rank{1}, Assign{TrialId{0}, 0, 1, 2, 0, {Script::Fine}});
+  while (next().state != TrialState::Paused) {
+  }
+  send(link.at(Rank{0}), Rank{1}, Assign{TrialId{0}, 0, 2, 0, 0, {Script::Fine}, TrialId{0}});
+
+  const Report report = next();
+
+  EXPECT_EQ(report.epoch, 3);
+  EXPECT_EQ(report.value, 33) << "all three ranks have come to epoch 3";
+  EXPECT_EQ(report.state, TrialState::Completed);
 }
 
 TEST_F(TeamTest, FailsTogetherWhenOneRankCannotStart) {

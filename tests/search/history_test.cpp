@@ -153,6 +153,38 @@ TEST(History, FindsAConfigurationWithInactiveEntries) {
   EXPECT_FALSE(history.contains({0.0, not_a_number, 0.0}));
 }
 
+TEST(History, KeepsAllReportsInTheirOrder) {
+  History history = running(2);
+
+  history.record(reported(1, 1, 0.5));
+  history.record(reported(0, 1, 0.25));
+  history.record(reported(1, 2, not_a_number));
+
+  ASSERT_EQ(history.reports().size(), 3u);
+  EXPECT_EQ(history.reports()[0].trial, TrialId{1});
+  EXPECT_EQ(history.reports()[1].value, 0.25);
+  EXPECT_EQ(history.reports()[2].epoch, 2);
+}
+
+TEST(History, KnowsWhoseWeightsATrialTakesNext) {
+  History history = running(2);
+  EXPECT_EQ(history[TrialId{0}].weights, TrialId{0});
+  EXPECT_THROW(history.record(TrialChanged{TrialId{0}, 2, TrialId{1}, 0, {5}}), InvalidInput)
+      << "it is running";
+  history.record(ended(0, TrialState::Paused));
+
+  history.record(TrialChanged{TrialId{0}, 2, TrialId{1}, 0, {5}});
+
+  const Trial& trial = history[TrialId{0}];
+  EXPECT_EQ(trial.weights, TrialId{1});
+  EXPECT_EQ(trial.parent, TrialId{1});
+  EXPECT_EQ(trial.changed_epoch, 2);
+  EXPECT_EQ(trial.config, Config{5});
+  EXPECT_TRUE(history.contains({5}));
+  history.record(started(0));
+  EXPECT_EQ(history[TrialId{0}].weights, TrialId{0});
+}
+
 TEST(History, FindsTheLatestNoteOfAKey) {
   History history;
   history.record(Note{"gp", {1}});

@@ -59,11 +59,16 @@ struct Study {
   std::vector<WorkerRow> workers;         ///< one row per joining
   std::map<WorkerId, std::size_t> last_joining;  ///< by worker: index into workers
   std::vector<JobRow> jobs;
+  /// Of hyperparameters during trainings; the first of a trial, at epoch 0, is what it began with.
+  std::vector<search::TrialChanged> changes;
   std::vector<Promise> promises;  ///< of trials whose worth the searcher has told, in the order of their creation
   std::optional<RunStatus> status;  ///< from status.json
   bool torn = false;                ///< the journal has bytes after its last whole frame
 
   static constexpr std::size_t no_attempt = static_cast<std::size_t>(-1);
+
+ private:
+  void remember_start(const search::Event& event);
 };
 
 /// The space that a header describes.

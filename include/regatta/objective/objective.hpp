@@ -1,10 +1,12 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -50,6 +52,12 @@ class Trainable {
   /// Does the next piece of work (one epoch at most; some milliseconds to some seconds). Progress at the end of an epoch, else none.
   /// @throws TrialFailure
   virtual std::optional<Progress> advance() = 0;
+  /// All that load() needs to go on bit by bit as this trial would; called between two epochs. Empty: it
+  /// cannot be kept.
+  virtual std::vector<std::byte> save() const { return {}; }
+  /// Takes over what another trial has saved, before the first advance(). Hyperparameters stay its own.
+  /// @throws InvalidInput  it does not fit
+  virtual void load(std::span<const std::byte> saved);
   /// How long nothing is to be done (a trial that only waits): the caller may sleep that long [s].
   virtual double idle_seconds() const { return 0; }
   /// Sleeps about that long [s], or until there is something to do; 0: only offers the core to others.

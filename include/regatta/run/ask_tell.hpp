@@ -14,6 +14,7 @@ namespace regatta::run {
 struct Asked {
   TrialId trial;
   std::int32_t attempt = 1;
+  TrialId weights = {};  ///< the trial from whose last state it goes on; none: from the beginning
   std::uint64_t seed = 0;
   search::Config config;
   std::map<std::string, space::Value> values;  ///< active parameters of the Config by name

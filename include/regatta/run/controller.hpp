@@ -6,7 +6,9 @@
 #include <set>
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "regatta/run/messages.hpp"
@@ -34,6 +36,8 @@ class Effects {
   virtual void log(std::span<const search::Event> events) = 0;
   virtual void send(WorkerId to, const Assign& message) = 0;
   virtual void send(WorkerId to, const Cancel& message) = 0;
+  virtual void send(WorkerId to, const Hand& message) = 0;
+  virtual void send(WorkerId to, const Checkpoint& message) = 0;
 };
 
 /// Decides who does what when: a state machine without MPI, clock, thread or file. The caller brings messages and the time,
@@ -43,8 +47,8 @@ class Controller {
   Controller(const ControllerOptions& options, ProposalSource& proposals, schedule::Scheduler& scheduler,
              Effects& effects);
 
-  /// Takes over what an earlier job has logged (the source of proposals knows it already): its unfinished trials are
-  /// queued again.
+  /// Takes over what an earlier job has logged (the source of proposals knows it already): its unfinished
+  /// trials are queued again, but for paused ones.
   void restore(std::span<const search::Event> events, double now);
   /// Configurations to try before all proposals, in this order.
   void enqueue(const std::vector<search::Config>& configs);
@@ -80,21 +84,37 @@ class Controller {
   struct Worker {
     std::deque<TrialId> trials;  ///< the first is running, the others wait there
   };
+  using Order = std::variant<Assign, Cancel, Hand, Checkpoint>;
 
-  /// The next trial to start, and where it pauses; none when there is nothing to start now.
-  std::optional<schedule::Job> next_job(double now);
+  // Reports.
+  schedule::Decision decide(const Report& report);
+  void react(WorkerId worker, TrialId trial, const schedule::Decision& decision);
+  void pause(WorkerId worker, const Report& report, schedule::Decision decision, double now);
+  void change(TrialId trial, const schedule::Decision& decision, double now);
+  void finish(WorkerId from, const Report& report, double now);
+
+  // Free slots.
   bool fill_slot(WorkerId worker, double now);
+  /// The next trial to start; none when there is nothing to start now.
+  std::optional<TrialId> next_trial(double now);
+  bool more() const;
+  void start(TrialId trial, WorkerId worker, double now);
+  WorkerId holder(TrialId trial) const;
+  void hold(TrialId trial, WorkerId worker);
+  void end_paused(double now);
+  std::string end_reason() const;
+
+  // New trials.
   std::optional<TrialId> create_trial(double now);
   std::optional<Proposal> fresh_proposal();
   std::optional<TrialId> propose_trial(double now);
   void begin_batch(double now);
   bool batch_done() const;
   TrialId create(const Proposal& proposal, search::Origin origin, double now);
-  void decide(WorkerId worker, const search::TrialReported& report);
-  void finish(WorkerId from, const Report& report, double now);
+  bool budget_spent() const;
+
   void set_load(WorkerId worker, std::size_t before);
   std::size_t depth() const;
-  bool budget_spent() const;
   void record(search::Event event);
   void flush();
 
@@ -108,10 +128,13 @@ class Controller {
   std::deque<search::Config> user_trials_;
   std::uint64_t last_user_trial_ = 0;  ///< length of the history after the last one
   std::deque<TrialId> requeued_;
+  std::deque<TrialId> changed_;  ///< paused for a change, to go on at once
+  std::unordered_map<TrialId, schedule::Decision>
+      pending_;                    ///< changes of running trials that are to pause for them
+  std::vector<WorkerId> holders_;  ///< by trial: who keeps its weights; none: nobody of this job
   std::deque<TrialId> batch_;  ///< created, not started yet
   std::vector<search::Event> unlogged_;
-  std::vector<std::pair<WorkerId, Assign>> assigns_;
-  std::vector<std::pair<WorkerId, Cancel>> cancels_;
+  std::vector<std::pair<WorkerId, Order>> orders_;  ///< to be sent once the log has what they follow from
   std::size_t in_flight_ = 0;
   double mean_seconds_ = -1;  ///< of a trial, moving average; < 0: none yet
   std::string reason_;

@@ -10,9 +10,17 @@
 namespace regatta::run {
 
 /// Names of the messages on the wire; there are no others. Never renumber.
-enum class Tag : int { Assign = 1, Report = 2, Cancel = 3, Shutdown = 4 };
+enum class Tag : int {
+  Assign = 1,
+  Report = 2,
+  Cancel = 3,
+  Shutdown = 4,
+  Hand = 5,
+  Weights = 6,
+  Checkpoint = 7
+};
 
-/// Controller -> team leader -> its team: train one trial.
+/// Controller -> team leader -> its team: train one trial, or go on with it.
 struct Assign {
   TrialId trial;
   std::int32_t lane = 0;
@@ -20,6 +28,8 @@ struct Assign {
   std::int32_t until_epoch = 0;  ///< where it pauses; 0: at its end
   std::uint64_t seed = 0;
   search::Config config;
+  TrialId weights = {};  ///< the trial whose kept weights it starts from; none: fresh ones
+  bool awaited = false;  ///< these come in a message of their own (Weights), else the worker has them
 };
 
 /// Team leader -> controller: what the trial has reached. The leader's word to its team after each epoch as well: a state
@@ -40,7 +50,29 @@ struct Report {
   std::int32_t exit_code = 0;  ///< of the trial's program
 };
 
-/// Controller -> team leader: end the trial (Stopped, Paused or Cancelled), running or still waiting in the inbox.
+/// Controller -> team leader: send what is kept of a trial to another worker.
+struct Hand {
+  TrialId weights;  ///< of this trial
+  TrialId trial;    ///< that is to start from them
+  WorkerId to;
+  Rank rank;  ///< of that worker's leader for the one that sends; 0: the controller, which hands them on
+};
+
+/// Worker -> worker, or by way of the controller where one of them is rank 0's own: what Hand asked for.
+struct Weights {
+  TrialId trial;  ///< that is to start from them
+  WorkerId to;
+  std::vector<std::byte> bytes;  ///< as Trainable::save() gave them; empty: nothing is kept
+};
+
+/// Controller -> team leader: save what is needed to go on with the trial in the run directory; a running
+/// trial after its epoch.
+struct Checkpoint {
+  TrialId trial;
+};
+
+/// Controller -> team leader: end the trial (Stopped, Paused or Cancelled), running or still waiting in the
+/// inbox. A running trial pauses after its epoch. Stopped: nothing is kept of it.
 struct Cancel {
   TrialId trial;
   search::TrialState state = search::TrialState::Cancelled;
@@ -53,10 +85,16 @@ void send(comm::Communicator& comm, Rank to, const Assign& message);
 void send(comm::Communicator& comm, Rank to, const Report& message);
 void send(comm::Communicator& comm, Rank to, const Cancel& message);
 void send(comm::Communicator& comm, Rank to, const Shutdown& message);
+void send(comm::Communicator& comm, Rank to, const Hand& message);
+void send(comm::Communicator& comm, Rank to, const Weights& message);
+void send(comm::Communicator& comm, Rank to, const Checkpoint& message);
 
 /// @throws InvalidInput  if `envelope` holds another message
 Assign open_assign(const comm::Envelope& envelope);
 Report open_report(const comm::Envelope& envelope);
 Cancel open_cancel(const comm::Envelope& envelope);
+Hand open_hand(const comm::Envelope& envelope);
+Weights open_weights(const comm::Envelope& envelope);
+Checkpoint open_checkpoint(const comm::Envelope& envelope);
 
 }  // namespace regatta::run

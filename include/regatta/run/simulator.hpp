@@ -14,6 +14,12 @@ struct SimulationOptions {
   std::int32_t workers = 1;
   double epoch_seconds = 1;  ///< of an epoch where the objective does not know [s]
   double walltime = 0;       ///< virtual time after which running trials are called in [s]; 0: none
+  double latency = 0;        ///< of a message between controller and worker [s]
+  double speed_spread =
+      0;  ///< standard deviation of the logarithm of a worker's time per epoch; drawn once for each
+  /// The controller's own time passes in virtual time as well: it is measured, so that no two runs are the
+  /// same.
+  bool charge_controller = false;
   /// Is given all events in order, each before it takes effect; may be empty.
   std::function<void(std::span<const search::Event>)> log = {};
 };
@@ -24,6 +30,10 @@ struct SimulationResult {
   std::string reason;      ///< why it ended
   double seconds = 0;      ///< virtual time from the first assignment to the last result
   double utilisation = 0;  ///< share of all workers' time until then in which they had a trial
+  std::size_t reports = 0;
+  double controller_seconds =
+      0;  ///< CPU time of the controller and the scheduler, the searcher's left out [s]
+  std::size_t longest_queue = 0;  ///< reports that waited for the controller at once
   std::size_t proposals = 0;
   double mean_proposal_seconds = 0;  ///< CPU time of the calling thread in the searcher [s]
   double max_proposal_seconds = 0;   ///< [s]
@@ -33,9 +43,9 @@ struct SimulationResult {
 /// of a queue, and proposals that are made at the moment of need. No MPI, no file, no clock; the same plan
 /// gives the same history.
 ///
-/// Reports arrive in the order of virtual time; those of one moment all before the controller acts, by
-/// worker. A trial that is paused goes on where it was. Of `plan`, what belongs to ranks, devices and the run
-/// directory is not used.
+/// Its controller takes no time, unless it is charged. Reports arrive in the order of virtual time; those of
+/// one moment all before the controller acts, by worker. A trial that is paused goes on where it was. Of
+/// `plan`, what belongs to ranks, devices and the run directory is not used.
 /// @throws InvalidInput  an objective that really trains, a plan without an end
 SimulationResult simulate(const StudyPlan& plan, const SimulationOptions& options);
 

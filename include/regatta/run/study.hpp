@@ -9,6 +9,7 @@
 #include "regatta/log/run_log.hpp"
 #include "regatta/objective/objective.hpp"
 #include "regatta/process/launcher.hpp"
+#include "regatta/run/checkpoint.hpp"
 #include "regatta/run/controller.hpp"
 #include "regatta/run/layout.hpp"
 #include "regatta/schedule/scheduler.hpp"
@@ -23,6 +24,8 @@ struct StudyPlan {
   objective::ObjectiveOptions objective;
   search::SearcherOptions searcher;
   schedule::SchedulerOptions scheduler;
+  std::int32_t epochs = 1;  ///< of a full training
+  CheckpointOptions checkpoints;
   LayoutOptions layout;
   log::RunLogOptions log;
   process::Launcher* launcher = nullptr;  ///< of this rank; null: objectives that run programs cannot be used
@@ -35,6 +38,11 @@ struct StudyPlan {
   double time_limit = 10;      ///< of one proposal, before a free slot gets a cheaper one [s]
   double deadline = 0;         ///< [s since the epoch]; 0: none
 };
+
+/// What the scheduler may know of the study.
+inline schedule::StudyFacts facts_of(const StudyPlan& plan) {
+  return {plan.epochs, plan.controller.trials, plan.controller.seed, plan.space};
+}
 
 /// What the job looks like, for the banner.
 struct JobFacts {

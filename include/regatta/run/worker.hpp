@@ -4,22 +4,28 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
+#include <vector>
 
 #include "regatta/core/clock.hpp"
 #include "regatta/objective/objective.hpp"
+#include "regatta/run/checkpoint.hpp"
 #include "regatta/run/messages.hpp"
 
 namespace regatta::run {
 
+class SnapshotStore;
 struct Verdict;
 
-/// Runs trials on one team of ranks: takes assignments, trains, reports. Each rank of a team has one; the first leads: it
-/// talks to the controller and hands everything on to the others.
+/// Runs trials on one team of ranks: takes assignments, trains, reports. Each rank of a team has one; the
+/// first leads: it talks to the controller and hands everything on to the others. It also keeps what its
+/// paused trials need to go on.
 class Worker {
  public:
   /// @param controller  link to the controller, whose rank there is 0; null on ranks that do not lead
   /// @param team        the ranks of this team, this one among them; null for a team of one
-  Worker(comm::Communicator* controller, comm::Communicator* team, objective::Objective& objective);
+  Worker(comm::Communicator* controller, comm::Communicator* team, objective::Objective& objective,
+         const CheckpointOptions& checkpoints = {});
   ~Worker();
 
   /// Takes what has arrived and does the next piece of work. Never blocks longer than one epoch.
@@ -38,7 +44,15 @@ class Worker {
   void receive();
   void handle(const comm::Envelope& envelope);
   void cancel(const Cancel& message);
+  void hand(const Hand& message);
+  void push();
+  void checkpoint(TrialId trial);
+  bool ready(const Assign& assign) const;
   void start(const Assign& assign);
+  std::vector<std::byte> take_weights(const Assign& assign);
+  void share(const Assign& assign, const std::vector<std::byte>& weights);
+  void set_up(const Assign& assign, const std::vector<std::byte>& weights);
+  void keep_or_drop(search::TrialState state);
   bool agree(bool healthy);
   void advance();
   void judge(const Verdict& verdict);
@@ -51,6 +65,9 @@ class Worker {
   objective::Objective& objective_;
   std::deque<Assign> inbox_;
   std::deque<Report> orders_;  ///< from the leader, on the other ranks of the team
+  std::unique_ptr<SnapshotStore> store_;
+  std::unordered_map<TrialId, std::vector<std::byte>>
+      arrived_;  ///< weights from another worker, by the trial that takes them
   std::unique_ptr<Running> running_;
   bool over_ = false;
 };

@@ -98,13 +98,22 @@ struct Note {
   std::vector<double> values;
 };
 
+/// A paused trial's hyperparameters change, and it may take the weights of another trial.
+struct TrialChanged {
+  TrialId trial;
+  std::int32_t epoch = 0;  ///< after which
+  TrialId donor;           ///< whose weights it takes; itself: its own; none: fresh ones
+  double time = 0;
+  Config config;
+};
+
 /// Key of the note that follows a trial's creation where the searcher knows its worth: {trial, expected gain
 /// over the incumbent}.
 inline constexpr const char* gain_note = "search/gain";
 
 /// The order of the alternatives reaches disk: only append.
 using Event = std::variant<TrialCreated, TrialStarted, TrialReported, TrialEnded, TrialRequeued, WorkerJoined,
-                           JobStarted, JobEnded, Note>;
+                           JobStarted, JobEnded, Note, TrialChanged>;
 
 /// What the log says once, before all events.
 struct StudyHeader {

@@ -23,6 +23,13 @@ bool same_config(std::span<const double> a, std::span<const double> b);
 /// Whether `configs` has one that is the same as `config`.
 bool holds(std::span<const Config> configs, std::span<const double> config);
 
+/// One value of a trial's learning curve.
+struct CurvePoint {
+  TrialId trial;
+  std::int32_t epoch = 0;       ///< from 1
+  double value = not_a_number;  ///< the study's metric
+};
+
 /// All trials in order and what follows from them: the fold of the events. record() is O(log n) at most.
 class History {
  public:
@@ -43,6 +50,8 @@ class History {
   const std::set<TrialId>& unfinished() const { return unfinished_; }
   /// Trials in a final state, in the order in which they came to it.
   const std::vector<TrialId>& finished() const { return finished_; }
+  /// All reports in the order in which they came.
+  const std::vector<CurvePoint>& reports() const { return reports_; }
   /// Whether some trial has exactly this configuration.
   bool contains(const Config& config) const;
   /// Number of different configurations among the trials.
@@ -60,6 +69,7 @@ class History {
   void apply(const TrialEnded&);
   void apply(const TrialRequeued&);
   void apply(const Note&);
+  void apply(const TrialChanged&);
   template <class Other>
   void apply(const Other&) {}
   Trial& unfinished_trial(TrialId id);
@@ -73,6 +83,7 @@ class History {
   std::optional<TrialId> incumbent_;
   std::set<TrialId> unfinished_;
   std::vector<TrialId> finished_;
+  std::vector<CurvePoint> reports_;
   std::unordered_multimap<std::uint64_t, TrialId> by_config_;  ///< hash -> first trial of each configuration
   std::map<std::string, Note, std::less<>> notes_;             ///< latest by key
 };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -41,6 +42,8 @@ class Searcher {
 
 struct SearcherOptions {
   std::string algorithm = "sobol";
+  std::filesystem::path plugin =
+      {};  ///< shared library with a searcher of the user's own, in place of `algorithm`
   std::uint64_t seed = 0;
   int grid_points = 5;  ///< points per continuous or long integer axis for `grid`
   BayesianOptions bayesian = {};
@@ -50,7 +53,12 @@ struct SearcherOptions {
 /// Names of all searchers, the first is the default.
 const std::vector<std::string>& searcher_names();
 
-/// @throws InvalidInput  unknown algorithm, or one that cannot search this space
+/// What a plugin exports under the name regatta_make_searcher, with C linkage; the caller owns the searcher.
+/// Built against the headers of the same version of Regatta.
+using SearcherFactory = Searcher*(const SearcherOptions& options, const space::Space& space);
+
+/// @throws InvalidInput  unknown algorithm, a plugin that cannot be loaded, or an algorithm that cannot
+/// search this space
 std::unique_ptr<Searcher> make_searcher(const SearcherOptions& options, const space::Space& space);
 
 }  // namespace regatta::search

@@ -57,11 +57,14 @@ struct Trial {
   double objective = not_a_number;       ///< final or latest value in the user's own direction
   double standard_error = not_a_number;  ///< of the objective, from folds or repeats; NaN: not known
   std::int32_t epochs = 0;               ///< reported so far
+  std::int32_t until_epoch = 0;          ///< where its latest start was to pause; 0: at its end
   std::int32_t attempt = 0;              ///< counts starts; 1 is the first
   WorkerId worker;                       ///< the last one
   std::int32_t lane = 0;
   std::uint64_t seed = 0;
-  TrialId parent;                  ///< PBT: whose weights it took
+  TrialId parent;                  ///< PBT: whose weights it took last
+  std::int32_t changed_epoch = 0;  ///< after which its hyperparameters changed last; 0: never
+  TrialId weights;  ///< whose weights its next start takes, where they are kept; none: fresh ones
   std::uint64_t events_seen = 0;   ///< length of the history that its proposal was made from
   double t_queued = not_a_number;  ///< [s since the epoch, UTC]
   double t_start = not_a_number;

@@ -5,6 +5,7 @@
 #include <functional>
 #include <vector>
 
+#include "regatta/core/bytes.hpp"
 #include "regatta/device/backend.hpp"
 #include "regatta/device/buffer.hpp"
 #include "regatta/train/optimizer.hpp"
@@ -65,6 +66,11 @@ class Network {
 
   /// One optimizer step with learning rate `rate`; weight decay and L1 penalty act on weights, not on biases.
   void update(const OptimizerSpec& optimizer, double rate, std::int64_t step);
+
+  /// Parameters and moments, as load() takes them into a network of the same shape.
+  void save(ByteWriter& writer) const;
+  /// @throws InvalidInput  they are of another shape
+  void load(ByteReader& reader);
 
   device::Buffer<float>& gradients() { return gradients_; }
   const device::Buffer<float>& parameters() const { return parameters_; }

@@ -45,13 +45,18 @@ class Trainer {
   Trainer(device::Backend& backend, const Part& part, std::size_t classes, const TrainingSpec& spec,
           comm::Communicator* team = nullptr);
 
-  /// Some optimizer steps (about 2 GFLOP); what the epoch has come to when it is over. A rank alone ends an
+  /// Some optimizer steps (about 0.5 GFLOP); what the epoch has come to when it is over. A rank alone ends an
   /// epoch as soon as its loss is no finite number.
   std::optional<EpochLoss> advance();
 
   /// Outputs for the rows of `part`, rows x outputs, without dropout. Collective over the team: each rank
   /// computes a share and all have all of them.
   std::vector<float> outputs(const Part& part);
+
+  /// All that load() needs to go on bit by bit; called between two epochs.
+  void save(ByteWriter& writer) const;
+  /// @throws InvalidInput  of a network of another shape
+  void load(ByteReader& reader);
 
   std::int32_t epochs() const { return epoch_; }  ///< completed
   const Network& network() const { return network_; }
