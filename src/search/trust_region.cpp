@@ -25,20 +25,6 @@ bool inside(const space::UnitPoint& unit, const space::UnitPoint& centre, double
   return true;
 }
 
-/// Relative lengths of the sides: lengthscales over their geometric mean, within bounds.
-std::vector<double> weights_of(const Surrogate& surrogate, const Surrogate::Model& model) {
-  std::vector<double> weights(surrogate.active().units.front().size(), 1.0);
-  double sum = 0;
-  for (const std::size_t k : surrogate.embedding().continuous())
-    sum += std::log(model.process->scale()[surrogate.embedding().first_feature(k)]);
-  const double mean = std::exp(
-      sum / static_cast<double>(std::max<std::size_t>(1, surrogate.embedding().continuous().size())));
-  for (const std::size_t k : surrogate.embedding().continuous())
-    weights[k] = std::clamp(mean / model.process->scale()[surrogate.embedding().first_feature(k)],
-                            least_weight, most_weight);
-  return weights;
-}
-
 }  // namespace
 
 double trust_length(const std::vector<space::UnitPoint>& units, std::span<const double> losses) {
@@ -63,17 +49,26 @@ double trust_length(const std::vector<space::UnitPoint>& units, std::span<const 
   return length;
 }
 
-Region trust_region(const Surrogate& surrogate, const Surrogate::Model& model) {
-  const auto& active = surrogate.active();
-  const double length = trust_length(active.units, active.losses);
-  const std::vector<double> weights = weights_of(surrogate, model);
-  Region region = Region::everything(weights.size());
-  for (const std::size_t k : surrogate.embedding().continuous()) {
-    const double centre = active.units[model.best][k];
-    region.low[k] = std::max(region.low[k], centre - weights[k] * length / 2);
-    region.high[k] = std::min(region.high[k], centre + weights[k] * length / 2);
+Region trust_box(const Embedding& embedding, std::span<const double> scale, double length,
+                 const space::UnitPoint& centre) {
+  const std::vector<std::size_t>& continuous = embedding.continuous();
+  double sum = 0;
+  for (const std::size_t k : continuous) sum += std::log(scale[embedding.first_feature(k)]);
+  const double mean = std::exp(sum / static_cast<double>(std::max<std::size_t>(1, continuous.size())));
+  Region region = Region::everything(centre.size());
+  for (const std::size_t k : continuous) {
+    const double side =
+        length * std::clamp(mean / scale[embedding.first_feature(k)], least_weight, most_weight);
+    region.low[k] = std::max(region.low[k], centre[k] - side / 2);
+    region.high[k] = std::min(region.high[k], centre[k] + side / 2);
   }
   return region;
+}
+
+Region trust_region(const Surrogate& surrogate, const Surrogate::Model& model) {
+  const auto& active = surrogate.active();
+  return trust_box(surrogate.embedding(), model.process->scale(), trust_length(active.units, active.losses),
+                   active.units[model.best]);
 }
 
 }  // namespace regatta::search
