@@ -15,7 +15,7 @@ namespace regatta::search {
 /// function of the results in their order.
 class LocalModels {
  public:
-  static constexpr std::size_t most_results = 160;
+  static constexpr std::size_t most_results = 128;
 
   LocalModels(const Embedding& embedding, const BayesianOptions& options)
       : embedding_(embedding), options_(options) {}

@@ -53,23 +53,29 @@ std::size_t RegionTree::add(const Config& config, double loss) {
     transform();
   } else {
     values_[result] = transform_(loss);
+    count(nodes_[leaf], result);
     propagate(leaf);
   }
   if (may_split(nodes_[leaf])) expand(leaf);
   return result;
 }
 
-double RegionTree::least_loss(const Node& leaf) const {
-  double least = infinity;
-  for (const std::size_t member : leaf.members) least = std::min(least, losses_[member]);
-  for (const Running& running : leaf.running) least = std::min(least, running.loss);
-  return least;
+void RegionTree::count(Node& leaf, std::size_t result) const {
+  leaf.sum += values_[result];
+  leaf.squares += values_[result] * values_[result];
+  leaf.value = std::min(leaf.value, losses_[result]);
+}
+
+void RegionTree::recount(Node& leaf) const {
+  leaf.sum = leaf.squares = 0;
+  leaf.value = infinity;
+  for (const std::size_t member : leaf.members) count(leaf, member);
+  for (const Running& running : leaf.running) leaf.value = std::min(leaf.value, running.loss);
 }
 
 /// Carries what is new in a leaf up to the root.
 void RegionTree::propagate(std::size_t leaf) {
   Node& own = nodes_[leaf];
-  own.value = least_loss(own);
   believe(own, leaf);
   for (std::size_t node = own.parent; node != none; node = nodes_[node].parent) update(nodes_[node]);
 }
@@ -96,13 +102,11 @@ void RegionTree::update(Node& node) {
 
 /// A leaf from its results: the least of as many more of their kind.
 void RegionTree::believe(Node& leaf, std::size_t number) {
-  double mean = 0, squares = 1;
-  if (const double count = static_cast<double>(leaf.members.size()); count > 0) {
-    for (const std::size_t member : leaf.members) mean += values_[member] / count;
-    for (const std::size_t member : leaf.members) squares += std::pow(values_[member] - mean, 2);
-    squares /= count + 1;  // one more, at a standard deviation of all results
-  }
-  const double deviation = std::max(least_deviation, std::sqrt(squares));
+  // One more result than there are lies a standard deviation of all results from the mean.
+  const double count = static_cast<double>(leaf.members.size());
+  const double mean = count > 0 ? leaf.sum / count : 0;
+  const double squares = std::max(0.0, leaf.squares - count * mean * mean) + 1;
+  const double deviation = std::max(least_deviation, std::sqrt(squares / (count + 1)));
   Extreme least = Extreme::of_least(mean, deviation, imagined);
   if (leaf.value < infinity) least.location = std::min(least.location, transform_(leaf.value));
   leaf.draws = draws_of(least, derive_seed(draw_stream, number));
@@ -128,7 +132,9 @@ void RegionTree::report(const Config& config, double loss) {
   const space::UnitPoint place = place_of(space_, config);
   const std::size_t leaf = leaf_at(place);
   nodes_[leaf].running[running_at(nodes_[leaf], place)].loss = loss;
-  if (!losses_.empty()) propagate(leaf);
+  if (losses_.empty()) return;
+  recount(nodes_[leaf]);
+  propagate(leaf);
 }
 
 void RegionTree::end(const Config& config) {
@@ -139,7 +145,9 @@ void RegionTree::end(const Config& config) {
   const bool reported = std::isfinite(ended->loss);
   running.erase(ended);
   for (std::size_t node = leaf; node != none; node = nodes_[node].parent) --nodes_[node].in_flight;
-  if (reported && !losses_.empty()) propagate(leaf);
+  if (!reported || losses_.empty()) return;
+  recount(nodes_[leaf]);
+  propagate(leaf);
 }
 
 /// Begins again with the transform of all losses.
@@ -160,7 +168,7 @@ void RegionTree::transform() {
       update(each);
       continue;
     }
-    each.value = least_loss(each);
+    recount(each);
     believe(each, node);
   }
 }
@@ -194,15 +202,16 @@ void RegionTree::expand(std::size_t leaf) {
     const std::size_t child = first + split->child(places_[member]);
     nodes_[child].members.push_back(member);
     nodes_[child].born = ++nodes_[child].visits;
-    nodes_[child].value = std::min(nodes_[child].value, losses_[member]);
   }
   for (Running& running : nodes_[leaf].running) {
     Node& child = nodes_[first + split->child(running.place)];
-    child.value = std::min(child.value, running.loss);
     child.running.push_back(std::move(running));
     ++child.in_flight;
   }
-  for (std::size_t child = first; child < nodes_.size(); ++child) believe(nodes_[child], child);
+  for (std::size_t child = first; child < nodes_.size(); ++child) {
+    recount(nodes_[child]);
+    believe(nodes_[child], child);
+  }
   Node& node = nodes_[leaf];
   node.members.clear();
   node.running.clear();

@@ -46,6 +46,7 @@ class RegionTree {
     double entropy = 0;             ///< of the minimiser's location, given that it lies here [nat]
     double branching = 0;           ///< of the leaf in which it lies, given that it lies here [nat]
     std::vector<float> draws = {};  ///< of the least transformed loss
+    double sum = 0, squares = 0;    ///< of the transformed losses of a leaf's results
     std::vector<std::size_t> members = {};  ///< results, of a leaf
     std::vector<Running> running = {};      ///< of a leaf
     std::size_t born = 0;                   ///< members with which it came to be
@@ -110,7 +111,8 @@ class RegionTree {
   void transform();
   bool may_split(const Node& leaf) const;
   void expand(std::size_t leaf);
-  double least_loss(const Node& leaf) const;
+  void count(Node& leaf, std::size_t result) const;
+  void recount(Node& leaf) const;
   std::size_t running_at(const Node& leaf, std::span<const double> place) const;
   std::size_t leaf_at(std::span<const double> place) const;
   template <class Visit>
