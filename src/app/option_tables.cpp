@@ -68,7 +68,8 @@ std::vector<Option> search_options() {
       integer("ahead", "auto", 1, 1e6, "Proposals that lie ready.", {"auto"}),
       duration("time_limit", "10s", 0.001,
                "Longest time one proposal may take before a slot is filled by a cheaper one."),
-      number("min_gain", "0", 0, "bo, ais: ends the study when the best proposal promises less [unit of the objective]."),
+      duration("incumbent_interval", "1s", 0.001, "Least time between two words to all ranks about a new best trial."),
+      number("min_gain", "0", 0, "bo: ends the study when the best proposal promises less [unit of the objective]."),
       integer("batch", "1", 1, 1e6,
               "Configurations proposed at once, when all of the last batch are done; 1: one whenever a slot is free."),
   };

@@ -185,6 +185,7 @@ void read_algorithms(StudyInputs& inputs, const OptionValues& search, const Opti
   inputs.searcher.min_gain = search.number("min_gain");
   inputs.ahead = static_cast<int>(search.number("ahead"));
   inputs.time_limit = search.number("time_limit");
+  inputs.incumbent_interval = search.number("incumbent_interval");
   inputs.batch = static_cast<int>(search.number("batch"));
   inputs.scheduler.algorithm = scheduler.text("algorithm");
 }

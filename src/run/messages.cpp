@@ -26,6 +26,11 @@ struct CancelHeader {
   std::uint8_t state, unused[3];
 };
 
+struct IncumbentHeader {
+  std::int32_t trial, values;
+  double value;
+};
+
 /// Bytes of a message in the making.
 class Packer {
  public:
@@ -118,6 +123,13 @@ void send(comm::Communicator& comm, Rank to, const Cancel& message) {
   packer.post(comm, to, Tag::Cancel);
 }
 
+void send(comm::Communicator& comm, Rank to, const Incumbent& message) {
+  Packer packer;
+  packer.add(IncumbentHeader{message.trial.value, static_cast<std::int32_t>(message.config.size()), message.value});
+  packer.add(std::span<const double>(message.config));
+  packer.post(comm, to, Tag::Incumbent);
+}
+
 void send(comm::Communicator& comm, Rank to, const Shutdown&) { Packer().post(comm, to, Tag::Shutdown); }
 
 Assign open_assign(const comm::Envelope& envelope) {
@@ -149,6 +161,12 @@ Report open_report(const comm::Envelope& envelope) {
 Cancel open_cancel(const comm::Envelope& envelope) {
   const auto header = Unpacker(envelope, Tag::Cancel).take<CancelHeader>();
   return {TrialId{header.trial}, static_cast<search::TrialState>(header.state)};
+}
+
+Incumbent open_incumbent(const comm::Envelope& envelope) {
+  Unpacker unpacker(envelope, Tag::Incumbent);
+  const auto header = unpacker.take<IncumbentHeader>();
+  return {TrialId{header.trial}, header.value, unpacker.take_numbers(static_cast<std::uint64_t>(header.values))};
 }
 
 }  // namespace regatta::run

@@ -69,6 +69,10 @@ void Worker::handle(const comm::Envelope& envelope) {
       return;
     case Tag::Report: orders_.push_back(open_report(envelope)); return;
     case Tag::Cancel: cancel(open_cancel(envelope)); return;
+    case Tag::Incumbent:
+      incumbent_ = open_incumbent(envelope);
+      hand_on(*incumbent_);
+      return;
     case Tag::Shutdown:
       hand_on(Shutdown{});
       over_ = true;

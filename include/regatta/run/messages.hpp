@@ -10,7 +10,7 @@
 namespace regatta::run {
 
 /// Names of the messages on the wire; there are no others. Never renumber.
-enum class Tag : int { Assign = 1, Report = 2, Cancel = 3, Shutdown = 4 };
+enum class Tag : int { Assign = 1, Report = 2, Cancel = 3, Shutdown = 4, Incumbent = 8 };
 
 /// Controller -> team leader -> its team: train one trial.
 struct Assign {
@@ -45,17 +45,27 @@ struct Cancel {
   search::TrialState state = search::TrialState::Cancelled;
 };
 
+/// Controller -> every leader -> its team: the best trial so far. For people and for what a trial may make of it; nothing
+/// depends on its arrival.
+struct Incumbent {
+  TrialId trial;
+  double value = search::not_a_number;
+  search::Config config;
+};
+
 /// Controller -> every leader -> its team: the study is over.
 struct Shutdown {};
 
 void send(comm::Communicator& comm, Rank to, const Assign& message);
 void send(comm::Communicator& comm, Rank to, const Report& message);
 void send(comm::Communicator& comm, Rank to, const Cancel& message);
+void send(comm::Communicator& comm, Rank to, const Incumbent& message);
 void send(comm::Communicator& comm, Rank to, const Shutdown& message);
 
 /// @throws InvalidInput  if `envelope` holds another message
 Assign open_assign(const comm::Envelope& envelope);
 Report open_report(const comm::Envelope& envelope);
 Cancel open_cancel(const comm::Envelope& envelope);
+Incumbent open_incumbent(const comm::Envelope& envelope);
 
 }  // namespace regatta::run

@@ -28,6 +28,8 @@ class Worker {
   /// The study is over and everything has been sent.
   bool finished() const;
   bool busy() const { return running_ != nullptr; }
+  /// The best trial of the study that this rank has been told of.
+  const std::optional<Incumbent>& incumbent() const { return incumbent_; }
 
  private:
   struct Running;
@@ -50,6 +52,7 @@ class Worker {
   std::deque<Assign> inbox_;
   std::deque<Report> orders_;  ///< from the leader, on the other ranks of the team
   std::unique_ptr<Running> running_;
+  std::optional<Incumbent> incumbent_;
   bool over_ = false;
 };
 
