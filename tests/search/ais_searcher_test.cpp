@@ -73,7 +73,7 @@ TEST(AisSearcher, SearchesEveryKindOfParameter) {
   for (const int local_from : {10, 1000}) {
     History history;
 
-    evaluate(*searcher_of(mixed_space(), {.split = 10, .local_from = local_from}), history, 60,
+    evaluate(*searcher_of(mixed_space(), {.split = 10, .local_from = local_from}), history, 45,
              mixed_objective);
 
     expect_feasible_and_different(mixed_space(), history);

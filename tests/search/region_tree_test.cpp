@@ -1,4 +1,4 @@
-#include "region_tree.hpp"
+#include "study_tree.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -387,6 +387,91 @@ TEST(RegionTree, IsAFunctionOfTheResults) {
     EXPECT_EQ(a.nodes()[i].split.borders, b.nodes()[i].split.borders);
   }
   EXPECT_EQ(a.select(), b.select());
+}
+
+void report(History& history, TrialId trial, int epoch, double value) {
+  TrialReported event;
+  event.trial = trial;
+  event.epoch = epoch;
+  event.value = value;
+  history.record(event);
+}
+
+/// The next event of a study in which every trial reports twice before it ends and every fourth goes on
+/// running.
+void go_on(History& history, Random& random) {
+  const space::Space space = square_space();
+  create(history, random_config(space, random));
+  const TrialId trial = history.trials().back().id;
+  const double loss = bowl(space.encode(history[trial].config));
+  finish(history, TrialState::Running);
+  report(history, trial, 1, loss + 0.5);
+  report(history, trial, 2, loss + 0.2);
+  if (trial.value % 4 == 0) return;
+  TrialEnded ended;
+  ended.trial = trial;
+  ended.state = trial.value % 7 == 0 ? TrialState::Failed : TrialState::Completed;
+  ended.objective = loss;
+  history.record(ended);
+}
+
+void expect_same(const RegionTree& a, const RegionTree& b) {
+  ASSERT_EQ(a.nodes().size(), b.nodes().size());
+  for (std::size_t i = 0; i < a.nodes().size(); ++i) {
+    EXPECT_EQ(a.nodes()[i].visits, b.nodes()[i].visits);
+    EXPECT_EQ(a.nodes()[i].in_flight, b.nodes()[i].in_flight);
+    EXPECT_EQ(a.nodes()[i].value, b.nodes()[i].value);
+    EXPECT_EQ(a.nodes()[i].chance, b.nodes()[i].chance);
+    EXPECT_EQ(a.nodes()[i].entropy, b.nodes()[i].entropy);
+  }
+}
+
+TEST(StudyTree, IsTheSameWheneverItWasBroughtUpToDate) {
+  const TreeOptions options{.split = 10};
+  StudyTree often(square_space(), options), once(square_space(), options);
+  History history;
+  Random random(4);
+  for (int i = 0; i < 80; ++i) {
+    go_on(history, random);
+    EXPECT_TRUE(often.update(history));
+  }
+
+  once.update(history);
+
+  expect_same(often.tree(), once.tree());
+  EXPECT_EQ(once.tree().nodes()[0].in_flight, 20u);
+  EXPECT_EQ(once.tree().size(), 60u) << "failed ones count";
+}
+
+TEST(StudyTree, KnowsWhatRunningTrialsHaveReported) {
+  StudyTree study(square_space(), {.split = 10});
+  History history;
+  Random random(4);
+  for (int i = 0; i < 40; ++i) go_on(history, random);
+  create(history, {0.5, 0.5});
+  finish(history, TrialState::Running);
+  study.update(history);
+
+  report(history, history.trials().back().id, 1, -3);
+  study.update(history);
+
+  EXPECT_EQ(study.tree().nodes()[0].value, -3);
+  EXPECT_EQ(study.tree().best_leaf(), study.tree().leaf_of({0.5, 0.5}));
+}
+
+TEST(StudyTree, BeginsAnewForAnotherHistory) {
+  const TreeOptions options{.split = 10};
+  StudyTree study(square_space(), options), fresh(square_space(), options);
+  History one, other;
+  Random random(4), elsewhere(5);
+  for (int i = 0; i < 40; ++i) go_on(one, random);
+  for (int i = 0; i < 50; ++i) go_on(other, elsewhere);
+  study.update(one);
+
+  EXPECT_FALSE(study.update(other));
+  fresh.update(other);
+
+  expect_same(study.tree(), fresh.tree());
 }
 
 }  // namespace
