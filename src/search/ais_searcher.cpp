@@ -19,7 +19,7 @@ constexpr std::size_t few_results = 500, enough_results = 100, results_per_param
 constexpr std::size_t many_running = 100;    // from which on models are local
 constexpr std::size_t pending_at_most = 32;  // that a local model knows
 constexpr double favour_weight = 0.3;
-constexpr SearchEffort local_effort{.raw_samples = 192, .near_samples = 64, .restarts = 3, .iterations = 20};
+constexpr SearchEffort local_effort{.raw_samples = 160, .near_samples = 64, .restarts = 3, .iterations = 20};
 
 /// Results from which on models are local: where a trust region is kept to, those of all results gain nothing
 /// more.
