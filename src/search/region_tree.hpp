@@ -2,8 +2,6 @@
 
 #include <cstdint>
 #include <limits>
-#include <memory>
-#include <optional>
 #include <vector>
 
 #include "output_transform.hpp"
@@ -60,11 +58,12 @@ class RegionTree {
   /// Takes a result, and splits its leaf where it is time.
   /// @return its number
   std::size_t add(const Config& config, double loss);
-  /// A trial begins to run, or does not run any more, without a result.
+  /// A trial begins to run.
   void begin(const Config& config);
   /// A running trial has reached a loss, at whatever fidelity: its leaf and those above know it, but nothing
   /// is split by it.
   void report(const Config& config, double loss);
+  /// A trial does not run any more; what it brought is add()ed on its own.
   void end(const Config& config);
 
   // Selection.
@@ -101,8 +100,6 @@ class RegionTree {
   const std::vector<double>& losses() const { return losses_; }
   /// The worst loss that any result ever had.
   double worst() const { return worst_; }
-  /// Results of a leaf by the visits at which a leaf is split.
-  std::size_t split_size() const { return split_size_; }
 
  private:
   void propagate(std::size_t leaf);
@@ -120,7 +117,7 @@ class RegionTree {
 
   space::Space space_;
   TreeOptions options_;
-  std::size_t split_size_;
+  std::size_t split_size_;  ///< results at which a leaf is split
   std::vector<Node> nodes_;
   std::size_t leaves_ = 1;
   std::vector<space::UnitPoint> places_;
