@@ -137,6 +137,10 @@ std::optional<Config> AisSearcher::ask_locally(const History& history, TrialId t
     terrain.excluded = [&](const Config& config) {
       return !part.contains(place_of(space(), config)) || (all_known && seen(config));
     };
+  if (const UserPrior& prior = options().bayesian.prior; !prior.empty()) {
+    terrain.prior = &prior;
+    terrain.prior_weight = options().bayesian.prior_strength / static_cast<double>(tree().size());
+  }
   Random random(derive_seed(options().seed, tree_stream + 1), static_cast<std::uint64_t>(trial.value));
   Landscape landscape(space(), options().bayesian, surrogate(), model, pending_around(leaf, avoid),
                       std::move(terrain), random);

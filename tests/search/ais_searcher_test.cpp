@@ -164,6 +164,23 @@ TEST(AisSearcher, SurvivesObjectivesThatSayNothing) {
   }
 }
 
+TEST(AisSearcher, LooksWhereTheUserExpectsGoodValues) {
+  const space::Space space = cube(2);
+  Problems problems;
+  const std::vector<space::Definition> beliefs{{"p0", "normal(0.8, 0.02)", {}}};
+  SearcherOptions options{.algorithm = "ais", .seed = 7, .tree = {.split = 8, .local_from = 8}};
+  options.bayesian.prior = UserPrior::parse(beliefs, space, problems);
+  options.bayesian.prior_strength = 1e4;
+  ASSERT_TRUE(problems.empty());
+  const auto subject = make_searcher(options, space);
+  History history;
+  evaluate(*subject, history, 20, [](const Config& config) { return config[1]; });
+
+  std::size_t there = 0;
+  for (std::size_t i = 10; i < 20; ++i) there += std::abs(history.trials()[i].config[0] - 0.8) < 0.15 ? 1 : 0;
+  EXPECT_GE(there, 6u) << "of 10";
+}
+
 TEST(AisSearcher, EndsAtTheMaximumHeight) {
   const auto subject = searcher_of(cube(1), {.max_height = 2, .split = 8, .local_from = 10});
   History history;
