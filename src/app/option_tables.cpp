@@ -69,6 +69,7 @@ std::vector<Option> search_options() {
       integer("ahead", "auto", 1, 1e6, "Proposals that lie ready.", {"auto"}),
       duration("time_limit", "10s", 0.001,
                "Longest time one proposal may take before a slot is filled by a cheaper one."),
+      duration("incumbent_interval", "1s", 0.001, "Least time between two words to all ranks about a new best trial."),
       number("min_gain", "0", 0,
              "bo: ends the study when the best proposal promises less [unit of the objective]."),
       integer("batch", "1", 1, 1e6,
@@ -77,7 +78,7 @@ std::vector<Option> search_options() {
   };
 }
 
-/// What only `bo` reads; each starts with its name so that the list of [search] explains itself.
+/// What `bo` and `ais` read; each starts with its name so that the list of [search] explains itself.
 std::vector<Option> bayesian_options() {
   return {
       word("acquisition", "log_ei", {"log_ei", "ei", "ucb", "thompson", "hedge"},
@@ -116,9 +117,28 @@ std::vector<Option> bayesian_options() {
   };
 }
 
+/// What only `ais` reads, beside what `bo` reads.
+std::vector<Option> tree_options() {
+  return {
+      integer("children", "2", 2, 64, "ais: parts into which a node of the tree is cut."),
+      integer("max_height", "40", 1, 1000, "ais: of the tree; the search ends when the best result lies that deep."),
+      integer("split", "auto", 4, 1e9, "ais: results at which a leaf is cut; auto: 20, or 4 per parameter.", {"auto"}),
+      word("selection", "score", {"score", "draw"},
+           "ais: the leaf with the best score by value, chance, entropy and visits, or one drawn by its chance."),
+      number("exploration", "0.5", 0, "ais: weight of chance and visits beside the value of a node."),
+      number("entropy_weight", "1", 0, "ais: weight of the entropy in that."),
+      flag("count_running", "true", "ais: running trials count as visits."),
+      integer("local_from", "auto", 1, 1e9,
+              "ais: results from which on models are local to a part of the space; auto: 500, and from 8 parameters "
+              "on 5 per parameter, at least 100.",
+              {"auto"}),
+  };
+}
+
 std::vector<Option> all_search_options() {
   std::vector<Option> options = search_options();
   std::ranges::move(bayesian_options(), std::back_inserter(options));
+  std::ranges::move(tree_options(), std::back_inserter(options));
   return options;
 }
 

@@ -163,6 +163,19 @@ search::BayesianOptions bayesian_options_of(const OptionValues& search) {
   return options;
 }
 
+search::TreeOptions tree_options_of(const OptionValues& search) {
+  search::TreeOptions options;
+  options.children = static_cast<int>(search.number("children"));
+  options.max_height = static_cast<int>(search.number("max_height"));
+  options.split = static_cast<int>(search.number("split"));
+  options.selection = search.text("selection");
+  options.exploration = search.number("exploration");
+  options.entropy_weight = search.number("entropy_weight");
+  options.count_running = search.flag("count_running");
+  options.local_from = static_cast<int>(search.number("local_from"));
+  return options;
+}
+
 /// The shared library that an option names; one in the input file is looked for beside that.
 std::filesystem::path plugin_of(const OptionValues& values, const std::filesystem::path& source) {
   const OptionValue& plugin = values["plugin"];
@@ -201,10 +214,12 @@ void read_algorithms(StudyInputs& inputs, const OptionValues& search, const Opti
   inputs.searcher.plugin = plugin_of(search, inputs.source);
   inputs.searcher.grid_points = static_cast<int>(search.number("grid_points"));
   inputs.searcher.bayesian = bayesian_options_of(search);
+  inputs.searcher.tree = tree_options_of(search);
   inputs.deterministic = search.flag("deterministic");
   inputs.searcher.min_gain = search.number("min_gain");
   inputs.ahead = static_cast<int>(search.number("ahead"));
   inputs.time_limit = search.number("time_limit");
+  inputs.incumbent_interval = search.number("incumbent_interval");
   inputs.batch = static_cast<int>(search.number("batch"));
   inputs.scheduler = scheduler_options_of(scheduler, inputs.source);
 }

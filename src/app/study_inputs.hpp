@@ -40,6 +40,7 @@ struct StudyInputs {
   bool deterministic = false;
   int ahead = 0;  ///< 0: auto
   double time_limit = 10;  ///< of one proposal [s]
+  double incumbent_interval = 1;  ///< [s]
   int batch = 1;
   schedule::SchedulerOptions scheduler;
   run::CheckpointOptions checkpoints;

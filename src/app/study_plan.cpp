@@ -77,6 +77,8 @@ run::StudyPlan make_plan(const StudyInputs& inputs, const Arguments& arguments, 
   plan.deterministic = inputs.deterministic;
   plan.ahead = inputs.ahead;
   plan.time_limit = inputs.time_limit;
+  plan.incumbent_interval = inputs.incumbent_interval;
+  plan.show_incumbent = inputs.verbosity >= 3;
   plan.job = {0,
               host_name(),
               variable("SLURM_JOB_ID").empty() ? variable("PBS_JOBID") : variable("SLURM_JOB_ID"),

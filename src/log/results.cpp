@@ -8,6 +8,7 @@
 #include "regatta/core/text.hpp"
 #include "regatta/h5/file.hpp"
 #include "regatta/log/study_reader.hpp"
+#include "regatta/search/tree_nodes.hpp"
 #include "regatta/space/json.hpp"
 #include "text_cut.hpp"
 
@@ -273,6 +274,26 @@ void write_jobs(h5::File& file, const Study& study) {
       .column<std::string>("git_commit", [](const JobRow& j) { return j.start.git_commit; });
 }
 
+/// The tree, where the searcher has one.
+void write_tree(h5::File& file, const Study& study) {
+  using Node = search::TreeNode;
+  if (study.header.searcher != "ais") return;
+  const std::vector<Node> nodes =
+      tree_nodes(study.space, search::tree_options_in(study.header.used_inputs), study.history);
+  Table<Node>(file, "/search/ais/nodes", nodes)
+      .column<std::int32_t>("parent", [](const Node& n) { return n.parent; })
+      .column<std::int32_t>("depth", [](const Node& n) { return n.depth; })
+      .column<std::int32_t>("children", [](const Node& n) { return n.children; })
+      .column<std::int64_t>("visits", [](const Node& n) { return n.visits; })
+      .column<std::int64_t>("in_flight", [](const Node& n) { return n.in_flight; })
+      .column<double>("value", [](const Node& n) { return n.value; })
+      .column<double>("probability", [](const Node& n) { return n.probability; })
+      .column<double>(
+          "entropy", [](const Node& n) { return n.entropy; }, "nat")
+      .column<double>("volume", [](const Node& n) { return n.volume; })
+      .column<std::string>("part", [](const Node& n) { return cut_text(n.part, longest_message); });
+}
+
 void write_all(h5::File& file, const Study& study) {
   write_root(file, study);
   write_last_job(file, study);
@@ -285,6 +306,7 @@ void write_all(h5::File& file, const Study& study) {
   write_timeline(file, study);
   write_workers(file, study);
   write_jobs(file, study);
+  write_tree(file, study);
 }
 
 }  // namespace

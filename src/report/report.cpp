@@ -10,6 +10,7 @@
 #include "regatta/core/text.hpp"
 #include "regatta/report/calibration.hpp"
 #include "regatta/report/table.hpp"
+#include "regatta/report/tree.hpp"
 #include "regatta/report/utilisation.hpp"
 
 namespace regatta::report {
@@ -196,6 +197,8 @@ std::string report_text(const log::Study& study, std::size_t count) {
   std::string text = aligned(facts(study)) + "\n" + best_part(study, count) + "\n";
   const std::string promises = calibration_text(study, line_width);
   if (!promises.empty()) text += promises + "\n";
+  const std::string tree = tree_text(study, line_width);
+  if (!tree.empty()) text += tree + "\n";
   const std::string by_worker = utilisation_part(use);
   if (!by_worker.empty()) text += by_worker + "\n";
   text += "where time went\n" + time_part(use.total);

@@ -92,6 +92,29 @@ ControllerOptions controller_options(const StudyPlan& plan, std::size_t workers)
   return options;
 }
 
+/// Tells all leaders of a new best trial, at most once per interval. Posts never wait.
+class IncumbentNews {
+ public:
+  IncumbentNews(comm::Communicator& peers, const std::vector<Rank>& leaders, double interval)
+      : peers_(peers), leaders_(leaders), interval_(interval) {}
+
+  void tell(const search::History& history, double now) {
+    const auto incumbent = history.incumbent();
+    if (!incumbent || incumbent == told_ || now - last_ < interval_) return;
+    told_ = incumbent;
+    last_ = now;
+    const search::Trial& trial = history[*incumbent];
+    for (const Rank leader : leaders_) send(peers_, leader, Incumbent{trial.id, trial.objective, trial.config});
+  }
+
+ private:
+  comm::Communicator& peers_;
+  const std::vector<Rank>& leaders_;
+  double interval_;
+  std::optional<TrialId> told_;
+  double last_ = 0;
+};
+
 class ControlLoop {
  public:
   ControlLoop(const StudyPlan& plan, const JobFacts& facts, comm::Communicator& peers,
@@ -108,6 +131,7 @@ class ControlLoop {
         scheduler_(schedule::make_scheduler(plan.scheduler, facts_of(plan))),
         controller_(controller_options(plan, leaders.size()), *proposals_, *scheduler_, effects_),
         enqueued_(plan.log.directory, plan.space),
+        news_(peers, leaders, plan.incumbent_interval),
         backoff_(polling_ceiling(facts, Rank{0})) {
     for (std::size_t i = 0; i < leaders.size(); ++i)
       worker_of_[leaders[i].value] = WorkerId{static_cast<std::int32_t>(i)};
@@ -203,6 +227,7 @@ class ControlLoop {
   }
 
   void watch(double now) {
+    news_.tell(controller_.history(), now);
     if (thread_) thread_->check();
     if (SignalWatch::caught() && !controller_.interrupted()) {
       controller_.interrupt(concat("signal ", SignalWatch::caught()));
@@ -243,6 +268,7 @@ class ControlLoop {
   std::unique_ptr<schedule::Scheduler> scheduler_;
   Controller controller_;
   EnqueuedTrials enqueued_;
+  IncumbentNews news_;
   Backoff backoff_;
   std::unordered_map<std::int32_t, WorkerId> worker_of_;
   double last_tick_ = 0;

@@ -29,6 +29,11 @@ struct WeightsHeader {
   std::uint64_t bytes;
 };
 
+struct IncumbentHeader {
+  std::int32_t trial, values;
+  double value;
+};
+
 void post(comm::Communicator& comm, Rank to, Tag tag, const ByteWriter& message) {
   comm.post(to, static_cast<int>(tag), message.bytes());
 }
@@ -76,6 +81,14 @@ void send(comm::Communicator& comm, Rank to, const Cancel& message) {
   ByteWriter writer;
   writer.add(CancelHeader{message.trial.value, static_cast<std::uint8_t>(message.state), {}});
   post(comm, to, Tag::Cancel, writer);
+}
+
+void send(comm::Communicator& comm, Rank to, const Incumbent& message) {
+  ByteWriter writer;
+  writer.add(
+      IncumbentHeader{message.trial.value, static_cast<std::int32_t>(message.config.size()), message.value});
+  writer.add_all<double>(message.config);
+  post(comm, to, Tag::Incumbent, writer);
 }
 
 void send(comm::Communicator& comm, Rank to, const Shutdown&) { post(comm, to, Tag::Shutdown, {}); }
@@ -142,6 +155,14 @@ Weights open_weights(const comm::Envelope& envelope) {
 
 Checkpoint open_checkpoint(const comm::Envelope& envelope) {
   return open(envelope, Tag::Checkpoint).take<Checkpoint>();
+}
+
+Incumbent open_incumbent(const comm::Envelope& envelope) {
+  ByteReader reader = open(envelope, Tag::Incumbent);
+  const auto header = reader.take<IncumbentHeader>();
+  require(header.values >= 0, "an incumbent has ", header.values, " values");
+  return {TrialId{header.trial}, header.value,
+          reader.take_all<std::vector<double>>(static_cast<std::uint64_t>(header.values))};
 }
 
 }  // namespace regatta::run

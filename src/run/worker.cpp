@@ -93,6 +93,10 @@ void Worker::handle(const comm::Envelope& envelope) {
       arrived_[weights.trial] = std::move(weights.bytes);
       return;
     }
+    case Tag::Incumbent:
+      incumbent_ = open_incumbent(envelope);
+      hand_on(*incumbent_);
+      return;
     case Tag::Shutdown:
       hand_on(Shutdown{});
       store_->save_all();

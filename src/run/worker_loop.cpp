@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iostream>
 
+#include "regatta/core/text.hpp"
 #include "regatta/run/backoff.hpp"
 #include "regatta/run/worker.hpp"
 
@@ -44,6 +46,13 @@ void wait_for_shutdown(comm::Communicator& controller, double ceiling) {
 
 namespace {
 
+/// Writes what a rank was told last, in one piece.
+void show(const Incumbent& incumbent, const std::string& metric, const space::Space& space) {
+  std::cerr << concat("told of trial ", incumbent.trial.value, ": ", metric, " = ", format_short(incumbent.value), ", ",
+                      space.text(incumbent.config), "\n")
+            << std::flush;
+}
+
 /// @param loaded  called once the data is there
 template <class Loaded>
 void live(const StudyPlan& plan, const JobFacts& facts, Rank rank, comm::Communicator* controller,
@@ -56,8 +65,13 @@ void live(const StudyPlan& plan, const JobFacts& facts, Rank rank, comm::Communi
   loaded();
   Worker worker(controller, team, *objective, plan.checkpoints);
   Backoff backoff(polling_ceiling(facts, rank));
+  TrialId shown;
   while (!worker.finished()) {
     const double idle = worker.step();
+    if (plan.show_incumbent && worker.incumbent() && worker.incumbent()->trial != shown) {
+      shown = worker.incumbent()->trial;
+      show(*worker.incumbent(), plan.header.metric, plan.space);
+    }
     if (idle == 0) {
       backoff.event();
     } else {

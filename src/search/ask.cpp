@@ -70,7 +70,14 @@ std::optional<Config> Ask::maximise() {
     if (!elsewhere) elsewhere = scout();
     if (elsewhere) return elsewhere;
   }
-  return first_allowed(minima);
+  return first_allowed(setting_.favour ? favoured(minima) : minima);
+}
+
+/// The same minima in the order of their values after the favour.
+std::vector<Minimum> Ask::favoured(std::vector<Minimum> minima) const {
+  for (Minimum& minimum : minima) minimum.value -= setting_.favour(minimum.point);
+  std::ranges::stable_sort(minima, {}, &Minimum::value);
+  return minima;
 }
 
 /// A draw of the latent function at the candidates: mean + L z with L L^T their covariance.

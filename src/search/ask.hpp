@@ -21,6 +21,8 @@ class Ask {
     bool restless = false;    ///< look for another valley once that of the best result is exhausted
     bool scouting = false;    ///< and begin with a new one
     bool improvement = true;  ///< values of the landscape are logarithms of expected improvements
+    /// What is added to the promise of each of the best places before one is chosen [nat]; null: nothing.
+    std::function<double(const space::UnitPoint&)> favour = {};
   };
 
   Ask(const Surrogate& surrogate, Landscape& landscape, Setting setting, Random& random);
@@ -38,6 +40,7 @@ class Ask {
   /// What the model alone says of a minimum, so that the user's prior neither makes a valley hopeless nor
   /// keeps it alive.
   double promise(const Minimum& minimum) const { return -minimum.value - landscape_.prior(minimum.point); }
+  std::vector<Minimum> favoured(std::vector<Minimum> minima) const;
   std::optional<Config> first_allowed(const std::vector<Minimum>& minima) const;
   /// The best results and, unless the proposal is local, where the user expects good ones.
   std::vector<space::UnitPoint> centres();

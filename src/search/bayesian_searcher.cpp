@@ -16,7 +16,6 @@ namespace {
 constexpr std::uint64_t bayesian_stream = 0x626f, prior_stream = 0x7072;
 constexpr int prior_draws = 1000;  // until one is feasible and new
 constexpr std::size_t least_initial = 5, initial_beyond_parameters = 4;
-constexpr std::int32_t turns = 4;       // of proposals
 constexpr std::size_t many_groups = 8;  // parameters from which on trust regions are kept to
 constexpr std::size_t per_region = 32, most_regions = 5;  // running trials
 constexpr double hedge_curiosity = 0.15;  // how much an acquisition that was tried rarely is favoured
@@ -124,12 +123,12 @@ std::optional<Config> BayesianSearcher::ask(const History& history, TrialId tria
   setting.restless = turn != 0 && rule != Rule::Sample;
   setting.scouting = turn == 1;
   setting.improvement = rule == Rule::Improvement;
+  setting.favour = favour(trial);
   Ask proposal(surrogate_, landscape, std::move(setting), random);
   if (options_.min_gain > 0 && rule == Rule::Improvement) {
     const double slope = model.transform.log_slope(surrogate_.active().losses[model.best]);
-    ended_ = proposal.largest_improvement() - slope < std::log(options_.min_gain);
-    if (ended_) exhausted_reason_ = "no configuration promises search.min_gain";
-    if (ended_) return std::nullopt;
+    if (proposal.largest_improvement() - slope < std::log(options_.min_gain))
+      return give_up("no configuration promises search.min_gain");
   }
   auto config = rule == Rule::Sample ? proposal.sample() : proposal.maximise();
   if (config) promised_ = promise_of(surrogate_, model, *config);
@@ -143,6 +142,12 @@ std::size_t BayesianSearcher::regions(std::size_t running) const {
   return surrogate_.embedding().groups().groups < many_groups
              ? 0
              : 1 + std::min(running / per_region, most_regions - 1);
+}
+
+std::optional<Config> BayesianSearcher::give_up(std::string reason) {
+  ended_ = true;
+  exhausted_reason_ = std::move(reason);
+  return std::nullopt;
 }
 
 BayesianSearcher::Rule BayesianSearcher::rule_of(const History& history, std::int32_t number) const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,7 +21,7 @@ namespace regatta::search {
 /// A user's prior multiplies the acquisition, to the power prior_strength / results, so that a wrong one is
 /// forgotten; every second initial trial is drawn from it. Hvarfner et al. (2022), piBO: augmenting
 /// acquisition functions with user beliefs for Bayesian optimization, ICLR.
-class BayesianSearcher final : public Searcher {
+class BayesianSearcher : public Searcher {
  public:
   BayesianSearcher(const SearcherOptions& options, space::Space space);
 
@@ -30,12 +31,25 @@ class BayesianSearcher final : public Searcher {
   std::optional<double> promised() const override { return promised_; }
   std::string exhausted_reason() const override { return exhausted_reason_; }
 
+ protected:
+  /// What is added to the promise of places for this proposal; null: nothing.
+  /// @param trial  number of the proposal; of `turns` in a row the last takes the least mean
+  virtual std::function<double(const space::UnitPoint&)> favour(TrialId /*trial*/) { return nullptr; }
+  /// A proposal of a model; none when there is no model yet.
+  virtual std::optional<Config> ask(const History& history, TrialId trial, const std::vector<Config>& avoid);
+  /// Ends the study.
+  std::optional<Config> give_up(std::string reason);
+
+  static constexpr std::int32_t turns = 4;
+  const space::Space& space() const { return space_; }
+  const SearcherOptions& options() const { return options_; }
+  const Surrogate& surrogate() const { return surrogate_; }
+
  private:
   enum class Rule { Improvement, Mean, Confidence, Sample };
 
   std::optional<Config> believed(const History& history, TrialId trial,
                                  const std::vector<Config>& avoid) const;
-  std::optional<Config> ask(const History& history, TrialId trial, const std::vector<Config>& avoid);
   std::size_t regions(std::size_t running) const;
   Rule rule_of(const History& history, std::int32_t number) const;
   Rule hedged(const History& history, std::int32_t number) const;

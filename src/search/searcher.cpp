@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ais_searcher.hpp"
 #include "bayesian_searcher.hpp"
 #include "grid_searcher.hpp"
 #include "random_searcher.hpp"
@@ -28,7 +29,8 @@ std::unique_ptr<Searcher> make(const SearcherOptions& options, const space::Spac
 const std::vector<Entry>& table() {
   static const std::vector<Entry> entries = {
       {"sobol", make<SobolSearcher>}, {"random", make<RandomSearcher>}, {"grid", make<GridSearcher>},
-      {"bo", make<BayesianSearcher>}, {"tpe", make<TpeSearcher>},       {"bohb", make<TpeSearcher>},
+      {"bo", make<BayesianSearcher>}, {"ais", make<AisSearcher>},       {"tpe", make<TpeSearcher>},
+      {"bohb", make<TpeSearcher>},
   };
   return entries;
 }

@@ -25,30 +25,6 @@ bool inside(const space::UnitPoint& unit, const space::UnitPoint& centre, double
   return true;
 }
 
-/// Relative lengths of the sides: lengthscales over their geometric mean, within bounds.
-std::vector<double> weights_of(const Surrogate& surrogate, const Surrogate::Model& model) {
-  std::vector<double> weights(surrogate.active().units.front().size(), 1.0);
-  double sum = 0;
-  for (const std::size_t k : surrogate.embedding().continuous())
-    sum += std::log(model.process->scale()[surrogate.embedding().first_feature(k)]);
-  const double mean = std::exp(
-      sum / static_cast<double>(std::max<std::size_t>(1, surrogate.embedding().continuous().size())));
-  for (const std::size_t k : surrogate.embedding().continuous())
-    weights[k] = std::clamp(mean / model.process->scale()[surrogate.embedding().first_feature(k)],
-                            least_weight, most_weight);
-  return weights;
-}
-
-Region box(const Surrogate& surrogate, const space::UnitPoint& centre, const std::vector<double>& weights,
-           double length) {
-  Region region = Region::everything(centre.size());
-  for (const std::size_t k : surrogate.embedding().continuous()) {
-    region.low[k] = std::max(region.low[k], centre[k] - weights[k] * length / 2);
-    region.high[k] = std::min(region.high[k], centre[k] + weights[k] * length / 2);
-  }
-  return region;
-}
-
 /// Keeps the results outside a region, in their order.
 void leave_out(const Region& region, std::vector<space::UnitPoint>& units, std::vector<double>& losses) {
   std::size_t kept = 0;
@@ -85,18 +61,36 @@ double trust_length(const std::vector<space::UnitPoint>& units, std::span<const 
   return length;
 }
 
+Region trust_box(const Embedding& embedding, std::span<const double> scale, double length,
+                 const space::UnitPoint& centre) {
+  const std::vector<std::size_t>& continuous = embedding.continuous();
+  double sum = 0;
+  for (const std::size_t k : continuous) sum += std::log(scale[embedding.first_feature(k)]);
+  const double mean = std::exp(sum / static_cast<double>(std::max<std::size_t>(1, continuous.size())));
+  Region region = Region::everything(centre.size());
+  for (const std::size_t k : continuous) {
+    const double side =
+        length * std::clamp(mean / scale[embedding.first_feature(k)], least_weight, most_weight);
+    region.low[k] = std::max(region.low[k], centre[k] - side / 2);
+    region.high[k] = std::min(region.high[k], centre[k] + side / 2);
+  }
+  return region;
+}
+
 std::vector<Region> trust_regions(const Surrogate& surrogate, const Surrogate::Model& model,
                                   std::size_t count) {
-  const std::vector<double> weights = weights_of(surrogate, model);
+  const auto box = [&](double length, const space::UnitPoint& centre) {
+    return trust_box(surrogate.embedding(), model.process->scale(), length, centre);
+  };
   std::vector<space::UnitPoint> units = surrogate.active().units;
   std::vector<double> losses = surrogate.active().losses;
   space::UnitPoint centre = units[model.best];
   std::vector<Region> regions;
   while (true) {
     const double length = trust_length(units, losses);
-    regions.push_back(box(surrogate, centre, weights, length));
+    regions.push_back(box(length, centre));
     if (regions.size() == count) return regions;
-    leave_out(box(surrogate, centre, weights, 2 * length), units, losses);
+    leave_out(box(2 * length, centre), units, losses);
     if (units.size() <= least_failures) return regions;
     centre = units[static_cast<std::size_t>(std::ranges::min_element(losses) - losses.begin())];
   }

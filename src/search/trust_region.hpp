@@ -16,6 +16,12 @@ namespace regatta::search {
 /// @return  in [2^-7, 1.6]
 double trust_length(const std::vector<space::UnitPoint>& units, std::span<const double> losses);
 
+/// A box around a unit point.
+/// @param length  geometric mean of its sides
+/// @param scale   1 / lengthscale by feature: sides are longer along parameters with long lengthscales
+Region trust_box(const Embedding& embedding, std::span<const double> scale, double length,
+                 const space::UnitPoint& centre);
+
 /// Boxes with such sides, longer along parameters with long lengthscales: the first around the best result of
 /// a model, each further one around the best of the results that lie outside twice the boxes before, from
 /// which it also learns its side.

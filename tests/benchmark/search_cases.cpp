@@ -56,6 +56,14 @@ Case of_twenty_dimensions(Case result) {
   return measured_at({125, 250, 500}, std::move(result));
 }
 
+/// Twenty parameters, twenty workers, 500 evaluations.
+std::vector<Case> long_cases() {
+  return {of_twenty_dimensions(within(-5, 10, function_case("ackley20", "ackley", 20, "", 20))),
+          of_twenty_dimensions(within(-5, 10, function_case("levy20", "levy", 20, "", 20))),
+          of_twenty_dimensions(
+              minimum_in_the_middle(function_case("rastrigin20", "rastrigin", 20, "-5.12..5.12", 20)))};
+}
+
 CaseTable development() {
   CaseTable table{
       "development", "the functions on which defaults are chosen, not shifted, as the peers had them", {}};
@@ -70,9 +78,7 @@ CaseTable development() {
   table.cases.push_back(function_case("rosenbrock6", "rosenbrock", 6, wide, 5));
   table.cases.push_back(function_case("michalewicz5", "michalewicz", 5, "0..3.14159", 5));
   table.cases.push_back(minimum_in_the_middle(function_case("rastrigin6", "rastrigin", 6, "-5.12..5.12", 5)));
-  table.cases.push_back(
-      of_twenty_dimensions(within(-5, 10, function_case("ackley20", "ackley", 20, "", 20))));
-  table.cases.push_back(of_twenty_dimensions(within(-5, 10, function_case("levy20", "levy", 20, "", 20))));
+  for (Case& each : long_cases()) table.cases.push_back(std::move(each));
   return table;
 }
 
@@ -151,6 +157,24 @@ CaseTable pending() {
   return table;
 }
 
+/// What `ais` owes to each of its parts.
+CaseTable tree() {
+  CaseTable table{"tree", "ais without one of its parts each", long_cases()};
+  const auto add = [&](const std::string& name, auto change) {
+    search::SearcherOptions options{.algorithm = "ais"};
+    change(options.tree);
+    table.contenders.push_back({name, options});
+  };
+  add("ais", [](search::TreeOptions&) {});
+  add("entropy_weight=0", [](search::TreeOptions& tree) { tree.entropy_weight = 0; });
+  add("exploration=0", [](search::TreeOptions& tree) { tree.exploration = 0; });
+  add("count_running=false", [](search::TreeOptions& tree) { tree.count_running = false; });
+  add("selection=draw", [](search::TreeOptions& tree) { tree.selection = "draw"; });
+  add("no splits", [](search::TreeOptions& tree) { tree.split = 1'000'000; });
+  add("no local models", [](search::TreeOptions& tree) { tree.local_from = 1'000'000; });
+  return table;
+}
+
 }  // namespace
 
 std::string name_of(Measure measure) {
@@ -181,7 +205,8 @@ double Case::measured(double value) const {
 }
 
 const std::vector<std::string>& case_table_names() {
-  static const std::vector<std::string> names{"development", "judged", "published", "grids", "pending"};
+  static const std::vector<std::string> names{"development", "judged",  "published",
+                                              "grids",       "pending", "tree"};
   return names;
 }
 
@@ -190,6 +215,7 @@ CaseTable case_table(const std::string& name, const TrainedTables& tables) {
   if (name == "judged") return judged();
   if (name == "published") return published();
   if (name == "grids") return grids(tables);
+  if (name == "tree") return tree();
   require(name == "pending", "no table '", name, "'");
   return pending();
 }

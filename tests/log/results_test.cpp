@@ -127,6 +127,20 @@ TEST_F(Results, HoldHowHyperparametersChangedDuringATraining) {
   EXPECT_THAT(changed.read_integers("/trials/parent"), ElementsAre(-1, -1, 0, 2, -1));
 }
 
+TEST_F(Results, HoldTheTreeOfAis) {
+  Study study = sample_study();
+  study.header.searcher = "ais";
+
+  const h5::File tree = written(study, folder_ / "tree.h5");
+
+  EXPECT_FALSE(file_.exists("/search"));
+  EXPECT_THAT(tree.read_strings("/search/ais/nodes/part"), ElementsAre("everything"));
+  EXPECT_THAT(tree.read_integers("/search/ais/nodes/parent"), ElementsAre(-1));
+  EXPECT_THAT(tree.read_integers("/search/ais/nodes/visits"), ElementsAre(2)) << "the first failed";
+  EXPECT_THAT(tree.read_integers("/search/ais/nodes/in_flight"), ElementsAre(2));
+  EXPECT_THAT(tree.read_doubles("/search/ais/nodes/probability"), ElementsAre(1));
+}
+
 TEST_F(Results, HoldEveryReport) {
   EXPECT_THAT(file_.read_integers("/reports/trial"), ElementsAre(0, 0));
   EXPECT_THAT(file_.read_integers("/reports/epoch"), ElementsAre(1, 2));

@@ -391,6 +391,23 @@ TEST_F(JobTest, FillsSlotsWhenASearcherThatLearnsTakesTooLong) {
   EXPECT_EQ(done.history.distinct(), 20u);
 }
 
+TEST_F(JobTest, GrowsATreeAndTellsAllRanksOfTheBestTrial) {
+  const ProcessResult result =
+      run(4, shipped("branin.ini"),
+          {"search.algorithm=ais", "study.trials=60", "log.verbosity=3", "search.incumbent_interval=1ms"});
+
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const auto best = study().history.incumbent();
+  EXPECT_LT(study().history[best.value()].objective, 1);
+  EXPECT_THAT(result.out + result.err, HasSubstr("told of trial "));
+  const h5::File file = h5::File::open(directory / "regatta.h5");
+  const auto visits = file.read_integers("/search/ais/nodes/visits");
+  EXPECT_GE(visits.size(), 3u);
+  EXPECT_EQ(visits.front(), 60);
+  const ProcessResult report = support::run_process({REGATTA_BINARY, "report", directory.string()}, {});
+  EXPECT_THAT(report.out, HasSubstr("the way to the best result"));
+}
+
 TEST_F(JobTest, LeavesRanksThatFillNoTeamAsleepUntilTheEnd) {
   const ProcessResult result = run(4, shipped("sleep.ini"), {"study.trials=4", "objective.sleep=0.5", "workers.ranks_per_trial=2"});
 

@@ -58,6 +58,18 @@ TEST_F(Messages, CarryAReportWithMetricsFoldsAndText) {
   EXPECT_EQ(got.exit_code, 139);
 }
 
+TEST_F(Messages, CarryTheIncumbentInFewBytes) {
+  const comm::Envelope envelope = travel(Incumbent{TrialId{9}, 0.75, {1, std::nan(""), 3}});
+
+  const Incumbent got = open_incumbent(envelope);
+
+  EXPECT_EQ(envelope.payload.size(), 16 + 3 * sizeof(double));
+  EXPECT_EQ(got.trial, TrialId{9});
+  EXPECT_EQ(got.value, 0.75);
+  ASSERT_EQ(got.config.size(), 3u);
+  EXPECT_EQ(got.config[2], 3);
+}
+
 TEST_F(Messages, AreRefusedWhenCutShort) {
   const comm::Envelope whole = travel(Assign{TrialId{0}, 0, 1, 0, 1, {1, 2, 3}});
   for (std::size_t size = 0; size < whole.payload.size(); ++size) {

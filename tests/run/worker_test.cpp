@@ -228,6 +228,19 @@ TEST_F(WorkerTest, EndsACancelledTrialRunningOrWaiting) {
   EXPECT_EQ(reports[1].state, TrialState::Stopped);
 }
 
+TEST_F(WorkerTest, KnowsTheBestTrialThatItWasToldOf) {
+  EXPECT_FALSE(worker.incumbent().has_value());
+  assign(0, Script::Fine);
+  worker.step();
+  send(controller(), Rank{1}, Incumbent{TrialId{4}, 0.5, {1}});
+  send(controller(), Rank{1}, Incumbent{TrialId{6}, 0.75, {2}});
+
+  EXPECT_EQ(run().back().state, TrialState::Completed) << "nothing else changes";
+  ASSERT_TRUE(worker.incumbent().has_value());
+  EXPECT_EQ(worker.incumbent()->trial, TrialId{6});
+  EXPECT_EQ(worker.incumbent()->value, 0.75);
+}
+
 TEST_F(WorkerTest, IgnoresACancelThatComesTooLate) {
   assign(0, Script::Fine);
   run();

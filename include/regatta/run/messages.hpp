@@ -17,7 +17,8 @@ enum class Tag : int {
   Shutdown = 4,
   Hand = 5,
   Weights = 6,
-  Checkpoint = 7
+  Checkpoint = 7,
+  Incumbent = 8
 };
 
 /// Controller -> team leader -> its team: train one trial, or go on with it.
@@ -78,12 +79,21 @@ struct Cancel {
   search::TrialState state = search::TrialState::Cancelled;
 };
 
+/// Controller -> every leader -> its team: the best trial so far. For people and for what a trial may make of it; nothing
+/// depends on its arrival.
+struct Incumbent {
+  TrialId trial;
+  double value = search::not_a_number;
+  search::Config config;
+};
+
 /// Controller -> every leader -> its team: the study is over.
 struct Shutdown {};
 
 void send(comm::Communicator& comm, Rank to, const Assign& message);
 void send(comm::Communicator& comm, Rank to, const Report& message);
 void send(comm::Communicator& comm, Rank to, const Cancel& message);
+void send(comm::Communicator& comm, Rank to, const Incumbent& message);
 void send(comm::Communicator& comm, Rank to, const Shutdown& message);
 void send(comm::Communicator& comm, Rank to, const Hand& message);
 void send(comm::Communicator& comm, Rank to, const Weights& message);
@@ -96,5 +106,6 @@ Cancel open_cancel(const comm::Envelope& envelope);
 Hand open_hand(const comm::Envelope& envelope);
 Weights open_weights(const comm::Envelope& envelope);
 Checkpoint open_checkpoint(const comm::Envelope& envelope);
+Incumbent open_incumbent(const comm::Envelope& envelope);
 
 }  // namespace regatta::run

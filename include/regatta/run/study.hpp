@@ -37,6 +37,8 @@ struct StudyPlan {
   int ahead = 0;               ///< proposals made ahead; 0: by the number of workers
   double time_limit = 10;      ///< of one proposal, before a free slot gets a cheaper one [s]
   double deadline = 0;         ///< [s since the epoch]; 0: none
+  double incumbent_interval = 1;  ///< least time between two words to all ranks about a new best trial [s]
+  bool show_incumbent = false;    ///< each rank writes a line to stderr when it is told
 };
 
 /// What the scheduler may know of the study.

@@ -36,6 +36,8 @@ class Worker {
   /// The study is over and everything has been sent.
   bool finished() const;
   bool busy() const { return running_ != nullptr; }
+  /// The best trial of the study that this rank has been told of.
+  const std::optional<Incumbent>& incumbent() const { return incumbent_; }
 
  private:
   struct Running;
@@ -69,6 +71,7 @@ class Worker {
   std::unordered_map<TrialId, std::vector<std::byte>>
       arrived_;  ///< weights from another worker, by the trial that takes them
   std::unique_ptr<Running> running_;
+  std::optional<Incumbent> incumbent_;
   bool over_ = false;
 };
 

@@ -10,6 +10,7 @@
 #include "regatta/core/random.hpp"
 #include "regatta/search/bayesian_options.hpp"
 #include "regatta/search/history.hpp"
+#include "regatta/search/tree_options.hpp"
 #include "regatta/space/space.hpp"
 
 namespace regatta::search {
@@ -46,7 +47,8 @@ struct SearcherOptions {
       {};  ///< shared library with a searcher of the user's own, in place of `algorithm`
   std::uint64_t seed = 0;
   int grid_points = 5;  ///< points per continuous or long integer axis for `grid`
-  BayesianOptions bayesian = {};
+  BayesianOptions bayesian = {};  ///< of `bo` and `ais`
+  TreeOptions tree = {};          ///< of `ais`
   double min_gain = 0;  ///< bo: ends the study when the best proposal promises less [unit of the objective]
 };
 

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+
+namespace regatta::search {
+
+/// Options of the tree of `ais`; those of [search] with the same names.
+struct TreeOptions {
+  int children = 2;                 ///< of a node
+  int max_height = 40;              ///< of the tree: the search ends there
+  int split = 0;                    ///< results at which a leaf is split; 0: by the number of parameters
+  double exploration = 0.5;         ///< weight of the chance of a node beside its value
+  double entropy_weight = 1;        ///< of the entropy in that
+  std::string selection = "score";  ///< or "draw": leaves by their chances
+  bool count_running = true;        ///< running trials keep others away
+  int local_from = 0;  ///< results from which on models are local to a part; 0: by the number of parameters
+};
+
+}  // namespace regatta::search

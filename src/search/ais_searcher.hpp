@@ -1,0 +1,37 @@
+#pragma once
+
+#include "bayesian_searcher.hpp"
+#include "local_models.hpp"
+#include "study_tree.hpp"
+
+namespace regatta::search {
+
+/// Asynchronous iterative search: a tree over the space, grown by the results as they come, decides in which
+/// part of it the next trial shall be; Gaussian processes decide where in that part.
+///
+/// While there are few results and few running trials, the models are those of `bo`, of all results; later
+/// each proposal has a model of the results in and around its leaf, and costs the same however many there
+/// are. The tree ends the study when the best result lies at its maximum height.
+class AisSearcher final : public BayesianSearcher {
+ public:
+  AisSearcher(const SearcherOptions& options, space::Space space);
+
+ private:
+  std::optional<Config> ask(const History& history, TrialId trial, const std::vector<Config>& avoid) override;
+  std::function<double(const space::UnitPoint&)> favour(TrialId trial) override;
+
+  bool greedy(TrialId trial) const { return trial.value % turns == turns - 1; }
+  std::size_t selected(TrialId trial) const;
+  Region region_of(std::size_t leaf, std::span<const double> weights) const;
+  std::vector<space::UnitPoint> centres_of(std::size_t leaf) const;
+  std::optional<Config> ask_locally(const History& history, TrialId trial, const std::vector<Config>& avoid);
+  std::vector<Config> pending_around(std::size_t leaf, const std::vector<Config>& avoid) const;
+
+  const RegionTree& tree() const { return study_.tree(); }
+
+  StudyTree study_;
+  LocalModels local_;
+  std::size_t local_from_;
+};
+
+}  // namespace regatta::search

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <unordered_map>
+#include <vector>
+
+#include "region_tree.hpp"
+#include "surrogate.hpp"
+
+namespace regatta::search {
+
+/// Gaussian processes of the results in and around a leaf of a tree, so that a proposal costs the same
+/// however many results there are.
+///
+/// Hyperparameters are fitted anew when a leaf has grown by a quarter, to what was known then: a model is a
+/// function of the results in their order.
+class LocalModels {
+ public:
+  static constexpr std::size_t most_results = 128;
+
+  LocalModels(const Embedding& embedding, const BayesianOptions& options)
+      : embedding_(embedding), options_(options) {}
+
+  /// The model of a leaf; its incumbent is the best loss of the whole tree.
+  Surrogate::Model model_of(const space::Space& space, const RegionTree& tree, std::size_t leaf);
+  void clear() { fits_.clear(); }
+
+ private:
+  struct Fit {
+    std::size_t members = 0;  ///< of the leaf, when it was made
+    Hyperparameters parameters;
+  };
+  const Hyperparameters& fitted(const space::Space& space, const RegionTree& tree, std::size_t leaf);
+
+  const Embedding& embedding_;
+  const BayesianOptions& options_;
+  std::unordered_map<std::size_t, Fit> fits_;  ///< by leaf
+};
+
+}  // namespace regatta::search

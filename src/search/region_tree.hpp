@@ -1,0 +1,131 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "output_transform.hpp"
+#include "regatta/search/tree_options.hpp"
+#include "split_search.hpp"
+#include "tournament.hpp"
+
+namespace regatta::search {
+
+/// A tree of the parts of a space. Its leaves are a partition of the space at all times. Losses: smaller is
+/// better.
+///
+/// Each node knows how many results (visits) and running trials (in flight) lie below it, the best loss (its
+/// value), with which probability the minimiser lies there, and the entropy of its location, which is the
+/// tree's cost function: it is high as long as several parts may hold the minimum.
+///
+/// A result costs the way from its leaf to the root; splits and new transforms come at numbers of results
+/// that grow geometrically.
+class RegionTree {
+ public:
+  static constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
+
+  /// A trial in flight.
+  struct Running {
+    space::UnitPoint place;
+    double loss = std::numeric_limits<double>::infinity();  ///< reported last; infinity: nothing yet
+  };
+
+  struct Node {
+    std::size_t parent = none, first_child = none;  ///< children stand next to each other
+    std::size_t children = 0;                       ///< 0: a leaf
+    int depth = 0;
+    Part part;
+    Split split = {};
+    double log_volume = 0;                                   ///< ln of the share of the space
+    std::size_t visits = 0;                                  ///< results below it
+    std::size_t in_flight = 0;                               ///< running trials below it
+    double value = std::numeric_limits<double>::infinity();  ///< the best loss below it
+    double chance = 1;              ///< of the minimiser to lie here, given that it lies in the parent
+    double entropy = 0;             ///< of the minimiser's location, given that it lies here [nat]
+    double branching = 0;           ///< of the leaf in which it lies, given that it lies here [nat]
+    std::vector<float> draws = {};  ///< of the least transformed loss
+    double sum = 0, squares = 0;    ///< of the transformed losses of a leaf's results
+    std::vector<std::size_t> members = {};  ///< results, of a leaf
+    std::vector<Running> running = {};      ///< of a leaf
+    std::size_t born = 0;                   ///< members with which it came to be
+    std::size_t next_split = 0;             ///< members at which a leaf is split, if it can be
+  };
+
+  RegionTree(const space::Space& space, const TreeOptions& options);
+
+  // Back-propagation.
+
+  /// Takes a result, and splits its leaf where it is time.
+  /// @return its number
+  std::size_t add(const Config& config, double loss);
+  /// A trial begins to run.
+  void begin(const Config& config);
+  /// A running trial has reached a loss, at whatever fidelity: its leaf and those above know it, but nothing
+  /// is split by it.
+  void report(const Config& config, double loss);
+  /// A trial does not run any more; what it brought is add()ed on its own.
+  void end(const Config& config);
+
+  // Selection.
+
+  /// The leaf where the next trial shall be: from the root always the child with the highest score.
+  std::size_t select() const;
+  /// What select() compares; higher is better.
+  double score(const Node& child, const Node& parent) const;
+  /// A leaf drawn by the chances of all leaves.
+  /// @param uniform  in [0, 1)
+  std::size_t draw(double uniform) const;
+
+  // Termination.
+
+  /// The leaf of the best result lies at the maximum height.
+  bool complete() const;
+
+  const std::vector<Node>& nodes() const { return nodes_; }
+  std::size_t leaf_of(const Config& config) const;
+  std::size_t leaves() const { return leaves_; }
+  std::size_t size() const { return losses_.size(); }
+  /// Of the minimiser's location [nat]; exp of it is the part of the space in which it may still lie.
+  double entropy() const { return nodes_.front().entropy; }
+  /// Probability that the minimiser lies below a node.
+  double probability(std::size_t node) const;
+  /// The results below the lowest node above a leaf that has `least` of the first `count` results; those
+  /// only.
+  std::vector<std::size_t> around(std::size_t leaf, std::size_t least, std::size_t count) const;
+  /// The same of running trials.
+  std::vector<space::UnitPoint> running_around(std::size_t leaf, std::size_t least) const;
+  /// The leaf of the best result.
+  std::size_t best_leaf() const;
+  const std::vector<space::UnitPoint>& places() const { return places_; }
+  const std::vector<double>& losses() const { return losses_; }
+  /// The worst loss that any result ever had.
+  double worst() const { return worst_; }
+
+ private:
+  void propagate(std::size_t leaf);
+  void update(Node& node);
+  void believe(Node& leaf, std::size_t number);
+  void transform();
+  bool may_split(const Node& leaf) const;
+  void expand(std::size_t leaf);
+  void count(Node& leaf, std::size_t result) const;
+  void recount(Node& leaf) const;
+  std::size_t running_at(const Node& leaf, std::span<const double> place) const;
+  std::size_t leaf_at(std::span<const double> place) const;
+  template <class Visit>
+  void visit_leaves(std::size_t node, Visit visit) const;
+
+  space::Space space_;
+  TreeOptions options_;
+  std::size_t split_size_;  ///< results at which a leaf is split
+  std::vector<Node> nodes_;
+  std::size_t leaves_ = 1;
+  std::vector<space::UnitPoint> places_;
+  std::vector<double> losses_, values_;  ///< by result; values are transformed losses
+  OutputTransform transform_;
+  double worst_ = -std::numeric_limits<double>::infinity();
+  double spread_ = 1;  ///< of all transformed losses
+  std::size_t next_transform_ = 1;
+};
+
+}  // namespace regatta::search
