@@ -36,6 +36,8 @@ std::vector<Command> make_commands() {
   const Option compare{
       "compare", OptionType::Text, "",
       "Settings to compare, 'SECTION.KEY=VALUE ...; SECTION.KEY=VALUE ...', in place of one study."};
+  const Option replay{"replay", OptionType::Path, "",
+                      "Run directory of a study whose trainings are taken in place of the objective."};
   const Option seeds{"seeds", OptionType::Integer, "5", "With --compare: studies of each setting.", {}, 1,
                      10000};
   const Option no_log{"no-log", OptionType::Flag, "false", "Writes no run directory."};
@@ -64,7 +66,7 @@ std::vector<Command> make_commands() {
        1,
        "Runs a study in virtual time: a function, or a table of trainings.",
        simulate_command,
-       {workers, latency, spread, charge, compare, seeds, no_log},
+       {workers, latency, spread, charge, compare, seeds, replay, no_log},
        true},
       {"status", "DIR", 1, 1, "Shows how a run is going.", status_command},
       {"report", "DIR", 1, 1, "Shows trials, states and where time went.", report_command},
