@@ -147,7 +147,8 @@ void Controller::step(double now) {
   // The least laden first: one trial for everybody before any waits at a worker.
   while (by_load_.begin()->first <= depth() && fill_slot(by_load_.begin()->second, now)) {
   }
-  if (!draining_ && in_flight_ == 0 && !waits_for_proposal_) {
+  // Without a worker that takes part nothing was tried, and the study may go on.
+  if (!draining_ && in_flight_ == 0 && !waits_for_proposal_ && !by_load_.empty()) {
     if (too_late(now)) {
       interrupt("wall time");
     } else {
