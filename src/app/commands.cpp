@@ -10,36 +10,43 @@ namespace {
 
 constexpr std::size_t any_number = 1'000'000;
 
+std::vector<Option> options_of_check() {
+  return {
+      {"ranks", OptionType::Integer, "1", "Ranks of the job that is planned.", {}, 1, 1e6},
+      {"preview", OptionType::Flag, "false", "Shows how far how many trials would train."},
+      {"epoch-time", OptionType::Duration, "1s", "With --preview: of an epoch.", {}, 1e-6, 1e9},
+  };
+}
+
+std::vector<Option> options_of_simulate() {
+  return {
+      {"workers", OptionType::Integer, "8", "Virtual workers.", {}, 1, 1e6},
+      {"latency", OptionType::Duration, "0s", "Of each message between controller and workers.", {}, 0, 1e6},
+      {"speed-spread",
+       OptionType::Number,
+       "0",
+       "How unequal the workers are: standard deviation of the logarithm of their times.",
+       {},
+       0,
+       10},
+      {"charge", OptionType::Flag, "false",
+       "Lets the controller's own measured time pass in virtual time; no two runs are then the same."},
+      {"compare", OptionType::Text, "",
+       "Settings to compare, 'SECTION.KEY=VALUE ...; SECTION.KEY=VALUE ...', in place of one study."},
+      {"replay", OptionType::Path, "",
+       "Run directory of a study whose trainings are taken in place of the objective."},
+      {"seeds", OptionType::Integer, "5", "With --compare: studies of each setting.", {}, 1, 10000},
+      {"no-log", OptionType::Flag, "false", "Writes no run directory."},
+  };
+}
+
 std::vector<Command> make_commands() {
-  const Option ranks{"ranks", OptionType::Integer, "1", "Ranks of the job that is planned.", {}, 1, 1e6};
-  const Option preview{"preview", OptionType::Flag, "false", "Shows how far how many trials would train."};
-  const Option epoch_time{"epoch-time", OptionType::Duration, "1s", "With --preview: of an epoch.", {}, 1e-6,
-                          1e9};
   const Option format{
       "format", OptionType::Word, "ini", "How the configuration is written.", {"ini", "json", "shell"}};
   const Option csv{"csv", OptionType::Path, "", "Table of trials; - is the standard output."};
   const Option h5{"h5", OptionType::Path, "", "Results file, made anew from the journal."};
   const Option markdown{"markdown", OptionType::Flag, "false", "With 'options': tables in Markdown."};
-  const Option workers{"workers", OptionType::Integer, "8", "Virtual workers.", {}, 1, 1e6};
   const Option resume{"resume", OptionType::Flag, "false", "Goes on with a run; INPUT is then its directory."};
-  const Option latency{
-      "latency", OptionType::Duration, "0s", "Of each message between controller and workers.", {}, 0, 1e6};
-  const Option spread{"speed-spread",
-                      OptionType::Number,
-                      "0",
-                      "How unequal the workers are: standard deviation of the logarithm of their times.",
-                      {},
-                      0,
-                      10};
-  const Option charge{
-      "charge", OptionType::Flag, "false",
-      "Lets the controller's own measured time pass in virtual time; no two runs are then the same."};
-  const Option compare{
-      "compare", OptionType::Text, "",
-      "Settings to compare, 'SECTION.KEY=VALUE ...; SECTION.KEY=VALUE ...', in place of one study."};
-  const Option seeds{"seeds", OptionType::Integer, "5", "With --compare: studies of each setting.", {}, 1,
-                     10000};
-  const Option no_log{"no-log", OptionType::Flag, "false", "Writes no run directory."};
   const std::string input = "INPUT [SECTION.KEY=VALUE...]";
   return {
       {"run", input, 1, 1, "Runs the study of an input file.", run_command, {}, true},
@@ -51,22 +58,10 @@ std::vector<Command> make_commands() {
        resume_command,
        {},
        true},
-      {"check",
-       input,
-       1,
-       1,
-       "Checks an input file and shows what would run.",
-       check_command,
-       {ranks, preview, epoch_time},
-       true},
-      {"simulate",
-       input,
-       1,
-       1,
-       "Runs a study in virtual time: a function, or a table of trainings.",
-       simulate_command,
-       {workers, latency, spread, charge, compare, seeds, no_log},
-       true},
+      {"check", input, 1, 1, "Checks an input file and shows what would run.", check_command,
+       options_of_check(), true},
+      {"simulate", input, 1, 1, "Runs a study in virtual time: a function, or a table of trainings.",
+       simulate_command, options_of_simulate(), true},
       {"serve",
        input,
        1,

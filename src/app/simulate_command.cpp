@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <iostream>
+#include <memory>
 #include <optional>
 
 #include "commands.hpp"
@@ -11,6 +12,7 @@
 #include "regatta/report/report.hpp"
 #include "regatta/report/table.hpp"
 #include "regatta/run/simulator.hpp"
+#include "replay.hpp"
 #include "study_plan.hpp"
 
 namespace regatta::app {
@@ -83,6 +85,15 @@ run::SimulationOptions simulation_options(const StudyInputs& inputs, const Argum
   return options;
 }
 
+/// The recorded study that takes the objective's place in `plan`, where one is asked for.
+std::unique_ptr<RecordedCurves> replayed(const Arguments& arguments, run::StudyPlan& plan) {
+  const std::string directory = arguments.option("replay");
+  if (directory.empty()) return nullptr;
+  auto curves = std::make_unique<RecordedCurves>(directory);
+  curves->replace_objective(plan);
+  return curves;
+}
+
 /// One study of a setting.
 struct Compared {
   report::Course course;
@@ -96,9 +107,10 @@ Compared simulate_setting(const Arguments& arguments, const std::string& setting
   StudyInputs inputs = read_inputs(arguments.operands.front(), overrides);
   inputs.seed += static_cast<std::uint64_t>(seed);
   inputs.searcher.seed = inputs.seed;
-  const run::StudyPlan plan = make_plan(inputs, arguments, {"none"}, nullptr);
+  run::StudyPlan plan = make_plan(inputs, arguments, {"none"}, nullptr);
+  const auto recorded = replayed(arguments, plan);
   run::SimulationOptions options = simulation_options(inputs, arguments);
-  Compared compared{report::Course(inputs.maximize)};
+  Compared compared{report::Course(plan.controller.maximize)};
   options.log = [&](std::span<const search::Event> events) {
     for (const search::Event& event : events) compared.course.take(event);
   };
@@ -128,10 +140,11 @@ int simulate_command(const Arguments& arguments) {
   if (!arguments.option("compare").empty()) return compare_settings(arguments);
   const StudyInputs inputs = simulated_inputs(arguments);
   run::StudyPlan plan = make_plan(inputs, arguments, {"none"}, nullptr);
+  const auto recorded = replayed(arguments, plan);
   const bool on_disk = arguments.option("no-log") != "true";
   std::optional<Record> record;
   run::SimulationOptions options = simulation_options(inputs, arguments);
-  report::Course course(inputs.maximize);
+  report::Course course(plan.controller.maximize);
   options.log = [&](std::span<const search::Event> events) {
     if (!record) record.emplace(plan, on_disk);  // only now is it known that the plan can be simulated
     record->write(events);

@@ -89,6 +89,7 @@ std::unique_ptr<ProposalSource> make_proposals(const StudyPlan& plan, std::size_
 ControllerOptions controller_options(const StudyPlan& plan, std::size_t workers) {
   ControllerOptions options = plan.controller;
   options.workers = static_cast<std::int32_t>(workers);
+  options.deadline = plan.deadline;
   return options;
 }
 

@@ -162,9 +162,14 @@ void Controller::step(double now) {
   // The least laden first: one trial for everybody before any waits at a worker.
   while (!by_load_.empty() && by_load_.begin()->first <= depth() && fill_slot(by_load_.begin()->second, now)) {
   }
-  if (!draining_ && in_flight_ == 0 && !waits_for_proposal_) {
-    end_paused(now);
-    drain(end_reason());
+  // Without a worker that takes part nothing was tried, and the study may go on.
+  if (!draining_ && in_flight_ == 0 && !waits_for_proposal_ && !by_load_.empty()) {
+    if (too_late(now)) {
+      interrupt("wall time");
+    } else {
+      end_paused(now);
+      drain(end_reason());
+    }
   }
   flush();
 }
@@ -236,8 +241,13 @@ bool Controller::more() const {
   return !user_trials_.empty() || !batch_.empty() || (!budget_spent() && !proposals_.exhausted());
 }
 
+/// Whether what starts now would, as the last trials have shown, be called in before it has ended.
+bool Controller::too_late(double now) const {
+  return options_.deadline > 0 && mean_seconds_ >= 0 && now + mean_seconds_ > options_.deadline;
+}
+
 std::optional<TrialId> Controller::next_trial(double now) {
-  if (draining_) return std::nullopt;
+  if (draining_ || too_late(now)) return std::nullopt;
   if (!requeued_.empty()) {
     const TrialId trial = requeued_.front();
     requeued_.pop_front();

@@ -117,6 +117,19 @@ TEST_F(Simulate, ComparesSettingsOverVirtualTime) {
   EXPECT_EQ(regatta({"simulate", inputs + "branin.ini", "--compare", "asha"}).exit_code, 2);
 }
 
+TEST_F(Simulate, ReplaysARecordedStudyUnderAnotherScheduler) {
+  ASSERT_EQ(regatta({"simulate", inputs + "branin.ini", "study.trials=30", "objective.epochs=9", "objective.sleep=9"}).exit_code, 0);
+
+  const ProcessResult result = regatta({"simulate", inputs + "digits.ini", "scheduler.algorithm=asha", "--replay",
+                                        "runs/branin-simulated", "--workers", "16"});
+
+  ASSERT_EQ(result.exit_code, 0) << result;
+  EXPECT_THAT(result.out, HasSubstr("30: "));
+  EXPECT_THAT(result.out, HasSubstr("stopped"));
+  EXPECT_THAT(result.out, HasSubstr("on 16 workers"));
+  EXPECT_EQ(regatta({"simulate", inputs + "branin.ini", "--replay", "nowhere"}).exit_code, 2);
+}
+
 TEST_F(Simulate, TakesLatencyAndUnequalWorkersIntoAccount) {
   const auto simulated = [&](std::vector<std::string> more) {
     more.insert(more.begin(), {"simulate", inputs + "sleep.ini", "study.trials=200", "--no-log"});

@@ -585,6 +585,28 @@ TEST_F(AnswersTest, PausedTrialsEndStoppedWithTheStudy) {
   EXPECT_EQ(book.cancelled.size(), 2u);
 }
 
+TEST_F(AnswersTest, StartsNothingThatWouldOutlastTheDeadline) {
+  source = std::make_unique<Numbers>(1000);
+  ControllerOptions options{10, 7, false, 2, 0};
+  options.deadline = 100;
+  controller = std::make_unique<Controller>(options, *source, *scheduler, book);
+  prepared->until = 2;
+  controller->step(now);
+  now = 40;
+  end(first, TrialId{0}, 1, TrialState::Completed, 41);
+  EXPECT_EQ(book.assigned.size(), 3u) << "82 s are early enough";
+  now = 60;
+  end(second, TrialId{1}, 1, TrialState::Paused, 41);
+  EXPECT_EQ(book.assigned.size(), 3u) << "102 s are too late";
+  EXPECT_FALSE(controller->finished());
+  end(first, TrialId{2}, 1, TrialState::Completed, 41);
+
+  EXPECT_TRUE(controller->finished());
+  EXPECT_TRUE(controller->interrupted()) << "a later job goes on";
+  EXPECT_EQ(controller->reason(), "wall time");
+  EXPECT_EQ(trial(1).state, TrialState::Paused);
+}
+
 TEST_F(AnswersTest, PausedTrialsOutliveAnInterruptedJob) {
   prepared->until = 2;
   prepared->waits = false;

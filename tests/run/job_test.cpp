@@ -318,7 +318,8 @@ TEST_F(JobTest, StopsWhatFallsBehindAfterItsGracePeriod) {
 
 TEST_F(JobTest, HandsWeightsFromRankToRankByPbtWithoutADisk) {
   const ProcessResult result =
-      run(5, shipped("digits_pbt.ini"), {"objective.epochs=8", "objective.units=16"});
+      run(5, shipped("digits_pbt.ini"),
+          {"objective.epochs=8", "objective.units=16", "scheduler.interval=1", "scheduler.quantile=0.5"});
 
   ASSERT_EQ(result.exit_code, 0) << result;
   const log::Study done = study();
@@ -328,7 +329,6 @@ TEST_F(JobTest, HandsWeightsFromRankToRankByPbtWithoutADisk) {
   for (const search::TrialChanged& change : done.changes) {
     EXPECT_NE(change.donor, change.trial);
     EXPECT_EQ(change.donor.valid(), change.epoch > 0) << "the first row of a trial is its beginning";
-    EXPECT_EQ(change.epoch % 2, 0);
   }
   const h5::File file = h5::File::open(directory / "regatta.h5");
   EXPECT_EQ(file.read_doubles("/changes/params/learning_rate").size(), done.changes.size());
@@ -340,7 +340,7 @@ TEST_F(JobTest, GoesOnWithPausedTrialsAfterASignal) {
                                          "study.trials=24",          "objective.epochs=9",
                                          "objective.sleep=0.9",      "log.verbosity=2"};
   support::ChildProcess child(support::mpirun(4, command(shipped("sleep.ini"), options)), {.timeout_s = 60});
-  while (child.running() && !std::filesystem::exists(directory / "journal.bin"))
+  while (child.running() && !std::filesystem::exists(directory / "status.json"))
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   while (child.running() && study().history.count(TrialState::Paused) < 5)
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
@@ -458,7 +458,9 @@ TEST_P(ShippedInput, Runs) {
   const ProcessResult result = run(3, shipped(GetParam()), tiny);
 
   ASSERT_EQ(result.exit_code, 0) << result;
-  EXPECT_EQ(study().history.count(TrialState::Completed), 3u);
+  const search::History history = study().history;
+  EXPECT_EQ(history.count(TrialState::Completed) + history.count(TrialState::Stopped), 3u);
+  EXPECT_GE(history.count(TrialState::Completed), 1u);
   EXPECT_EQ(support::run_process({REGATTA_BINARY, "check", shipped(GetParam())}).exit_code, 0);
   EXPECT_TRUE(text.starts_with("#")) << "an example opens with what it shows";
 }

@@ -140,6 +140,46 @@ TEST(Simulator, CallsRunningTrialsInWhenTheWallTimeIsOver) {
   EXPECT_EQ(result.history.count(TrialState::Queued), 3u);
 }
 
+TEST(Simulator, LetsMessagesTakeTheirTime) {
+  const SimulationResult result = simulate(plan_of(2, {{"sleep", "2"}}), {.workers = 1, .latency = 0.5});
+
+  EXPECT_DOUBLE_EQ(result.seconds, 6);  // twice there, two seconds, and back
+  EXPECT_DOUBLE_EQ(result.utilisation, 4.0 / 6);
+}
+
+TEST(Simulator, DrawsASpeedForEachWorker) {
+  const SimulationResult result =
+      simulate(plan_of(40, {{"sleep", "1"}}), {.workers = 20, .speed_spread = 0.3});
+
+  std::set<double> lengths;
+  for (const Trial& trial : result.history.trials()) lengths.insert(std::round(1e6 * trial.seconds));
+  EXPECT_GE(lengths.size(), 15u);
+}
+
+TEST(Simulator, EndsAtTheWallTimeWithAControllerThatTakesTime) {
+  const SimulationResult result =
+      simulate(plan_of(0, {{"sleep", "2"}}), {.workers = 3, .walltime = 7, .charge_controller = true});
+
+  EXPECT_TRUE(result.interrupted);
+  EXPECT_GE(result.seconds, 7);
+  EXPECT_GT(result.controller_seconds, 0);
+  EXPECT_EQ(result.history.count(TrialState::Running), 0u);
+}
+
+TEST(Simulator, PromotesPausedTrials) {
+  StudyPlan plan = plan_of(27, {{"sleep", "9"}, {"epochs", "9"}});
+  plan.scheduler.algorithm = "sh";
+
+  const Recorded run = record(plan, {.workers = 4});
+
+  std::multiset<std::int32_t> epochs;
+  for (const Trial& trial : run.result.history.trials()) epochs.insert(trial.epochs);
+  EXPECT_EQ(epochs.count(1), 18u);
+  EXPECT_EQ(epochs.count(3), 6u);
+  EXPECT_EQ(epochs.count(9), 3u);
+  EXPECT_EQ(run.all<search::TrialReported>().size(), 18u + 6 * 3 + 3 * 9);
+}
+
 TEST(Simulator, GoesOnWhenEveryTrialIsRefused) {
   const Recorded run =
       record(plan_of(5, {{"fault", "invalid"}, {"fault_trial", "2"}, {"sleep", "1"}}), {.workers = 1});

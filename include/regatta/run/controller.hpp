@@ -27,6 +27,8 @@ struct ControllerOptions {
   /// Searcher's trials created at once, when none of the last batch is queued or running; the user's trials
   /// are not held back. 1: one for each free slot.
   std::int32_t batch = 1;
+  double deadline =
+      0;  ///< nothing is started that would last beyond it on average [s since the epoch]; 0: none
 };
 
 /// What the controller does to the world. log() is always called before the messages that follow from its events.
@@ -112,6 +114,7 @@ class Controller {
   bool batch_done() const;
   TrialId create(const Proposal& proposal, search::Origin origin, double now);
   bool budget_spent() const;
+  bool too_late(double now) const;
 
   void set_load(WorkerId worker, std::size_t before);
   std::size_t depth() const;
