@@ -300,7 +300,7 @@ class Table {
       return std::int32_t{regatta_goes_on};
     });
     if (result != regatta_goes_on) return 0;
-    std::memcpy(bytes, running.saved.data(), std::min(room, running.saved.size()));
+    if (room > 0) std::memcpy(bytes, running.saved.data(), std::min(room, running.saved.size()));
     return running.saved.size();
   }
   static std::int32_t load(void* trial, const void* bytes, std::size_t size) {
