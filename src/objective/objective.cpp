@@ -8,6 +8,7 @@
 #include "regatta/objective/external_objective.hpp"
 #include "regatta/objective/function_objective.hpp"
 #include "regatta/objective/network_objective.hpp"
+#include "regatta/objective/plugin_objective.hpp"
 #include "regatta/objective/table_objective.hpp"
 #include "settings.hpp"
 
@@ -40,6 +41,7 @@ const std::vector<Type>& types() {
        make_function_objective},
       {"command", command_options, command_metrics, check_command, no_space, make_command_objective},
       {"external", external_options, command_metrics, check_external, no_space, make_external_objective},
+      {"plugin", plugin_options, command_metrics, check_plugin, no_space, make_plugin_objective},
       {"table", table_options, table_metrics, check_table, table_space, make_table_objective},
   };
   return all;

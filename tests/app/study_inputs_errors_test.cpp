@@ -140,7 +140,7 @@ TEST(StudyInputsErrors, MissesTheSpaceOfAnObjectiveThatBringsNone) {
 TEST(StudyInputsErrors, JudgesTheObjective) {
   EXPECT_THAT(
       problems_of("[objective]\ntype = netwrk\ndata = x.h5\n[space]\nx = uniform(0, 1)\n"),
-      ElementsAre("x.ini:2: type must be one of network, function, command, external, table, got 'netwrk'; did you mean 'network'?"));
+      ElementsAre("x.ini:2: type must be one of network, function, command, external, plugin, table, got 'netwrk'; did you mean 'network'?"));
   EXPECT_THAT(problems_of("[objective]\ntype = network\n[space]\nlearning_rate = loguniform(0.001, 1)\n"),
               ElementsAre(testing::HasSubstr("needs a data set")));
 }

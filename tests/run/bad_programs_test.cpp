@@ -39,6 +39,7 @@ case $1 in
 esac
 )";
 
+/// What a trial is expected to come to.
 struct Expected {
   TrialState state;
   Reason reason;
@@ -46,38 +47,17 @@ struct Expected {
   int exit_code = 0;
 };
 
-/// By what the trials do; "program" for those that cannot be started.
-const std::map<std::string, Expected>& expectations() {
-  using enum TrialState;
-  static const std::map<std::string, Expected> all{
-      {"fine", {Completed, Reason::None, ""}},
-      {"exit", {Failed, Reason::Crash, "exit code 3\nbroken", 3}},
-      {"signal", {Failed, Reason::Crash, "ended by signal 11 (Segmentation fault)", 139}},
-      {"nan", {Failed, Reason::Diverged, "nan"}},
-      {"nothing", {Failed, Reason::Crash, "ended without a report of value"}},
-      {"flood", {Completed, Reason::None, ""}},
-      {"garbage", {Completed, Reason::None, ""}},
-      {"closes", {Completed, Reason::None, ""}},
-      {"grandchildren", {Completed, Reason::None, ""}},
-      {"zombies", {Completed, Reason::None, ""}},
-      {"deaf", {Failed, Reason::Timeout, "no report for 3.0 s (objective.report_timeout)"}},
-      {"hangs", {Failed, Reason::Timeout, "no report for 3.0 s"}},
-      {"memory", {Failed, Reason::OutOfMemory, "memory exhausted", 1}},
-      {"twice", {Completed, Reason::None, ""}},
-      {"missing", {Failed, Reason::Invalid, "cannot start ./missing: No such file or directory"}},
-      {"text", {Failed, Reason::Invalid, "cannot start ./text: Permission denied"}},
-  };
-  return all;
-}
+using Expectations = std::map<std::string, Expected>;  ///< by what the trials do
 
-std::string input() {
+std::string input(const Expectations& expectations, const std::string& report_timeout) {
   std::string text =
-      "[study]\ntrials = 1\n[objective]\ntype = command\ncommand = {program} {case}\nreport_timeout = "
-      "3s\ngrace = 200ms\n"
+      "[study]\ntrials = 1\n[objective]\ntype = command\ncommand = {program} {case}\nreport_timeout = " +
+      report_timeout +
+      "\ngrace = 200ms\n"
       "output = 100KB\n[log]\nverbosity = 2\n[space]\nprogram = choice('./bad', './missing', './text')\ncase "
       "= choice(";
   std::string trials, separator;
-  for (const auto& [name, expected] : expectations()) {
+  for (const auto& [name, expected] : expectations) {
     text += separator + name;
     separator = ", ";
     const bool program = name == "missing" || name == "text";
@@ -102,39 +82,73 @@ std::vector<std::string> names_in(const fs::path& folder) {
   return names;
 }
 
-TEST(BadPrograms, HarmTheirOwnTrialsOnly) {
-  const support::TemporaryFolder folder;
-  ::chmod(folder.write("bad", script).c_str(), 0755);
-  folder.write("text", "no program");
-  const fs::path directory = folder / "run";
-
-  const support::ProcessResult result =
-      support::run_process(support::mpirun(4, {REGATTA_BINARY, "run", folder.write("x.ini", input()).string(),
-                                               "log.directory=" + directory.string()}));
-
-  ASSERT_EQ(result.exit_code, 0) << result;
-  const log::Study study = log::read_study(directory);
-  const auto& trials = study.history.trials();
-  ASSERT_EQ(trials.size(), expectations().size());
-  for (std::size_t i = 0; const auto& [name, expected] : expectations()) {
-    const search::Trial& trial = trials[i++];
-    EXPECT_EQ(trial.state, expected.state) << name << ": " << trial.message;
-    EXPECT_EQ(trial.reason, expected.reason) << name << ": " << trial.message;
-    EXPECT_THAT(trial.message, HasSubstr(expected.message)) << name;
-    EXPECT_EQ(trial.exit_code, expected.exit_code) << name;
-    if (name == "twice") {
-      EXPECT_EQ(trial.objective, 2);
-      EXPECT_EQ(trial.epochs, 3);
+class BadPrograms : public testing::Test {
+ protected:
+  /// Runs a study of programs that do what the names say, and looks at what has become of each.
+  void run(const Expectations& expectations, const std::string& report_timeout) {
+    ::chmod(folder.write("bad", script).c_str(), 0755);
+    folder.write("text", "no program");
+    const std::string file = folder.write("x.ini", input(expectations, report_timeout)).string();
+    result = support::run_process(
+        support::mpirun(4, {REGATTA_BINARY, "run", file, "log.directory=" + directory.string()}));
+    const log::Study study = log::read_study(directory);
+    trials = study.history.trials();
+    ASSERT_EQ(trials.size(), expectations.size()) << result;
+    for (std::size_t i = 0; const auto& [name, expected] : expectations) {
+      const search::Trial& trial = trials[i++];
+      EXPECT_EQ(trial.state, expected.state) << name << ": " << trial.message;
+      EXPECT_EQ(trial.reason, expected.reason) << name << ": " << trial.message;
+      EXPECT_THAT(trial.message, HasSubstr(expected.message)) << name;
+      EXPECT_EQ(trial.exit_code, expected.exit_code) << name;
     }
-    const fs::path log = directory / "trials" / (std::to_string(trial.id.value) + ".log");
-    if (fs::exists(log)) {
-      EXPECT_LE(fs::file_size(log), 100'100u) << name;
+    EXPECT_EQ(processes_in(folder.path()), 0);
+    for (const std::string& name : names_in(directory / "trials")) {
+      EXPECT_THAT(name, testing::EndsWith(".log"));
+      EXPECT_LE(fs::file_size(directory / "trials" / name), 100'100u) << name;
     }
+    EXPECT_THAT(names_in(folder.path()), testing::UnorderedElementsAre("bad", "text", "x.ini", "run"));
   }
+
+  support::TemporaryFolder folder;
+  fs::path directory = folder / "run";
+  support::ProcessResult result;
+  std::vector<search::Trial> trials;
+};
+
+TEST_F(BadPrograms, HarmTheirOwnTrialsOnly) {
+  using enum TrialState;
+  const Expectations expectations{
+      {"fine", {Completed, Reason::None, ""}},
+      {"exit", {Failed, Reason::Crash, "exit code 3\nbroken", 3}},
+      {"signal", {Failed, Reason::Crash, "ended by signal 11 (Segmentation fault)", 139}},
+      {"nan", {Failed, Reason::Diverged, "nan"}},
+      {"nothing", {Failed, Reason::Crash, "ended without a report of value"}},
+      {"flood", {Completed, Reason::None, ""}},
+      {"garbage", {Completed, Reason::None, ""}},
+      {"closes", {Completed, Reason::None, ""}},
+      {"grandchildren", {Completed, Reason::None, ""}},
+      {"zombies", {Completed, Reason::None, ""}},
+      {"memory", {Failed, Reason::OutOfMemory, "memory exhausted", 1}},
+      {"twice", {Completed, Reason::None, ""}},
+      {"missing", {Failed, Reason::Invalid, "cannot start ./missing: No such file or directory"}},
+      {"text", {Failed, Reason::Invalid, "cannot start ./text: Permission denied"}},
+  };
+  run(expectations, "10min");
+
+  EXPECT_EQ(result.exit_code, 0) << result;
   EXPECT_THAT(result.out, HasSubstr("broken")) << "the last lines of a failed trial are shown";
-  EXPECT_EQ(processes_in(folder.path()), 0);
-  for (const std::string& name : names_in(directory / "trials")) EXPECT_THAT(name, testing::EndsWith(".log"));
-  EXPECT_THAT(names_in(folder.path()), testing::UnorderedElementsAre("bad", "text", "x.ini", "run"));
+  const search::Trial& twice =
+      trials[static_cast<std::size_t>(std::distance(expectations.begin(), expectations.find("twice")))];
+  EXPECT_EQ(twice.objective, 2);
+  EXPECT_EQ(twice.epochs, 3);
+}
+
+TEST_F(BadPrograms, EndWhenTheirTimeIsOver) {
+  run({{"deaf", {TrialState::Failed, Reason::Timeout, "no report for 500 ms (objective.report_timeout)"}},
+       {"hangs", {TrialState::Failed, Reason::Timeout, "no report for 500 ms"}}},
+      "500ms");
+
+  EXPECT_EQ(result.exit_code, 4) << result;
 }
 
 TEST(Programs, MayBeMpirunThemselves) {
@@ -153,23 +167,6 @@ TEST(Programs, MayBeMpirunThemselves) {
   const log::Study study = log::read_study(folder / "run");
   for (const search::Trial& trial : study.history.trials())
     EXPECT_EQ(trial.objective, 20 + trial.config[0]) << trial.message;
-}
-
-TEST(Programs, OfTheShippedInputsRun) {
-  const std::map<std::string, std::string> budgets{
-      {"forest_grid", "space.n_estimators=grid(2)"}, {"forest_bayes", "space.n_estimators=int(2, 3)"}, {"early_stopping", "objective.epochs=2"}};
-  for (const auto& [name, budget] : budgets) {
-    const support::TemporaryFolder folder;
-
-    const support::ProcessResult result = support::run_process(
-        {REGATTA_BINARY, "run", std::string(REGATTA_SOURCE_DIR) + "/inputs/" + name + ".ini", budget, "study.trials=3",
-         "log.directory=" + (folder / "run").string()});
-
-    EXPECT_EQ(result.exit_code, 0) << name << result;
-    const log::Study study = log::read_study(folder / "run");
-    EXPECT_EQ(study.history.trials().size(), 3u) << name;
-    EXPECT_GE(study.history.count(TrialState::Completed), 2u) << name << result;
-  }
 }
 
 /// Also when the whole job is killed from outside.
