@@ -95,6 +95,8 @@ class ControllerDesk final : public Desk, private Effects {
     given_.push_back(message);
   }
   void send(WorkerId, const Cancel&) override {}
+  void send(WorkerId, const Hand&) override {}
+  void send(WorkerId, const Checkpoint&) override {}
 
   StudyPlan plan_ = plan();
   ControllerOptions options() const {
@@ -104,7 +106,7 @@ class ControllerDesk final : public Desk, private Effects {
     return options;
   }
   DirectProposals proposals_{search::make_searcher(plan_.searcher, plan_.space), false};
-  std::unique_ptr<schedule::Scheduler> scheduler_ = schedule::make_scheduler({});
+  std::unique_ptr<schedule::Scheduler> scheduler_ = schedule::make_scheduler({}, facts_of(plan_));
   Controller controller_{options(), proposals_, *scheduler_, *this};
   std::map<int, WorkerId> worker_;
   std::deque<Assign> given_;
