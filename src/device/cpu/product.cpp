@@ -9,12 +9,17 @@
 namespace regatta::device {
 namespace {
 
-constexpr std::size_t lanes = 16;
-using Vector [[gnu::vector_size(lanes * sizeof(float))]] = float;
+/// As wide as a register: GCC 12 keeps wider ones in memory.
+template <int lanes>
+struct Register {
+  typedef float Vector [[gnu::vector_size(lanes * sizeof(float))]];
+};
 
+template <class Vector>
 [[gnu::always_inline]] inline void load(Vector& vector, const float* from) {
   std::memcpy(&vector, from, sizeof vector);
 }
+template <class Vector>
 [[gnu::always_inline]] inline void store(const Vector& vector, float* to) {
   std::memcpy(to, &vector, sizeof vector);
 }
@@ -27,9 +32,10 @@ struct Panel {
 
 /// The numbers of c that stay in registers while k runs: `rows` x `vectors` vectors, one load of b and one
 /// broadcast of a for each fused multiply-add.
-template <int rows, int vectors>
+template <int lanes, int rows, int vectors>
 [[gnu::always_inline]] inline void tile(const Product& p, std::size_t i, const Panel& b, float* c,
                                         std::size_t c_row) {
+  using Vector = typename Register<lanes>::Vector;
   Vector sum[rows][vectors] = {};
   const float* a = p.a + i * p.a_row;
   for (std::size_t k = 0; k < p.depth; ++k) {
@@ -50,11 +56,11 @@ template <int rows, int vectors>
 }
 
 /// A tile with `count` <= `rows` rows.
-template <int rows, int vectors>
+template <int lanes, int rows, int vectors>
 [[gnu::always_inline]] inline void tile_of(std::size_t count, const Product& p, std::size_t i, const Panel& b,
                                            float* c, std::size_t c_row) {
-  if (count >= rows) return tile<rows, vectors>(p, i, b, c, c_row);
-  if constexpr (rows > 1) tile_of<rows - 1, vectors>(count, p, i, b, c, c_row);
+  if (count >= rows) return tile<lanes, rows, vectors>(p, i, b, c, c_row);
+  if constexpr (rows > 1) tile_of<lanes, rows - 1, vectors>(count, p, i, b, c, c_row);
 }
 
 /// Columns [j, j + width) of b in rows without gaps, zeros up to `padded`.
@@ -70,7 +76,7 @@ inline Panel pack(const Product& p, std::size_t j, std::size_t width, std::size_
   return {scratch.data(), padded};
 }
 
-template <int rows, int vectors>
+template <int lanes, int rows, int vectors>
 [[gnu::always_inline]] inline void multiply_columns(const Product& p, std::size_t j, std::size_t width,
                                                     std::vector<float>& scratch) {
   constexpr std::size_t padded = vectors * lanes;
@@ -80,36 +86,36 @@ template <int rows, int vectors>
     const std::size_t count = std::min<std::size_t>(rows, p.rows - i);
     float* c = p.c + i * p.columns + j;
     if (width == padded) {
-      tile_of<rows, vectors>(count, p, i, b, c, p.columns);
+      tile_of<lanes, rows, vectors>(count, p, i, b, c, p.columns);
     } else {
       float part[rows * padded];
-      tile_of<rows, vectors>(count, p, i, b, part, padded);
+      tile_of<lanes, rows, vectors>(count, p, i, b, part, padded);
       for (std::size_t r = 0; r < count; ++r)
         std::memcpy(c + r * p.columns, part + r * padded, width * sizeof(float));
     }
   }
 }
 
-template <int rows, int vectors>
+template <int lanes, int rows, int vectors>
 [[gnu::always_inline]] inline void multiply_tiles(const Product& p, std::vector<float>& scratch) {
   constexpr std::size_t step = vectors * lanes;
   for (std::size_t j = 0; j < p.columns; j += step) {
     const std::size_t width = std::min(step, p.columns - j);
     if (width <= lanes)
-      multiply_columns<rows, 1>(p, j, width, scratch);
+      multiply_columns<lanes, rows, 1>(p, j, width, scratch);
     else
-      multiply_columns<rows, vectors>(p, j, width, scratch);
+      multiply_columns<lanes, rows, vectors>(p, j, width, scratch);
   }
 }
 
 // Tiles that fill, but do not overflow, 32 registers of 16 numbers, 16 of 8, and 16 of 4.
 [[gnu::target("arch=x86-64-v4")]] void multiply_avx512(const Product& p, std::vector<float>& scratch) {
-  multiply_tiles<8, 2>(p, scratch);
+  multiply_tiles<16, 8, 2>(p, scratch);
 }
 [[gnu::target("arch=x86-64-v3")]] void multiply_avx2(const Product& p, std::vector<float>& scratch) {
-  multiply_tiles<6, 1>(p, scratch);
+  multiply_tiles<8, 6, 2>(p, scratch);
 }
-void multiply_sse2(const Product& p, std::vector<float>& scratch) { multiply_tiles<3, 1>(p, scratch); }
+void multiply_sse2(const Product& p, std::vector<float>& scratch) { multiply_tiles<4, 6, 2>(p, scratch); }
 
 constexpr Multiply all_loops[] = {multiply_avx512, multiply_avx2, multiply_sse2};
 
