@@ -5,13 +5,9 @@
 #include <limits>
 
 namespace regatta::search {
-namespace {
-
 std::size_t word_at(double unit, std::size_t words) {
   return std::min(words - 1, static_cast<std::size_t>(unit * static_cast<double>(words)));
 }
-
-}  // namespace
 
 space::UnitPoint place_of(const space::Space& space, const space::Config& config) {
   space::UnitPoint place = space.encode(config);

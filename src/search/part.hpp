@@ -14,6 +14,9 @@ space::UnitPoint place_of(const space::Space& space, const space::Config& config
 space::UnitPoint unit_at(space::UnitPoint place);
 space::Config config_at(const space::Space& space, const space::UnitPoint& place);
 
+/// The word of a choice at a unit coordinate.
+std::size_t word_at(double unit, std::size_t words);
+
 /// How a part of a space is cut into children, along one parameter. Every place has exactly one child.
 struct Split {
   enum class Kind {

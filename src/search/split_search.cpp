@@ -166,7 +166,7 @@ class SplitSearch {
     std::vector<std::size_t> word(values_.size());
     std::vector<double> sums(words), counts(words);
     for (std::size_t i = 0; i < word.size(); ++i) {
-      word[i] = std::min(words - 1, static_cast<std::size_t>(place(i)[k] * static_cast<double>(words)));
+      word[i] = word_at(place(i)[k], words);
       sums[word[i]] += values_[i];
       counts[word[i]] += 1;
     }

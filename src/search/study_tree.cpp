@@ -51,7 +51,6 @@ bool StudyTree::update(const History& history) {
     running_.emplace(trial.id, 0);
     tree_.begin(trial.config);
   }
-  if (begun_ > 0) last_begun_ = config_hash(history.trials()[begun_ - 1].config);
   for (auto& [id, epochs] : running_) {
     const Trial& trial = history[id];
     if (trial.epochs == epochs || !std::isfinite(trial.objective)) continue;

@@ -42,7 +42,6 @@ class StudyTree {
   RegionTree tree_;
   std::vector<Ended> ended_;                 ///< trials in the order in which they ended
   std::size_t begun_ = 0;                    ///< trials seen
-  std::uint64_t last_begun_ = 0;             ///< hash of the last one's configuration
   std::map<TrialId, std::int32_t> running_;  ///< with the epochs reported so far
 };
 

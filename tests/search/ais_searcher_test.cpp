@@ -8,24 +8,11 @@ namespace regatta::search {
 namespace {
 
 using namespace study;
-using Objective = std::function<double(const Config&)>;
 
 std::unique_ptr<Searcher> searcher_of(const space::Space& space, const TreeOptions& options = {},
                                       std::uint64_t seed = 7) {
   return make_searcher({.algorithm = "ais", .seed = seed, .tree = options}, space);
 }
-
-/// Proposes and evaluates `count` trials, one after another.
-void evaluate(Searcher& searcher, History& history, std::size_t count, const Objective& objective) {
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto config = searcher.propose(history, next_trial(history), {});
-    ASSERT_TRUE(config.has_value());
-    create(history, *config);
-    finish(history, TrialState::Completed, objective(*config));
-  }
-}
-
-double best_of(const History& history) { return history[history.incumbent().value()].objective; }
 
 space::Space cube(std::size_t dimensions) {
   std::vector<space::Definition> definitions;
@@ -43,11 +30,6 @@ double bowl(const Config& config) {
 double mixed_objective(const Config& config) {
   return std::pow(std::log10(config[0]) + 2, 2) + 0.3 * std::abs(config[1] - 2) + (config[5] == 1 ? 0 : 0.5) +
          0.1 * std::pow(config[4], 2) + (std::isnan(config[6]) ? 0 : config[6]);
-}
-
-void expect_feasible_and_different(const space::Space& space, const History& history) {
-  for (const Trial& trial : history.trials()) EXPECT_EQ(space.violation(trial.config), "");
-  EXPECT_EQ(history.distinct(), history.trials().size());
 }
 
 TEST(AisSearcher, FindsTheMinimumWithModelsOfAllResults) {

@@ -20,18 +20,6 @@ std::unique_ptr<Searcher> searcher_of(const space::Space& space, std::uint64_t s
   return make_searcher({.algorithm = "bo", .seed = seed, .bayesian = options}, space);
 }
 
-/// Proposes and evaluates `count` trials, one after another.
-void evaluate(Searcher& searcher, History& history, std::size_t count, const Objective& objective) {
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto config = searcher.propose(history, next_trial(history), {});
-    ASSERT_TRUE(config.has_value());
-    create(history, *config);
-    finish(history, TrialState::Completed, objective(*config));
-  }
-}
-
-double best_of(const History& history) { return history[history.incumbent().value()].objective; }
-
 double branin(const Config& x) {
   const double pi = std::numbers::pi, parabola = x[1] - 5.1 / (4 * pi * pi) * x[0] * x[0] + 5 / pi * x[0] - 6;
   return parabola * parabola + 10 * (1 - 1 / (8 * pi)) * std::cos(x[0]) + 10;
@@ -45,11 +33,6 @@ double mixed_objective(const Config& config) {
   sum +=
       std::pow(std::log10(config[0]) + 2, 2) + 0.3 * std::abs(config[1] - 2) + std::pow(config[3] - 0.2, 2);
   return sum + 0.1 * std::pow(config[4], 2) + (std::isnan(config[6]) ? 0 : config[6]);
-}
-
-void expect_feasible_and_different(const space::Space& space, const History& history) {
-  for (const Trial& trial : history.trials()) EXPECT_EQ(space.violation(trial.config), "");
-  EXPECT_EQ(history.distinct(), history.trials().size());
 }
 
 TEST(BayesianSearcher, ReachesTheMinimumOfBranin) {

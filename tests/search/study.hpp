@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <set>
 #include <string>
 #include <vector>
@@ -82,6 +83,24 @@ inline void extend(Searcher& searcher, History& history, std::size_t count) {
     if (!config) return;
     create(history, std::move(*config));
   }
+}
+
+/// Proposes and evaluates `count` trials, one after another.
+inline void evaluate(Searcher& searcher, History& history, std::size_t count,
+                     const std::function<double(const Config&)>& objective) {
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto config = searcher.propose(history, next_trial(history), {});
+    ASSERT_TRUE(config.has_value());
+    create(history, *config);
+    finish(history, TrialState::Completed, objective(*config));
+  }
+}
+
+inline double best_of(const History& history) { return history[history.incumbent().value()].objective; }
+
+inline void expect_feasible_and_different(const space::Space& space, const History& history) {
+  for (const Trial& trial : history.trials()) EXPECT_EQ(space.violation(trial.config), "");
+  EXPECT_EQ(history.distinct(), history.trials().size());
 }
 
 /// Configurations as text, which compares inactive entries too.
