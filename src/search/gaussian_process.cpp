@@ -366,6 +366,44 @@ std::vector<double> GaussianProcess::leave_one_out() const {
 
 // --- the likelihood ---
 
+namespace {
+
+struct Evidence {
+  double log_likelihood = 0, mean = 0;
+  std::vector<double> weights;  ///< K^-1 (values - mean)
+};
+
+/// Of values with covariance `k` (lower triangle), the constant mean at its best; puts K^-1 in the place of
+/// k. None where k is not positive definite.
+std::optional<Evidence> evidence_of(Block<double> k, std::span<const double> values) {
+  const std::size_t n = k.rows;
+  if (!algebra::cholesky(k)) return std::nullopt;
+  double half_log_determinant = 0;
+  for (std::size_t i = 0; i < n; ++i) half_log_determinant += std::log(k(i, i));
+  algebra::invert_product(k);
+
+  // Two symmetric products, for the values and for ones.
+  std::vector<double> both(2 * n), solved(2 * n);
+  for (std::size_t i = 0; i < n; ++i) both[2 * i] = values[i], both[2 * i + 1] = 1;
+  algebra::multiply_symmetric(k, {both.data(), n, 2, 2}, {solved.data(), n, 2, 2});
+  double ones_ones = 0, ones_values = 0, values_values = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    ones_ones += solved[2 * i + 1];
+    ones_values += solved[2 * i];
+    values_values += solved[2 * i] * values[i];
+  }
+  Evidence evidence{.mean = ones_values / (ones_ones + 1), .weights = std::vector<double>(n)};
+  const double mean = evidence.mean;
+  const double quadratic = values_values - 2 * mean * ones_values + mean * mean * (ones_ones + 1);
+  evidence.log_likelihood =
+      -0.5 * quadratic - half_log_determinant - 0.5 * static_cast<double>(n) * std::log(2 * std::numbers::pi);
+  if (!std::isfinite(evidence.log_likelihood)) return std::nullopt;
+  for (std::size_t i = 0; i < n; ++i) evidence.weights[i] = solved[2 * i] - mean * solved[2 * i + 1];
+  return evidence;
+}
+
+}  // namespace
+
 MarginalLikelihood::MarginalLikelihood(KernelKind kind, const FeatureGroups& groups,
                                        const Observations& observations, device::EvidenceSolver* solver)
     : kind_(kind),
@@ -389,44 +427,23 @@ std::optional<double> MarginalLikelihood::operator()(std::span<const double> par
                          observations_.values, groups_, gradient);
   covariance_.resize(n * n);
   const Block<double> k{covariance_.data(), n, n, n};
-  const bool wanted = !gradient.empty();
   const Kernel kernel(kind_, groups_);
   kernel.lower_values(x, k);
   for (std::size_t i = 0; i < n; ++i) {
     for (std::size_t j = 0; j < i; ++j) k(i, j) *= variance;
     k(i, i) = variance * (1 + 1e-12) + noise + (observations_.noise.empty() ? 0 : observations_.noise[i]);
   }
-  if (!algebra::cholesky(k)) return std::nullopt;
-  double half_log_determinant = 0;
-  for (std::size_t i = 0; i < n; ++i) half_log_determinant += std::log(k(i, i));
-  algebra::invert_product(k);
-
-  // Weights K^-1 (z - mean): two symmetric products, for the values and for ones.
-  std::vector<double> both(2 * n), solved(2 * n);
-  for (std::size_t i = 0; i < n; ++i) both[2 * i] = observations_.values[i], both[2 * i + 1] = 1;
-  algebra::multiply_symmetric(k, {both.data(), n, 2, 2}, {solved.data(), n, 2, 2});
-  double ones_ones = 0, ones_values = 0, values_values = 0;
-  for (std::size_t i = 0; i < n; ++i) {
-    ones_ones += solved[2 * i + 1];
-    ones_values += solved[2 * i];
-    values_values += solved[2 * i] * observations_.values[i];
-  }
-  const double mean = ones_values / (ones_ones + 1);
-  const double quadratic = values_values - 2 * mean * ones_values + mean * mean * (ones_ones + 1);
-  const double likelihood =
-      -0.5 * quadratic - half_log_determinant - 0.5 * static_cast<double>(n) * std::log(2 * std::numbers::pi);
-  if (!std::isfinite(likelihood)) return std::nullopt;
-  if (!wanted) return likelihood;
+  const auto evidence = evidence_of(k, observations_.values);
+  if (!evidence || gradient.empty()) return evidence ? std::optional(evidence->log_likelihood) : std::nullopt;
 
   // dL/dt = tr((w w^T - K^-1) dK/dt) / 2, where w^T K w = w^T (z - mean) and tr(K^-1 K) = n.
-  std::vector<double> weights(n);
-  for (std::size_t i = 0; i < n; ++i) weights[i] = solved[2 * i] - mean * solved[2 * i + 1];
+  const std::vector<double>& weights = evidence->weights;
   double by_noise = 0, by_variance = -static_cast<double>(n);
   for (std::size_t i = 0; i < n; ++i) {
     const double diagonal = weights[i] * weights[i] - k(i, i);
     const double known = observations_.noise.empty() ? 0 : observations_.noise[i];
     by_noise += diagonal;
-    by_variance += weights[i] * (observations_.values[i] - mean) - diagonal * (noise + known);
+    by_variance += weights[i] * (observations_.values[i] - evidence->mean) - diagonal * (noise + known);
     for (std::size_t j = 0; j < i; ++j) k(i, j) = variance * (weights[i] * weights[j] - k(i, j));
   }
   std::ranges::fill(gradient, 0.0);
@@ -437,7 +454,7 @@ std::optional<double> MarginalLikelihood::operator()(std::span<const double> par
   }
   gradient[groups] = 0.5 * by_variance;
   gradient[groups + 1] = 0.5 * noise * by_noise;
-  return likelihood;
+  return evidence->log_likelihood;
 }
 
 /// By the scaled points first, whose derivatives by the lengthscales and the shapes are known.
