@@ -12,7 +12,8 @@ constexpr std::size_t any_number = 1'000'000;
 
 std::vector<Option> options_of_check() {
   return {
-      {"ranks", OptionType::Integer, "1", "Ranks of the job that is planned.", {}, 1, 1e6},
+      {"ranks", OptionType::Integer, "auto", "Ranks of the job that is planned; auto: as many as one trial needs.",
+       {"auto"}, 1, 1e6},
       {"preview", OptionType::Flag, "false", "Shows how far how many trials would train."},
       {"epoch-time", OptionType::Duration, "1s", "With --preview: of an epoch.", {}, 1e-6, 1e9},
   };
