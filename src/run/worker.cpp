@@ -21,6 +21,8 @@ struct Worker::Running {
   double load_seconds = 0;
   Report last;  ///< what the trial has reached
   std::optional<TrialState> called_in;  ///< the controller's wish to end it so
+  bool pauses = false;                  ///< after the epoch that it has reached, once it is ready to
+  bool waits = false;                   ///< it may go on as it is
   bool saves = false;                   ///< into the run directory, after the epoch
   bool waits_for_leader = false;        ///< on the other ranks of a team, after each epoch
   std::unique_ptr<objective::Trainable> trainable;
@@ -101,6 +103,7 @@ void Worker::handle(const comm::Envelope& envelope) {
       hand_on(Shutdown{});
       store_->save_all();
       over_ = true;
+      resting_.reset();
       if (!team_) running_.reset();  // the controller has given up on it
       return;
   }
@@ -117,7 +120,9 @@ void Worker::cancel(const Cancel& message) {
   }
   const auto waiting = std::ranges::find(inbox_, message.trial, &Assign::trial);
   if (waiting == inbox_.end()) {  // it has ended meanwhile, or is paused
-    if (message.state == TrialState::Stopped) store_->drop(message.trial);
+    if (message.state != TrialState::Stopped) return;
+    store_->drop(message.trial);
+    forget_resting(message.trial);
     return;
   }
   inbox_.erase(waiting);
@@ -133,7 +138,10 @@ void Worker::hand(const Hand& message) {
   Weights weights{message.trial, message.to, store_->find(message.weights)};
   if (weights.bytes.size() > largest) weights.bytes.clear();
   send(*controller_, message.rank, weights);
-  if (message.weights == message.trial) store_->forget(message.weights);
+  if (message.weights == message.trial) {
+    store_->forget(message.weights);
+    forget_resting(message.trial);
+  }
   push();
 }
 
@@ -174,7 +182,19 @@ void Worker::share(const Assign& assign, const std::vector<std::byte>& weights) 
   }
 }
 
+/// Goes on with the trial that has paused last, if it is this one and can.
+bool Worker::wake(const Assign& assign, const std::vector<std::byte>& weights) {
+  const std::unique_ptr<Running> rested = std::move(resting_);
+  if (!rested || rested->assign.trial != assign.trial || !assign.weights.valid()) return false;
+  const bool own = assign.weights == assign.trial;
+  if (!own && weights.empty()) return false;
+  if (!rested->trainable->go_on(assign.config, own ? std::span<const std::byte>() : weights)) return false;
+  running_->trainable = std::move(rested->trainable);
+  return true;
+}
+
 void Worker::set_up(const Assign& assign, const std::vector<std::byte>& weights) {
+  if (wake(assign, weights)) return;
   running_->trainable = objective_.start(assign.config, {assign.trial.value, assign.attempt, assign.seed});
   if (!weights.empty()) running_->trainable->load(weights);
 }
@@ -210,19 +230,32 @@ bool Worker::agree(bool healthy) {
 }
 
 void Worker::advance() {
-  Verdict verdict;
+  std::optional<Verdict> verdict;
   try {
-    const auto progress = running_->trainable->advance();
-    if (!progress) return;
-    fill(running_->last, *progress);
-    verdict = verdict_on(*progress, running_->assign.until_epoch);
+    verdict = train();
   } catch (const objective::WorkerFailure&) {
     throw;
   } catch (const std::exception& error) {
     verdict = verdict_on(error);
   }
-  if (verdict.state == TrialState::Running) verdict.state = running_->called_in.value_or(TrialState::Running);
-  judge(verdict);
+  if (verdict) judge(*verdict);
+}
+
+/// The next piece of work. What becomes of the trial, once an epoch is over and, if it pauses there, it is ready for that.
+std::optional<Verdict> Worker::train() {
+  if (!running_->pauses) {
+    const auto progress = running_->trainable->advance();
+    if (!progress) return {};
+    fill(running_->last, *progress);
+    Verdict verdict = verdict_on(*progress, running_->assign.until_epoch);
+    if (verdict.state == TrialState::Running) verdict.state = running_->called_in.value_or(TrialState::Running);
+    if (verdict.state != TrialState::Paused || !leads()) return verdict;
+    running_->pauses = true;
+  }
+  const objective::Rest rest = running_->trainable->pause();
+  if (rest == objective::Rest::NotYet) return {};
+  running_->waits = rest == objective::Rest::Waiting && !team_;  // a team starts together
+  return Verdict{TrialState::Paused};
 }
 
 /// What becomes of the trial after an epoch: the leader's word holds for the whole team, which waits for it.
@@ -251,7 +284,13 @@ void Worker::end(const Verdict& verdict) {
   fill(last, verdict);
   keep_or_drop(verdict.state);
   report(last);
+  if (verdict.state == TrialState::Paused && running_->waits) resting_ = std::move(running_);
   running_.reset();
+}
+
+/// The trial goes on elsewhere, or is over.
+void Worker::forget_resting(TrialId trial) {
+  if (resting_ && resting_->assign.trial == trial) resting_.reset();
 }
 
 /// Keeps what a trial needs to go on, before the controller hears of it; forgets a trial that is over.

@@ -54,12 +54,15 @@ class Worker {
   std::vector<std::byte> take_weights(const Assign& assign);
   void share(const Assign& assign, const std::vector<std::byte>& weights);
   void set_up(const Assign& assign, const std::vector<std::byte>& weights);
+  bool wake(const Assign& assign, const std::vector<std::byte>& weights);
   void keep_or_drop(search::TrialState state);
   bool agree(bool healthy);
   void advance();
+  std::optional<Verdict> train();
   void judge(const Verdict& verdict);
   void obey(const Report& order);
   void end(const Verdict& verdict);
+  void forget_resting(TrialId trial);
   void report(const Report& message);
 
   comm::Communicator* controller_;
@@ -71,6 +74,7 @@ class Worker {
   std::unordered_map<TrialId, std::vector<std::byte>>
       arrived_;  ///< weights from another worker, by the trial that takes them
   std::unique_ptr<Running> running_;
+  std::unique_ptr<Running> resting_;  ///< has paused, and waits to go on as it is until another trial starts
   std::optional<Incumbent> incumbent_;
   bool over_ = false;
 };
