@@ -131,13 +131,14 @@ bool CommandTrial::go_on(const space::Config& config, std::span<const std::byte>
 }
 
 std::vector<std::byte> CommandTrial::save() const {
-  if (job_.checkpoint.empty() || !last_) return {};
+  if (job_.checkpoint.empty()) return {};
   const std::vector<std::byte> directory = pack_directory(job_.checkpoint);
   if (directory.empty()) return {};
   ByteWriter writer;
   writer.add(first_epoch_);
+  writer.add(last_.has_value());
+  if (last_) add(writer, *last_);
   writer.add(reports_.size());
-  add(writer, *last_);
   for (const Progress& report : reports_) add(writer, report);  // of epochs that the program did on its own
   writer.add_all<std::byte>(directory);
   return writer.take();
@@ -146,10 +147,11 @@ std::vector<std::byte> CommandTrial::save() const {
 void CommandTrial::load(std::span<const std::byte> saved) {
   ByteReader reader(saved);
   first_epoch_ = reader.take<std::int32_t>();
-  const auto ahead = reader.take<std::size_t>();
-  last_ = take_report(reader, measure_.metrics.size());
-  for (std::size_t i = 0; i < ahead; ++i) reports_.push_back(take_report(reader, measure_.metrics.size()));
-  newest_ = reports_.empty() ? last_->epoch : reports_.back().epoch;
+  const std::size_t metrics = measure_.metrics.size();
+  if (reader.take<bool>()) last_ = take_report(reader, metrics);
+  for (auto ahead = reader.take<std::size_t>(); ahead > 0; --ahead)
+    reports_.push_back(take_report(reader, metrics));
+  newest_ = !reports_.empty() ? reports_.back().epoch : last_ ? last_->epoch : 0;
   unpack_directory(saved.last(reader.left()), job_.checkpoint);
 }
 
@@ -176,13 +178,12 @@ void CommandTrial::take(const Message& message) {
   if (progress.epoch <= newest_) return;  // twice, or out of order
   newest_ = progress.epoch;
   reported_at_ = clock_.seconds();
+  if (is_last(progress) && program_->aware()) program_->tell("continue");  // it is held until the program ends
   reports_.push_back(std::move(progress));
 }
 
 bool CommandTrial::has_next() const {
-  if (reports_.empty()) return false;
-  const bool full = measure_.epochs > 0 && reports_.front().epoch >= measure_.epochs;
-  return !full || over();
+  return !reports_.empty() && (!is_last(reports_.front()) || over());
 }
 
 std::optional<Progress> CommandTrial::next() {

@@ -44,6 +44,7 @@ class CommandTrial final : public Trainable {
   std::optional<Progress> advance() override;
   double idle_seconds() const override;
   void wait(double seconds) const override { slot_.wait(seconds); }
+  bool saves_at_any_time() const override { return program_ && !job_.checkpoint.empty(); }
   /// Asks the program to save its work and to end, or to wait.
   Rest pause() override;
   /// Where the program waits: with its own work only.
@@ -59,6 +60,7 @@ class CommandTrial final : public Trainable {
   std::optional<Progress> next();
   /// Whether nothing more is to come.
   bool over() const { return done_ || program_->ending().has_value(); }
+  bool is_last(const Progress& report) const { return measure_.epochs > 0 && report.epoch >= measure_.epochs; }
   /// Whether a report may be handed on. The last of a full training waits for the program's end, since it
   /// says that the trial is complete.
   bool has_next() const;

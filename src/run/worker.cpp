@@ -21,7 +21,7 @@ struct Worker::Running {
   double load_seconds = 0;
   Report last;  ///< what the trial has reached
   std::optional<TrialState> called_in;  ///< the controller's wish to end it so
-  bool pauses = false;                  ///< after the epoch that it has reached, once it is ready to
+  std::optional<TrialState> leaves_as;  ///< Paused or Cancelled, once it is ready for that
   bool waits = false;                   ///< it may go on as it is
   bool saves = false;                   ///< into the run directory, after the epoch
   bool waits_for_leader = false;        ///< on the other ranks of a team, after each epoch
@@ -113,6 +113,7 @@ void Worker::handle(const comm::Envelope& envelope) {
 void Worker::cancel(const Cancel& message) {
   if (running_ && running_->assign.trial == message.trial) {
     running_->called_in = message.state;
+    if (leaves_with_its_work(message.state)) return;
     const bool at_once =
         !team_ && message.state != TrialState::Paused;  // a team ends together, after its epoch
     if (at_once) end({message.state});
@@ -130,6 +131,13 @@ void Worker::cancel(const Cancel& message) {
   answer.trial = message.trial;
   answer.state = message.state;
   send(*controller_, Rank{0}, answer);
+}
+
+/// A trial that is on its way to a pause, or can be saved at any time, does not go without that when the job is interrupted.
+bool Worker::leaves_with_its_work(TrialState wish) {
+  if (wish != TrialState::Cancelled || team_) return false;
+  if (!running_->leaves_as && running_->trainable->saves_at_any_time()) running_->leaves_as = wish;
+  return running_->leaves_as.has_value();
 }
 
 void Worker::hand(const Hand& message) {
@@ -243,19 +251,19 @@ void Worker::advance() {
 
 /// The next piece of work. What becomes of the trial, once an epoch is over and, if it pauses there, it is ready for that.
 std::optional<Verdict> Worker::train() {
-  if (!running_->pauses) {
+  if (!running_->leaves_as) {
     const auto progress = running_->trainable->advance();
     if (!progress) return {};
     fill(running_->last, *progress);
     Verdict verdict = verdict_on(*progress, running_->assign.until_epoch);
     if (verdict.state == TrialState::Running) verdict.state = running_->called_in.value_or(TrialState::Running);
     if (verdict.state != TrialState::Paused || !leads()) return verdict;
-    running_->pauses = true;
+    running_->leaves_as = verdict.state;
   }
   const objective::Rest rest = running_->trainable->pause();
   if (rest == objective::Rest::NotYet) return {};
   running_->waits = rest == objective::Rest::Waiting && !team_;  // a team starts together
-  return Verdict{TrialState::Paused};
+  return Verdict{*running_->leaves_as};
 }
 
 /// What becomes of the trial after an epoch: the leader's word holds for the whole team, which waits for it.
@@ -284,7 +292,7 @@ void Worker::end(const Verdict& verdict) {
   fill(last, verdict);
   keep_or_drop(verdict.state);
   report(last);
-  if (verdict.state == TrialState::Paused && running_->waits) resting_ = std::move(running_);
+  if (running_->waits && verdict.state == TrialState::Paused) resting_ = std::move(running_);
   running_.reset();
 }
 
@@ -297,7 +305,7 @@ void Worker::forget_resting(TrialId trial) {
 void Worker::keep_or_drop(TrialState state) {
   if (!leads()) return;
   const TrialId trial = running_->assign.trial;
-  const bool goes_on = state == TrialState::Running || state == TrialState::Paused;
+  const bool goes_on = state == TrialState::Running || running_->leaves_as == state;
   if (goes_on && running_->trainable) store_->keep(trial, running_->trainable->save());
   if (goes_on && std::exchange(running_->saves, false)) store_->save(trial);
   const bool over = is_final(state) && state != TrialState::Cancelled;

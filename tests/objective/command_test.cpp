@@ -147,6 +147,14 @@ TEST_F(CommandTest, ReadsJsonLinesAndAnswersThem) {
   EXPECT_EQ(printed(), "continue\n");
 }
 
+TEST_F(CommandTest, AnswersTheLastReportOfAFullTrainingToo) {
+  tune({{"command",
+         "sh -c 'echo \"{\\\"value\\\": 2}\" >&3; read answer <&4; echo $answer'"}, {"epochs", "1"}});
+
+  EXPECT_EQ(run().back().value, 2);
+  EXPECT_EQ(printed(), "continue\n");
+}
+
 TEST_F(CommandTest, TakesNotANumberForWhatItIs) {
   tune({{"command", "printf 'regatta: value=NaN'"}});
   EXPECT_TRUE(std::isnan(run().front().value));

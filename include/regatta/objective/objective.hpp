@@ -59,6 +59,8 @@ class Trainable {
   /// Does the next piece of work (one epoch at most; some milliseconds to some seconds). Progress at the end of an epoch, else none.
   /// @throws TrialFailure
   virtual std::optional<Progress> advance() = 0;
+  /// Whether pause() and save() may come at any time, not between two epochs only.
+  virtual bool saves_at_any_time() const { return false; }
   /// The trial is to pause after the epoch that it has reported; asked again until it is ready, and then saved.
   /// @throws TrialFailure
   virtual Rest pause() { return Rest::Ready; }

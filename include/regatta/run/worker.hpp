@@ -46,6 +46,7 @@ class Worker {
   void receive();
   void handle(const comm::Envelope& envelope);
   void cancel(const Cancel& message);
+  bool leaves_with_its_work(search::TrialState wish);
   void hand(const Hand& message);
   void push();
   void checkpoint(TrialId trial);
