@@ -81,6 +81,7 @@ void Worker::handle(const comm::Envelope& envelope) {
   switch (static_cast<Tag>(envelope.tag)) {
     case Tag::Assign:
       inbox_.push_back(open_assign(envelope));  // handed on when it starts: a cancelled one never reaches the team
+      set_aside(inbox_.back());
       return;
     case Tag::Report: orders_.push_back(open_report(envelope)); return;
     case Tag::Cancel: cancel(open_cancel(envelope)); return;
@@ -93,6 +94,7 @@ void Worker::handle(const comm::Envelope& envelope) {
     case Tag::Weights: {
       Weights weights = open_weights(envelope);
       arrived_[weights.trial] = std::move(weights.bytes);
+      for (const Hand& each : std::exchange(hands_, {})) hand(each);
       return;
     }
     case Tag::Incumbent:
@@ -127,6 +129,7 @@ void Worker::cancel(const Cancel& message) {
     return;
   }
   inbox_.erase(waiting);
+  arrived_.erase(message.trial);
   Report answer;
   answer.trial = message.trial;
   answer.state = message.state;
@@ -140,10 +143,26 @@ bool Worker::leaves_with_its_work(TrialState wish) {
   return running_->leaves_as.has_value();
 }
 
+/// What another trial has saved, as it is now: while this one waits for its turn the other one may go on, end or move.
+void Worker::set_aside(const Assign& assign) {
+  if (!leads() || assign.awaited || !assign.weights.valid() || assign.weights == assign.trial) return;
+  if (auto kept = store_->find(assign.weights); !kept.empty()) arrived_[assign.trial] = std::move(kept);
+}
+
+/// Whether the trial is to go on here with what another worker has kept of it.
+bool Worker::moves_here(TrialId trial) const {
+  return std::ranges::any_of(inbox_, [&](const Assign& assign) {
+    return assign.trial == trial && assign.weights == trial && assign.awaited;
+  });
+}
+
 void Worker::hand(const Hand& message) {
+  const bool moves = moves_here(message.weights), here = arrived_.contains(message.weights);
+  if (moves && !here) return hands_.push_back(message);
   constexpr std::size_t largest = std::size_t{1}
                                   << 30;  // that travels as one message; else the trial starts over
-  Weights weights{message.trial, message.to, store_->find(message.weights)};
+  Weights weights{message.trial, message.to,
+                  moves ? arrived_.at(message.weights) : store_->find(message.weights)};
   if (weights.bytes.size() > largest) weights.bytes.clear();
   send(*controller_, message.rank, weights);
   if (message.weights == message.trial) {
@@ -209,6 +228,8 @@ void Worker::set_up(const Assign& assign, const std::vector<std::byte>& weights)
 
 void Worker::start(const Assign& assign) {
   const std::vector<std::byte> weights = take_weights(assign);
+  const bool moved = assign.awaited && assign.weights == assign.trial;
+  if (leads() && moved) store_->keep(assign.trial, weights);  // for others that are to start from them
   share(assign, weights);
   running_ = std::make_unique<Running>();
   running_->assign = assign;

@@ -47,6 +47,8 @@ class Worker {
   void handle(const comm::Envelope& envelope);
   void cancel(const Cancel& message);
   bool leaves_with_its_work(search::TrialState wish);
+  void set_aside(const Assign& assign);
+  bool moves_here(TrialId trial) const;
   void hand(const Hand& message);
   void push();
   void checkpoint(TrialId trial);
@@ -73,7 +75,8 @@ class Worker {
   std::deque<Report> orders_;  ///< from the leader, on the other ranks of the team
   std::unique_ptr<SnapshotStore> store_;
   std::unordered_map<TrialId, std::vector<std::byte>>
-      arrived_;  ///< weights from another worker, by the trial that takes them
+      arrived_;  ///< weights from elsewhere, by the trial that takes them
+  std::vector<Hand> hands_;  ///< that wait for weights which are to arrive here first
   std::unique_ptr<Running> running_;
   std::unique_ptr<Running> resting_;  ///< has paused, and waits to go on as it is until another trial starts
   std::optional<Incumbent> incumbent_;
