@@ -253,6 +253,7 @@ void Worker::start(const Assign& assign) {
 /// Whether the trial could be set up on all ranks of the team; else none may begin to train, as its sums would wait forever.
 bool Worker::agree(bool healthy) {
   if (!team_) return healthy;
+  send_words();
   std::array<float, 1> sick{healthy ? 0.0f : 1.0f};
   team_->begin_sum(sick)->wait();
   return sick[0] == 0.0f;
@@ -273,6 +274,7 @@ void Worker::advance() {
 /// The next piece of work. What becomes of the trial, once an epoch is over and, if it pauses there, it is ready for that.
 std::optional<Verdict> Worker::train() {
   if (!running_->leaves_as) {
+    send_words();
     const auto progress = running_->trainable->advance();
     if (!progress) return {};
     fill(running_->last, *progress);
@@ -285,6 +287,11 @@ std::optional<Verdict> Worker::train() {
   if (rest == objective::Rest::NotYet) return {};
   running_->waits = rest == objective::Rest::Waiting && !team_;  // a team starts together
   return Verdict{*running_->leaves_as};
+}
+
+/// Before this rank waits for its partners in a sum: none of them must wait for a word that has not left.
+void Worker::send_words() {
+  while (team_ && !team_->drained()) std::this_thread::yield();
 }
 
 /// What becomes of the trial after an epoch: the leader's word holds for the whole team, which waits for it.

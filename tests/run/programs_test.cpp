@@ -50,7 +50,7 @@ class PausedPrograms : public testing::Test {
                                  objective, "[scheduler]\n", scheduler));
   }
   std::vector<std::string> start() const {
-    return support::mpirun(4, {REGATTA_BINARY, "run", (folder / "x.ini").string(), "log.directory=" + directory.string()});
+    return support::mpirun(ranks, {REGATTA_BINARY, "run", (folder / "x.ini").string(), "log.directory=" + directory.string()});
   }
   double value(TrialId trial, std::int32_t epoch) const {
     for (const search::TrialReported& report : study.reports)
@@ -88,6 +88,7 @@ class PausedPrograms : public testing::Test {
   const std::string promotion = "algorithm = asha\nvariant = promotion\neta = 2\n";
   const std::string population = "algorithm = pbt\ninterval = 1\nquantile = 0.5\n";
 
+  int ranks = 4;
   support::TemporaryFolder folder;
   std::filesystem::path directory = folder / "run";
   log::Study study;
@@ -138,6 +139,16 @@ TEST_F(PausedPrograms, MayBePlugInsOfBothStyles) {
     run(plugin(style), population + "mutate = batch\n");
     expect_nothing_lost_or_repeated();
   }
+}
+
+TEST_F(PausedPrograms, MayBePlugInsOnTeamsOfRanks) {
+  ranks = 5;
+  run(concat("type = plugin\nlibrary = ", REGATTA_TEAM_PLUGIN, "\n[space]\nx = uniform(1, 2)\n[workers]\nranks_per_trial = 2\n"),
+      promotion);
+
+  expect_nothing_lost_or_repeated();
+  for (const search::TrialReported& report : study.reports)
+    EXPECT_NEAR(report.value, 3 * report.epoch * study.history[report.trial].config[0], 1e-9);
 }
 
 }  // namespace

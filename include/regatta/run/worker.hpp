@@ -60,6 +60,7 @@ class Worker {
   bool wake(const Assign& assign, const std::vector<std::byte>& weights);
   void keep_or_drop(search::TrialState state);
   bool agree(bool healthy);
+  void send_words();
   void advance();
   std::optional<Verdict> train();
   void judge(const Verdict& verdict);
