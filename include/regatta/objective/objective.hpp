@@ -44,6 +44,13 @@ struct Progress {
   std::vector<double> fold_scores;  ///< empty without cross-validation
 };
 
+/// How far a trial is that is to pause.
+enum class Rest {
+  NotYet,   ///< it is still getting ready
+  Ready,    ///< it can be saved and given up
+  Waiting,  ///< it can be saved, and may go on as it is: go_on()
+};
+
 /// One trial at work.
 class Trainable {
  public:
@@ -52,6 +59,15 @@ class Trainable {
   /// Does the next piece of work (one epoch at most; some milliseconds to some seconds). Progress at the end of an epoch, else none.
   /// @throws TrialFailure
   virtual std::optional<Progress> advance() = 0;
+  /// Whether pause() and save() may come at any time, not between two epochs only.
+  virtual bool saves_at_any_time() const { return false; }
+  /// The trial is to pause after the epoch that it has reported; asked again until it is ready, and then saved.
+  /// @throws TrialFailure
+  virtual Rest pause() { return Rest::Ready; }
+  /// After Rest::Waiting: goes on with these hyperparameters, from where it is or from what another trial has
+  /// saved. False: it cannot, and is given up for a new start.
+  /// @param saved  empty: from where it is
+  virtual bool go_on(const space::Config& /*config*/, std::span<const std::byte> /*saved*/) { return false; }
   /// All that load() needs to go on bit by bit as this trial would; called between two epochs. Empty: it
   /// cannot be kept.
   virtual std::vector<std::byte> save() const { return {}; }
