@@ -159,6 +159,7 @@ search::BayesianOptions bayesian_options_of(const OptionValues& search) {
   options.trust_regions = static_cast<int>(search.number("trust_regions", -1));
   options.device = search.text("device");
   options.explore = search.number("explore");
+  options.cost_aware = search.flag("cost_aware");
   options.prior_strength = search.number("prior_strength");
   return options;
 }
@@ -205,6 +206,7 @@ schedule::SchedulerOptions scheduler_options_of(const OptionValues& scheduler,
   options.resample = scheduler.number("resample");
   options.mutate = split(scheduler.text("mutate"), ',');
   options.threshold = scheduler.number("threshold");
+  options.schedule = scheduler.text("schedule");
   return options;
 }
 
@@ -246,6 +248,8 @@ void read_layout(StudyInputs& inputs, const OptionValues& workers, const OptionV
   inputs.layout.ranks_per_trial = static_cast<int>(workers.number("ranks_per_trial"));
   inputs.layout.share_gpu = gpu.flag("share");
   inputs.prefetch = static_cast<int>(workers.number("prefetch", -1));
+  inputs.in_flight = workers.text("in_flight") == "auto" ? -1 : static_cast<int>(workers.number("in_flight"));
+  inputs.move_stragglers = workers.flag("move_stragglers");
 }
 
 void read_log(StudyInputs& inputs, const OptionValues& log) {
