@@ -92,7 +92,8 @@ void Controller::receive(WorkerId from, const Report& report, double now) {
   schedule::Decision decision;
   if (report.epoch > history_[report.trial].epochs) {
     record(search::TrialReported{report.trial, report.epoch, report.value, now, report.metrics});
-    decision = decide(report);
+    if (!is_final(report.state))  // the trial could train on
+      decision = scheduler_.on_result(history_, std::get<search::TrialReported>(unlogged_.back()));
   }
   if (report.state == search::TrialState::Running)
     react(from, report.trial, decision);
@@ -100,12 +101,6 @@ void Controller::receive(WorkerId from, const Report& report, double now) {
     pause(from, report, decision, now);
   else
     finish(from, report, now);
-}
-
-/// The scheduler's answer for a trial that could train on.
-schedule::Decision Controller::decide(const Report& report) {
-  if (is_final(report.state)) return {};
-  return scheduler_.on_result(history_, {report.trial, report.epoch, report.value, 0, report.metrics});
 }
 
 void Controller::react(WorkerId worker, TrialId trial, const schedule::Decision& decision) {

@@ -1,7 +1,6 @@
 #include "regatta/run/ramp.hpp"
 
 #include <algorithm>
-#include <utility>
 
 namespace regatta::run {
 namespace {
@@ -25,7 +24,8 @@ bool Ramp::trial_ended(double now) {
   settled_ = !grows || limit_ == most_;
   if (grows && limit_ == most_) return false;
   best_ = std::max(best_, throughput_);
-  limit_ = grows ? std::min(2 * std::exchange(before_, limit_), most_) : before_;
+  if (grows) before_ = limit_;
+  limit_ = grows ? std::min(2 * limit_, most_) : before_;
   return true;
 }
 

@@ -93,7 +93,7 @@ class Controller {
 
  private:
   struct Worker {
-    std::deque<TrialId> trials;  ///< the first is running, the others wait there
+    std::vector<TrialId> trials;  ///< the first is running, the others wait there
   };
   /// Where a trial is.
   struct Place {
@@ -103,7 +103,6 @@ class Controller {
   using Order = std::variant<Assign, Cancel, Hand, Checkpoint>;
 
   // Reports.
-  schedule::Decision decide(const Report& report);
   void react(WorkerId worker, TrialId trial, const schedule::Decision& decision);
   void pause(WorkerId worker, const Report& report, schedule::Decision decision, double now);
   void change(TrialId trial, const schedule::Decision& decision, double now);
