@@ -177,7 +177,8 @@ void Controller::finish(WorkerId from, const Report& report, double now) {
 /// How long trials take, how fast their worker is, and how many of them end.
 void Controller::learn(WorkerId worker, const Report& report, double now) {
   const double remembered = std::min(static_cast<double>(++trials_timed_), mean_memory);
-  mean_seconds_ = mean_seconds_ < 0 ? report.seconds : mean_seconds_ + (report.seconds - mean_seconds_) / remembered;
+  mean_seconds_ =
+      mean_seconds_ < 0 ? report.seconds : mean_seconds_ + (report.seconds - mean_seconds_) / remembered;
   proposals_.pace(mean_seconds_);
   const std::int32_t epochs = report.epoch - place_of(report.trial).from_epoch;
   if (epochs > 0) speeds_.take(worker, (report.seconds - report.load_seconds) / epochs);
@@ -204,8 +205,8 @@ void Controller::step(double now) {
   flush();
 }
 
-/// The least laden first: one trial for everybody before any waits at a worker. False when there is nothing to
-/// start for a slot that is free.
+/// The least laden first: one trial for everybody before any waits at a worker. False when there is nothing
+/// to start for a slot that is free.
 bool Controller::fill_slots(double now) {
   while (!by_load_.empty() && by_load_.begin()->first <= depth() && in_flight_ < in_flight_limit()) {
     const WorkerId worker = by_load_.begin()->second;
@@ -216,7 +217,8 @@ bool Controller::fill_slots(double now) {
 
 std::size_t Controller::in_flight_limit() const {
   if (ramp_) return ramp_->limit();
-  return options_.in_flight > 0 ? static_cast<std::size_t>(options_.in_flight) : std::numeric_limits<std::size_t>::max();
+  return options_.in_flight > 0 ? static_cast<std::size_t>(options_.in_flight)
+                                : std::numeric_limits<std::size_t>::max();
 }
 
 /// Whether the worker gets nothing more: it is so slow that a trial would last beyond the deadline.

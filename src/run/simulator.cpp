@@ -128,7 +128,8 @@ class Simulation {
     }
   }
 
-  /// Lets time pass until the next report or failure, or to the end of the wall time, and lets the controller act.
+  /// Lets time pass until the next report or failure, or to the end of the wall time, and lets the controller
+  /// act.
   void move_on() {
     const bool limited = options_.walltime > 0 && !controller_.interrupted();
     const double end = limited ? options_.walltime : HUGE_VAL;

@@ -35,8 +35,9 @@ std::unique_ptr<Searcher> mobster(const SearcherOptions& options, const space::S
 /// Every searcher, the default first.
 const std::vector<Entry>& table() {
   static const std::vector<Entry> entries = {
-      {"sobol", make<SobolSearcher>}, {"random", make<RandomSearcher>}, {"grid", make<GridSearcher>},
-      {"bo", make<BayesianSearcher>}, {"ais", make<AisSearcher>},       {"tpe", make<TpeSearcher>},
+      {"sobol", make<SobolSearcher>}, {"random", make<RandomSearcher>},
+      {"grid", make<GridSearcher>},   {"bo", make<BayesianSearcher>},
+      {"ais", make<AisSearcher>},     {"tpe", make<TpeSearcher>},
       {"bohb", make<TpeSearcher>},    {"mobster", mobster},
   };
   return entries;

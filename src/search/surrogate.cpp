@@ -55,8 +55,9 @@ Surrogate::Surrogate(const space::Space& space, const BayesianOptions& options)
       options_(options),
       solver_(options.device == "cuda" ? device::make_cuda_evidence_solver(0) : nullptr),
       embedding_(space),
-      feasibility_(embedding_.features(), vote_radius * std::sqrt(static_cast<double>(std::max<std::size_t>(
-                                                            1, embedding_.groups().groups)))),
+      feasibility_(
+          embedding_.features(),
+          vote_radius * std::sqrt(static_cast<double>(std::max<std::size_t>(1, embedding_.groups().groups)))),
       costs_(embedding_.features()) {
   if (options.align_epochs) offsets_.emplace();
 }

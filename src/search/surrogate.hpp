@@ -111,7 +111,7 @@ class Surrogate {
   };
 
   std::vector<Outcome> seen_;
-  std::optional<EpochOffsets> offsets_;  ///< none: values count as they are
+  std::optional<EpochOffsets> offsets_;    ///< none: values count as they are
   std::map<TrialId, std::size_t> places_;  ///< of the trials among the results
   std::vector<Known> known_;               ///< by result
   Results all_;

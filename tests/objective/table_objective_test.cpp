@@ -219,7 +219,8 @@ TEST_F(TableObjectiveTest, ListsItsRowsWhereTheNearestIsTaken) {
   const auto listed = [&](const std::string& match, const Texts& space) {
     return make_objective(options({{"match", match}}), space_of(space))->listed();
   };
-  const Texts wide{{"lr", "uniform(0, 0.05)"}, {"units", "ordinal(8, 16, 512)"}, {"rule", "choice(tanh, relu)"}};
+  const Texts wide{
+      {"lr", "uniform(0, 0.05)"}, {"units", "ordinal(8, 16, 512)"}, {"rule", "choice(tanh, relu)"}};
 
   EXPECT_EQ(listed("nearest", wide), (std::vector<space::Config>{{0.001, 0, 1}, {0.01, 1, 0}}))
       << "the third lies outside";

@@ -453,7 +453,8 @@ TEST(TimeVaryingProcess, BelievesNearbyAndRecentValues) {
   EXPECT_LT(beside.predict({1, 0.75}).deviation, process.predict({1, 0.75}).deviation);
 }
 
-/// The last learning rate that a trial of a population takes over, where losses fall faster the nearer the rate is to 0.1.
+/// The last learning rate that a trial of a population takes over, where losses fall faster the nearer the
+/// rate is to 0.1.
 double explored_rate(const std::string& algorithm, std::uint64_t seed) {
   Problems problems;
   const std::vector<space::Definition> definitions{{"learning_rate", "loguniform(1e-3, 1)", {}}};

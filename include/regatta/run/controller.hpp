@@ -32,7 +32,8 @@ struct ControllerOptions {
   double deadline =
       0;  ///< nothing is started that would last beyond it on average [s since the epoch]; 0: none
   std::int32_t in_flight = 0;  ///< trials that workers hold at once; 0: as many as they take; -1: see Ramp
-  /// When nothing new can be started, the trial of the slowest worker moves to a free one that is much faster.
+  /// When nothing new can be started, the trial of the slowest worker moves to a free one that is much
+  /// faster.
   bool move_stragglers = false;
 };
 
@@ -66,7 +67,8 @@ class Controller {
   WorkerId join();
   /// A worker that holds no trial gets none until it joins again.
   void leave(WorkerId worker);
-  /// A worker is gone with all that it keeps: its trials are queued again, paused ones begin anew when they go on.
+  /// A worker is gone with all that it keeps: its trials are queued again, paused ones begin anew when they
+  /// go on.
   void lose(WorkerId worker, double now);
   /// A worker that was lost is there again.
   void rejoin(WorkerId worker) { by_load_.emplace(0, worker); }
@@ -155,9 +157,9 @@ class Controller {
   std::deque<TrialId> changed_;  ///< paused for a change, to go on at once
   std::unordered_map<TrialId, schedule::Decision>
       pending_;                    ///< changes of running trials that are to pause for them
-  std::vector<Place> places_;  ///< by trial
-  std::set<TrialId> moving_;   ///< told to pause, to go on with a faster worker
-  std::deque<TrialId> moved_;  ///< paused for that
+  std::vector<Place> places_;      ///< by trial
+  std::set<TrialId> moving_;       ///< told to pause, to go on with a faster worker
+  std::deque<TrialId> moved_;      ///< paused for that
   std::deque<TrialId> batch_;  ///< created, not started yet
   std::vector<search::Event> unlogged_;
   std::vector<std::pair<WorkerId, Order>> orders_;  ///< to be sent once the log has what they follow from

@@ -17,9 +17,11 @@ struct SimulationOptions {
   double latency = 0;        ///< of a message between controller and worker [s]
   double speed_spread =
       0;  ///< standard deviation of the logarithm of a worker's time per epoch; drawn once for each
-  /// Workers report at most once in this time [s]: epochs in between go unreported; 0: each epoch is reported.
+  /// Workers report at most once in this time [s]: epochs in between go unreported; 0: each epoch is
+  /// reported.
   double report_seconds = 0;
-  double failure_seconds = 0;  ///< mean time until a worker fails, with all that it holds and keeps [s]; 0: none does
+  double failure_seconds =
+      0;  ///< mean time until a worker fails, with all that it holds and keeps [s]; 0: none does
   double repair_seconds = 600;  ///< until it is there again [s]
   /// The controller's own time passes in virtual time as well: it is measured, so that no two runs are the
   /// same.

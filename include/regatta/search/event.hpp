@@ -111,7 +111,7 @@ struct TrialChanged {
 /// over the incumbent}.
 inline constexpr const char* gain_note = "search/gain";
 
-/// Key of the note that tells how many trials run at once from there on: {trials, ends per second before [1/s]}.
+/// Key of the note on how many trials run at once from there on: {trials, ends per second before [1/s]}.
 inline constexpr const char* in_flight_note = "workers/in_flight";
 
 /// The order of the alternatives reaches disk: only append.
