@@ -124,8 +124,11 @@ std::vector<Method> chosen_methods(const benchmark::Arguments& arguments) {
   return methods;
 }
 
+/// When each method reached the final value of the first one, by table.
+using Times = std::map<std::string, std::vector<double>>;
+
 void compare(const Case& subject, int workers, const benchmark::Arguments& arguments,
-             benchmark::Report& report) {
+             benchmark::Report& report, Times& times) {
   const int seeds = arguments.count("--seeds");
   const double budget = budget_of(subject.table->file), share = arguments.count("--percent") / 100.0;
   std::vector<report::Setting> settings;
