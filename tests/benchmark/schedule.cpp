@@ -128,9 +128,6 @@ std::vector<Method> chosen_methods(const benchmark::Arguments& arguments) {
 /// When each method reached the final value of the first one, by table.
 using Times = std::map<std::string, std::vector<double>>;
 
-/// When each method reached the final value of the first one, by table.
-using Times = std::map<std::string, std::vector<double>>;
-
 void compare(const Case& subject, int workers, const benchmark::Arguments& arguments,
              benchmark::Report& report, Times& times) {
   const int seeds = arguments.count("--seeds");
