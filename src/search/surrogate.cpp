@@ -94,7 +94,8 @@ void Surrogate::take(const History& history, const Outcome& outcome) {
   const bool failed = outcome.state == TrialState::Failed || !std::isfinite(outcome.value);
   const auto found = places_.find(outcome.trial);
   if (found == places_.end() && !append(history, outcome, failed)) return;
-  const std::size_t place = places_.at(outcome.trial);
+  const std::size_t place = places_.at(outcome.trial), d = embedding_.features();
+  if (found != places_.end() && failed) feasibility_.add({all_.features.data() + place * d, d}, true);
   known_[place] = {outcome.value, outcome.epoch, failed};
   all_.deviations[place] = std::isfinite(outcome.standard_error) ? std::max(0.0, outcome.standard_error) : 0;
   if (found != places_.end()) return;
