@@ -160,6 +160,7 @@ search::BayesianOptions bayesian_options_of(const OptionValues& search) {
   options.trust_regions = static_cast<int>(search.number("trust_regions", -1));
   options.device = search.text("device");
   options.explore = search.number("explore");
+  options.cost_aware = search.flag("cost_aware");
   options.prior_strength = search.number("prior_strength");
   return options;
 }
@@ -206,6 +207,7 @@ schedule::SchedulerOptions scheduler_options_of(const OptionValues& scheduler,
   options.resample = scheduler.number("resample");
   options.mutate = split(scheduler.text("mutate"), ',');
   options.threshold = scheduler.number("threshold");
+  options.schedule = scheduler.text("schedule");
   return options;
 }
 
@@ -248,6 +250,8 @@ void read_layout(StudyInputs& inputs, const OptionValues& workers, const OptionV
   inputs.layout.model_parallel = static_cast<int>(workers.number("model_parallel"));
   inputs.layout.share_gpu = gpu.flag("share");
   inputs.prefetch = static_cast<int>(workers.number("prefetch", -1));
+  inputs.in_flight = workers.text("in_flight") == "auto" ? -1 : static_cast<int>(workers.number("in_flight"));
+  inputs.move_stragglers = workers.flag("move_stragglers");
 }
 
 void read_log(StudyInputs& inputs, const OptionValues& log) {

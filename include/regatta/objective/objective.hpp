@@ -131,6 +131,8 @@ class Objective {
   /// Whether trials can run in virtual time: they only look up or compute what would take long in truth. One object then
   /// serves all workers of a simulation.
   virtual bool simulated() const { return false; }
+  /// The configurations that differ: any other one is taken for the nearest of them. Empty: all differ.
+  virtual std::vector<space::Config> listed() const { return {}; }
   /// @throws TrialFailure  kind Invalid for a configuration that cannot be run
   virtual std::unique_ptr<Trainable> start(const space::Config& config, const TrialContext& context) = 0;
 };
