@@ -165,7 +165,9 @@ class NetworkObjective final : public Objective {
       data_.divisions.push_back({train::Part(train), train::Part(data_.placed->valid())});
       return;
     }
-    for (auto& fold : train::make_folds(train.host.rows, train.host.labels, study_.folds, study_.fold_seed))
+    const bool one_label = data_.dataset.labels_per_sample == 1;
+    const auto strata = one_label ? train.host.labels : std::span<const std::int32_t>();
+    for (auto& fold : train::make_folds(train.host.rows, strata, study_.folds, study_.fold_seed))
       data_.divisions.push_back({{train, std::move(fold.train)}, {train, std::move(fold.held_out)}});
   }
 

@@ -69,7 +69,7 @@ std::size_t parameter_count(const NetworkSpec& spec) {
 
 std::size_t activation_count(const NetworkSpec& spec) {
   std::size_t count = 0;
-  for (const auto& layer : layers_of(spec)) count += size_of(layer->output());
+  for (const auto& layer : layers_of(spec)) count += layer->kept();
   return count;
 }
 
@@ -115,13 +115,15 @@ double Network::operations() const {
   return sum;
 }
 
-device::MatrixView<const float> Network::forward(device::MatrixView<const float> x) {
-  return pass(x, {false, 0, 0, x.rows, nullptr});
+device::MatrixView<const float> Network::forward(device::MatrixView<const float> x,
+                                                 const std::int32_t* lengths) {
+  return pass(x, {false, 0, 0, x.rows, nullptr, lengths});
 }
 
 device::MatrixView<const float> Network::forward(device::MatrixView<const float> x, std::uint64_t key,
-                                                 std::size_t first_sample, std::size_t batch) {
-  return pass(x, {true, key, first_sample, batch, team_});
+                                                 std::size_t first_sample, std::size_t batch,
+                                                 const std::int32_t* lengths) {
+  return pass(x, {true, key, first_sample, batch, team_, lengths});
 }
 
 device::MatrixView<const float> Network::pass(device::MatrixView<const float> x, const Pass& pass) {

@@ -84,7 +84,7 @@ TEST_F(CudaAgreement, GathersRowsAndIndices) {
 
     cuda->gather(MatrixView<const float>{source_block.data(), 100, columns}, row_block.data(),
                  {batch.data(), 41, columns});
-    cuda->gather(label_block.data(), row_block.data(), {taken.data(), 41});
+    cuda->gather(MatrixView<const std::int32_t>{label_block.data(), 100, 1}, row_block.data(), {taken.data(), 41, 1});
 
     Floats copied(41 * columns), label_bits(41);
     cpu->gather(MatrixView<const float>{source.data(), 100, columns}, rows.data(), {copied.data(), 41, columns});
@@ -185,7 +185,9 @@ LossResult loss_on(Backend& backend, LossKind kind, std::size_t samples, std::si
   const auto classes = static_cast<std::int32_t>(std::max<std::size_t>(outputs, 2));
   Buffer<float> y(backend, normal_numbers(samples * outputs, 7)), values(backend, normal_numbers(samples * outputs, 8));
   Buffer<float> weights(backend, normal_numbers(static_cast<std::size_t>(classes), 9));
-  Buffer<std::int32_t> labels(backend, indices_below(classes, samples));
+  Indices truth = indices_below(classes, samples);
+  for (std::size_t i = 3; i < samples; i += 5) truth[i] = -1;  // no label
+  Buffer<std::int32_t> labels(backend, truth);
   Buffer<float> gradient(backend, samples * outputs), sum(backend, Floats{2.5f});
   const Targets targets{labels.data(), values.data(), weighted ? weights.data() : nullptr};
   const MatrixView<const float> view{y.data(), samples, outputs};

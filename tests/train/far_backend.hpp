@@ -33,7 +33,8 @@ class FarBackend final : public device::Backend {
               device::MatrixView<float> batch) override {
     near_->gather(source, rows, batch);
   }
-  void gather(const std::int32_t* source, const std::int32_t* rows, std::span<std::int32_t> batch) override {
+  void gather(device::MatrixView<const std::int32_t> source, const std::int32_t* rows,
+              device::MatrixView<std::int32_t> batch) override {
     near_->gather(source, rows, batch);
   }
   void forward(const device::Dense& layer) override { near_->forward(layer); }

@@ -308,7 +308,7 @@ TEST(DeviceData, IsUploadedOnceWhereTheHostsMemoryIsNotTheBackends) {
   EXPECT_EQ(far.uploaded, 3u * 50 * 4);
   EXPECT_NE(placed.valid().x.data, data.valid.x.data());
   EXPECT_EQ(placed.valid().x.data[7], data.valid.x[7]);
-  EXPECT_EQ(placed.test().labels[3], data.test.labels[3]);
+  EXPECT_EQ(placed.test().labels.data[3], data.test.labels[3]);
 }
 
 TEST(DeviceData, IsReadInPlaceByTheHostsOwnBackend) {

@@ -42,7 +42,7 @@ struct DenseGradient {
 
 /// What the network's outputs are compared with; blocks live on the backend.
 struct Targets {
-  const std::int32_t* labels = nullptr;  ///< per sample: class (CrossEntropy) or 0/1 (BinaryCrossEntropy)
+  const std::int32_t* labels = nullptr;  ///< per sample: class (CrossEntropy), 0/1 (BinaryCrossEntropy), below 0: none
   const float* values = nullptr;         ///< samples x outputs, for the regression losses
   const float* class_weights = nullptr;  ///< per class, or null: all 1
 };
@@ -93,7 +93,8 @@ class Backend {
 
   /// batch(i, .) = source(rows[i], .)
   virtual void gather(MatrixView<const float> source, const std::int32_t* rows, MatrixView<float> batch) = 0;
-  virtual void gather(const std::int32_t* source, const std::int32_t* rows, std::span<std::int32_t> batch) = 0;
+  virtual void gather(MatrixView<const std::int32_t> source, const std::int32_t* rows,
+                      MatrixView<std::int32_t> batch) = 0;
 
   virtual void forward(const Dense& layer) = 0;
   virtual void backward(const Dense& layer, const DenseGradient& gradient) = 0;

@@ -65,6 +65,14 @@ void copy(std::span<const T> from, T* to) {
   if (!from.empty()) std::memcpy(to, from.data(), from.size_bytes());
 }
 
+template <class T>
+void copy_rows(MatrixView<const T> source, const std::int32_t* rows, MatrixView<T> batch) {
+  const std::size_t columns = source.columns;
+  for (std::size_t i = 0; i < batch.rows; ++i)
+    std::memcpy(batch.data + i * columns, source.data + static_cast<std::size_t>(rows[i]) * columns,
+                columns * sizeof(T));
+}
+
 class CpuBackend final : public Backend {
  public:
   CpuBackend() { flush_denormals(); }
@@ -88,13 +96,11 @@ class CpuBackend final : public Backend {
   void synchronise() override {}
 
   void gather(MatrixView<const float> source, const std::int32_t* rows, MatrixView<float> batch) override {
-    const std::size_t columns = source.columns;
-    for (std::size_t i = 0; i < batch.rows; ++i)
-      std::memcpy(batch.data + i * columns, source.data + static_cast<std::size_t>(rows[i]) * columns,
-                  columns * sizeof(float));
+    copy_rows(source, rows, batch);
   }
-  void gather(const std::int32_t* source, const std::int32_t* rows, std::span<std::int32_t> batch) override {
-    for (std::size_t i = 0; i < batch.size(); ++i) batch[i] = source[rows[i]];
+  void gather(MatrixView<const std::int32_t> source, const std::int32_t* rows,
+              MatrixView<std::int32_t> batch) override {
+    copy_rows(source, rows, batch);
   }
 
   void forward(const Dense& layer) override {

@@ -58,9 +58,10 @@ class CudaBackend final : public Backend {
     device_.use();
     gather_rows(source, rows, batch, stream_);
   }
-  void gather(const std::int32_t* source, const std::int32_t* rows, std::span<std::int32_t> batch) override {
+  void gather(MatrixView<const std::int32_t> source, const std::int32_t* rows,
+              MatrixView<std::int32_t> batch) override {
     device_.use();
-    gather_indices(source, rows, batch.data(), batch.size(), stream_);
+    gather_rows(source, rows, batch, stream_);
   }
 
   void forward(const Dense& layer) override {
