@@ -41,6 +41,16 @@ class FarBackend final : public device::Backend {
   void backward(const device::Dense& layer, const device::DenseGradient& gradient) override {
     near_->backward(layer, gradient);
   }
+  void forward(const device::Recurrence& layer) override { near_->forward(layer); }
+  void backward(const device::Recurrence& layer, const device::RecurrenceGradient& gradient) override {
+    near_->backward(layer, gradient);
+  }
+  void forward(const device::Embedding& layer) override { near_->forward(layer); }
+  void backward(const device::Embedding& layer, device::MatrixView<const float> y,
+                device::MatrixView<float> table) override {
+    near_->backward(layer, y, table);
+  }
+  void drop(const device::Dropout& dropout, device::MatrixView<float> values) override { near_->drop(dropout, values); }
   void loss(device::LossKind kind, device::MatrixView<const float> outputs, const device::Targets& targets,
             float scale, device::MatrixView<float> gradient, float* sum) override {
     near_->loss(kind, outputs, targets, scale, gradient, sum);

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "regatta/device/matrix_view.hpp"
+#include "regatta/device/recurrence.hpp"
 
 namespace regatta::device {
 
@@ -98,6 +99,16 @@ class Backend {
 
   virtual void forward(const Dense& layer) = 0;
   virtual void backward(const Dense& layer, const DenseGradient& gradient) = 0;
+
+  virtual void forward(const Recurrence& layer) = 0;
+  /// Of the last forward pass; what it kept is lost.
+  virtual void backward(const Recurrence& layer, const RecurrenceGradient& gradient) = 0;
+  virtual void forward(const Embedding& layer) = 0;
+  /// @param y      dL/dy, laid out as y
+  /// @param table  out: dL/dtable (overwritten)
+  virtual void backward(const Embedding& layer, MatrixView<const float> y, MatrixView<float> table) = 0;
+  /// Dropout of `values` (samples x units) in place; the way back is the same.
+  virtual void drop(const Dropout& dropout, MatrixView<float> values) = 0;
 
   /// Adds the summed (class-weighted) loss of all samples to *sum and writes d(scale * sum)/d(outputs).
   /// CrossEntropy takes logits, samples x classes; BinaryCrossEntropy one logit per sample. AbsolutePercentage is

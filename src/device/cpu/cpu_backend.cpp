@@ -12,6 +12,7 @@
 #include "../blas.hpp"
 #include "elementwise.hpp"
 #include "product.hpp"
+#include "recurrence.hpp"
 #include "regatta/core/error.hpp"
 #include "regatta/core/text.hpp"
 #include "regatta/device/backend.hpp"
@@ -123,6 +124,16 @@ class CpuBackend final : public Backend {
                scratch_);
   }
 
+  void forward(const Recurrence& layer) override { device::forward(layer, recurrence_); }
+  void backward(const Recurrence& layer, const RecurrenceGradient& gradient) override {
+    device::backward(layer, gradient, recurrence_);
+  }
+  void forward(const Embedding& layer) override { device::forward(layer); }
+  void backward(const Embedding& layer, MatrixView<const float> y, MatrixView<float> table) override {
+    device::backward(layer, y, table);
+  }
+  void drop(const Dropout& dropout, MatrixView<float> values) override { drop_rows(dropout, values); }
+
   void loss(LossKind kind, MatrixView<const float> outputs, const Targets& targets, float scale,
             MatrixView<float> gradient, float* sum) override {
     *sum += static_cast<float>(loss_sum(kind, outputs, targets, scale, gradient.data));
@@ -139,6 +150,7 @@ class CpuBackend final : public Backend {
   }
 
   std::vector<float> scratch_;  ///< of multiply()
+  RecurrenceScratch recurrence_;
 };
 
 }  // namespace

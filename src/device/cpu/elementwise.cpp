@@ -112,6 +112,12 @@ float class_weight(const Targets& targets, std::size_t i) {
   }
 }
 
+[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void drop_rows(
+    const Dropout& dropout, MatrixView<float> values) {
+  for (std::size_t i = 0; i < values.rows; ++i)
+    drop_row(dropout, i, values.data + i * values.columns, values.columns);
+}
+
 [[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] double cross_entropy(
     MatrixView<const float> logits, const Targets& targets, float scale, float* gradient) {
   double sum = 0;

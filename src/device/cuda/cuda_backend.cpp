@@ -8,6 +8,7 @@
 #include "handles.hpp"
 #include "kernels.hpp"
 #include "product.hpp"
+#include "recurrence.hpp"
 
 namespace regatta::device::cuda {
 namespace {
@@ -79,6 +80,27 @@ class CudaBackend final : public Backend {
     if (gradient.x.data) input_gradient(blas_, gradient.y, layer.weights, gradient.x);
   }
 
+  void forward(const Recurrence& layer) override {
+    device_.use();
+    cuda::forward(layer, recurrence_, blas_, stream_);
+  }
+  void backward(const Recurrence& layer, const RecurrenceGradient& gradient) override {
+    device_.use();
+    cuda::backward(layer, gradient, recurrence_, blas_, stream_);
+  }
+  void forward(const Embedding& layer) override {
+    device_.use();
+    embed(layer, stream_);
+  }
+  void backward(const Embedding& layer, MatrixView<const float> y, MatrixView<float> table) override {
+    device_.use();
+    embedding_gradient(layer, y, table, stream_);
+  }
+  void drop(const Dropout& dropout, MatrixView<float> values) override {
+    device_.use();
+    cuda::drop(dropout, values, stream_);
+  }
+
   void loss(LossKind kind, MatrixView<const float> outputs, const Targets& targets, float scale,
             MatrixView<float> gradient, float* sum) override {
     if (outputs.size() == 0) return;
@@ -127,6 +149,7 @@ class CudaBackend final : public Backend {
   Stream stream_;
   Cublas blas_;
   Scratch<float> scratch_;
+  RecurrenceScratch recurrence_;
 };
 
 }  // namespace
