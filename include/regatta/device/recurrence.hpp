@@ -50,9 +50,9 @@ struct Recurrence {
   std::size_t y_first = 0;                    ///< column of this direction's first number
   std::size_t y_step = 0;                     ///< columns from one step to the next (Readout::All)
 
-  std::size_t inputs() const { return input_weights.rows; }
-  std::size_t units() const { return recurrent_weights.rows; }
-  std::size_t columns() const { return recurrent_weights.columns; }  ///< gates * units
+  constexpr std::size_t inputs() const { return input_weights.rows; }
+  constexpr std::size_t units() const { return recurrent_weights.rows; }
+  constexpr std::size_t columns() const { return recurrent_weights.columns; }  ///< gates * units
 };
 
 /// Per sample: the inputs, gates and states before each step, and what else the kind of cell needs.
