@@ -51,6 +51,7 @@ class FarBackend final : public device::Backend {
     near_->backward(layer, y, table);
   }
   void drop(const device::Dropout& dropout, device::MatrixView<float> values) override { near_->drop(dropout, values); }
+  void activate(const device::Dense& layer) override { near_->activate(layer); }
   void loss(device::LossKind kind, device::MatrixView<const float> outputs, const device::Targets& targets,
             float scale, device::MatrixView<float> gradient, float* sum) override {
     near_->loss(kind, outputs, targets, scale, gradient, sum);

@@ -30,11 +30,12 @@ std::size_t activation_count(const NetworkSpec& spec);
 class Network {
  public:
   /// @param most_samples  of one forward pass
-  /// @param team          layers may sum over it in training; null: this rank is alone
+  /// @param team          replicas: layers may sum over them in training; parts: pairs of dense layers are divided
+  ///                      among them, all other layers are the same on each
   /// @throws InvalidInput              layers that do not fit each other
   /// @throws device::OutOfDeviceMemory
   Network(device::Backend& backend, const NetworkSpec& spec, std::size_t most_samples, std::uint64_t seed,
-          comm::Communicator* team = nullptr);
+          const Team& team = {});
 
   /// Outputs (samples x outputs) for `x`, as a trained network is used. Valid until the next call of forward.
   /// @param lengths  of the samples, on the backend; null: no sequence is padded
@@ -62,7 +63,8 @@ class Network {
   /// One optimizer step with learning rate `rate`; weight decay and L1 penalty act on weights, not on biases.
   void update(const OptimizerSpec& optimizer, double rate, std::int64_t step);
 
-  /// Parameters, moments and statistics, as load() takes them into a network of the same shape.
+  /// Parameters, moments and statistics of the whole network, as load() takes them into one of the same shape,
+  /// however it is divided. Collective over the parts.
   void save(ByteWriter& writer) const;
   /// @throws InvalidInput  they are of another shape
   void load(ByteReader& reader);
@@ -73,6 +75,8 @@ class Network {
   std::size_t outputs() const { return layers_.back().outputs; }
   /// Floating-point operations of one sample in the forward pass.
   double operations() const;
+  /// Time that layers have spent in sums over ranks so far [s].
+  double wait_seconds() const;
 
  private:
   struct Stage {
@@ -81,10 +85,15 @@ class Network {
     std::size_t first_weight = 0;
   };
 
+  template <class Visit>
+  void match(Visit visit) const;
+  std::size_t whole_size() const;
+  std::vector<float> whole(const device::Buffer<float>& part) const;
+  void take_part(const std::vector<float>& whole, device::Buffer<float>& part);
   device::MatrixView<const float> pass(device::MatrixView<const float> x, const Pass& pass);
 
   device::Backend& backend_;
-  comm::Communicator* team_;
+  Team team_;
   std::size_t weights_ = 0;
   device::Buffer<float> parameters_, gradients_, first_moment_, second_moment_, statistics_;
   device::Buffer<float> slopes_[2];    ///< dL/dy of a layer and of the one before it

@@ -109,7 +109,7 @@ class CpuBackend final : public Backend {
     multiply({layer.x.data, inputs, 1, layer.weights.data, outputs, 1, layer.z.data, layer.x.rows, outputs,
               inputs},
              scratch_);
-    activate(layer);
+    if (layer.bias) device::activate(layer);
   }
 
   void backward(const Dense& layer, const DenseGradient& gradient) override {
@@ -133,6 +133,7 @@ class CpuBackend final : public Backend {
     device::backward(layer, y, table);
   }
   void drop(const Dropout& dropout, MatrixView<float> values) override { drop_rows(dropout, values); }
+  void activate(const Dense& layer) override { device::activate(layer); }
 
   void loss(LossKind kind, MatrixView<const float> outputs, const Targets& targets, float scale,
             MatrixView<float> gradient, float* sum) override {

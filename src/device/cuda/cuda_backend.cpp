@@ -69,7 +69,7 @@ class CudaBackend final : public Backend {
     if (layer.z.size() == 0) return;
     device_.use();
     multiply(blas_, layer.x, layer.weights, layer.z);
-    activate(layer, stream_);
+    if (layer.bias) cuda::activate(layer, stream_);
   }
 
   void backward(const Dense& layer, const DenseGradient& gradient) override {
@@ -99,6 +99,11 @@ class CudaBackend final : public Backend {
   void drop(const Dropout& dropout, MatrixView<float> values) override {
     device_.use();
     cuda::drop(dropout, values, stream_);
+  }
+
+  void activate(const Dense& layer) override {
+    device_.use();
+    cuda::activate(layer, stream_);
   }
 
   void loss(LossKind kind, MatrixView<const float> outputs, const Targets& targets, float scale,
