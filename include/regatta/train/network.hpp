@@ -22,7 +22,7 @@ std::vector<float> initial_parameters(const NetworkSpec& spec, std::uint64_t see
 std::size_t weight_count(const NetworkSpec& spec);
 std::size_t parameter_count(const NetworkSpec& spec);
 
-/// Numbers that a sample becomes in all layers together: what a forward pass needs to keep.
+/// Numbers of a sample that all layers together keep of a forward pass.
 std::size_t activation_count(const NetworkSpec& spec);
 
 /// A chain of layers with everything that one training step needs, allocated once: parameters, gradients and
@@ -38,13 +38,16 @@ class Network {
           const Team& team = {});
 
   /// Outputs (samples x outputs) for `x`, as a trained network is used. Valid until the next call of forward.
-  device::MatrixView<const float> forward(device::MatrixView<const float> x);
+  /// @param lengths  of the samples, on the backend; null: no sequence is padded
+  device::MatrixView<const float> forward(device::MatrixView<const float> x,
+                                          const std::int32_t* lengths = nullptr);
   /// As it is trained (with dropout), and kept for backward(), which reads `x` again.
   /// @param key           of this optimizer step
   /// @param first_sample  place of the first row in the batch of the team
   /// @param batch         samples of that batch
   device::MatrixView<const float> forward(device::MatrixView<const float> x, std::uint64_t key,
-                                          std::size_t first_sample, std::size_t batch);
+                                          std::size_t first_sample, std::size_t batch,
+                                          const std::int32_t* lengths = nullptr);
 
   /// Where the loss writes its gradient by the outputs of the last forward pass.
   device::MatrixView<float> output_gradient();

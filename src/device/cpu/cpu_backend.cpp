@@ -12,6 +12,7 @@
 #include "../blas.hpp"
 #include "elementwise.hpp"
 #include "product.hpp"
+#include "recurrence.hpp"
 #include "regatta/core/error.hpp"
 #include "regatta/core/text.hpp"
 #include "regatta/device/backend.hpp"
@@ -65,6 +66,14 @@ void copy(std::span<const T> from, T* to) {
   if (!from.empty()) std::memcpy(to, from.data(), from.size_bytes());
 }
 
+template <class T>
+void copy_rows(MatrixView<const T> source, const std::int32_t* rows, MatrixView<T> batch) {
+  const std::size_t columns = source.columns;
+  for (std::size_t i = 0; i < batch.rows; ++i)
+    std::memcpy(batch.data + i * columns, source.data + static_cast<std::size_t>(rows[i]) * columns,
+                columns * sizeof(T));
+}
+
 class CpuBackend final : public Backend {
  public:
   CpuBackend() { flush_denormals(); }
@@ -88,13 +97,11 @@ class CpuBackend final : public Backend {
   void synchronise() override {}
 
   void gather(MatrixView<const float> source, const std::int32_t* rows, MatrixView<float> batch) override {
-    const std::size_t columns = source.columns;
-    for (std::size_t i = 0; i < batch.rows; ++i)
-      std::memcpy(batch.data + i * columns, source.data + static_cast<std::size_t>(rows[i]) * columns,
-                  columns * sizeof(float));
+    copy_rows(source, rows, batch);
   }
-  void gather(const std::int32_t* source, const std::int32_t* rows, std::span<std::int32_t> batch) override {
-    for (std::size_t i = 0; i < batch.size(); ++i) batch[i] = source[rows[i]];
+  void gather(MatrixView<const std::int32_t> source, const std::int32_t* rows,
+              MatrixView<std::int32_t> batch) override {
+    copy_rows(source, rows, batch);
   }
 
   void forward(const Dense& layer) override {
@@ -117,6 +124,15 @@ class CpuBackend final : public Backend {
                scratch_);
   }
 
+  void forward(const Recurrence& layer) override { device::forward(layer, recurrence_); }
+  void backward(const Recurrence& layer, const RecurrenceGradient& gradient) override {
+    device::backward(layer, gradient, recurrence_);
+  }
+  void forward(const Embedding& layer) override { device::forward(layer); }
+  void backward(const Embedding& layer, MatrixView<const float> y, MatrixView<float> table) override {
+    device::backward(layer, y, table);
+  }
+  void drop(const Dropout& dropout, MatrixView<float> values) override { drop_rows(dropout, values); }
   void activate(const Dense& layer) override { device::activate(layer); }
 
   void loss(LossKind kind, MatrixView<const float> outputs, const Targets& targets, float scale,
@@ -135,6 +151,7 @@ class CpuBackend final : public Backend {
   }
 
   std::vector<float> scratch_;  ///< of multiply()
+  RecurrenceScratch recurrence_;
 };
 
 }  // namespace
