@@ -97,7 +97,7 @@ std::vector<double> NetworkTrainable::scores(Run& run) {
   for (const train::Metric& metric : study_.metrics) {
     const train::Part& part = part_of(metric.where, division, data_);
     if (!outputs.contains(metric.where)) outputs[metric.where] = run.trainer->outputs(part);
-    scores.push_back(train::score(metric.measure, {outputs[metric.where], spec_.network.outputs, spec_.loss,
+    scores.push_back(train::score(metric.measure, {outputs[metric.where], run.trainer->network().outputs(), spec_.loss,
                                                    part.labels(), data_.dataset.classes, part.values()}));
   }
   return scores;

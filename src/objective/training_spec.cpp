@@ -45,7 +45,7 @@ LossKind loss_of(const std::string& text, const DataShape& shape) {
 }
 
 train::NetworkSpec network_spec(const Values& values, const DataShape& shape, LossKind loss) {
-  train::NetworkSpec network;
+  train::MlpSpec network;
   network.inputs = shape.features;
   network.hidden.assign(values.count("layers"), values.count("units"));
   network.outputs = loss == LossKind::BinaryCrossEntropy ? 1
@@ -54,7 +54,7 @@ train::NetworkSpec network_spec(const Values& values, const DataShape& shape, Lo
   network.activation = named(activations, values.text("activation"));
   network.dropout = static_cast<float>(values.number("dropout"));
   network.init = named(inits, values.text("init"));
-  return network;
+  return mlp(network);
 }
 
 train::OptimizerSpec optimizer_spec(const Values& values) {

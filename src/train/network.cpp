@@ -1,7 +1,6 @@
 #include "regatta/train/network.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 #include "regatta/core/error.hpp"
 #include "regatta/core/random.hpp"
@@ -9,143 +8,156 @@
 namespace regatta::train {
 namespace {
 
-/// inputs, hidden widths, outputs
-std::vector<std::size_t> widths_of(const NetworkSpec& spec) {
-  std::vector<std::size_t> widths{spec.inputs};
-  widths.insert(widths.end(), spec.hidden.begin(), spec.hidden.end());
-  widths.push_back(spec.outputs);
-  return widths;
+using Layers = std::vector<std::unique_ptr<Layer>>;
+
+Layers layers_of(const NetworkSpec& spec) {
+  require(!spec.layers.empty(), "a network needs a layer");
+  Layers layers;
+  Shape shape = spec.input;
+  for (const LayerSpec& layer : spec.layers) {
+    layers.push_back(make_layer(layer, shape));
+    shape = layers.back()->output();
+  }
+  return layers;
 }
 
-double variance(const NetworkSpec& spec, std::size_t inputs, std::size_t outputs) {
-  const bool rectifier =
-      spec.activation == device::Activation::Relu || spec.activation == device::Activation::Gelu;
-  const Init init = spec.init != Init::Auto ? spec.init : rectifier ? Init::He : Init::Xavier;
-  if (init == Init::He) return 2.0 / static_cast<double>(inputs);
-  if (init == Init::Lecun) return 1.0 / static_cast<double>(inputs);
-  return 2.0 / static_cast<double>(inputs + outputs);
+/// Sums of all layers.
+ParameterCounts counts_of(const Layers& layers) {
+  ParameterCounts sum;
+  for (const auto& layer : layers) {
+    const ParameterCounts counts = layer->counts();
+    sum.weights += counts.weights;
+    sum.biases += counts.biases;
+    sum.statistics += counts.statistics;
+  }
+  return sum;
 }
 
-void check(const NetworkSpec& spec) {
-  require(spec.inputs > 0 && spec.outputs > 0, "a network needs inputs and outputs, got ", spec.inputs,
-          " and ", spec.outputs);
-  require(spec.dropout >= 0 && spec.dropout < 1, "dropout must lie in [0, 1), got ", spec.dropout);
-  for (const std::size_t width : spec.hidden) require(width > 0, "a hidden layer needs units");
+struct FirstValues {
+  std::vector<float> parameters, statistics;
+};
+
+FirstValues first_values(const Layers& layers, std::uint64_t seed) {
+  const ParameterCounts all = counts_of(layers);
+  FirstValues values{std::vector<float>(all.weights + all.biases, 0.0f),
+                     std::vector<float>(all.statistics, 0.0f)};
+  std::span<float> weights(values.parameters.data(), all.weights);
+  std::span<float> biases(values.parameters.data() + all.weights, all.biases);
+  std::span<float> statistics(values.statistics);
+  const auto next = [](std::span<float>& from, std::size_t count) {
+    const auto first = from.first(count);
+    from = from.subspan(count);
+    return first;
+  };
+  for (std::size_t l = 0; l < layers.size(); ++l) {
+    const ParameterCounts counts = layers[l]->counts();
+    Random random(seed, l);
+    layers[l]->draw(random, next(weights, counts.weights), next(biases, counts.biases),
+                    next(statistics, counts.statistics));
+  }
+  return values;
 }
 
 }  // namespace
 
-std::size_t weight_count(const NetworkSpec& spec) {
-  const auto widths = widths_of(spec);
-  std::size_t count = 0;
-  for (std::size_t l = 0; l + 1 < widths.size(); ++l) count += widths[l] * widths[l + 1];
-  return count;
-}
+std::size_t weight_count(const NetworkSpec& spec) { return counts_of(layers_of(spec)).weights; }
 
 std::size_t parameter_count(const NetworkSpec& spec) {
-  std::size_t count = weight_count(spec) + spec.outputs;
-  for (const std::size_t width : spec.hidden) count += width;
+  const ParameterCounts counts = counts_of(layers_of(spec));
+  return counts.weights + counts.biases;
+}
+
+std::size_t activation_count(const NetworkSpec& spec) {
+  std::size_t count = 0;
+  for (const auto& layer : layers_of(spec)) count += size_of(layer->output());
   return count;
 }
 
 std::vector<float> initial_parameters(const NetworkSpec& spec, std::uint64_t seed) {
-  check(spec);
-  const auto widths = widths_of(spec);
-  std::vector<float> parameters(parameter_count(spec), 0.0f);
-  std::size_t next = 0;
-  for (std::size_t l = 0; l + 1 < widths.size(); ++l) {
-    Random random(seed, l);
-    const double deviation = std::sqrt(variance(spec, widths[l], widths[l + 1]));
-    for (std::size_t i = 0; i < widths[l] * widths[l + 1]; ++i)
-      parameters[next++] = static_cast<float>(deviation * random.normal());
-  }
-  return parameters;
+  return first_values(layers_of(spec), seed).parameters;
 }
 
 Network::Network(device::Backend& backend, const NetworkSpec& spec, std::size_t most_samples,
-                 std::uint64_t seed)
-    : backend_(backend), weights_(weight_count(spec)), most_samples_(most_samples) {
-  const std::size_t count = parameter_count(spec);
+                 std::uint64_t seed, comm::Communicator* team)
+    : backend_(backend), team_(team), most_samples_(most_samples) {
+  Layers layers = layers_of(spec);
+  const ParameterCounts all = counts_of(layers);
+  weights_ = all.weights;
+  const std::size_t count = all.weights + all.biases;
   gradients_ =
       device::Buffer<float>(backend, count);  // asks the device before the host draws as many numbers
   first_moment_ = device::Buffer<float>(backend, count);
   second_moment_ = device::Buffer<float>(backend, count);
-  parameters_ = device::Buffer<float>(backend, initial_parameters(spec, seed));
-  const auto widths = widths_of(spec);
-  for (auto& slopes : slopes_)
-    slopes =
-        device::Buffer<float>(backend, most_samples * *std::max_element(widths.begin() + 1, widths.end()));
-  std::size_t weight = 0, bias = weights_;
-  for (std::size_t l = 0; l + 1 < widths.size(); ++l) {
-    const bool hidden = l + 2 < widths.size();
-    Layer layer{widths[l],
-                widths[l + 1],
-                weight,
-                bias,
-                {backend, most_samples * widths[l + 1]},
-                {},
-                hidden ? spec.activation : device::Activation::Identity,
-                hidden ? spec.dropout : 0.0f,
-                {}};
-    if (hidden) layer.y = device::Buffer<float>(backend, most_samples * widths[l + 1]);
-    weight += layer.inputs * layer.outputs;
-    bias += layer.outputs;
-    layers_.push_back(std::move(layer));
+  const FirstValues first = first_values(layers, seed);
+  parameters_ = device::Buffer<float>(backend, first.parameters);
+  statistics_ = device::Buffer<float>(backend, first.statistics);
+  std::size_t inputs = size_of(spec.input), widest = 0, weight = 0, bias = weights_, statistic = 0;
+  for (auto& layer : layers) {
+    const ParameterCounts counts = layer->counts();
+    layer->place(backend,
+                 {parameters_.data() + weight, gradients_.data() + weight, parameters_.data() + bias,
+                  gradients_.data() + bias, statistics_.data() + statistic},
+                 most_samples);
+    const std::size_t outputs = size_of(layer->output());
+    layers_.push_back({std::move(layer), inputs, outputs, weight});
+    widest = std::max(widest, outputs);
+    inputs = outputs;
+    weight += counts.weights;
+    bias += counts.biases;
+    statistic += counts.statistics;
   }
+  for (auto& slopes : slopes_) slopes = device::Buffer<float>(backend, most_samples * widest);
+}
+
+double Network::operations() const {
+  double sum = 0;
+  for (const Stage& stage : layers_) sum += stage.layer->operations();
+  return sum;
 }
 
 device::MatrixView<const float> Network::forward(device::MatrixView<const float> x) {
-  return pass(x, false, 0, 0);
+  return pass(x, {false, 0, 0, x.rows, nullptr});
 }
 
 device::MatrixView<const float> Network::forward(device::MatrixView<const float> x, std::uint64_t key,
-                                                 std::size_t first_sample) {
-  return pass(x, true, key, first_sample);
+                                                 std::size_t first_sample, std::size_t batch) {
+  return pass(x, {true, key, first_sample, batch, team_});
 }
 
-device::MatrixView<const float> Network::pass(device::MatrixView<const float> x, bool training,
-                                              std::uint64_t key, std::size_t first_sample) {
+device::MatrixView<const float> Network::pass(device::MatrixView<const float> x, const Pass& pass) {
   require(x.rows <= most_samples_, "this network takes at most ", most_samples_, " samples at once, got ",
           x.rows);
+  x_ = x;
+  Pass own = pass;
   for (std::size_t l = 0; l < layers_.size(); ++l) {
-    Layer& layer = layers_[l];
-    float* y = layer.y.size() > 0 ? layer.y.data() : layer.z.data();
-    layer.last = {x,
-                  {parameters_.data() + layer.first_weight, layer.inputs, layer.outputs},
-                  parameters_.data() + layer.first_bias,
-                  {layer.z.data(), x.rows, layer.outputs},
-                  {y, x.rows, layer.outputs},
-                  layer.activation,
-                  {training ? layer.dropout : 0.0f, derive_seed(key, l), first_sample}};
-    backend_.forward(layer.last);
-    x = layer.last.y;
+    own.key = derive_seed(pass.key, l);
+    x = layers_[l].layer->forward(x, own);
   }
   return x;
 }
 
-device::MatrixView<float> Network::output_gradient() {
-  const device::Dense& last = layers_.back().last;
-  return {slopes_[0].data(), last.y.rows, last.y.columns};
-}
+device::MatrixView<float> Network::output_gradient() { return {slopes_[0].data(), x_.rows, outputs()}; }
 
 void Network::backward(const std::function<void(std::size_t first)>& ready) {
   std::size_t current = 0;
   for (std::size_t l = layers_.size(); l-- > 0;) {
-    Layer& layer = layers_[l];
-    const std::size_t samples = layer.last.y.rows;
+    const Stage& stage = layers_[l];
     float* before = l > 0 ? slopes_[1 - current].data() : nullptr;  // no gradient by the data
-    backend_.backward(layer.last, {{slopes_[current].data(), samples, layer.outputs},
-                                   {gradients_.data() + layer.first_weight, layer.inputs, layer.outputs},
-                                   gradients_.data() + layer.first_bias,
-                                   {before, samples, layer.inputs}});
-    ready(layer.first_weight);
+    stage.layer->backward({slopes_[current].data(), x_.rows, stage.outputs}, {before, x_.rows, stage.inputs});
+    ready(stage.first_weight);
     current = 1 - current;
   }
 }
 
-void Network::backward_nothing(const std::function<void(std::size_t first)>& ready) {
+void Network::learn_nothing(std::uint64_t key, std::size_t batch,
+                            const std::function<void(std::size_t first)>& ready) {
+  for (std::size_t l = 0; l < layers_.size(); ++l)
+    layers_[l].layer->forward_nothing({true, derive_seed(key, l), 0, batch, team_});
   backend_.zero(gradients_.data(), gradients_.size());
-  for (std::size_t l = layers_.size(); l-- > 0;) ready(layers_[l].first_weight);
+  for (std::size_t l = layers_.size(); l-- > 0;) {
+    layers_[l].layer->backward_nothing();
+    ready(layers_[l].first_weight);
+  }
 }
 
 void Network::update(const OptimizerSpec& optimizer, double rate, std::int64_t step) {
@@ -174,7 +186,8 @@ void Network::update(const OptimizerSpec& optimizer, double rate, std::int64_t s
 
 void Network::save(ByteWriter& writer) const {
   writer.add(static_cast<std::uint64_t>(parameters_.size()));
-  for (const auto* values : {&parameters_, &first_moment_, &second_moment_})
+  writer.add(static_cast<std::uint64_t>(statistics_.size()));
+  for (const auto* values : {&parameters_, &first_moment_, &second_moment_, &statistics_})
     writer.add_all<float>(values->download());
 }
 
@@ -182,8 +195,12 @@ void Network::load(ByteReader& reader) {
   const auto count = reader.take<std::uint64_t>();
   require(count == parameters_.size(), "a network of ", parameters_.size(), " parameters cannot take over ",
           count);
-  for (auto* values : {&parameters_, &first_moment_, &second_moment_})
-    backend_.upload(reader.take_all<std::vector<float>>(count), values->data());
+  const auto statistics = reader.take<std::uint64_t>();
+  require(statistics == statistics_.size(), "a network with ", statistics_.size(),
+          " statistics cannot take over ", statistics);
+  for (auto* values : {&parameters_, &first_moment_, &second_moment_, &statistics_})
+    if (values->size() > 0)
+      backend_.upload(reader.take_all<std::vector<float>>(values->size()), values->data());
 }
 
 }  // namespace regatta::train

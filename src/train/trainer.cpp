@@ -14,8 +14,11 @@ namespace {
 /// Streams of random numbers of one trial: never renumber, or the same seed trains another network.
 enum Stream : std::uint64_t { initial_weights = 1, dropout = 2, order = 3 };
 
-/// Rows of one forward pass without training, where a batch is not larger.
-constexpr std::size_t least_chunk = 512;
+/// Rows of one forward pass without training, where a batch is not larger: many, but not more than 64 MB.
+std::size_t chunk_of(const NetworkSpec& spec) {
+  constexpr std::size_t most = 512, numbers = std::size_t{1} << 24;
+  return std::clamp(numbers / activation_count(spec), std::size_t{1}, most);
+}
 
 /// Floating-point operations of one advance(): about a hundredth of a second on a processor core, so that messages are read in time.
 constexpr double slice_work = 5e8;
@@ -47,23 +50,24 @@ Trainer::Trainer(device::Backend& backend, const Part& part, std::size_t classes
       spec_(spec),
       team_(team && team->size() > 1 ? team : nullptr),
       batch_(std::min(spec.batch, part.size())),
-      chunk_(std::max(batch_, least_chunk)),
-      network_(backend, spec.network, chunk_, derive_seed(spec.seed, initial_weights)),
+      chunk_(std::max(batch_, chunk_of(spec.network))),
+      network_(backend, spec.network, chunk_, derive_seed(spec.seed, initial_weights), team_),
       reducer_(backend, team, network_.weights(), network_.parameters().size()),
       order_(part.rows().begin(), part.rows().end()),
       rows_(backend, std::max(order_.size(), chunk_)),
       labels_(backend, part.split().labels ? batch_ : 0),
-      x_(backend, chunk_ * spec.network.inputs),
+      x_(backend, chunk_ * part.split().x.columns),
       values_(backend, batch_ * part.split().values.columns),
       loss_sum_(backend, 1),
       class_weights_(backend, weights_for(part, classes, spec.balanced)) {
   require(batch_ > 0, "training needs rows and a batch of at least 1, got ", part.size(), " and ",
           spec.batch);
+  require(size_of(spec.network.input) == part.split().x.columns, "the network takes samples of ",
+          size_of(spec.network.input), " numbers, the data has ", part.split().x.columns);
 }
 
 std::optional<EpochLoss> Trainer::advance() {
-  const double step_work =
-      6.0 * static_cast<double>(network_.parameters().size()) * static_cast<double>(batch_);
+  const double step_work = 3.0 * network_.operations() * static_cast<double>(batch_);
   if (next_ == 0) begin_epoch();
   for (double work = 0; work < slice_work && next_ < order_.size(); work += step_work) step();
   if (next_ == order_.size()) return end_epoch();
@@ -110,12 +114,17 @@ void Trainer::step() {
   if (share.end > share.first)
     learn(share, first, end - first);
   else
-    network_.backward_nothing([&](std::size_t weight) { reducer_.ready(gradients, weight); });
+    network_.learn_nothing(step_key(), end - first,
+                           [&](std::size_t weight) { reducer_.ready(gradients, weight); });
   reducer_.finish(gradients);
   const auto per_epoch = static_cast<std::int64_t>((order_.size() + batch_ - 1) / batch_);
   const double rate = spec_.learning_rate.at(steps_, per_epoch);
   network_.update(spec_.optimizer, rate, ++steps_);
   next_ = end;
+}
+
+std::uint64_t Trainer::step_key() const {
+  return derive_seed(derive_seed(spec_.seed, dropout), static_cast<std::uint64_t>(steps_));
 }
 
 /// Gradients of this rank's share of one batch, handed to the team layer by layer.
@@ -134,15 +143,14 @@ void Trainer::learn(Share share, std::size_t batch_first, std::size_t batch_rows
     backend_.gather(split.values, rows, {values_.data(), count, split.values.columns});
     targets.values = values_.data();
   }
-  const std::uint64_t key = derive_seed(derive_seed(spec_.seed, dropout), static_cast<std::uint64_t>(steps_));
-  const auto outputs = network_.forward(x, key, share.first - batch_first);
+  const auto outputs = network_.forward(x, step_key(), share.first - batch_first, batch_rows);
   backend_.loss(spec_.loss, outputs, targets, 1.0f / static_cast<float>(batch_rows),
                 network_.output_gradient(), loss_sum_.data());
   network_.backward([&](std::size_t weight) { reducer_.ready(network_.gradients().data(), weight); });
 }
 
 std::vector<float> Trainer::outputs(const Part& part) {
-  const std::size_t columns = spec_.network.outputs, inputs = spec_.network.inputs;
+  const std::size_t columns = network_.outputs(), inputs = part.split().x.columns;
   std::vector<float> all(part.size() * columns, 0.0f);
   const Share share = share_of(0, part.size());
   const device::MatrixView<const float> source = part.split().x;

@@ -40,7 +40,7 @@ void expect_same_training(const Samples& samples, const TrainingSpec& spec) {
 TEST(CudaTraining, OfAClassifierWithDropoutAgreesWithTheHost) {
   const Samples samples = clouds(1000, 20, 5);
   TrainingSpec spec;
-  spec.network = {20, {64, 33}, 5, device::Activation::Gelu, 0.2f};
+  spec.network = mlp({20, {64, 33}, 5, device::Activation::Gelu, 0.2f});
   spec.balanced = true;
   spec.seed = 4;
   expect_same_training(samples, spec);
@@ -49,7 +49,7 @@ TEST(CudaTraining, OfAClassifierWithDropoutAgreesWithTheHost) {
 TEST(CudaTraining, OfALinearRegressionAgreesWithTheHost) {
   const Samples samples = line(1000, 10, 2, 0.1);
   TrainingSpec spec;
-  spec.network = {10, {}, 2};
+  spec.network = mlp({10, {}, 2});
   spec.loss = device::LossKind::Squared;
   spec.optimizer = {device::OptimizerKind::Sgd, 0.9, true, 0.9, 0.999, 1e-8, 0.001, 0.001};
   spec.learning_rate.base = 0.01;

@@ -34,9 +34,9 @@ EpochLoss epoch(Trainer& trainer) {
     if (const auto loss = trainer.advance()) return *loss;
 }
 
-TrainingSpec classifier(const Samples& samples, std::vector<std::size_t> hidden) {
+TrainingSpec classifier(const Samples& samples, std::vector<std::size_t> hidden, float dropout = 0) {
   TrainingSpec spec;
-  spec.network = {samples.features, std::move(hidden), samples.classes, Activation::Relu, 0, Init::Auto};
+  spec.network = mlp({samples.features, std::move(hidden), samples.classes, Activation::Relu, dropout});
   spec.learning_rate.base = 0.01;
   spec.batch = 32;
   spec.seed = 5;
@@ -63,8 +63,7 @@ TEST(Trainer, LearnsToTellCloudsApart) {
 TEST(Trainer, GivesTheSameBitsForTheSameSeed) {
   const Samples samples = clouds(200, 6, 3);
   Bench bench(samples);
-  TrainingSpec spec = classifier(samples, {16, 16});
-  spec.network.dropout = 0.2f;
+  TrainingSpec spec = classifier(samples, {16, 16}, 0.2f);
   const auto parameters = [&] {
     Trainer trainer(*bench.backend, bench.train, 3, spec);
     for (int e = 0; e < 3; ++e) epoch(trainer);
@@ -82,7 +81,7 @@ TEST(Trainer, FindsTheLineOfALinearRegression) {
   const Samples samples = line(400, 3, 2, 0);
   Bench bench(samples);
   TrainingSpec spec;
-  spec.network = {3, {}, 2};
+  spec.network = mlp({3, {}, 2});
   spec.loss = LossKind::Squared;
   spec.learning_rate.base = 0.02;
   Trainer trainer(*bench.backend, bench.train, 0, spec);
@@ -104,7 +103,7 @@ TEST(Trainer, FindsTheLogOddsOfALogisticRegression) {
   Bench bench(samples);
   TrainingSpec spec = classifier(samples, {});
   spec.loss = LossKind::BinaryCrossEntropy;
-  spec.network.outputs = 1;
+  spec.network = mlp({samples.features, {}, 1});
   spec.optimizer.kind = device::OptimizerKind::Sgd;
   spec.learning_rate.base = 1;
   spec.batch = 400;
@@ -146,7 +145,7 @@ TEST(Trainer, TellsThatATrainingHasDiverged) {
   const Samples samples = line(200, 3, 1, 0.1);
   Bench bench(samples);
   TrainingSpec spec;
-  spec.network = {3, {16}, 1};
+  spec.network = mlp({3, {16}, 1});
   spec.loss = LossKind::Squared;
   spec.optimizer.kind = device::OptimizerKind::Sgd;
   spec.learning_rate.base = 100;
@@ -260,8 +259,7 @@ class TeamOf : public testing::TestWithParam<int> {};
 TEST_P(TeamOf, RanksEqualsOneRankWithinRounding) {
   const Samples samples =
       clouds(101, 6, 3);  // batches of 32, 32, 32 and 5: some ranks have nothing of the last
-  TrainingSpec spec = classifier(samples, {16, 12});
-  spec.network.dropout = 0.3f;
+  TrainingSpec spec = classifier(samples, {16, 12}, 0.3f);
   spec.balanced = true;
   spec.optimizer.weight_decay = 0.01;
   spec.optimizer.l1 = 0.001;
@@ -280,7 +278,7 @@ INSTANTIATE_TEST_SUITE_P(Sizes, TeamOf, testing::Values(2, 3, 7));
 TEST(Team, EqualsOneRankForARegression) {
   const Samples samples = line(90, 4, 2, 0.1);
   TrainingSpec spec;
-  spec.network = {4, {10}, 2, Activation::Tanh};
+  spec.network = mlp({4, {10}, 2, Activation::Tanh});
   spec.loss = LossKind::Squared;
   spec.batch = 16;
 
@@ -292,7 +290,7 @@ TEST(Team, EqualsOneRankForARegression) {
 TEST(Team, GivesTheSameBitsWhereTheHostCannotReadTheBackend) {
   const Samples classes = clouds(101, 6, 3), numbers = line(60, 4, 2, 0.1);
   TrainingSpec regression;
-  regression.network = {4, {}, 2};
+  regression.network = mlp({4, {}, 2});
   regression.loss = LossKind::Squared;
   for (const auto& [samples, spec] : {std::pair{&classes, classifier(classes, {16})}, {&numbers, regression}})
     for (const int ranks : {1, 3})

@@ -3,56 +3,47 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <vector>
 
 #include "regatta/core/bytes.hpp"
 #include "regatta/device/backend.hpp"
 #include "regatta/device/buffer.hpp"
+#include "regatta/train/layer.hpp"
 #include "regatta/train/optimizer.hpp"
 
 namespace regatta::train {
 
-/// How weights are drawn (normal, mean 0, this variance); biases start at 0.
-enum class Init {
-  Auto,    ///< He for relu and gelu, Xavier for the others
-  He,      ///< 2 / inputs (He et al. 2015)
-  Xavier,  ///< 2 / (inputs + outputs) (Glorot and Bengio 2010)
-  Lecun,   ///< 1 / inputs (LeCun et al. 1998)
-};
-
-/// A multilayer perceptron. Without hidden layers it is linear or logistic regression.
-struct NetworkSpec {
-  std::size_t inputs = 0;
-  std::vector<std::size_t> hidden;  ///< width of each hidden layer
-  std::size_t outputs = 0;
-  device::Activation activation = device::Activation::Relu;  ///< of the hidden layers; outputs are linear
-  float dropout = 0;                                         ///< after each hidden layer, [0, 1)
-  Init init = Init::Auto;
-};
-
-/// All weights, layer by layer (inputs x outputs each), then all biases. The same seed gives the same numbers
-/// everywhere.
+/// First values of all parameters: weights layer by layer, then biases layer by layer. The same seed gives
+/// the same numbers everywhere.
 std::vector<float> initial_parameters(const NetworkSpec& spec, std::uint64_t seed);
 
 /// Number of weights and of weights and biases.
 std::size_t weight_count(const NetworkSpec& spec);
 std::size_t parameter_count(const NetworkSpec& spec);
 
-/// A network with everything that one training step needs, allocated once: parameters, gradients and moments
-/// in one arena each ([all weights | all biases]), and the activations of a batch.
+/// Numbers that a sample becomes in all layers together: what a forward pass needs to keep.
+std::size_t activation_count(const NetworkSpec& spec);
+
+/// A chain of layers with everything that one training step needs, allocated once: parameters, gradients and
+/// moments in one arena each ([all weights | all biases]), and the activations of a batch.
 class Network {
  public:
   /// @param most_samples  of one forward pass
+  /// @param team          layers may sum over it in training; null: this rank is alone
+  /// @throws InvalidInput              layers that do not fit each other
   /// @throws device::OutOfDeviceMemory
-  Network(device::Backend& backend, const NetworkSpec& spec, std::size_t most_samples, std::uint64_t seed);
+  Network(device::Backend& backend, const NetworkSpec& spec, std::size_t most_samples, std::uint64_t seed,
+          comm::Communicator* team = nullptr);
 
-  /// Outputs (samples x outputs) for `x`, without dropout. Valid until the next call of forward.
+  /// Outputs (samples x outputs) for `x`, as a trained network is used. Valid until the next call of forward.
   device::MatrixView<const float> forward(device::MatrixView<const float> x);
-  /// With dropout, and kept for backward(), which reads `x` again.
+  /// As it is trained (with dropout), and kept for backward(), which reads `x` again.
   /// @param key           of this optimizer step
-  /// @param first_sample  place of the first row in the global batch
+  /// @param first_sample  place of the first row in the batch of the team
+  /// @param batch         samples of that batch
   device::MatrixView<const float> forward(device::MatrixView<const float> x, std::uint64_t key,
-                                          std::size_t first_sample);
+                                          std::size_t first_sample, std::size_t batch);
 
   /// Where the loss writes its gradient by the outputs of the last forward pass.
   device::MatrixView<float> output_gradient();
@@ -60,14 +51,15 @@ class Network {
   /// all weights from number `first` on are final (biases only after the last call, with first = 0).
   void backward(const std::function<void(std::size_t first)>& ready);
 
-  /// In place of a backward pass where this rank has no sample of the batch: gradients of 0, told in the same
+  /// In place of both passes where this rank has no sample of the batch: gradients of 0, told in the same
   /// order.
-  void backward_nothing(const std::function<void(std::size_t first)>& ready);
+  void learn_nothing(std::uint64_t key, std::size_t batch,
+                     const std::function<void(std::size_t first)>& ready);
 
   /// One optimizer step with learning rate `rate`; weight decay and L1 penalty act on weights, not on biases.
   void update(const OptimizerSpec& optimizer, double rate, std::int64_t step);
 
-  /// Parameters and moments, as load() takes them into a network of the same shape.
+  /// Parameters, moments and statistics, as load() takes them into a network of the same shape.
   void save(ByteWriter& writer) const;
   /// @throws InvalidInput  they are of another shape
   void load(ByteReader& reader);
@@ -75,25 +67,26 @@ class Network {
   device::Buffer<float>& gradients() { return gradients_; }
   const device::Buffer<float>& parameters() const { return parameters_; }
   std::size_t weights() const { return weights_; }
+  std::size_t outputs() const { return layers_.back().outputs; }
+  /// Floating-point operations of one sample in the forward pass.
+  double operations() const;
 
  private:
-  struct Layer {
-    std::size_t inputs = 0, outputs = 0;
-    std::size_t first_weight = 0, first_bias = 0;  ///< places in the arenas
-    device::Buffer<float> z, y;                    ///< y is empty where y = z
-    device::Activation activation = device::Activation::Identity;
-    float dropout = 0;
-    device::Dense last;  ///< of the last forward pass
+  struct Stage {
+    std::unique_ptr<Layer> layer;
+    std::size_t inputs = 0, outputs = 0;  ///< numbers of one sample
+    std::size_t first_weight = 0;
   };
 
-  device::MatrixView<const float> pass(device::MatrixView<const float> x, bool training, std::uint64_t key,
-                                       std::size_t first_sample);
+  device::MatrixView<const float> pass(device::MatrixView<const float> x, const Pass& pass);
 
   device::Backend& backend_;
-  std::size_t weights_;
-  device::Buffer<float> parameters_, gradients_, first_moment_, second_moment_;
-  device::Buffer<float> slopes_[2];  ///< dL/dy of a layer and of the one before it
-  std::vector<Layer> layers_;
+  comm::Communicator* team_;
+  std::size_t weights_ = 0;
+  device::Buffer<float> parameters_, gradients_, first_moment_, second_moment_, statistics_;
+  device::Buffer<float> slopes_[2];    ///< dL/dy of a layer and of the one before it
+  device::MatrixView<const float> x_;  ///< of the last forward pass
+  std::vector<Stage> layers_;
   std::size_t most_samples_;
 };
 

@@ -71,6 +71,7 @@ class Trainer {
   EpochLoss end_epoch();
   void step();
   void learn(Share share, std::size_t batch_first, std::size_t batch_rows);
+  std::uint64_t step_key() const;
   Share share_of(std::size_t first, std::size_t end) const;
   void sum(std::span<float> values);
 
