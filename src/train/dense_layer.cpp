@@ -27,8 +27,7 @@ void DenseLayer::place(device::Backend& backend, const Places& places, std::size
   backend_ = &backend;
   places_ = places;
   z_ = {backend, most_samples * spec_.units};
-  const bool linear = spec_.activation == device::Activation::Identity && spec_.dropout == 0;
-  if (!linear) y_ = {backend, most_samples * spec_.units};
+  if (spec_.activation == device::Activation::Gelu) y_ = {backend, most_samples * spec_.units};
 }
 
 device::MatrixView<const float> DenseLayer::forward(device::MatrixView<const float> x, const Pass& pass) {

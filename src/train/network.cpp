@@ -170,18 +170,15 @@ void Network::update(const OptimizerSpec& optimizer, double rate, std::int64_t s
   update.beta2 = static_cast<float>(optimizer.beta2);
   update.epsilon = static_cast<float>(optimizer.epsilon);
   update.step = step;
-  const auto apply = [&](std::size_t first, std::size_t count, double decay, double l1) {
-    update.weight_decay = static_cast<float>(decay);
-    update.l1 = static_cast<float>(l1);
-    update.parameters = parameters_.data() + first;
-    update.gradients = gradients_.data() + first;
-    update.first_moment = first_moment_.data() + first;
-    update.second_moment = second_moment_.data() + first;
-    update.count = count;
-    backend_.update(update);
-  };
-  apply(0, weights_, optimizer.weight_decay, optimizer.l1);
-  apply(weights_, parameters_.size() - weights_, 0, 0);
+  update.weight_decay = static_cast<float>(optimizer.weight_decay);
+  update.l1 = static_cast<float>(optimizer.l1);
+  update.penalised = weights_;
+  update.parameters = parameters_.data();
+  update.gradients = gradients_.data();
+  update.first_moment = first_moment_.data();
+  update.second_moment = second_moment_.data();
+  update.count = parameters_.size();
+  backend_.update(update);
 }
 
 void Network::save(ByteWriter& writer) const {

@@ -29,37 +29,38 @@ struct Size {
   std::string name, network;
   train::NetworkSpec spec;
   std::size_t batch;
-  double operations;  ///< per step, floating-point, of the products alone
-  double target;      ///< times faster than PyTorch
+  std::size_t classes;  ///< 0: regression of one number
+  double operations;    ///< per step, floating-point, of the products alone
+  double target;        ///< times faster than PyTorch
 };
 
 const std::vector<Size> sizes = {
-    {"tiny", "10-16-16-1", {10, {16, 16}, 1}, 32, 0.0739e6, 300},
-    {"a", "10-64-64-1", {10, {64, 64}, 1}, 32, 0.88e6, 40},
-    {"b", "64-128-128-10", {64, {128, 128}, 10}, 64, 8.88e6, 7.5},
-    {"c", "784-512-256-10", {784, {512, 256}, 10}, 128, 308e6, 2.3},
+    {"tiny", "10-16-16-1", train::mlp({10, {16, 16}, 1}), 32, 0, 0.0727e6, 300},
+    {"a", "10-64-64-1", train::mlp({10, {64, 64}, 1}), 32, 0, 0.88e6, 40},
+    {"b", "64-128-128-10", train::mlp({64, {128, 128}, 10}), 64, 10, 8.88e6, 7.5},
+    {"c", "784-512-256-10", train::mlp({784, {512, 256}, 10}), 128, 10, 308e6, 2.3},
 };
 
 /// Random rows; labels or targets are a function of them.
 struct Data {
   explicit Data(const Size& size) {
-    const bool regression = size.spec.outputs == 1;
+    const std::size_t features = train::size_of(size.spec.input);
     Random random(1);
     for (std::size_t i = 0; i < rows; ++i) {
       double sum = 0;
-      for (std::size_t j = 0; j < size.spec.inputs; ++j) {
+      for (std::size_t j = 0; j < features; ++j) {
         const double x = random.normal();
         sum += j % 3 == 0 ? -x : x;
         table.x.push_back(static_cast<float>(x));
       }
-      if (regression)
+      if (size.classes == 0)
         table.values.push_back(static_cast<float>(std::sin(sum)));
       else
-        table.labels.push_back(static_cast<std::int32_t>(std::abs(sum)) % static_cast<int>(size.spec.outputs));
+        table.labels.push_back(static_cast<std::int32_t>(std::abs(sum)) % static_cast<int>(size.classes));
     }
-    dataset.features = size.spec.inputs;
-    dataset.classes = regression ? 0 : size.spec.outputs;
-    dataset.outputs = regression ? 1 : 0;
+    dataset.features = features;
+    dataset.classes = size.classes;
+    dataset.outputs = size.classes == 0 ? 1 : 0;
     dataset.train = {rows, table.x, table.labels, table.values};
   }
   train::Table table;
@@ -73,9 +74,9 @@ double step_microseconds(const Size& size, const Data& data, double seconds) {
   const train::Part part(on_backend.train());
   train::TrainingSpec spec;
   spec.network = size.spec;
-  spec.loss = data.dataset.classes == 0 ? device::LossKind::Squared : device::LossKind::CrossEntropy;
+  spec.loss = size.classes == 0 ? device::LossKind::Squared : device::LossKind::CrossEntropy;
   spec.batch = size.batch;
-  train::Trainer trainer(*backend, part, data.dataset.classes, spec);
+  train::Trainer trainer(*backend, part, size.classes, spec);
   const auto epoch = [&] {
     while (!trainer.advance()) {
     }

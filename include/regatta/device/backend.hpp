@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -27,7 +28,7 @@ struct Dense {
   MatrixView<const float> weights;  ///< inputs x outputs
   const float* bias = nullptr;      ///< outputs
   MatrixView<float> z;              ///< samples x outputs, kept for the backward pass
-  MatrixView<float> y;              ///< samples x outputs; may be the block of z when the activation is Identity and rate 0
+  MatrixView<float> y;              ///< samples x outputs, kept too; may be the block of z unless the activation is Gelu
   Activation activation = Activation::Identity;
   Dropout dropout;
 };
@@ -59,6 +60,7 @@ struct Update {
   float epsilon = 1e-8f;   ///< Adam, AdamW
   float weight_decay = 0;  ///< added to the gradient (Sgd, Adam) or decoupled (AdamW)
   float l1 = 0;            ///< strength of the L1 penalty; its subgradient l1 sign(w) is added to the gradient
+  std::size_t penalised = std::numeric_limits<std::size_t>::max();  ///< the first so many have these two, the others none
   std::int64_t step = 1;   ///< counts from 1, for Adam's bias correction
   float* parameters = nullptr;
   const float* gradients = nullptr;

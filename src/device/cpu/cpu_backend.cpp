@@ -99,10 +99,13 @@ class CpuBackend final : public Backend {
 
   void forward(const Dense& layer) override {
     const std::size_t inputs = layer.weights.rows, outputs = layer.weights.columns;
-    multiply({layer.x.data, inputs, 1, layer.weights.data, outputs, 1, layer.z.data, layer.x.rows, outputs,
-              inputs},
-             scratch_);
-    activate(layer);
+    Product product{layer.x.data, inputs, 1, layer.weights.data, outputs, 1, layer.z.data, layer.x.rows, outputs,
+                    inputs, layer.bias};
+    const bool rectifies = layer.activation == Activation::Relu, shared = layer.y.data == layer.z.data;
+    if (rectifies && shared) product.least = 0;
+    multiply(product, scratch_);
+    const bool done = shared && (rectifies || layer.activation == Activation::Identity);
+    if (!done || layer.dropout.rate > 0) activate(layer);
   }
 
   void backward(const Dense& layer, const DenseGradient& gradient) override {

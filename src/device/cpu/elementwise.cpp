@@ -1,5 +1,6 @@
 #include "elementwise.hpp"
 
+#include <algorithm>
 #include <cstddef>
 
 #include "../dropout_hash.hpp"
@@ -13,14 +14,10 @@ namespace {
 template <Activation kind>
 [[gnu::always_inline]] inline void activate_row(const Dense& layer, std::size_t i) {
   const std::size_t columns = layer.z.columns;
-  float* z = layer.z.data + i * columns;
+  const float* z = layer.z.data + i * columns;
   float* y = layer.y.data + i * columns;
-  const float* bias = layer.bias;
 #pragma GCC ivdep
-  for (std::size_t j = 0; j < columns; ++j) {
-    z[j] += bias[j];
-    y[j] = formulas::activate<kind>(z[j]);
-  }
+  for (std::size_t j = 0; j < columns; ++j) y[j] = formulas::activate<kind>(z[j]);
 }
 
 [[gnu::always_inline]] inline void drop_row(const Dropout& dropout, std::size_t i, float* row,
@@ -72,6 +69,22 @@ template <LossKind kind>
   for (std::size_t i = 0; i < outputs.size(); ++i)
     sum += static_cast<double>(formulas::loss_of<kind>(outputs.data[i], targets[i]));
   return sum / static_cast<double>(outputs.columns);
+}
+
+template <bool penalised>
+[[gnu::always_inline]] inline void update_range(const Update& update, const formulas::UpdateFactors& factors,
+                                                std::size_t first, std::size_t end) {
+  float* w = update.parameters;
+  const float* g = update.gradients;
+  float* m = update.first_moment;
+  float* v = update.second_moment;
+  if (update.kind == OptimizerKind::Sgd) {
+#pragma GCC ivdep
+    for (std::size_t i = first; i < end; ++i) formulas::sgd<penalised>(factors, g[i], w[i], m[i]);
+  } else {
+#pragma GCC ivdep
+    for (std::size_t i = first; i < end; ++i) formulas::adam<penalised>(factors, g[i], w[i], m[i], v[i]);
+  }
 }
 
 float class_weight(const Targets& targets, std::size_t i) {
@@ -152,17 +165,10 @@ float class_weight(const Targets& targets, std::size_t i) {
 [[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void update_parameters(
     const Update& update) {
   const formulas::UpdateFactors factors = formulas::factors_of(update);
-  float* w = update.parameters;
-  const float* g = update.gradients;
-  float* m = update.first_moment;
-  float* v = update.second_moment;
-  if (update.kind == OptimizerKind::Sgd) {
-#pragma GCC ivdep
-    for (std::size_t i = 0; i < update.count; ++i) formulas::sgd(factors, g[i], w[i], m[i]);
-  } else {
-#pragma GCC ivdep
-    for (std::size_t i = 0; i < update.count; ++i) formulas::adam(factors, g[i], w[i], m[i], v[i]);
-  }
+  const bool penalties = update.weight_decay != 0 || update.l1 != 0;
+  const std::size_t penalised = penalties ? std::min(update.penalised, update.count) : 0;
+  update_range<true>(update, factors, 0, penalised);
+  update_range<false>(update, factors, penalised, update.count);
 }
 
 }  // namespace regatta::device

@@ -6,7 +6,7 @@
 // the processor chooses at start-up.
 namespace regatta::device {
 
-/// z += bias and y = dropout(activation(z)), row by row.
+/// y = dropout(activation(z)), row by row.
 void activate(const Dense& layer);
 
 /// dL/dy -> dL/dz in place, and the sum over the samples as the gradient of the bias.
