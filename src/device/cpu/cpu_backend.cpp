@@ -88,10 +88,7 @@ class CpuBackend final : public Backend {
   void synchronise() override {}
 
   void gather(MatrixView<const float> source, const std::int32_t* rows, MatrixView<float> batch) override {
-    const std::size_t columns = source.columns;
-    for (std::size_t i = 0; i < batch.rows; ++i)
-      std::memcpy(batch.data + i * columns, source.data + static_cast<std::size_t>(rows[i]) * columns,
-                  columns * sizeof(float));
+    gather_rows(source, rows, batch);
   }
   void gather(const std::int32_t* source, const std::int32_t* rows, std::span<std::int32_t> batch) override {
     for (std::size_t i = 0; i < batch.size(); ++i) batch[i] = source[rows[i]];

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstring>
 
 #include "../dropout_hash.hpp"
 #include "../formulas.hpp"
@@ -58,6 +59,36 @@ template <Activation kind>
   }
 }
 
+typedef float Eight [[gnu::vector_size(8 * sizeof(float))]];
+
+/// The gradient of Relu or Identity without dropout: so little arithmetic that sums in memory would be half of the time.
+/// @param y  of Relu; null: Identity
+[[gnu::always_inline]] inline void rectified_gradient(const float* y, MatrixView<float> gradient, float* bias) {
+  const std::size_t columns = gradient.columns, whole = columns - columns % 8;
+  for (std::size_t j = 0; j < whole; j += 8) {
+    Eight sum{};
+    for (std::size_t i = 0; i < gradient.rows; ++i) {
+      Eight g, kept;
+      std::memcpy(&g, gradient.data + i * columns + j, sizeof g);
+      if (y) {
+        std::memcpy(&kept, y + i * columns + j, sizeof kept);
+        g = kept > 0.0f ? g : Eight{};
+        std::memcpy(gradient.data + i * columns + j, &g, sizeof g);
+      }
+      sum += g;
+    }
+    std::memcpy(bias + j, &sum, sizeof sum);
+  }
+  for (std::size_t j = whole; j < columns; ++j) {
+    bias[j] = 0;
+    for (std::size_t i = 0; i < gradient.rows; ++i) {
+      float& g = gradient.data[i * columns + j];
+      if (y && !(y[i * columns + j] > 0.0f)) g = 0;
+      bias[j] += g;
+    }
+  }
+}
+
 template <LossKind kind>
 [[gnu::always_inline]] inline double regression_rows(MatrixView<const float> outputs, const float* targets,
                                                      float scale, float* gradient) {
@@ -93,6 +124,17 @@ float class_weight(const Targets& targets, std::size_t i) {
 
 }  // namespace
 
+[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void gather_rows(
+    MatrixView<const float> source, const std::int32_t* rows, MatrixView<float> batch) {
+  const std::size_t columns = source.columns;
+  for (std::size_t i = 0; i < batch.rows; ++i) {
+    const float* from = source.data + static_cast<std::size_t>(rows[i]) * columns;
+    float* to = batch.data + i * columns;
+#pragma GCC ivdep
+    for (std::size_t j = 0; j < columns; ++j) to[j] = from[j];
+  }
+}
+
 [[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void activate(const Dense& layer) {
   switch (layer.activation) {
     case Activation::Identity:
@@ -110,6 +152,9 @@ float class_weight(const Targets& targets, std::size_t i) {
 
 [[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void activation_gradient(
     const Dense& layer, MatrixView<float> gradient, float* bias) {
+  const bool rectifies = layer.activation == Activation::Relu;
+  if (layer.dropout.rate == 0 && (rectifies || layer.activation == Activation::Identity))
+    return rectified_gradient(rectifies ? layer.z.data : nullptr, gradient, bias);
   switch (layer.activation) {
     case Activation::Identity:
       return gradient_rows<Activation::Identity>(layer, gradient, bias);

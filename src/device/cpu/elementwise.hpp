@@ -6,6 +6,9 @@
 // the processor chooses at start-up.
 namespace regatta::device {
 
+/// batch(i, .) = source(rows[i], .)
+void gather_rows(MatrixView<const float> source, const std::int32_t* rows, MatrixView<float> batch);
+
 /// y = dropout(activation(z)), row by row.
 void activate(const Dense& layer);
 

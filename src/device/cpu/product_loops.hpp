@@ -59,6 +59,7 @@ template <int lanes, int rows, int vectors, bool finishes>
     for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 4
       for (int v = 0; v < vectors; ++v) load(sum[r][v], to.c + r * to.stride + v * lanes);
+#pragma GCC unroll 4
   for (std::size_t k = 0; k < depth; ++k) {
     Vector line[vectors];
 #pragma GCC unroll 4
@@ -170,11 +171,26 @@ template <int lanes>
   }
 }
 
+/// c of a product with one term: nothing is summed up, so a tile has no use.
+[[gnu::always_inline]] inline void multiply_outer(const Product& p) {
+  for (std::size_t i = 0; i < p.rows; ++i) {
+    const float factor = p.a[i * p.a_row];
+    float* c = p.c + i * p.columns;
+#pragma GCC ivdep
+    for (std::size_t j = 0; j < p.columns; ++j) c[j] = factor * p.b[j];
+  }
+}
+
 /// Terms [first, first + depth) of a product.
 struct Slice {
   std::size_t first, depth;
   bool last;
 };
+
+/// Few numbers: a call of memcpy would cost more than this loop, which the compiler is told not to make one.
+[[gnu::always_inline]] inline void copy_few(const float* from, std::size_t count, float* to) {
+  for (std::size_t j = 0; j < count; ++j) to[j] = from[j];
+}
 
 /// Columns [j, j + width) of c from one slice of the terms.
 /// @param strips  a of the slice, tile by tile in rows of `rows` numbers; null: read where it lies
@@ -182,24 +198,25 @@ template <int lanes, int rows, int vectors>
 [[gnu::always_inline]] inline void multiply_panel(const Product& p, const Slice& slice, const Panel& b, std::size_t j,
                                                   std::size_t width, const float* strips) {
   constexpr std::size_t padded = vectors * lanes;
-  float bias[padded] = {};
-  if (p.bias) std::memcpy(bias, p.bias + j, width * sizeof(float));
-  const float* finish = p.bias && slice.last ? bias : nullptr;
+  const bool whole = width == padded, finishes = p.bias && slice.last;
+  float part[rows * padded], padded_bias[padded];
+  const float* bias = finishes ? p.bias + j : nullptr;
+  if (finishes && !whole) {
+    copy_few(bias, width, padded_bias);
+    for (std::size_t column = width; column < padded; ++column) padded_bias[column] = 0;
+    bias = padded_bias;
+  }
   for (std::size_t i = 0; i < p.rows; i += rows) {
     const std::size_t count = p.rows - i < rows ? p.rows - i : rows;
     const Strip a = strips ? Strip{strips + i * slice.depth, 1, rows}
                            : Strip{p.a + i * p.a_row + slice.first * p.a_step, p.a_row, p.a_step};
     float* c = p.c + i * p.columns + j;
-    if (width == padded) {
-      tile_of<lanes, rows, vectors>(count, a, b, slice.depth, {c, p.columns, slice.first > 0, finish, p.least});
-      continue;
-    }
-    float part[rows * padded];
-    for (std::size_t r = 0; slice.first > 0 && r < count; ++r)
-      std::memcpy(part + r * padded, c + r * p.columns, width * sizeof(float));
-    tile_of<lanes, rows, vectors>(count, a, b, slice.depth, {part, padded, slice.first > 0, finish, p.least});
-    for (std::size_t r = 0; r < count; ++r)
-      std::memcpy(c + r * p.columns, part + r * padded, width * sizeof(float));
+    const bool adds = slice.first > 0;
+    for (std::size_t r = 0; !whole && adds && r < count; ++r)
+      copy_few(c + r * p.columns, width, part + r * padded);
+    tile_of<lanes, rows, vectors>(count, a, b, slice.depth,
+                                  {whole ? c : part, whole ? p.columns : padded, adds, bias, p.least});
+    for (std::size_t r = 0; !whole && r < count; ++r) copy_few(part + r * padded, width, c + r * p.columns);
   }
 }
 
@@ -248,6 +265,7 @@ template <int lanes, int rows, int vectors>
 [[gnu::always_inline]] inline void multiply_tiles(const Product& product, std::vector<float>& scratch) {
   Product p = product;
   if (p.columns == 1 && p.a_step == 1 && p.b_step == 1) return multiply_vector<lanes>(p);
+  if (p.depth == 1 && p.b_column == 1 && !p.bias) return multiply_outer(p);
   if (p.columns == 1 && p.a_row == 1 && !p.bias)  // as a row
     p = {p.b, 0, p.b_step, p.a, p.a_step, 1, p.c, 1, p.rows, p.depth};
   const std::size_t slices = p.depth <= most_depth ? 1 : (p.depth + most_depth - 1) / most_depth;
