@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "regatta/core/bytes.hpp"
@@ -25,16 +26,25 @@ std::size_t parameter_count(const NetworkSpec& spec);
 /// Numbers that a sample becomes in all layers together: what a forward pass needs to keep.
 std::size_t activation_count(const NetworkSpec& spec);
 
+/// Where parameters, gradients and both moments ([all weights | all biases] each) begin in one block of numbers.
+struct ArenaLayout {
+  explicit ArenaLayout(std::size_t parameters);
+
+  std::size_t gradients, first_moment, second_moment;  ///< parameters begin at 0
+  std::size_t size;
+};
+
 /// A chain of layers with everything that one training step needs, allocated once: parameters, gradients and
-/// moments in one arena each ([all weights | all biases]), and the activations of a batch.
+/// moments in one arena, and the activations of a batch.
 class Network {
  public:
   /// @param most_samples  of one forward pass
   /// @param team          layers may sum over it in training; null: this rank is alone
+  /// @param arena         zeros for the network's numbers, as long as an ArenaLayout; empty: it takes its own
   /// @throws InvalidInput              layers that do not fit each other
   /// @throws device::OutOfDeviceMemory
   Network(device::Backend& backend, const NetworkSpec& spec, std::size_t most_samples, std::uint64_t seed,
-          comm::Communicator* team = nullptr);
+          comm::Communicator* team = nullptr, std::span<float> arena = {});
 
   /// Outputs (samples x outputs) for `x`, as a trained network is used. Valid until the next call of forward.
   device::MatrixView<const float> forward(device::MatrixView<const float> x);
@@ -58,6 +68,8 @@ class Network {
 
   /// One optimizer step with learning rate `rate`; weight decay and L1 penalty act on weights, not on biases.
   void update(const OptimizerSpec& optimizer, double rate, std::int64_t step);
+  /// The same for parameters [first, end) only.
+  void update(const OptimizerSpec& optimizer, double rate, std::int64_t step, std::size_t first, std::size_t end);
 
   /// Parameters, moments and statistics, as load() takes them into a network of the same shape.
   void save(ByteWriter& writer) const;
@@ -83,7 +95,9 @@ class Network {
   device::Backend& backend_;
   comm::Communicator* team_;
   std::size_t weights_ = 0;
-  device::Buffer<float> parameters_, gradients_, first_moment_, second_moment_, statistics_;
+  device::Buffer<float> arena_;
+  device::Buffer<float> parameters_, gradients_, first_moment_, second_moment_;  ///< parts of the arena
+  device::Buffer<float> statistics_;
   device::Buffer<float> slopes_[2];    ///< dL/dy of a layer and of the one before it
   device::MatrixView<const float> x_;  ///< of the last forward pass
   std::vector<Stage> layers_;

@@ -11,6 +11,7 @@
 #include "regatta/train/gradient_reducer.hpp"
 #include "regatta/train/network.hpp"
 #include "regatta/train/optimizer.hpp"
+#include "regatta/train/shared_update.hpp"
 
 namespace regatta::train {
 
@@ -60,7 +61,7 @@ class Trainer {
 
   std::int32_t epochs() const { return epoch_; }  ///< completed
   const Network& network() const { return network_; }
-  double wait_seconds() const { return reducer_.wait_seconds() + wait_seconds_; }
+  double wait_seconds() const { return reducer_.wait_seconds() + shared_.wait_seconds() + wait_seconds_; }
 
  private:
   struct Share {
@@ -71,6 +72,7 @@ class Trainer {
   EpochLoss end_epoch();
   void step();
   void learn(Share share, std::size_t batch_first, std::size_t batch_rows);
+  void gradients_ready(std::size_t first_weight);
   std::uint64_t step_key() const;
   Share share_of(std::size_t first, std::size_t end) const;
   void sum(std::span<float> values);
@@ -81,8 +83,9 @@ class Trainer {
   comm::Communicator* team_;
   std::size_t batch_;
   std::size_t chunk_;  ///< rows of one forward pass without training
+  SharedUpdate shared_;
   Network network_;
-  GradientReducer reducer_;
+  GradientReducer reducer_;  ///< where updates are not shared
   std::vector<std::int32_t> order_;  ///< of this epoch
   device::Buffer<std::int32_t> rows_, labels_;
   device::Buffer<float> x_, values_, loss_sum_, class_weights_;

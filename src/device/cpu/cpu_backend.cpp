@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <limits>
 #include <memory>
 #include <string>
@@ -13,6 +12,7 @@
 #include "elementwise.hpp"
 #include "product.hpp"
 #include "regatta/core/error.hpp"
+#include "regatta/core/memory.hpp"
 #include "regatta/core/text.hpp"
 #include "regatta/device/backend.hpp"
 #include "regatta/device/devices.hpp"
@@ -20,27 +20,10 @@
 namespace regatta::device {
 namespace {
 
-/// Memory that can be taken without swapping [bytes]; infinite where the system does not tell.
-double available_memory() {
-  std::ifstream file("/proc/meminfo");
-  for (std::string name, unit; file >> name;) {
-    double kilobytes = 0;
-    if (!(file >> kilobytes)) break;
-    if (name == "MemAvailable:") return kilobytes * 1024;
-    std::getline(file, unit);
-  }
-  return std::numeric_limits<double>::infinity();
-}
-
-/// The system promises more memory than it has and kills who uses it, so large blocks are checked beforehand.
-constexpr std::size_t large_block = std::size_t{64} << 20;
-
 void* allocate_zeroed(std::size_t bytes) {
   constexpr std::size_t line = 64;
   const std::size_t padded = std::max(line, (bytes + line - 1) / line * line);
-  const bool fits =
-      padded >= bytes && (padded < large_block || static_cast<double>(padded) < available_memory());
-  void* block = fits ? std::aligned_alloc(line, padded) : nullptr;
+  void* block = padded >= bytes && fits_memory(padded) ? std::aligned_alloc(line, padded) : nullptr;
   if (!block)
     throw OutOfDeviceMemory(
         concat("no host memory for a block of ", format_bytes(static_cast<double>(bytes))));
