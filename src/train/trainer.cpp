@@ -51,7 +51,7 @@ Trainer::Trainer(device::Backend& backend, const Part& part, std::size_t classes
       team_(team && team->size() > 1 ? team : nullptr),
       batch_(std::min(spec.batch, part.size())),
       chunk_(std::max(batch_, chunk_of(spec.network))),
-      shared_(backend, team_, team_ ? parameter_count(spec.network) : 0),
+      shared_(backend, spec.share_updates ? team_ : nullptr, team_ ? parameter_count(spec.network) : 0),
       network_(backend, spec.network, chunk_, derive_seed(spec.seed, initial_weights), team_, shared_.arena()),
       reducer_(backend, team, network_.weights(), network_.parameters().size()),
       order_(part.rows().begin(), part.rows().end()),

@@ -13,92 +13,36 @@
 
 #include "benchmark.hpp"
 #include "regatta/core/error.hpp"
-#include "regatta/core/random.hpp"
 #include "regatta/core/text.hpp"
-#include "regatta/train/trainer.hpp"
 #include "support/process.hpp"
+#include "training.hpp"
 
 using namespace regatta;
 
 namespace {
 
-constexpr std::size_t rows = 4096;
-
-/// One network and batch size; the letters are those of peers/trainer.py.
-struct Size {
-  std::string name, network;
-  train::NetworkSpec spec;
-  std::size_t batch;
-  std::size_t classes;  ///< 0: regression of one number
-  double operations;    ///< per step, floating-point, of the products alone
-  double target;        ///< times faster than PyTorch
-};
-
-const std::vector<Size> sizes = {
-    {"tiny", "10-16-16-1", train::mlp({10, {16, 16}, 1}), 32, 0, 0.0727e6, 300},
-    {"a", "10-64-64-1", train::mlp({10, {64, 64}, 1}), 32, 0, 0.88e6, 40},
-    {"b", "64-128-128-10", train::mlp({64, {128, 128}, 10}), 64, 10, 8.88e6, 7.5},
-    {"c", "784-512-256-10", train::mlp({784, {512, 256}, 10}), 128, 10, 308e6, 2.3},
-};
-
-/// Random rows; labels or targets are a function of them.
-struct Data {
-  explicit Data(const Size& size) {
-    const std::size_t features = train::size_of(size.spec.input);
-    Random random(1);
-    for (std::size_t i = 0; i < rows; ++i) {
-      double sum = 0;
-      for (std::size_t j = 0; j < features; ++j) {
-        const double x = random.normal();
-        sum += j % 3 == 0 ? -x : x;
-        table.x.push_back(static_cast<float>(x));
-      }
-      if (size.classes == 0)
-        table.values.push_back(static_cast<float>(std::sin(sum)));
-      else
-        table.labels.push_back(static_cast<std::int32_t>(std::abs(sum)) % static_cast<int>(size.classes));
-    }
-    dataset.features = features;
-    dataset.classes = size.classes;
-    dataset.outputs = size.classes == 0 ? 1 : 0;
-    dataset.train = {rows, table.x, table.labels, table.values};
-  }
-  train::Table table;
-  train::Dataset dataset;
-};
-
 /// CPU time of a step of this thread [us].
-double step_microseconds(const Size& size, const Data& data, double seconds) {
-  const auto backend = device::make_cpu_backend();
-  const train::DeviceData on_backend(*backend, data.dataset);
-  const train::Part part(on_backend.train());
-  train::TrainingSpec spec;
-  spec.network = size.spec;
-  spec.loss = size.classes == 0 ? device::LossKind::Squared : device::LossKind::CrossEntropy;
-  spec.batch = size.batch;
-  train::Trainer trainer(*backend, part, size.classes, spec);
-  const auto epoch = [&] {
-    while (!trainer.advance()) {
-    }
-  };
-  epoch();
+double step_microseconds(const benchmark::TrainingSize& size, double seconds) {
+  constexpr std::size_t rows = 4096;
+  benchmark::Training training(size, rows);
+  training.epoch();
   const double start = benchmark::thread_cpu_seconds();
   double spent = 0;
   int epochs = 0;
   for (; spent < seconds; ++epochs) {
-    epoch();
+    training.epoch();
     spent = benchmark::thread_cpu_seconds() - start;
   }
   return 1e6 * spent / (epochs * static_cast<double>(rows / size.batch));
 }
 
 /// Steps per CPU second of two trainings at the same time over those of one.
-double gain_of_two(const Size& size, const Data& data, double seconds) {
-  const double alone = step_microseconds(size, data, seconds);
+double gain_of_two(const benchmark::TrainingSize& size, double seconds) {
+  const double alone = step_microseconds(size, seconds);
   std::array<double, 2> both{};
   {
-    std::jthread other([&] { both[1] = step_microseconds(size, data, seconds); });
-    both[0] = step_microseconds(size, data, seconds);
+    std::jthread other([&] { both[1] = step_microseconds(size, seconds); });
+    both[0] = step_microseconds(size, seconds);
   }
   return alone / both[0] + alone / both[1];
 }
@@ -159,7 +103,7 @@ Peer measure_peer(const std::string& python, const std::vector<std::string>& nam
   return peer;
 }
 
-std::string note_of(const Size& size, double microseconds, double peak) {
+std::string note_of(const benchmark::TrainingSize& size, double microseconds, double peak) {
   const double rate = 1e-3 * size.operations / microseconds;
   return concat(format_short(1e6 * static_cast<double>(size.batch) / microseconds, 3), " samples/s, ",
                 format_short(rate, 3), " GFLOP/s",
@@ -170,7 +114,7 @@ std::string note_of(const Size& size, double microseconds, double peak) {
 
 int main(int argc, char** argv) {
   std::vector<std::string> names;
-  for (const Size& size : sizes) names.push_back(size.name);
+  for (const benchmark::TrainingSize& size : benchmark::training_sizes()) names.push_back(size.name);
   const benchmark::Arguments arguments(argc, argv,
                                        {{"--json", "", "FILE"},
                                         {"--repeat", "5", "N"},
@@ -184,18 +128,17 @@ int main(int argc, char** argv) {
   std::map<std::string, std::vector<double>> others;
   std::string facts;
   for (int i = 0; i < report.repeats(); ++i) {
-    for (const Size& size : sizes) {
+    for (const benchmark::TrainingSize& size : benchmark::training_sizes()) {
       if (std::ranges::find(chosen, size.name) == chosen.end()) continue;
-      const Data data(size);
-      own[size.name].push_back(step_microseconds(size, data, 0.3));
-      two[size.name].push_back(gain_of_two(size, data, 0.3));
+      own[size.name].push_back(step_microseconds(size, 0.3));
+      two[size.name].push_back(gain_of_two(size, 0.3));
     }
     if (i > 0 && others.empty()) continue;
     const Peer peer = measure_peer(arguments.text("--python"), chosen);
     facts = peer.facts;
     for (const auto& [name, value] : peer.microseconds) others[name].push_back(value);
   }
-  for (const Size& size : sizes) {
+  for (const benchmark::TrainingSize& size : benchmark::training_sizes()) {
     if (!own.contains(size.name)) continue;
     const std::string title = concat("(", size.name, ") ", size.network, ", batch ", size.batch);
     const double mine = benchmark::median(own[size.name]);

@@ -23,6 +23,7 @@ struct TrainingSpec {
   OptimizerSpec optimizer;
   LearningRate learning_rate;
   std::size_t batch = 64;         ///< of the whole team; more than the rows counts as all rows
+  bool share_updates = true;      ///< by a team in the memory of one node, where it can; false: all gradients are summed by messages
   double divergence_factor = 10;  ///< a mean loss above this times that of the first epoch has diverged
   std::uint64_t seed = 0;
 };
