@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "parallel_dense_layer.hpp"
 #include "regatta/core/error.hpp"
 #include "regatta/core/random.hpp"
 
@@ -10,26 +11,43 @@ namespace {
 
 using Layers = std::vector<std::unique_ptr<Layer>>;
 
-Layers layers_of(const NetworkSpec& spec) {
+/// The dense layer at this place, if it and the next one can be divided among `parts`.
+const DenseSpec* first_of_pair(const NetworkSpec& spec, std::size_t place, const comm::Communicator* parts) {
+  if (!parts || place + 1 >= spec.layers.size()) return nullptr;
+  const auto* first = std::get_if<DenseSpec>(&spec.layers[place]);
+  const bool pair = first && std::holds_alternative<DenseSpec>(spec.layers[place + 1]);
+  return pair && first->units >= static_cast<std::size_t>(parts->size()) ? first : nullptr;
+}
+
+Layers layers_of(const NetworkSpec& spec, comm::Communicator* parts = nullptr) {
   require(!spec.layers.empty(), "a network needs a layer");
   Layers layers;
   Shape shape = spec.input;
-  for (const LayerSpec& layer : spec.layers) {
-    layers.push_back(make_layer(layer, shape));
+  while (layers.size() < spec.layers.size()) {
+    const std::size_t place = layers.size();
+    if (const DenseSpec* first = first_of_pair(spec, place, parts)) {
+      const auto& second = std::get<DenseSpec>(spec.layers[place + 1]);
+      layers.push_back(std::make_unique<ParallelDenseLayer>(*first, shape, Division::Columns, *parts));
+      layers.push_back(
+          std::make_unique<ParallelDenseLayer>(second, Shape{first->units}, Division::Rows, *parts));
+    } else {
+      layers.push_back(make_layer(spec.layers[place], shape));
+    }
     shape = layers.back()->output();
   }
   return layers;
 }
 
-/// Sums of all layers.
+ParameterCounts& operator+=(ParameterCounts& sum, const ParameterCounts& counts) {
+  sum.weights += counts.weights;
+  sum.biases += counts.biases;
+  sum.statistics += counts.statistics;
+  return sum;
+}
+
 ParameterCounts counts_of(const Layers& layers) {
   ParameterCounts sum;
-  for (const auto& layer : layers) {
-    const ParameterCounts counts = layer->counts();
-    sum.weights += counts.weights;
-    sum.biases += counts.biases;
-    sum.statistics += counts.statistics;
-  }
+  for (const auto& layer : layers) sum += layer->counts();
   return sum;
 }
 
@@ -62,8 +80,8 @@ FirstValues first_values(const Layers& layers, std::uint64_t seed) {
 
 std::size_t weight_count(const NetworkSpec& spec) { return counts_of(layers_of(spec)).weights; }
 
-std::size_t parameter_count(const NetworkSpec& spec) {
-  const ParameterCounts counts = counts_of(layers_of(spec));
+std::size_t parameter_count(const NetworkSpec& spec, comm::Communicator* parts) {
+  const ParameterCounts counts = counts_of(layers_of(spec, parts));
   return counts.weights + counts.biases;
 }
 
@@ -87,9 +105,9 @@ ArenaLayout::ArenaLayout(std::size_t parameters) {
 }
 
 Network::Network(device::Backend& backend, const NetworkSpec& spec, std::size_t most_samples,
-                 std::uint64_t seed, comm::Communicator* team, std::span<float> arena)
+                 std::uint64_t seed, const Team& team, std::span<float> arena)
     : backend_(backend), team_(team), most_samples_(most_samples) {
-  Layers layers = layers_of(spec);
+  Layers layers = layers_of(spec, team.parts);
   const ParameterCounts all = counts_of(layers);
   weights_ = all.weights;
   const std::size_t count = all.weights + all.biases;
@@ -130,13 +148,19 @@ double Network::operations() const {
   return sum;
 }
 
+double Network::wait_seconds() const {
+  double sum = 0;
+  for (const Stage& stage : layers_) sum += stage.layer->wait_seconds();
+  return sum;
+}
+
 device::MatrixView<const float> Network::forward(device::MatrixView<const float> x) {
   return pass(x, {false, 0, 0, x.rows, nullptr});
 }
 
 device::MatrixView<const float> Network::forward(device::MatrixView<const float> x, std::uint64_t key,
                                                  std::size_t first_sample, std::size_t batch) {
-  return pass(x, {true, key, first_sample, batch, team_});
+  return pass(x, {true, key, first_sample, batch, team_.replicas});
 }
 
 device::MatrixView<const float> Network::pass(device::MatrixView<const float> x, const Pass& pass) {
@@ -167,7 +191,7 @@ void Network::backward(const std::function<void(std::size_t first)>& ready) {
 void Network::learn_nothing(std::uint64_t key, std::size_t batch,
                             const std::function<void(std::size_t first)>& ready) {
   for (std::size_t l = 0; l < layers_.size(); ++l)
-    layers_[l].layer->forward_nothing({true, derive_seed(key, l), 0, batch, team_});
+    layers_[l].layer->forward_nothing({true, derive_seed(key, l), 0, batch, team_.replicas});
   backend_.zero(gradients_.data(), gradients_.size());
   for (std::size_t l = layers_.size(); l-- > 0;) {
     layers_[l].layer->backward_nothing();
@@ -201,23 +225,66 @@ void Network::update(const OptimizerSpec& optimizer, double rate, std::int64_t s
   backend_.update(update);
 }
 
+/// Calls visit(place in the part's arena, place in the whole network's, whether this rank's number counts) for all parameters.
+template <class Visit>
+void Network::match(Visit visit) const {
+  ParameterCounts all;
+  for (const Stage& stage : layers_) all += stage.layer->whole_counts();
+  const bool first = !team_.parts || team_.parts->rank().value == 0;
+  std::size_t weight = 0, bias = weights_, whole_weight = 0, whole_bias = all.weights;
+  for (const Stage& stage : layers_) {
+    const Layer& layer = *stage.layer;
+    const ParameterCounts part = layer.counts(), whole = layer.whole_counts();
+    const bool weights_count = first || part.weights < whole.weights, biases_count = first || part.biases < whole.biases;
+    for (std::size_t i = 0; i < part.weights; ++i)
+      visit(weight + i, whole_weight + layer.weight_in_whole(i), weights_count);
+    for (std::size_t i = 0; i < part.biases; ++i)
+      visit(bias + i, whole_bias + layer.bias_in_whole(i), biases_count);
+    weight += part.weights;
+    bias += part.biases;
+    whole_weight += whole.weights;
+    whole_bias += whole.biases;
+  }
+}
+
+std::size_t Network::whole_size() const {
+  ParameterCounts all;
+  for (const Stage& stage : layers_) all += stage.layer->whole_counts();
+  return all.weights + all.biases;
+}
+
+std::vector<float> Network::whole(const device::Buffer<float>& part) const {
+  std::vector<float> own = part.download();
+  if (!team_.parts) return own;
+  std::vector<float> all(whole_size(), 0.0f);
+  match([&](std::size_t place, std::size_t in_whole, bool counts) {
+    if (counts) all[in_whole] = own[place];
+  });
+  team_.parts->begin_sum(all)->wait();
+  return all;
+}
+
+void Network::take_part(const std::vector<float>& whole, device::Buffer<float>& part) {
+  std::vector<float> own(part.size());
+  match([&](std::size_t place, std::size_t in_whole, bool) { own[place] = whole[in_whole]; });
+  backend_.upload(own, part.data());
+}
+
 void Network::save(ByteWriter& writer) const {
-  writer.add(static_cast<std::uint64_t>(parameters_.size()));
+  writer.add(static_cast<std::uint64_t>(whole_size()));
   writer.add(static_cast<std::uint64_t>(statistics_.size()));
-  for (const auto* values : {&parameters_, &first_moment_, &second_moment_, &statistics_})
-    writer.add_all<float>(values->download());
+  for (const auto* values : {&parameters_, &first_moment_, &second_moment_}) writer.add_all<float>(whole(*values));
+  writer.add_all<float>(statistics_.download());
 }
 
 void Network::load(ByteReader& reader) {
-  const auto count = reader.take<std::uint64_t>();
-  require(count == parameters_.size(), "a network of ", parameters_.size(), " parameters cannot take over ",
-          count);
-  const auto statistics = reader.take<std::uint64_t>();
-  require(statistics == statistics_.size(), "a network with ", statistics_.size(),
-          " statistics cannot take over ", statistics);
-  for (auto* values : {&parameters_, &first_moment_, &second_moment_, &statistics_})
-    if (values->size() > 0)
-      backend_.upload(reader.take_all<std::vector<float>>(values->size()), values->data());
+  const std::size_t size = whole_size();
+  const auto count = reader.take<std::uint64_t>(), statistics = reader.take<std::uint64_t>();
+  require(count == size && statistics == statistics_.size(), "a network of ", size, " parameters and ",
+          statistics_.size(), " statistics cannot take over ", count, " and ", statistics);
+  for (auto* values : {&parameters_, &first_moment_, &second_moment_})
+    take_part(reader.take_all<std::vector<float>>(size), *values);
+  if (statistics > 0) backend_.upload(reader.take_all<std::vector<float>>(statistics), statistics_.data());
 }
 
 }  // namespace regatta::train

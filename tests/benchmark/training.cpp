@@ -53,7 +53,7 @@ Training::Training(const TrainingSize& size, std::size_t rows, comm::Communicato
   spec.loss = size.classes == 0 ? device::LossKind::Squared : device::LossKind::CrossEntropy;
   spec.batch = size.batch;
   spec.share_updates = shared;
-  trainer_ = std::make_unique<train::Trainer>(*backend_, *part_, size.classes, spec, team);
+  trainer_ = std::make_unique<train::Trainer>(*backend_, *part_, size.classes, spec, train::Team{team, nullptr});
 }
 
 void Training::epoch() {

@@ -40,6 +40,7 @@ class FarBackend final : public device::Backend {
   void backward(const device::Dense& layer, const device::DenseGradient& gradient) override {
     near_->backward(layer, gradient);
   }
+  void activate(const device::Dense& layer) override { near_->activate(layer); }
   void loss(device::LossKind kind, device::MatrixView<const float> outputs, const device::Targets& targets,
             float scale, device::MatrixView<float> gradient, float* sum) override {
     near_->loss(kind, outputs, targets, scale, gradient, sum);

@@ -20,13 +20,14 @@ struct Dropout {
   float rate = 0;                  ///< [0, 1); 0: none
   std::uint64_t key = 0;           ///< of (trial seed, optimizer step, layer)
   std::uint64_t first_sample = 0;  ///< place of the first row in the global batch
+  std::uint32_t first_unit = 0;    ///< place of the first column among the units of a layer that ranks have divided
 };
 
 /// One dense layer: z = x W + b, y = dropout(activation(z)).
 struct Dense {
   MatrixView<const float> x;        ///< samples x inputs
   MatrixView<const float> weights;  ///< inputs x outputs
-  const float* bias = nullptr;      ///< outputs
+  const float* bias = nullptr;      ///< outputs; null: only z is wanted
   MatrixView<float> z;              ///< samples x outputs, kept for the backward pass
   MatrixView<float> y;              ///< samples x outputs, kept too; may be the block of z unless the activation is Gelu
   Activation activation = Activation::Identity;
@@ -99,6 +100,8 @@ class Backend {
 
   virtual void forward(const Dense& layer) = 0;
   virtual void backward(const Dense& layer, const DenseGradient& gradient) = 0;
+  /// The second half of forward(): z += b, y = dropout(activation(z)).
+  virtual void activate(const Dense& layer) = 0;
 
   /// Adds the summed (class-weighted) loss of all samples to *sum and writes d(scale * sum)/d(outputs).
   /// CrossEntropy takes logits, samples x classes; BinaryCrossEntropy one logit per sample. AbsolutePercentage is

@@ -21,7 +21,8 @@ std::vector<float> initial_parameters(const NetworkSpec& spec, std::uint64_t see
 
 /// Number of weights and of weights and biases.
 std::size_t weight_count(const NetworkSpec& spec);
-std::size_t parameter_count(const NetworkSpec& spec);
+/// @param parts  the ranks that divide the network: of the part of this rank; null: of all of it
+std::size_t parameter_count(const NetworkSpec& spec, comm::Communicator* parts = nullptr);
 
 /// Numbers that a sample becomes in all layers together: what a forward pass needs to keep.
 std::size_t activation_count(const NetworkSpec& spec);
@@ -39,12 +40,13 @@ struct ArenaLayout {
 class Network {
  public:
   /// @param most_samples  of one forward pass
-  /// @param team          layers may sum over it in training; null: this rank is alone
+  /// @param team          replicas: layers may sum over them in training; parts: pairs of dense layers are divided
+  ///                      among them, all other layers are the same on each
   /// @param arena         zeros for the network's numbers, as long as an ArenaLayout; empty: it takes its own
   /// @throws InvalidInput              layers that do not fit each other
   /// @throws device::OutOfDeviceMemory
   Network(device::Backend& backend, const NetworkSpec& spec, std::size_t most_samples, std::uint64_t seed,
-          comm::Communicator* team = nullptr, std::span<float> arena = {});
+          const Team& team = {}, std::span<float> arena = {});
 
   /// Outputs (samples x outputs) for `x`, as a trained network is used. Valid until the next call of forward.
   device::MatrixView<const float> forward(device::MatrixView<const float> x);
@@ -71,7 +73,8 @@ class Network {
   /// The same for parameters [first, end) only.
   void update(const OptimizerSpec& optimizer, double rate, std::int64_t step, std::size_t first, std::size_t end);
 
-  /// Parameters, moments and statistics, as load() takes them into a network of the same shape.
+  /// Parameters, moments and statistics of the whole network, as load() takes them into one of the same shape,
+  /// however it is divided. Collective over the parts.
   void save(ByteWriter& writer) const;
   /// @throws InvalidInput  they are of another shape
   void load(ByteReader& reader);
@@ -82,6 +85,8 @@ class Network {
   std::size_t outputs() const { return layers_.back().outputs; }
   /// Floating-point operations of one sample in the forward pass.
   double operations() const;
+  /// Time that layers have spent in sums over ranks so far [s].
+  double wait_seconds() const;
 
  private:
   struct Stage {
@@ -90,10 +95,15 @@ class Network {
     std::size_t first_weight = 0;
   };
 
+  template <class Visit>
+  void match(Visit visit) const;
+  std::size_t whole_size() const;
+  std::vector<float> whole(const device::Buffer<float>& part) const;
+  void take_part(const std::vector<float>& whole, device::Buffer<float>& part);
   device::MatrixView<const float> pass(device::MatrixView<const float> x, const Pass& pass);
 
   device::Backend& backend_;
-  comm::Communicator* team_;
+  Team team_;
   std::size_t weights_ = 0;
   device::Buffer<float> arena_;
   device::Buffer<float> parameters_, gradients_, first_moment_, second_moment_;  ///< parts of the arena

@@ -85,7 +85,7 @@ class CpuBackend final : public Backend {
     if (rectifies && shared) product.least = 0;
     multiply(product, scratch_);
     const bool done = shared && (rectifies || layer.activation == Activation::Identity);
-    if (!done || layer.dropout.rate > 0) activate(layer);
+    if (layer.bias && (!done || layer.dropout.rate > 0)) device::activate(layer);
   }
 
   void backward(const Dense& layer, const DenseGradient& gradient) override {
@@ -98,6 +98,11 @@ class CpuBackend final : public Backend {
       multiply({gradient.y.data, outputs, 1, layer.weights.data, 1, outputs, gradient.x.data, samples, inputs,
                 outputs},
                scratch_);
+  }
+
+  void activate(const Dense& layer) override {
+    add_bias(layer.bias, layer.z);
+    device::activate(layer);
   }
 
   void loss(LossKind kind, MatrixView<const float> outputs, const Targets& targets, float scale,

@@ -27,7 +27,7 @@ template <Activation kind>
   const std::uint32_t threshold = dropout_threshold(dropout.rate);
   const float scale = 1.0f / (1.0f - dropout.rate);
   for (std::size_t j = 0; j < columns; ++j)
-    row[j] *= dropout_factor(key, static_cast<std::uint32_t>(j), threshold, scale);
+    row[j] *= dropout_factor(key, dropout.first_unit + static_cast<std::uint32_t>(j), threshold, scale);
 }
 
 template <Activation kind>
@@ -132,6 +132,15 @@ float class_weight(const Targets& targets, std::size_t i) {
     float* to = batch.data + i * columns;
 #pragma GCC ivdep
     for (std::size_t j = 0; j < columns; ++j) to[j] = from[j];
+  }
+}
+
+[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void add_bias(const float* bias,
+                                                                                    MatrixView<float> z) {
+  for (std::size_t i = 0; i < z.rows; ++i) {
+    float* row = z.data + i * z.columns;
+#pragma GCC ivdep
+    for (std::size_t j = 0; j < z.columns; ++j) row[j] += bias[j];
   }
 }
 

@@ -9,6 +9,8 @@ namespace regatta::device {
 /// batch(i, .) = source(rows[i], .)
 void gather_rows(MatrixView<const float> source, const std::int32_t* rows, MatrixView<float> batch);
 
+/// z += bias, row by row.
+void add_bias(const float* bias, MatrixView<float> z);
 /// y = dropout(activation(z)), row by row.
 void activate(const Dense& layer);
 

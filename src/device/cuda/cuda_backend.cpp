@@ -67,7 +67,7 @@ class CudaBackend final : public Backend {
     if (layer.z.size() == 0) return;
     device_.use();
     multiply(blas_, layer.x, layer.weights, layer.z);
-    activate(layer, stream_);
+    if (layer.bias) cuda::activate(layer, stream_);
   }
 
   void backward(const Dense& layer, const DenseGradient& gradient) override {
@@ -76,6 +76,11 @@ class CudaBackend final : public Backend {
     activation_gradient(layer, gradient.y.data, gradient.bias, partial(gradient.y), stream_);
     weight_gradient(blas_, layer.x, gradient.y, gradient.weights);
     if (gradient.x.data) input_gradient(blas_, gradient.y, layer.weights, gradient.x);
+  }
+
+  void activate(const Dense& layer) override {
+    device_.use();
+    cuda::activate(layer, stream_);
   }
 
   void loss(LossKind kind, MatrixView<const float> outputs, const Targets& targets, float scale,
