@@ -5,13 +5,6 @@
 #include "../blas.hpp"
 
 namespace regatta::device {
-
-namespace loops {
-void multiply_avx512(const Product& product, std::vector<float>& scratch);
-void multiply_avx2(const Product& product, std::vector<float>& scratch);
-void multiply_portable(const Product& product, std::vector<float>& scratch);
-}  // namespace loops
-
 namespace {
 
 constexpr Multiply all_loops[] = {loops::multiply_avx512, loops::multiply_avx2, loops::multiply_portable};

@@ -26,6 +26,13 @@ void multiply(const Product& product, std::vector<float>& scratch);
 
 using Multiply = void (*)(const Product&, std::vector<float>&);
 
+/// One source for each instruction set.
+namespace loops {
+void multiply_avx512(const Product& product, std::vector<float>& scratch);
+void multiply_avx2(const Product& product, std::vector<float>& scratch);
+void multiply_portable(const Product& product, std::vector<float>& scratch);
+}  // namespace loops
+
 /// The loops that multiply() uses for small products and without OpenBLAS, for each instruction set that this
 /// processor has. The first are the fastest.
 std::span<const Multiply> multiply_loops();

@@ -1,7 +1,8 @@
 #pragma once
 
-#include <algorithm>
+#include <cstddef>
 #include <cstring>
+#include <vector>
 
 #include "product.hpp"
 
@@ -39,19 +40,19 @@ struct Panel {
   std::size_t stride;
 };
 
-/// Where a tile's sums go: added to what is there, or finished by bias and least value.
-struct Target {
+/// Where a tile's sums go.
+struct Output {
   float* c;
   std::size_t stride;
-  bool adds;
-  const float* bias;
+  bool adds;          ///< to what is there, from earlier terms
+  const float* bias;  ///< null: later terms will be added, or there is none
   float least;
 };
 
 /// The numbers of c that stay in registers while k runs: `rows` x `vectors` vectors, one load of b and one
 /// broadcast of a for each fused multiply-add.
 template <int lanes, int rows, int vectors, bool finishes>
-[[gnu::always_inline]] inline void tile(const Strip& a, const Panel& b, std::size_t depth, const Target& to) {
+[[gnu::always_inline]] inline void tile(const Strip& a, const Panel& b, std::size_t depth, const Output& to) {
   using Vector = typename Register<lanes>::Vector;
   Vector sum[rows][vectors] = {};
   if (to.adds)
@@ -90,7 +91,7 @@ template <int lanes, int rows, int vectors, bool finishes>
 /// A tile with `count` <= `rows` rows.
 template <int lanes, int rows, int vectors>
 [[gnu::always_inline]] inline void tile_of(std::size_t count, const Strip& a, const Panel& b, std::size_t depth,
-                                           const Target& to) {
+                                           const Output& to) {
   if (count >= rows) {
     if (to.bias) return tile<lanes, rows, vectors, true>(a, b, depth, to);
     return tile<lanes, rows, vectors, false>(a, b, depth, to);
