@@ -76,6 +76,9 @@ std::vector<Option> sequence_table() {
 std::vector<Option> training_table() {
   return {
       whole("batch_size", "64", "samples per step, of the whole team; at most all rows", 1, 16777216),
+      word("team_updates", "auto",
+           "of a team: auto: in the memory of its node, where each rank updates a share of the parameters; messages: sums by MPI",
+           {"auto", "messages"}),
       word("optimizer", "adam", "rule of the steps", {"sgd", "adam", "adamw"}),
       number("learning_rate", "0.001", "length of the steps", 1e-12, 1000),
       number("momentum", "0.9", "of sgd", 0, below_one),

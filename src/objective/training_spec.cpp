@@ -142,6 +142,7 @@ train::TrainingSpec training_spec(const Values& values, const DataShape& shape, 
   spec.optimizer = optimizer_spec(values);
   spec.learning_rate = learning_rate(values);
   spec.batch = values.count("batch_size");
+  spec.share_updates = values.text("team_updates") == "auto";
   spec.divergence_factor = values.number("divergence_factor");
   spec.seed = seed;
   return spec;

@@ -30,8 +30,7 @@ void DenseLayer::place(device::Backend& backend, const Places& places, std::size
   places_ = places;
   const std::size_t most = most_samples * steps_ * spec_.units;
   z_ = {backend, most};
-  const bool linear = spec_.activation == device::Activation::Identity && spec_.dropout == 0;
-  if (!linear) y_ = {backend, most};
+  if (spec_.activation == device::Activation::Gelu) y_ = {backend, most};
 }
 
 device::MatrixView<const float> DenseLayer::forward(device::MatrixView<const float> x, const Pass& pass) {

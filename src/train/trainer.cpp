@@ -58,7 +58,9 @@ Trainer::Trainer(device::Backend& backend, const Part& part, std::size_t classes
       team_{group_of(team.replicas), group_of(team.parts)},
       batch_(std::min(spec.batch, part.size())),
       chunk_(std::max(batch_, chunk_of(spec.network))),
-      network_(backend, spec.network, chunk_, derive_seed(spec.seed, initial_weights), team_),
+      shared_(backend, spec.share_updates ? team_.replicas : nullptr,
+              team_.replicas ? parameter_count(spec.network, team_.parts) : 0),
+      network_(backend, spec.network, chunk_, derive_seed(spec.seed, initial_weights), team_, shared_.arena()),
       reducer_(backend, team_.replicas, network_.weights(), network_.parameters().size()),
       order_(part.rows().begin(), part.rows().end()),
       rows_(backend, std::max(order_.size(), chunk_)),
@@ -99,6 +101,7 @@ EpochLoss Trainer::end_epoch() {
   std::array<float, 1> total{};
   backend_.download(loss_sum_.data(), total);
   sum(total);
+  shared_.complete();
   EpochLoss result{++epoch_, static_cast<double>(total[0]) / static_cast<double>(targets_of(order_)), false};
   if (epoch_ == 1) first_loss_ = result.mean;
   const double limit = spec_.divergence_factor * std::max(first_loss_, 1e-6);
@@ -118,17 +121,20 @@ Trainer::Share Trainer::share_of(std::size_t first, std::size_t end) const {
 void Trainer::step() {
   const std::size_t first = next_, end = std::min(first + batch_, order_.size());
   const Share share = share_of(first, end);
-  float* gradients = network_.gradients().data();
   if (share.end > share.first)
     learn(share, first, end - first);
   else
-    network_.learn_nothing(step_key(), end - first,
-                           [&](std::size_t weight) { reducer_.ready(gradients, weight); });
-  reducer_.finish(gradients);
+    network_.learn_nothing(step_key(), end - first, [this](std::size_t weight) { gradients_ready(weight); });
   const auto per_epoch = static_cast<std::int64_t>((order_.size() + batch_ - 1) / batch_);
-  const double rate = spec_.learning_rate.at(steps_, per_epoch);
-  network_.update(spec_.optimizer, rate, ++steps_);
+  const double rate = spec_.learning_rate.at(steps_++, per_epoch);
   next_ = end;
+  if (shared_.active()) return shared_.step(network_, spec_.optimizer, rate, steps_);
+  reducer_.finish(network_.gradients().data());
+  network_.update(spec_.optimizer, rate, steps_);
+}
+
+void Trainer::gradients_ready(std::size_t first_weight) {
+  if (!shared_.active()) reducer_.ready(network_.gradients().data(), first_weight);
 }
 
 std::uint64_t Trainer::step_key() const {
@@ -160,7 +166,7 @@ void Trainer::learn(Share share, std::size_t batch_first, std::size_t batch_rows
   };
   backend_.loss(spec_.loss, by_target(outputs), targets, 1.0f / static_cast<float>(all),
                 by_target(network_.output_gradient()), loss_sum_.data());
-  network_.backward([&](std::size_t weight) { reducer_.ready(network_.gradients().data(), weight); });
+  network_.backward([this](std::size_t weight) { gradients_ready(weight); });
 }
 
 /// Of `count` rows of the split, gathered.

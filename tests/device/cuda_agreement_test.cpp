@@ -142,16 +142,20 @@ TEST_F(CudaAgreement, TrainsLayersOfEveryActivationAndSize) {
 }
 
 TEST_F(CudaAgreement, LetsZAndYShareABlock) {
-  Layer layer(*cuda, {70, 20, 40}, Activation::Identity, 0), reference(*cpu, {70, 20, 40}, Activation::Identity, 0);
-  layer.dense.y = layer.dense.z;
-  layer.gradient.x = {};
+  using enum Activation;
+  for (const Activation activation : {Identity, Relu, Tanh, Sigmoid})
+    for (const float rate : {0.0f, 0.4f}) {
+      Layer layer(*cuda, {70, 20, 40}, activation, rate), reference(*cpu, {70, 20, 40}, activation, rate);
+      layer.dense.y = layer.dense.z;
+      layer.gradient.x = {};
 
-  layer.run();
+      layer.run();
 
-  reference.run();
-  expect_agreement(layer.z.download(), reference.z.download());
-  expect_agreement(layer.dw.download(), reference.dw.download());
-  EXPECT_EQ(layer.dx.download(), Floats(70 * 20, 0.0f)) << "was not asked for";
+      reference.run();
+      expect_agreement(layer.z.download(), reference.y.download());
+      expect_agreement(layer.dw.download(), reference.dw.download());
+      EXPECT_EQ(layer.dx.download(), Floats(70 * 20, 0.0f)) << "was not asked for";
+    }
 }
 
 TEST_F(CudaAgreement, GivesZeroGradientsForNoSamples) {
@@ -343,6 +347,7 @@ TEST_F(CudaAgreement, UpdatesParametersWithEveryOptimizer) {
         Update update{.kind = kind, .learning_rate = 0.05f, .momentum = 0.9f, .nesterov = nesterov};
         update.weight_decay = 0.01f;
         update.l1 = 0.02f;
+        update.penalised = count / 2;
 
         const std::vector<Floats> got = three_updates(*cuda, update, count);
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -29,14 +30,14 @@ struct Dense {
   MatrixView<const float> weights;  ///< inputs x outputs
   const float* bias = nullptr;      ///< outputs; null: only z is wanted
   MatrixView<float> z;              ///< samples x outputs, kept for the backward pass
-  MatrixView<float> y;              ///< samples x outputs; may be the block of z when the activation is Identity and rate 0
+  MatrixView<float> y;              ///< samples x outputs, kept too; may be the block of z unless the activation is Gelu
   Activation activation = Activation::Identity;
   Dropout dropout;
 };
 
 /// Gradients of the loss for one dense layer.
 struct DenseGradient {
-  MatrixView<float> y;        ///< in: dL/dy, out: dL/dz; samples x outputs.
+  MatrixView<float> y;        ///< in: dL/dy, out: dL/dz; samples x outputs
   MatrixView<float> weights;  ///< out: dL/dW, inputs x outputs (overwritten)
   float* bias = nullptr;      ///< out: dL/db, outputs (overwritten)
   MatrixView<float> x;        ///< out: dL/dx, samples x inputs; data may be null when not needed
@@ -61,6 +62,7 @@ struct Update {
   float epsilon = 1e-8f;   ///< Adam, AdamW
   float weight_decay = 0;  ///< added to the gradient (Sgd, Adam) or decoupled (AdamW)
   float l1 = 0;            ///< strength of the L1 penalty; its subgradient l1 sign(w) is added to the gradient
+  std::size_t penalised = std::numeric_limits<std::size_t>::max();  ///< the first so many have these two, the others none
   std::int64_t step = 1;   ///< counts from 1, for Adam's bias correction
   float* parameters = nullptr;
   const float* gradients = nullptr;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "regatta/core/bytes.hpp"
@@ -20,22 +21,32 @@ std::vector<float> initial_parameters(const NetworkSpec& spec, std::uint64_t see
 
 /// Number of weights and of weights and biases.
 std::size_t weight_count(const NetworkSpec& spec);
-std::size_t parameter_count(const NetworkSpec& spec);
+/// @param parts  the ranks that divide the network: of the part of this rank; null: of all of it
+std::size_t parameter_count(const NetworkSpec& spec, comm::Communicator* parts = nullptr);
 
 /// Numbers of a sample that all layers together keep of a forward pass.
 std::size_t activation_count(const NetworkSpec& spec);
 
+/// Where parameters, gradients and both moments ([all weights | all biases] each) begin in one block of numbers.
+struct ArenaLayout {
+  explicit ArenaLayout(std::size_t parameters);
+
+  std::size_t gradients, first_moment, second_moment;  ///< parameters begin at 0
+  std::size_t size;
+};
+
 /// A chain of layers with everything that one training step needs, allocated once: parameters, gradients and
-/// moments in one arena each ([all weights | all biases]), and the activations of a batch.
+/// moments in one arena, and the activations of a batch.
 class Network {
  public:
   /// @param most_samples  of one forward pass
   /// @param team          replicas: layers may sum over them in training; parts: pairs of dense layers are divided
   ///                      among them, all other layers are the same on each
+  /// @param arena         zeros for the network's numbers, as long as an ArenaLayout; empty: it takes its own
   /// @throws InvalidInput              layers that do not fit each other
   /// @throws device::OutOfDeviceMemory
   Network(device::Backend& backend, const NetworkSpec& spec, std::size_t most_samples, std::uint64_t seed,
-          const Team& team = {});
+          const Team& team = {}, std::span<float> arena = {});
 
   /// Outputs (samples x outputs) for `x`, as a trained network is used. Valid until the next call of forward.
   /// @param lengths  of the samples, on the backend; null: no sequence is padded
@@ -62,6 +73,8 @@ class Network {
 
   /// One optimizer step with learning rate `rate`; weight decay and L1 penalty act on weights, not on biases.
   void update(const OptimizerSpec& optimizer, double rate, std::int64_t step);
+  /// The same for parameters [first, end) only.
+  void update(const OptimizerSpec& optimizer, double rate, std::int64_t step, std::size_t first, std::size_t end);
 
   /// Parameters, moments and statistics of the whole network, as load() takes them into one of the same shape,
   /// however it is divided. Collective over the parts.
@@ -95,7 +108,9 @@ class Network {
   device::Backend& backend_;
   Team team_;
   std::size_t weights_ = 0;
-  device::Buffer<float> parameters_, gradients_, first_moment_, second_moment_, statistics_;
+  device::Buffer<float> arena_;
+  device::Buffer<float> parameters_, gradients_, first_moment_, second_moment_;  ///< parts of the arena
+  device::Buffer<float> statistics_;
   device::Buffer<float> slopes_[2];    ///< dL/dy of a layer and of the one before it
   device::MatrixView<const float> x_;  ///< of the last forward pass
   std::vector<Stage> layers_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstring>
 
 #include "../dropout_hash.hpp"
 #include "../formulas.hpp"
@@ -14,14 +15,10 @@ namespace {
 template <Activation kind>
 [[gnu::always_inline]] inline void activate_row(const Dense& layer, std::size_t i) {
   const std::size_t columns = layer.z.columns;
-  float* z = layer.z.data + i * columns;
+  const float* z = layer.z.data + i * columns;
   float* y = layer.y.data + i * columns;
-  const float* bias = layer.bias;
 #pragma GCC ivdep
-  for (std::size_t j = 0; j < columns; ++j) {
-    z[j] += bias[j];
-    y[j] = formulas::activate<kind>(z[j]);
-  }
+  for (std::size_t j = 0; j < columns; ++j) y[j] = formulas::activate<kind>(z[j]);
 }
 
 [[gnu::always_inline]] inline void drop_row(const Dropout& dropout, std::size_t i, float* row,
@@ -62,6 +59,36 @@ template <Activation kind>
   }
 }
 
+typedef float Eight [[gnu::vector_size(8 * sizeof(float))]];
+
+/// The gradient of Relu or Identity without dropout: so little arithmetic that sums in memory would be half of the time.
+/// @param y  of Relu; null: Identity
+[[gnu::always_inline]] inline void rectified_gradient(const float* y, MatrixView<float> gradient, float* bias) {
+  const std::size_t columns = gradient.columns, whole = columns - columns % 8;
+  for (std::size_t j = 0; j < whole; j += 8) {
+    Eight sum{};
+    for (std::size_t i = 0; i < gradient.rows; ++i) {
+      Eight g, kept;
+      std::memcpy(&g, gradient.data + i * columns + j, sizeof g);
+      if (y) {
+        std::memcpy(&kept, y + i * columns + j, sizeof kept);
+        g = kept > 0.0f ? g : Eight{};
+        std::memcpy(gradient.data + i * columns + j, &g, sizeof g);
+      }
+      sum += g;
+    }
+    std::memcpy(bias + j, &sum, sizeof sum);
+  }
+  for (std::size_t j = whole; j < columns; ++j) {
+    bias[j] = 0;
+    for (std::size_t i = 0; i < gradient.rows; ++i) {
+      float& g = gradient.data[i * columns + j];
+      if (y && !(y[i * columns + j] > 0.0f)) g = 0;
+      bias[j] += g;
+    }
+  }
+}
+
 template <LossKind kind>
 [[gnu::always_inline]] inline double regression_rows(MatrixView<const float> outputs, const float* targets,
                                                      float scale, float* gradient) {
@@ -75,11 +102,47 @@ template <LossKind kind>
   return sum / static_cast<double>(outputs.columns);
 }
 
+template <bool penalised>
+[[gnu::always_inline]] inline void update_range(const Update& update, const formulas::UpdateFactors& factors,
+                                                std::size_t first, std::size_t end) {
+  float* w = update.parameters;
+  const float* g = update.gradients;
+  float* m = update.first_moment;
+  float* v = update.second_moment;
+  if (update.kind == OptimizerKind::Sgd) {
+#pragma GCC ivdep
+    for (std::size_t i = first; i < end; ++i) formulas::sgd<penalised>(factors, g[i], w[i], m[i]);
+  } else {
+#pragma GCC ivdep
+    for (std::size_t i = first; i < end; ++i) formulas::adam<penalised>(factors, g[i], w[i], m[i], v[i]);
+  }
+}
+
 float class_weight(const Targets& targets, std::size_t i) {
   return targets.class_weights ? targets.class_weights[targets.labels[i]] : 1.0f;
 }
 
 }  // namespace
+
+[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void gather_rows(
+    MatrixView<const float> source, const std::int32_t* rows, MatrixView<float> batch) {
+  const std::size_t columns = source.columns;
+  for (std::size_t i = 0; i < batch.rows; ++i) {
+    const float* from = source.data + static_cast<std::size_t>(rows[i]) * columns;
+    float* to = batch.data + i * columns;
+#pragma GCC ivdep
+    for (std::size_t j = 0; j < columns; ++j) to[j] = from[j];
+  }
+}
+
+[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void add_bias(const float* bias,
+                                                                                    MatrixView<float> z) {
+  for (std::size_t i = 0; i < z.rows; ++i) {
+    float* row = z.data + i * z.columns;
+#pragma GCC ivdep
+    for (std::size_t j = 0; j < z.columns; ++j) row[j] += bias[j];
+  }
+}
 
 [[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void activate(const Dense& layer) {
   switch (layer.activation) {
@@ -98,6 +161,9 @@ float class_weight(const Targets& targets, std::size_t i) {
 
 [[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void activation_gradient(
     const Dense& layer, MatrixView<float> gradient, float* bias) {
+  const bool rectifies = layer.activation == Activation::Relu;
+  if (layer.dropout.rate == 0 && (rectifies || layer.activation == Activation::Identity))
+    return rectified_gradient(rectifies ? layer.z.data : nullptr, gradient, bias);
   switch (layer.activation) {
     case Activation::Identity:
       return gradient_rows<Activation::Identity>(layer, gradient, bias);
@@ -165,17 +231,10 @@ float class_weight(const Targets& targets, std::size_t i) {
 [[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void update_parameters(
     const Update& update) {
   const formulas::UpdateFactors factors = formulas::factors_of(update);
-  float* w = update.parameters;
-  const float* g = update.gradients;
-  float* m = update.first_moment;
-  float* v = update.second_moment;
-  if (update.kind == OptimizerKind::Sgd) {
-#pragma GCC ivdep
-    for (std::size_t i = 0; i < update.count; ++i) formulas::sgd(factors, g[i], w[i], m[i]);
-  } else {
-#pragma GCC ivdep
-    for (std::size_t i = 0; i < update.count; ++i) formulas::adam(factors, g[i], w[i], m[i], v[i]);
-  }
+  const bool penalties = update.weight_decay != 0 || update.l1 != 0;
+  const std::size_t penalised = penalties ? std::min(update.penalised, update.count) : 0;
+  update_range<true>(update, factors, 0, penalised);
+  update_range<false>(update, factors, penalised, update.count);
 }
 
 }  // namespace regatta::device
