@@ -8,70 +8,34 @@
 namespace regatta::train {
 namespace {
 
-using Layers = std::vector<std::unique_ptr<Layer>>;
-
-Layers layers_of(const NetworkSpec& spec) {
+LayerChain layers_of(const NetworkSpec& spec) {
   require(!spec.layers.empty(), "a network needs a layer");
-  Layers layers;
-  Shape shape = spec.input;
-  for (const LayerSpec& layer : spec.layers) {
-    layers.push_back(make_layer(layer, shape));
-    shape = layers.back()->output();
-  }
-  return layers;
-}
-
-/// Sums of all layers.
-ParameterCounts counts_of(const Layers& layers) {
-  ParameterCounts sum;
-  for (const auto& layer : layers) {
-    const ParameterCounts counts = layer->counts();
-    sum.weights += counts.weights;
-    sum.biases += counts.biases;
-    sum.statistics += counts.statistics;
-  }
-  return sum;
+  return {spec.layers, spec.input};
 }
 
 struct FirstValues {
   std::vector<float> parameters, statistics;
 };
 
-FirstValues first_values(const Layers& layers, std::uint64_t seed) {
-  const ParameterCounts all = counts_of(layers);
-  FirstValues values{std::vector<float>(all.weights + all.biases, 0.0f),
-                     std::vector<float>(all.statistics, 0.0f)};
-  std::span<float> weights(values.parameters.data(), all.weights);
-  std::span<float> biases(values.parameters.data() + all.weights, all.biases);
-  std::span<float> statistics(values.statistics);
-  const auto next = [](std::span<float>& from, std::size_t count) {
-    const auto first = from.first(count);
-    from = from.subspan(count);
-    return first;
-  };
-  for (std::size_t l = 0; l < layers.size(); ++l) {
-    const ParameterCounts counts = layers[l]->counts();
-    Random random(seed, l);
-    layers[l]->draw(random, next(weights, counts.weights), next(biases, counts.biases),
-                    next(statistics, counts.statistics));
-  }
+FirstValues first_values(const LayerChain& layers, std::uint64_t seed) {
+  const ParameterCounts counts = layers.counts();
+  FirstValues values{std::vector<float>(counts.weights + counts.biases, 0.0f),
+                     std::vector<float>(counts.statistics, 0.0f)};
+  const std::span<float> parameters(values.parameters);
+  layers.draw(seed, parameters.first(counts.weights), parameters.subspan(counts.weights), values.statistics);
   return values;
 }
 
 }  // namespace
 
-std::size_t weight_count(const NetworkSpec& spec) { return counts_of(layers_of(spec)).weights; }
+std::size_t weight_count(const NetworkSpec& spec) { return layers_of(spec).counts().weights; }
 
 std::size_t parameter_count(const NetworkSpec& spec) {
-  const ParameterCounts counts = counts_of(layers_of(spec));
+  const ParameterCounts counts = layers_of(spec).counts();
   return counts.weights + counts.biases;
 }
 
-std::size_t activation_count(const NetworkSpec& spec) {
-  std::size_t count = 0;
-  for (const auto& layer : layers_of(spec)) count += size_of(layer->output());
-  return count;
-}
+std::size_t activation_count(const NetworkSpec& spec) { return layers_of(spec).activations(); }
 
 std::vector<float> initial_parameters(const NetworkSpec& spec, std::uint64_t seed) {
   return first_values(layers_of(spec), seed).parameters;
@@ -79,40 +43,24 @@ std::vector<float> initial_parameters(const NetworkSpec& spec, std::uint64_t see
 
 Network::Network(device::Backend& backend, const NetworkSpec& spec, std::size_t most_samples,
                  std::uint64_t seed, comm::Communicator* team)
-    : backend_(backend), team_(team), most_samples_(most_samples) {
-  Layers layers = layers_of(spec);
-  const ParameterCounts all = counts_of(layers);
-  weights_ = all.weights;
-  const std::size_t count = all.weights + all.biases;
+    : backend_(backend),
+      team_(team),
+      layers_(layers_of(spec)),
+      weights_(layers_.counts().weights),
+      most_samples_(most_samples) {
+  const std::size_t count = weights_ + layers_.counts().biases;
   gradients_ =
       device::Buffer<float>(backend, count);  // asks the device before the host draws as many numbers
   first_moment_ = device::Buffer<float>(backend, count);
   second_moment_ = device::Buffer<float>(backend, count);
-  const FirstValues first = first_values(layers, seed);
+  const FirstValues first = first_values(layers_, seed);
   parameters_ = device::Buffer<float>(backend, first.parameters);
   statistics_ = device::Buffer<float>(backend, first.statistics);
-  std::size_t inputs = size_of(spec.input), widest = 0, weight = 0, bias = weights_, statistic = 0;
-  for (auto& layer : layers) {
-    const ParameterCounts counts = layer->counts();
-    layer->place(backend,
-                 {parameters_.data() + weight, gradients_.data() + weight, parameters_.data() + bias,
-                  gradients_.data() + bias, statistics_.data() + statistic},
-                 most_samples);
-    const std::size_t outputs = size_of(layer->output());
-    layers_.push_back({std::move(layer), inputs, outputs, weight});
-    widest = std::max(widest, outputs);
-    inputs = outputs;
-    weight += counts.weights;
-    bias += counts.biases;
-    statistic += counts.statistics;
-  }
-  for (auto& slopes : slopes_) slopes = device::Buffer<float>(backend, most_samples * widest);
-}
-
-double Network::operations() const {
-  double sum = 0;
-  for (const Stage& stage : layers_) sum += stage.layer->operations();
-  return sum;
+  layers_.place(backend,
+                {parameters_.data(), gradients_.data(), parameters_.data() + weights_,
+                 gradients_.data() + weights_, statistics_.data()},
+                most_samples);
+  output_gradient_ = device::Buffer<float>(backend, most_samples * outputs());
 }
 
 device::MatrixView<const float> Network::forward(device::MatrixView<const float> x) {
@@ -127,37 +75,23 @@ device::MatrixView<const float> Network::forward(device::MatrixView<const float>
 device::MatrixView<const float> Network::pass(device::MatrixView<const float> x, const Pass& pass) {
   require(x.rows <= most_samples_, "this network takes at most ", most_samples_, " samples at once, got ",
           x.rows);
-  x_ = x;
-  Pass own = pass;
-  for (std::size_t l = 0; l < layers_.size(); ++l) {
-    own.key = derive_seed(pass.key, l);
-    x = layers_[l].layer->forward(x, own);
-  }
-  return x;
+  samples_ = x.rows;
+  return layers_.forward(x, pass);
 }
 
-device::MatrixView<float> Network::output_gradient() { return {slopes_[0].data(), x_.rows, outputs()}; }
+device::MatrixView<float> Network::output_gradient() {
+  return {output_gradient_.data(), samples_, outputs()};
+}
 
 void Network::backward(const std::function<void(std::size_t first)>& ready) {
-  std::size_t current = 0;
-  for (std::size_t l = layers_.size(); l-- > 0;) {
-    const Stage& stage = layers_[l];
-    float* before = l > 0 ? slopes_[1 - current].data() : nullptr;  // no gradient by the data
-    stage.layer->backward({slopes_[current].data(), x_.rows, stage.outputs}, {before, x_.rows, stage.inputs});
-    ready(stage.first_weight);
-    current = 1 - current;
-  }
+  layers_.backward(output_gradient(), {}, ready);
 }
 
 void Network::learn_nothing(std::uint64_t key, std::size_t batch,
                             const std::function<void(std::size_t first)>& ready) {
-  for (std::size_t l = 0; l < layers_.size(); ++l)
-    layers_[l].layer->forward_nothing({true, derive_seed(key, l), 0, batch, team_});
+  layers_.forward_nothing({true, key, 0, batch, team_});
   backend_.zero(gradients_.data(), gradients_.size());
-  for (std::size_t l = layers_.size(); l-- > 0;) {
-    layers_[l].layer->backward_nothing();
-    ready(layers_[l].first_weight);
-  }
+  layers_.backward_nothing(ready);
 }
 
 void Network::update(const OptimizerSpec& optimizer, double rate, std::int64_t step) {

@@ -2,8 +2,13 @@
 
 #include <functional>
 #include <numeric>
+#include <type_traits>
 
+#include "batch_norm_layer.hpp"
+#include "convolution_layer.hpp"
 #include "dense_layer.hpp"
+#include "pool_layer.hpp"
+#include "residual_layer.hpp"
 
 namespace regatta::train {
 
@@ -33,10 +38,27 @@ NetworkSpec mlp(const MlpSpec& spec) {
   return network;
 }
 
+namespace {
+
+template <class Spec>
+struct LayerOf;
+template <>
+struct LayerOf<DenseSpec> : std::type_identity<DenseLayer> {};
+template <>
+struct LayerOf<ConvolutionSpec> : std::type_identity<ConvolutionLayer> {};
+template <>
+struct LayerOf<BatchNormSpec> : std::type_identity<BatchNormLayer> {};
+template <>
+struct LayerOf<PoolSpec> : std::type_identity<PoolLayer> {};
+template <>
+struct LayerOf<ResidualSpec> : std::type_identity<ResidualLayer> {};
+
+}  // namespace
+
 std::unique_ptr<Layer> make_layer(const LayerSpec& spec, const Shape& input) {
   return std::visit(
-      [&](const DenseSpec& dense) -> std::unique_ptr<Layer> {
-        return std::make_unique<DenseLayer>(dense, input);
+      [&]<class Spec>(const Spec& kind) -> std::unique_ptr<Layer> {
+        return std::make_unique<typename LayerOf<Spec>::type>(kind, input);
       },
       spec);
 }

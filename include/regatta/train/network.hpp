@@ -9,7 +9,7 @@
 #include "regatta/core/bytes.hpp"
 #include "regatta/device/backend.hpp"
 #include "regatta/device/buffer.hpp"
-#include "regatta/train/layer.hpp"
+#include "regatta/train/layer_chain.hpp"
 #include "regatta/train/optimizer.hpp"
 
 namespace regatta::train {
@@ -67,26 +67,20 @@ class Network {
   device::Buffer<float>& gradients() { return gradients_; }
   const device::Buffer<float>& parameters() const { return parameters_; }
   std::size_t weights() const { return weights_; }
-  std::size_t outputs() const { return layers_.back().outputs; }
+  std::size_t outputs() const { return size_of(layers_.output()); }
   /// Floating-point operations of one sample in the forward pass.
-  double operations() const;
+  double operations() const { return layers_.operations(); }
 
  private:
-  struct Stage {
-    std::unique_ptr<Layer> layer;
-    std::size_t inputs = 0, outputs = 0;  ///< numbers of one sample
-    std::size_t first_weight = 0;
-  };
-
   device::MatrixView<const float> pass(device::MatrixView<const float> x, const Pass& pass);
 
   device::Backend& backend_;
   comm::Communicator* team_;
-  std::size_t weights_ = 0;
+  LayerChain layers_;
+  std::size_t weights_;
   device::Buffer<float> parameters_, gradients_, first_moment_, second_moment_, statistics_;
-  device::Buffer<float> slopes_[2];    ///< dL/dy of a layer and of the one before it
-  device::MatrixView<const float> x_;  ///< of the last forward pass
-  std::vector<Stage> layers_;
+  device::Buffer<float> output_gradient_;
+  std::size_t samples_ = 0;  ///< of the last forward pass
   std::size_t most_samples_;
 };
 

@@ -36,7 +36,42 @@ struct DenseSpec {
   Init init = Init::Auto;
 };
 
-using LayerSpec = std::variant<DenseSpec>;
+/// Filters over an image of shape {height, width, channels}; the output has one channel per filter.
+struct ConvolutionSpec {
+  std::size_t filters = 0;
+  std::size_t kernel = 3;  ///< height and width of a filter [pixels]
+  std::size_t stride = 1;  ///< the output has one pixel for so many, rounded up, in each direction
+  bool padded = true;      ///< by zeros, so that windows are centred on pixels; else all windows lie in the image
+  device::Activation activation = device::Activation::Identity;
+  Init init = Init::Auto;
+};
+
+/// Batch normalization (Ioffe and Szegedy 2015) of each channel, the last length of a sample's shape, with a scale and a
+/// shift that are trained without weight decay. Statistics are those of the batch of the whole team.
+struct BatchNormSpec {
+  device::Activation activation = device::Activation::Identity;  ///< after it
+};
+
+/// The largest number or the mean of windows of an image. The last windows may reach beyond the image and then count
+/// what lies in it.
+struct PoolSpec {
+  device::PoolKind kind = device::PoolKind::Max;
+  std::size_t window = 2;  ///< height and width [pixels]; 0: the whole image
+  std::size_t stride = 2;
+};
+
+struct LayerSpec;
+
+/// activation(body(x) + skip(x)) (He et al. 2016). Without layers the skip is x itself.
+struct ResidualSpec {
+  std::vector<LayerSpec> body, skip;
+  device::Activation activation = device::Activation::Relu;
+};
+
+/// What one layer is made of.
+struct LayerSpec : std::variant<DenseSpec, ConvolutionSpec, BatchNormSpec, PoolSpec, ResidualSpec> {
+  using variant::variant;
+};
 
 /// A chain of layers.
 struct NetworkSpec {
