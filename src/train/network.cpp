@@ -61,6 +61,7 @@ Network::Network(device::Backend& backend, const NetworkSpec& spec, std::size_t 
                  gradients_.data() + weights_, statistics_.data()},
                 most_samples);
   output_gradient_ = device::Buffer<float>(backend, most_samples * outputs());
+  squared_norm_ = device::Buffer<float>(backend, 1);
 }
 
 device::MatrixView<const float> Network::forward(device::MatrixView<const float> x) {
@@ -94,7 +95,7 @@ void Network::learn_nothing(std::uint64_t key, std::size_t batch,
   layers_.backward_nothing(ready);
 }
 
-void Network::update(const OptimizerSpec& optimizer, double rate, std::int64_t step) {
+void Network::update(const OptimizerSpec& optimizer, double rate, std::int64_t step, double clip) {
   device::Update update;
   update.kind = optimizer.kind;
   update.learning_rate = static_cast<float>(rate);
@@ -104,6 +105,12 @@ void Network::update(const OptimizerSpec& optimizer, double rate, std::int64_t s
   update.beta2 = static_cast<float>(optimizer.beta2);
   update.epsilon = static_cast<float>(optimizer.epsilon);
   update.step = step;
+  if (clip > 0) {
+    backend_.zero(squared_norm_.data(), 1);
+    backend_.add_squares(gradients_.data(), gradients_.size(), squared_norm_.data());
+    update.clip = static_cast<float>(clip);
+    update.squared_norm = squared_norm_.data();
+  }
   const auto apply = [&](std::size_t first, std::size_t count, double decay, double l1) {
     update.weight_decay = static_cast<float>(decay);
     update.l1 = static_cast<float>(l1);

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "image_shape.hpp"
 #include "regatta/core/clock.hpp"
 #include "regatta/core/error.hpp"
 #include "regatta/core/random.hpp"
@@ -12,7 +13,7 @@ namespace regatta::train {
 namespace {
 
 /// Streams of random numbers of one trial: never renumber, or the same seed trains another network.
-enum Stream : std::uint64_t { initial_weights = 1, dropout = 2, order = 3 };
+enum Stream : std::uint64_t { initial_weights = 1, dropout = 2, order = 3, changes = 4 };
 
 /// Rows of one forward pass without training, where a batch is not larger: many, but not more than 64 MB.
 std::size_t chunk_of(const NetworkSpec& spec) {
@@ -26,6 +27,12 @@ constexpr double slice_work = 5e8;
 std::vector<float> weights_for(const Part& part, std::size_t classes, bool balanced) {
   if (!balanced || part.labels().empty()) return {};
   return balanced_class_weights(part.labels(), classes);
+}
+
+std::optional<device::Augmentation> augmentation_of(const TrainingSpec& spec) {
+  if (spec.random_crop == 0 && !spec.random_flip) return std::nullopt;
+  return device::Augmentation{image_of(spec.network.input, "random_crop and random_flip"), spec.random_crop,
+                              spec.random_flip, 0};
 }
 
 }  // namespace
@@ -53,6 +60,7 @@ Trainer::Trainer(device::Backend& backend, const Part& part, std::size_t classes
       chunk_(std::max(batch_, chunk_of(spec.network))),
       network_(backend, spec.network, chunk_, derive_seed(spec.seed, initial_weights), team_),
       reducer_(backend, team, network_.weights(), network_.parameters().size()),
+      augmentation_(augmentation_of(spec)),
       order_(part.rows().begin(), part.rows().end()),
       rows_(backend, std::max(order_.size(), chunk_)),
       labels_(backend, part.split().labels ? batch_ : 0),
@@ -82,6 +90,8 @@ void Trainer::begin_epoch() {
   order_.assign(part_.rows().begin(), part_.rows().end());
   Random random(derive_seed(spec_.seed, order), static_cast<std::uint64_t>(epoch_));
   random.shuffle(std::span(order_));
+  if (augmentation_)
+    augmentation_->key = derive_seed(derive_seed(spec_.seed, changes), static_cast<std::uint64_t>(epoch_));
   backend_.upload(order_, rows_.data());
   backend_.zero(loss_sum_.data(), 1);
 }
@@ -119,7 +129,7 @@ void Trainer::step() {
   reducer_.finish(gradients);
   const auto per_epoch = static_cast<std::int64_t>((order_.size() + batch_ - 1) / batch_);
   const double rate = spec_.learning_rate.at(steps_, per_epoch);
-  network_.update(spec_.optimizer, rate, ++steps_);
+  network_.update(spec_.optimizer, rate, ++steps_, spec_.gradient_clip);
   next_ = end;
 }
 
@@ -133,8 +143,8 @@ void Trainer::learn(Share share, std::size_t batch_first, std::size_t batch_rows
   const std::size_t count = share.end - share.first;
   const std::int32_t* rows = rows_.data() + share.first;
   const device::MatrixView<float> x{x_.data(), count, split.x.columns};
-  backend_.gather(split.x, rows, x);
-  device::Targets targets{nullptr, nullptr, class_weights_.data()};
+  gather_inputs(rows, x);
+  device::Targets targets{nullptr, nullptr, class_weights_.data(), static_cast<float>(spec_.label_smoothing)};
   if (split.labels) {
     backend_.gather(split.labels, rows, {labels_.data(), count});
     targets.labels = labels_.data();
@@ -147,6 +157,13 @@ void Trainer::learn(Share share, std::size_t batch_first, std::size_t batch_rows
   backend_.loss(spec_.loss, outputs, targets, 1.0f / static_cast<float>(batch_rows),
                 network_.output_gradient(), loss_sum_.data());
   network_.backward([&](std::size_t weight) { reducer_.ready(network_.gradients().data(), weight); });
+}
+
+void Trainer::gather_inputs(const std::int32_t* rows, device::MatrixView<float> x) {
+  if (augmentation_)
+    backend_.gather(part_.split().x, rows, *augmentation_, x);
+  else
+    backend_.gather(part_.split().x, rows, x);
 }
 
 std::vector<float> Trainer::outputs(const Part& part) {

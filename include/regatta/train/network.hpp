@@ -57,7 +57,8 @@ class Network {
                      const std::function<void(std::size_t first)>& ready);
 
   /// One optimizer step with learning rate `rate`; weight decay and L1 penalty act on weights, not on biases.
-  void update(const OptimizerSpec& optimizer, double rate, std::int64_t step);
+  /// @param clip  the gradient is scaled down to this norm if its own is larger; 0: never
+  void update(const OptimizerSpec& optimizer, double rate, std::int64_t step, double clip = 0);
 
   /// Parameters, moments and statistics, as load() takes them into a network of the same shape.
   void save(ByteWriter& writer) const;
@@ -79,7 +80,7 @@ class Network {
   LayerChain layers_;
   std::size_t weights_;
   device::Buffer<float> parameters_, gradients_, first_moment_, second_moment_, statistics_;
-  device::Buffer<float> output_gradient_;
+  device::Buffer<float> output_gradient_, squared_norm_;
   std::size_t samples_ = 0;  ///< of the last forward pass
   std::size_t most_samples_;
 };

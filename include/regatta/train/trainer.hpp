@@ -19,6 +19,10 @@ struct TrainingSpec {
   NetworkSpec network;
   device::LossKind loss = device::LossKind::CrossEntropy;
   bool balanced = false;  ///< weigh each class by rows / (classes * rows of the class)
+  double label_smoothing = 0;  ///< share of a label that is spread over all classes, of a classification
+  double gradient_clip = 0;    ///< most norm of the gradient of a step, of the whole team; 0: not limited
+  std::size_t random_crop = 0;  ///< of images: pixels of the frame that a random part is cut out of
+  bool random_flip = false;     ///< of images: every other one is mirrored left to right
   OptimizerSpec optimizer;
   LearningRate learning_rate;
   std::size_t batch = 64;         ///< of the whole team; more than the rows counts as all rows
@@ -71,6 +75,7 @@ class Trainer {
   EpochLoss end_epoch();
   void step();
   void learn(Share share, std::size_t batch_first, std::size_t batch_rows);
+  void gather_inputs(const std::int32_t* rows, device::MatrixView<float> x);
   std::uint64_t step_key() const;
   Share share_of(std::size_t first, std::size_t end) const;
   void sum(std::span<float> values);
@@ -83,6 +88,7 @@ class Trainer {
   std::size_t chunk_;  ///< rows of one forward pass without training
   Network network_;
   GradientReducer reducer_;
+  std::optional<device::Augmentation> augmentation_;
   std::vector<std::int32_t> order_;  ///< of this epoch
   device::Buffer<std::int32_t> rows_, labels_;
   device::Buffer<float> x_, values_, loss_sum_, class_weights_;
