@@ -207,6 +207,9 @@ std::vector<Option> checkpoint_options() {
 std::vector<Option> workers_options() {
   return {
       integer("ranks_per_trial", "1", 1, 1e6, "Ranks that train one trial together."),
+      integer("model_parallel", "1", 1, 1e6,
+              "Ranks of a team that divide each network among them (objective network): one that is larger than a "
+              "device; divides ranks_per_trial."),
       word("rank0", "auto", {"auto", "true", "false"},
            "Whether rank 0 trains too; auto: when its node has no more ranks than GPUs, or without a "
            "launcher."),

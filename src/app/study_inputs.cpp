@@ -244,6 +244,7 @@ void read_layout(StudyInputs& inputs, const OptionValues& workers, const OptionV
                         : workers.flag("rank0") ? run::Rank0Choice::Yes
                                                 : run::Rank0Choice::No;
   inputs.layout.ranks_per_trial = static_cast<int>(workers.number("ranks_per_trial"));
+  inputs.layout.model_parallel = static_cast<int>(workers.number("model_parallel"));
   inputs.layout.share_gpu = gpu.flag("share");
   inputs.prefetch = static_cast<int>(workers.number("prefetch", -1));
 }
@@ -317,6 +318,20 @@ void read_user_trials(StudyInputs& inputs, const Written& written, const OptionV
   inputs.user_trials = configs_of(trials, inputs.space, problems);
 }
 
+void check_division(const StudyInputs& inputs, const OptionValues& workers, Problems& problems) {
+  const int parts = inputs.layout.model_parallel, ranks = inputs.layout.ranks_per_trial;
+  if (parts == 1) return;
+  const auto spread = inputs.objective.values.find("fold_parallel");
+  std::string problem;
+  if (ranks % parts != 0)
+    problem = concat("model_parallel must divide ranks_per_trial (", ranks, "), got ", parts);
+  else if (inputs.objective.type != "network")
+    problem = concat("model_parallel is for objectives of type network, not ", inputs.objective.type);
+  else if (spread != inputs.objective.values.end() && spread->second == "ranks")
+    problem = "model_parallel and fold_parallel = ranks exclude each other";
+  if (!problem.empty()) problems.push_back({workers["model_parallel"].where, problem});
+}
+
 /// What only shows when parts meet: options of the objective and parameters, the metric, the searcher and the
 /// space.
 void check_together(StudyInputs& inputs, const ValuesBySection& values, Problems& problems) {
@@ -324,6 +339,7 @@ void check_together(StudyInputs& inputs, const ValuesBySection& values, Problems
   inputs.objective.metric = study.text("metric");
   if (!study["metric"].where.file.empty()) inputs.objective.where["metric"] = study["metric"].where;
   objective::check_objective(inputs.objective, inputs.space, problems);
+  check_division(inputs, values.at("workers"), problems);
   if (!problems.empty()) return;
   Location blamed = study["metric"].where;
   try {

@@ -78,6 +78,7 @@ class DataCheck {
     check_folds();
     check_metrics();
     check_training();
+    check_images();
   }
 
  private:
@@ -110,11 +111,31 @@ class DataCheck {
 
   void check_training() {
     for (const std::string& loss : possible_texts(network_options(), options_, space_, "loss"))
-      add("loss", loss_problem(loss, {data_.features, data_.classes, data_.outputs}));
+      add("loss", loss_problem(loss, shape()));
     for (const std::string& weights : possible_texts(network_options(), options_, space_, "class_weight"))
       if (weights == "balanced" && data_.classes == 0)
         add("class_weight", "class_weight = balanced needs data with classes");
+    if (may_be("label_smoothing", is_positive) && data_.classes == 0)
+      add("label_smoothing", "label_smoothing needs data with classes");
   }
+
+  /// What only makes sense of images.
+  void check_images() {
+    const auto is_cnn = [](const std::string& text) { return text == "cnn"; };
+    if (may_be("model", is_cnn)) add("model", image_problem("model = cnn", shape()));
+    if (may_be("random_crop", is_positive)) add("random_crop", image_problem("random_crop", shape()));
+    if (may_be("random_flip", is_true)) add("random_flip", image_problem("random_flip", shape()));
+  }
+
+  /// Whether `holds` of a text that the option can have.
+  template <class Holds>
+  bool may_be(const std::string& option, const Holds& holds) const {
+    return std::ranges::any_of(possible_texts(network_options(), options_, space_, option), holds);
+  }
+  static bool is_true(const std::string& flag) { return parse_bool(flag).value_or(false); }
+  static bool is_positive(const std::string& number) { return parse_number(number).value_or(0) > 0; }
+
+  DataShape shape() const { return {data_.features, data_.classes, data_.outputs, data_.shape}; }
 
   const ObjectiveOptions& options_;
   const space::Space& space_;
@@ -171,7 +192,8 @@ class NetworkObjective final : public Objective {
 
   std::unique_ptr<Trainable> start(const space::Config& config, const TrialContext& context) override {
     require(!data_.divisions.empty(), "prepare() comes before start()");
-    const DataShape shape{data_.dataset.features, data_.dataset.classes, data_.dataset.outputs};
+    const DataShape shape{data_.dataset.features, data_.dataset.classes, data_.dataset.outputs,
+                          data_.dataset.shape};
     const train::TrainingSpec spec = training_spec(settings_.at(config), shape, context.seed);
     return std::make_unique<NetworkTrainable>(worker_, data_, study_, spec);
   }

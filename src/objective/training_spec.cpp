@@ -10,6 +10,7 @@ namespace {
 using device::Activation;
 using device::LossKind;
 using device::OptimizerKind;
+using device::PoolKind;
 using train::Init;
 using train::ScheduleKind;
 
@@ -44,17 +45,68 @@ LossKind loss_of(const std::string& text, const DataShape& shape) {
   return named(losses, text);
 }
 
+constexpr Names<PoolKind, 2> poolings = {{{"max", PoolKind::Max}, {"average", PoolKind::Average}}};
+
+std::size_t output_count(const DataShape& shape, LossKind loss) {
+  if (loss == LossKind::BinaryCrossEntropy) return 1;
+  return shape.classes > 0 ? shape.classes : shape.outputs;
+}
+
+/// Dense layers; all of the model `mlp`, the last ones of others.
+train::MlpSpec dense_layers(const Values& values, const DataShape& shape, LossKind loss) {
+  train::MlpSpec layers;
+  layers.inputs = shape.features;
+  layers.hidden.assign(values.count("layers"), values.count("units"));
+  layers.outputs = output_count(shape, loss);
+  layers.activation = named(activations, values.text("activation"));
+  layers.dropout = static_cast<float>(values.number("dropout"));
+  layers.init = named(inits, values.text("init"));
+  return layers;
+}
+
+/// {height, width, channels}
+train::Shape image_shape(train::Shape sample) {
+  if (sample.size() == 2) sample.push_back(1);
+  return sample;
+}
+
+train::NetworkSpec image_network(const Values& values, const DataShape& shape, LossKind loss) {
+  if (const std::string problem = image_problem("model = cnn", shape); !problem.empty())
+    throw TrialFailure(FailureKind::Invalid, problem);
+  train::CnnSpec network;
+  network.input = image_shape(shape.sample);
+  network.blocks = values.count("blocks");
+  network.convolutions = values.count("convolutions");
+  network.channels = values.count("channels");
+  network.channel_factor = values.number("channel_factor");
+  network.kernel = values.count("kernel_size");
+  network.stride = values.count("stride");
+  if (values.text("pooling") != "none") network.pooling = named(poolings, values.text("pooling"));
+  network.pool_size = values.count("pool_size");
+  network.batch_norm = values.flag("batch_norm");
+  network.residual = values.flag("residual");
+  network.global_pooling = values.flag("global_pooling");
+  network.head = dense_layers(values, shape, loss);
+  try {
+    return train::cnn(network);
+  } catch (const InvalidInput& error) {
+    throw TrialFailure(FailureKind::Invalid, error.what());
+  }
+}
+
 train::NetworkSpec network_spec(const Values& values, const DataShape& shape, LossKind loss) {
-  train::MlpSpec network;
-  network.inputs = shape.features;
-  network.hidden.assign(values.count("layers"), values.count("units"));
-  network.outputs = loss == LossKind::BinaryCrossEntropy ? 1
-                    : shape.classes > 0                  ? shape.classes
-                                                         : shape.outputs;
-  network.activation = named(activations, values.text("activation"));
-  network.dropout = static_cast<float>(values.number("dropout"));
-  network.init = named(inits, values.text("init"));
-  return mlp(network);
+  if (values.text("model") == "cnn") return image_network(values, shape, loss);
+  train::NetworkSpec network = mlp(dense_layers(values, shape, loss));
+  if (image_problem("", shape).empty()) network.input = image_shape(shape.sample);  // for random crops and flips
+  return network;
+}
+
+void take_image_changes(const Values& values, const DataShape& shape, train::TrainingSpec& spec) {
+  spec.random_crop = values.count("random_crop");
+  spec.random_flip = values.flag("random_flip");
+  if (spec.random_crop == 0 && !spec.random_flip) return;
+  const std::string problem = image_problem("random_crop or random_flip", shape);
+  if (!problem.empty()) throw TrialFailure(FailureKind::Invalid, problem);
 }
 
 train::OptimizerSpec optimizer_spec(const Values& values) {
@@ -92,6 +144,13 @@ std::string loss_problem(const std::string& loss, const DataShape& shape) {
   return "";
 }
 
+std::string image_problem(const std::string& what, const DataShape& shape) {
+  if (shape.sample.size() == 2 || shape.sample.size() == 3) return "";
+  std::string text;
+  for (const std::size_t length : shape.sample) text += concat(text.empty() ? "" : " x ", length);
+  return concat(what, " needs images: samples of height x width or height x width x channels numbers, got ", text);
+}
+
 train::TrainingSpec training_spec(const Values& values, const DataShape& shape, std::uint64_t seed) {
   if (const std::string problem = loss_problem(values.text("loss"), shape); !problem.empty())
     throw TrialFailure(FailureKind::Invalid, problem);
@@ -99,6 +158,9 @@ train::TrainingSpec training_spec(const Values& values, const DataShape& shape, 
   spec.loss = loss_of(values.text("loss"), shape);
   spec.network = network_spec(values, shape, spec.loss);
   spec.balanced = values.text("class_weight") == "balanced";
+  spec.label_smoothing = values.number("label_smoothing");
+  spec.gradient_clip = values.number("gradient_clip");
+  take_image_changes(values, shape, spec);
   spec.optimizer = optimizer_spec(values);
   spec.learning_rate = learning_rate(values);
   spec.batch = values.count("batch_size");

@@ -14,7 +14,11 @@ struct DataShape {
   std::size_t features = 0;
   std::size_t classes = 0;  ///< 0: a regression
   std::size_t outputs = 0;  ///< of a regression
+  train::Shape sample;
 };
+
+/// Whether samples of this shape are images; else one sentence, which begins with `what` needs them.
+std::string image_problem(const std::string& what, const DataShape& shape);
 
 /// Whether a network can be trained with this loss (a value of the option `loss`) on such data; else one
 /// sentence.

@@ -172,6 +172,12 @@ void Worker::share(const Assign& assign, const std::vector<std::byte>& weights) 
     if (order.awaited) send(*team_, Rank{member}, Weights{assign.trial, WorkerId{}, weights});
     send(*team_, Rank{member}, order);
   }
+  flush_team();
+}
+
+/// Returns when the team has been told: whoever waits in a sum moves no message, and others would wait for that one.
+void Worker::flush_team() {
+  while (team_ && !team_->drained()) std::this_thread::yield();
 }
 
 void Worker::set_up(const Assign& assign, const std::vector<std::byte>& weights) {
@@ -232,7 +238,11 @@ void Worker::judge(const Verdict& verdict) {
     return;
   }
   running_->last.state = verdict.state;
-  for (int member = 1; team_ && member < team_->size(); ++member) send(*team_, Rank{member}, running_->last);
+  for (int member = 1; team_ && member < team_->size(); ++member) {
+    if (running_->saves) send(*team_, Rank{member}, Checkpoint{running_->assign.trial});
+    send(*team_, Rank{member}, running_->last);
+  }
+  flush_team();
   if (verdict.state == TrialState::Running) {
     if (running_->saves) keep_or_drop(TrialState::Running);
     report(running_->last);
@@ -243,6 +253,8 @@ void Worker::judge(const Verdict& verdict) {
 
 void Worker::obey(const Report& order) {
   running_->waits_for_leader = false;
+  const bool saves = std::exchange(running_->saves, false) || order.state == TrialState::Paused;
+  if (saves && running_->trainable->saves_together()) running_->trainable->save();
   if (order.state != TrialState::Running) running_.reset();
 }
 

@@ -22,9 +22,16 @@ void wait_for_shutdown(comm::Communicator& controller, double ceiling);
 /// Where the programs of a rank's team run.
 objective::Place place_of(const StudyPlan& plan, const JobFacts& facts, Rank rank);
 
+/// A rank's team as WorkerContext has it; all null for a team of one.
+struct TeamView {
+  comm::Communicator* all = nullptr;
+  comm::Communicator* replicas = nullptr;
+  comm::Communicator* parts = nullptr;
+};
+
 /// A worker's whole life.
 void work(const StudyPlan& plan, const JobFacts& facts, Rank rank, comm::Communicator* controller,
-          comm::Communicator* team, comm::NodeMemory& memory);
+          const TeamView& team, comm::NodeMemory& memory);
 
 /// Rank 0's worker: a thread that talks to the controller over an in-process link.
 class WorkerThread {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "regatta/core/clock.hpp"
 #include "regatta/core/error.hpp"
 
 namespace regatta::train {
@@ -45,7 +46,9 @@ void BatchNormLayer::sum_over_team(const float* own) {
     backend_->download(own, travelling_);
   else
     std::ranges::fill(travelling_, 0.0f);
+  const Stopwatch clock;
   team_->begin_sum(travelling_)->wait();
+  wait_seconds_ += clock.seconds();
   backend_->upload(travelling_, sums_.data());
 }
 

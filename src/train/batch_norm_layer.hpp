@@ -21,6 +21,7 @@ class BatchNormLayer final : public Layer {
   void backward(device::MatrixView<float> y, device::MatrixView<float> x) override;
   void forward_nothing(const Pass& pass) override;
   void backward_nothing() override;
+  double wait_seconds() const override { return wait_seconds_; }
 
  private:
   std::size_t channels() const { return shape_.back(); }
@@ -36,6 +37,7 @@ class BatchNormLayer final : public Layer {
   std::vector<float> travelling_;  ///< sums on their way through the team
   device::BatchNorm last_;         ///< of the last forward pass
   comm::Communicator* team_ = nullptr;
+  double wait_seconds_ = 0;
 };
 
 }  // namespace regatta::train

@@ -196,7 +196,7 @@ void write_all(h5::File& file, const TableSet& data) {
 DatasetInfo inspect_dataset(const std::filesystem::path& file) {
   const DatasetHead head = DatasetFile(file).head();
   return {head.features, head.classes, head.outputs, head.rows[0],
-          head.rows[1],  head.rows[2], head.origin,  head.licence};
+          head.rows[1],  head.rows[2], head.origin,  head.licence, head.shape};
 }
 
 Dataset load_dataset(const std::filesystem::path& file, comm::NodeMemory& memory) {

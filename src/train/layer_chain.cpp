@@ -14,12 +14,9 @@ std::span<float> take(std::span<float>& from, std::size_t count) {
 }  // namespace
 
 LayerChain::LayerChain(const std::vector<LayerSpec>& layers, const Shape& input) : output_(input) {
-  std::size_t weights = 0;
   for (const LayerSpec& layer : layers) {
-    const std::size_t inputs = size_of(output_);
-    stages_.push_back({make_layer(layer, output_), inputs, weights});
+    stages_.push_back({make_layer(layer, output_), size_of(output_)});
     output_ = stages_.back().layer->output();
-    weights += stages_.back().layer->counts().weights;
   }
 }
 
@@ -90,22 +87,24 @@ void LayerChain::forward_nothing(const Pass& pass) {
   }
 }
 
-void LayerChain::backward(device::MatrixView<float> y, device::MatrixView<float> x, const Ready& ready) {
+void LayerChain::backward(device::MatrixView<float> y, device::MatrixView<float> x) {
   for (std::size_t l = stages_.size(); l-- > 0;) {
     const Stage& stage = stages_[l];
     const device::MatrixView<float> before =
         l > 0 ? device::MatrixView<float>{slopes_[(l - 1) % 2].data(), y.rows, stage.inputs} : x;
     stage.layer->backward(y, before);
-    if (ready) ready(stage.first_weight);
     y = before;
   }
 }
 
-void LayerChain::backward_nothing(const Ready& ready) {
-  for (std::size_t l = stages_.size(); l-- > 0;) {
-    stages_[l].layer->backward_nothing();
-    if (ready) ready(stages_[l].first_weight);
-  }
+void LayerChain::backward_nothing() {
+  for (std::size_t l = stages_.size(); l-- > 0;) stages_[l].layer->backward_nothing();
+}
+
+double LayerChain::wait_seconds() const {
+  double sum = 0;
+  for (const Stage& stage : stages_) sum += stage.layer->wait_seconds();
+  return sum;
 }
 
 }  // namespace regatta::train

@@ -2,66 +2,142 @@
 
 #include <algorithm>
 
+#include "parallel_dense_layer.hpp"
 #include "regatta/core/error.hpp"
 #include "regatta/core/random.hpp"
 
 namespace regatta::train {
 namespace {
 
-LayerChain layers_of(const NetworkSpec& spec) {
+using Layers = std::vector<std::unique_ptr<Layer>>;
+
+/// The dense layer at this place, if it and the next one can be divided among `parts`.
+const DenseSpec* first_of_pair(const NetworkSpec& spec, std::size_t place, const comm::Communicator* parts) {
+  if (!parts || place + 1 >= spec.layers.size()) return nullptr;
+  const auto* first = std::get_if<DenseSpec>(&spec.layers[place]);
+  const bool pair = first && std::holds_alternative<DenseSpec>(spec.layers[place + 1]);
+  return pair && first->units >= static_cast<std::size_t>(parts->size()) ? first : nullptr;
+}
+
+Layers layers_of(const NetworkSpec& spec, comm::Communicator* parts = nullptr) {
   require(!spec.layers.empty(), "a network needs a layer");
-  return {spec.layers, spec.input};
+  Layers layers;
+  Shape shape = spec.input;
+  while (layers.size() < spec.layers.size()) {
+    const std::size_t place = layers.size();
+    if (const DenseSpec* first = first_of_pair(spec, place, parts)) {
+      const auto& second = std::get<DenseSpec>(spec.layers[place + 1]);
+      layers.push_back(std::make_unique<ParallelDenseLayer>(*first, shape, Division::Columns, *parts));
+      layers.push_back(
+          std::make_unique<ParallelDenseLayer>(second, Shape{first->units}, Division::Rows, *parts));
+    } else {
+      layers.push_back(make_layer(spec.layers[place], shape));
+    }
+    shape = layers.back()->output();
+  }
+  return layers;
+}
+
+ParameterCounts& operator+=(ParameterCounts& sum, const ParameterCounts& counts) {
+  sum.weights += counts.weights;
+  sum.biases += counts.biases;
+  sum.statistics += counts.statistics;
+  return sum;
+}
+
+ParameterCounts counts_of(const Layers& layers) {
+  ParameterCounts sum;
+  for (const auto& layer : layers) sum += layer->counts();
+  return sum;
 }
 
 struct FirstValues {
   std::vector<float> parameters, statistics;
 };
 
-FirstValues first_values(const LayerChain& layers, std::uint64_t seed) {
-  const ParameterCounts counts = layers.counts();
-  FirstValues values{std::vector<float>(counts.weights + counts.biases, 0.0f),
-                     std::vector<float>(counts.statistics, 0.0f)};
-  const std::span<float> parameters(values.parameters);
-  layers.draw(seed, parameters.first(counts.weights), parameters.subspan(counts.weights), values.statistics);
+FirstValues first_values(const Layers& layers, std::uint64_t seed) {
+  const ParameterCounts all = counts_of(layers);
+  FirstValues values{std::vector<float>(all.weights + all.biases, 0.0f),
+                     std::vector<float>(all.statistics, 0.0f)};
+  std::span<float> weights(values.parameters.data(), all.weights);
+  std::span<float> biases(values.parameters.data() + all.weights, all.biases);
+  std::span<float> statistics(values.statistics);
+  const auto next = [](std::span<float>& from, std::size_t count) {
+    const auto first = from.first(count);
+    from = from.subspan(count);
+    return first;
+  };
+  for (std::size_t l = 0; l < layers.size(); ++l) {
+    const ParameterCounts counts = layers[l]->counts();
+    Random random(seed, l);
+    layers[l]->draw(random, next(weights, counts.weights), next(biases, counts.biases),
+                    next(statistics, counts.statistics));
+  }
   return values;
 }
 
 }  // namespace
 
-std::size_t weight_count(const NetworkSpec& spec) { return layers_of(spec).counts().weights; }
+std::size_t weight_count(const NetworkSpec& spec) { return counts_of(layers_of(spec)).weights; }
 
 std::size_t parameter_count(const NetworkSpec& spec) {
-  const ParameterCounts counts = layers_of(spec).counts();
+  const ParameterCounts counts = counts_of(layers_of(spec));
   return counts.weights + counts.biases;
 }
 
-std::size_t activation_count(const NetworkSpec& spec) { return layers_of(spec).activations(); }
+std::size_t activation_count(const NetworkSpec& spec) {
+  std::size_t count = 0;
+  for (const auto& layer : layers_of(spec)) count += layer->activations();
+  return count;
+}
 
 std::vector<float> initial_parameters(const NetworkSpec& spec, std::uint64_t seed) {
   return first_values(layers_of(spec), seed).parameters;
 }
 
 Network::Network(device::Backend& backend, const NetworkSpec& spec, std::size_t most_samples,
-                 std::uint64_t seed, comm::Communicator* team)
-    : backend_(backend),
-      team_(team),
-      layers_(layers_of(spec)),
-      weights_(layers_.counts().weights),
-      most_samples_(most_samples) {
-  const std::size_t count = weights_ + layers_.counts().biases;
+                 std::uint64_t seed, const Team& team)
+    : backend_(backend), team_(team), most_samples_(most_samples) {
+  Layers layers = layers_of(spec, team.parts);
+  const ParameterCounts all = counts_of(layers);
+  weights_ = all.weights;
+  const std::size_t count = all.weights + all.biases;
   gradients_ =
       device::Buffer<float>(backend, count);  // asks the device before the host draws as many numbers
   first_moment_ = device::Buffer<float>(backend, count);
   second_moment_ = device::Buffer<float>(backend, count);
-  const FirstValues first = first_values(layers_, seed);
+  const FirstValues first = first_values(layers, seed);
   parameters_ = device::Buffer<float>(backend, first.parameters);
   statistics_ = device::Buffer<float>(backend, first.statistics);
-  layers_.place(backend,
-                {parameters_.data(), gradients_.data(), parameters_.data() + weights_,
-                 gradients_.data() + weights_, statistics_.data()},
-                most_samples);
-  output_gradient_ = device::Buffer<float>(backend, most_samples * outputs());
+  std::size_t inputs = size_of(spec.input), widest = 0, weight = 0, bias = weights_, statistic = 0;
+  for (auto& layer : layers) {
+    const ParameterCounts counts = layer->counts();
+    layer->place(backend,
+                 {parameters_.data() + weight, gradients_.data() + weight, parameters_.data() + bias,
+                  gradients_.data() + bias, statistics_.data() + statistic},
+                 most_samples);
+    const std::size_t outputs = size_of(layer->output());
+    layers_.push_back({std::move(layer), inputs, outputs, weight});
+    widest = std::max(widest, outputs);
+    inputs = outputs;
+    weight += counts.weights;
+    bias += counts.biases;
+    statistic += counts.statistics;
+  }
   squared_norm_ = device::Buffer<float>(backend, 1);
+  for (auto& slopes : slopes_) slopes = device::Buffer<float>(backend, most_samples * widest);
+}
+
+double Network::operations() const {
+  double sum = 0;
+  for (const Stage& stage : layers_) sum += stage.layer->operations();
+  return sum;
+}
+
+double Network::wait_seconds() const {
+  double sum = 0;
+  for (const Stage& stage : layers_) sum += stage.layer->wait_seconds();
+  return sum;
 }
 
 device::MatrixView<const float> Network::forward(device::MatrixView<const float> x) {
@@ -70,29 +146,64 @@ device::MatrixView<const float> Network::forward(device::MatrixView<const float>
 
 device::MatrixView<const float> Network::forward(device::MatrixView<const float> x, std::uint64_t key,
                                                  std::size_t first_sample, std::size_t batch) {
-  return pass(x, {true, key, first_sample, batch, team_});
+  return pass(x, {true, key, first_sample, batch, team_.replicas});
 }
 
 device::MatrixView<const float> Network::pass(device::MatrixView<const float> x, const Pass& pass) {
   require(x.rows <= most_samples_, "this network takes at most ", most_samples_, " samples at once, got ",
           x.rows);
-  samples_ = x.rows;
-  return layers_.forward(x, pass);
+  x_ = x;
+  Pass own = pass;
+  for (std::size_t l = 0; l < layers_.size(); ++l) {
+    own.key = derive_seed(pass.key, l);
+    x = layers_[l].layer->forward(x, own);
+  }
+  return x;
 }
 
-device::MatrixView<float> Network::output_gradient() {
-  return {output_gradient_.data(), samples_, outputs()};
-}
+device::MatrixView<float> Network::output_gradient() { return {slopes_[0].data(), x_.rows, outputs()}; }
 
 void Network::backward(const std::function<void(std::size_t first)>& ready) {
-  layers_.backward(output_gradient(), {}, ready);
+  std::size_t current = 0;
+  for (std::size_t l = layers_.size(); l-- > 0;) {
+    const Stage& stage = layers_[l];
+    float* before = l > 0 ? slopes_[1 - current].data() : nullptr;  // no gradient by the data
+    stage.layer->backward({slopes_[current].data(), x_.rows, stage.outputs}, {before, x_.rows, stage.inputs});
+    ready(stage.first_weight);
+    current = 1 - current;
+  }
 }
 
 void Network::learn_nothing(std::uint64_t key, std::size_t batch,
                             const std::function<void(std::size_t first)>& ready) {
-  layers_.forward_nothing({true, key, 0, batch, team_});
+  for (std::size_t l = 0; l < layers_.size(); ++l)
+    layers_[l].layer->forward_nothing({true, derive_seed(key, l), 0, batch, team_.replicas});
   backend_.zero(gradients_.data(), gradients_.size());
-  layers_.backward_nothing(ready);
+  for (std::size_t l = layers_.size(); l-- > 0;) {
+    layers_[l].layer->backward_nothing();
+    ready(layers_[l].first_weight);
+  }
+}
+
+/// Of the whole network: what all parts have alike counts on the first one.
+void Network::take_squared_norm() {
+  float* sum = squared_norm_.data();
+  backend_.zero(sum, 1);
+  const bool first = !team_.parts || team_.parts->rank().value == 0;
+  const float *weights = gradients_.data(), *biases = weights + weights_;
+  for (const Stage& stage : layers_) {
+    const ParameterCounts part = stage.layer->counts(), whole = stage.layer->whole_counts();
+    if (part.weights > 0 && (first || part.weights < whole.weights))
+      backend_.add_squares(weights, part.weights, sum);
+    if (part.biases > 0 && (first || part.biases < whole.biases))
+      backend_.add_squares(biases, part.biases, sum);
+    weights += part.weights;
+    biases += part.biases;
+  }
+  if (!team_.parts) return;
+  std::vector<float> total = squared_norm_.download();
+  team_.parts->begin_sum(total)->wait();
+  backend_.upload(total, sum);
 }
 
 void Network::update(const OptimizerSpec& optimizer, double rate, std::int64_t step, double clip) {
@@ -106,8 +217,7 @@ void Network::update(const OptimizerSpec& optimizer, double rate, std::int64_t s
   update.epsilon = static_cast<float>(optimizer.epsilon);
   update.step = step;
   if (clip > 0) {
-    backend_.zero(squared_norm_.data(), 1);
-    backend_.add_squares(gradients_.data(), gradients_.size(), squared_norm_.data());
+    take_squared_norm();
     update.clip = static_cast<float>(clip);
     update.squared_norm = squared_norm_.data();
   }
@@ -125,23 +235,66 @@ void Network::update(const OptimizerSpec& optimizer, double rate, std::int64_t s
   apply(weights_, parameters_.size() - weights_, 0, 0);
 }
 
+/// Calls visit(place in the part's arena, place in the whole network's, whether this rank's number counts) for all parameters.
+template <class Visit>
+void Network::match(Visit visit) const {
+  ParameterCounts all;
+  for (const Stage& stage : layers_) all += stage.layer->whole_counts();
+  const bool first = !team_.parts || team_.parts->rank().value == 0;
+  std::size_t weight = 0, bias = weights_, whole_weight = 0, whole_bias = all.weights;
+  for (const Stage& stage : layers_) {
+    const Layer& layer = *stage.layer;
+    const ParameterCounts part = layer.counts(), whole = layer.whole_counts();
+    const bool weights_count = first || part.weights < whole.weights, biases_count = first || part.biases < whole.biases;
+    for (std::size_t i = 0; i < part.weights; ++i)
+      visit(weight + i, whole_weight + layer.weight_in_whole(i), weights_count);
+    for (std::size_t i = 0; i < part.biases; ++i)
+      visit(bias + i, whole_bias + layer.bias_in_whole(i), biases_count);
+    weight += part.weights;
+    bias += part.biases;
+    whole_weight += whole.weights;
+    whole_bias += whole.biases;
+  }
+}
+
+std::size_t Network::whole_size() const {
+  ParameterCounts all;
+  for (const Stage& stage : layers_) all += stage.layer->whole_counts();
+  return all.weights + all.biases;
+}
+
+std::vector<float> Network::whole(const device::Buffer<float>& part) const {
+  std::vector<float> own = part.download();
+  if (!team_.parts) return own;
+  std::vector<float> all(whole_size(), 0.0f);
+  match([&](std::size_t place, std::size_t in_whole, bool counts) {
+    if (counts) all[in_whole] = own[place];
+  });
+  team_.parts->begin_sum(all)->wait();
+  return all;
+}
+
+void Network::take_part(const std::vector<float>& whole, device::Buffer<float>& part) {
+  std::vector<float> own(part.size());
+  match([&](std::size_t place, std::size_t in_whole, bool) { own[place] = whole[in_whole]; });
+  backend_.upload(own, part.data());
+}
+
 void Network::save(ByteWriter& writer) const {
-  writer.add(static_cast<std::uint64_t>(parameters_.size()));
+  writer.add(static_cast<std::uint64_t>(whole_size()));
   writer.add(static_cast<std::uint64_t>(statistics_.size()));
-  for (const auto* values : {&parameters_, &first_moment_, &second_moment_, &statistics_})
-    writer.add_all<float>(values->download());
+  for (const auto* values : {&parameters_, &first_moment_, &second_moment_}) writer.add_all<float>(whole(*values));
+  writer.add_all<float>(statistics_.download());
 }
 
 void Network::load(ByteReader& reader) {
-  const auto count = reader.take<std::uint64_t>();
-  require(count == parameters_.size(), "a network of ", parameters_.size(), " parameters cannot take over ",
-          count);
-  const auto statistics = reader.take<std::uint64_t>();
-  require(statistics == statistics_.size(), "a network with ", statistics_.size(),
-          " statistics cannot take over ", statistics);
-  for (auto* values : {&parameters_, &first_moment_, &second_moment_, &statistics_})
-    if (values->size() > 0)
-      backend_.upload(reader.take_all<std::vector<float>>(values->size()), values->data());
+  const std::size_t size = whole_size();
+  const auto count = reader.take<std::uint64_t>(), statistics = reader.take<std::uint64_t>();
+  require(count == size && statistics == statistics_.size(), "a network of ", size, " parameters and ",
+          statistics_.size(), " statistics cannot take over ", count, " and ", statistics);
+  for (auto* values : {&parameters_, &first_moment_, &second_moment_})
+    take_part(reader.take_all<std::vector<float>>(size), *values);
+  if (statistics > 0) backend_.upload(reader.take_all<std::vector<float>>(statistics), statistics_.data());
 }
 
 }  // namespace regatta::train

@@ -19,6 +19,7 @@ class ResidualLayer final : public Layer {
   void backward(device::MatrixView<float> y, device::MatrixView<float> x) override;
   void forward_nothing(const Pass& pass) override;
   void backward_nothing() override;
+  double wait_seconds() const override { return body_.wait_seconds() + skip_.wait_seconds(); }
 
  private:
   LayerChain body_, skip_;

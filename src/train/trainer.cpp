@@ -24,6 +24,9 @@ std::size_t chunk_of(const NetworkSpec& spec) {
 /// Floating-point operations of one advance(): about a hundredth of a second on a processor core, so that messages are read in time.
 constexpr double slice_work = 5e8;
 
+/// Null for a group of one rank.
+comm::Communicator* group_of(comm::Communicator* group) { return group && group->size() > 1 ? group : nullptr; }
+
 std::vector<float> weights_for(const Part& part, std::size_t classes, bool balanced) {
   if (!balanced || part.labels().empty()) return {};
   return balanced_class_weights(part.labels(), classes);
@@ -51,15 +54,15 @@ std::vector<float> balanced_class_weights(std::span<const std::int32_t> labels, 
 }
 
 Trainer::Trainer(device::Backend& backend, const Part& part, std::size_t classes, const TrainingSpec& spec,
-                 comm::Communicator* team)
+                 const Team& team)
     : backend_(backend),
       part_(part),
       spec_(spec),
-      team_(team && team->size() > 1 ? team : nullptr),
+      team_{group_of(team.replicas), group_of(team.parts)},
       batch_(std::min(spec.batch, part.size())),
       chunk_(std::max(batch_, chunk_of(spec.network))),
       network_(backend, spec.network, chunk_, derive_seed(spec.seed, initial_weights), team_),
-      reducer_(backend, team, network_.weights(), network_.parameters().size()),
+      reducer_(backend, team_.replicas, network_.weights(), network_.parameters().size()),
       augmentation_(augmentation_of(spec)),
       order_(part.rows().begin(), part.rows().end()),
       rows_(backend, std::max(order_.size(), chunk_)),
@@ -81,7 +84,7 @@ std::optional<EpochLoss> Trainer::advance() {
   if (next_ == order_.size()) return end_epoch();
   // A team learns of a loss that is no number at the end of the epoch, because all of it must end in the same
   // step.
-  const double sum = team_ ? 0 : static_cast<double>(loss_sum_.download()[0]);
+  const double sum = team_.replicas || team_.parts ? 0 : static_cast<double>(loss_sum_.download()[0]);
   if (std::isfinite(sum)) return std::nullopt;
   return EpochLoss{epoch_ + 1, sum, true};
 }
@@ -110,9 +113,9 @@ EpochLoss Trainer::end_epoch() {
 
 /// Rank r of g takes the places from n r / g to n (r + 1) / g, so that shares differ by one row at most.
 Trainer::Share Trainer::share_of(std::size_t first, std::size_t end) const {
-  if (!team_) return {first, end};
-  const auto rank = static_cast<std::size_t>(team_->rank().value),
-             size = static_cast<std::size_t>(team_->size());
+  if (!team_.replicas) return {first, end};
+  const auto rank = static_cast<std::size_t>(team_.replicas->rank().value),
+             size = static_cast<std::size_t>(team_.replicas->size());
   const std::size_t count = end - first;
   return {first + count * rank / size, first + count * (rank + 1) / size};
 }
@@ -202,9 +205,9 @@ void Trainer::load(ByteReader& reader) {
 }
 
 void Trainer::sum(std::span<float> values) {
-  if (!team_ || values.empty()) return;
+  if (!team_.replicas || values.empty()) return;
   const Stopwatch clock;
-  team_->begin_sum(values)->wait();
+  team_.replicas->begin_sum(values)->wait();
   wait_seconds_ += clock.seconds();
 }
 

@@ -84,7 +84,8 @@ TEST(CommandLine, ChecksAnInputAndShowsWhatWouldRun) {
 
 TEST(CommandLine, CheckRefusesADirectoryAndAWrongLayout) {
   EXPECT_EQ(regatta({"check", inputs}).err, inputs + ": is a directory, expected an input file\n");
-  EXPECT_EQ(regatta({"check", inputs + "branin.ini", "workers.ranks_per_trial=9"}).exit_code, 2);
+  EXPECT_EQ(regatta({"check", inputs + "branin.ini", "--ranks", "9", "workers.ranks_per_trial=9"}).exit_code, 2);
+  EXPECT_EQ(regatta({"check", inputs + "branin.ini", "workers.ranks_per_trial=9"}).exit_code, 0);
 }
 
 TEST(CommandLine, EndsWithExitCode3WhereTheMachineLacksADevice) {

@@ -44,6 +44,13 @@ TEST_F(RunDirectory, ShowsStatusAndReport) {
   EXPECT_THAT(report.out, HasSubstr("20 completed"));
 }
 
+TEST_F(RunDirectory, IsShownAsAPage) {
+  const ProcessResult page = ask({"report", "runs/x", "--html", "page.html"});
+
+  EXPECT_EQ(page.exit_code, 0) << page;
+  EXPECT_THAT(read_file(folder.path() / "page.html"), HasSubstr("<title>trial 19, completed"));
+}
+
 TEST_F(RunDirectory, GivesTheBestAsAnInputThatRunsAgain) {
   const ProcessResult best = ask({"best", "runs/x"});
   folder.write("best.ini", best.out);

@@ -66,6 +66,7 @@ class FarBackend final : public device::Backend {
                 device::MatrixView<float> b) override {
     near_->backward(sum, y, a, b);
   }
+  void activate(const device::Dense& layer) override { near_->activate(layer); }
   void loss(device::LossKind kind, device::MatrixView<const float> outputs, const device::Targets& targets,
             float scale, device::MatrixView<float> gradient, float* sum) override {
     near_->loss(kind, outputs, targets, scale, gradient, sum);

@@ -1,10 +1,13 @@
 #include "regatta/train/trainer.hpp"
 
+#include <array>
 #include <cmath>
+#include <deque>
 #include <thread>
 
 #include "far_backend.hpp"
 #include "regatta/comm/local_group.hpp"
+#include "regatta/core/bytes.hpp"
 #include "regatta/train/metrics.hpp"
 #include "samples.hpp"
 
@@ -224,24 +227,41 @@ TEST(ClassWeights, PullTheDecisionToTheRareClass) {
   EXPECT_NEAR(gap(), 0, 0.1);
 }
 
-/// What a team of `ranks` makes of a training: losses of the epochs, outputs and parameters of its first
-/// rank.
+/// What a team makes of a training: losses of the epochs, outputs, and the whole network as it is saved.
 struct TeamResult {
   std::vector<double> losses;
   std::vector<float> outputs, parameters;
 };
 
-TeamResult train_as_team(int ranks, const Samples& samples, const TrainingSpec& spec,
-                         MakeBackend make = device::make_cpu_backend) {
-  comm::LocalGroup group(ranks);
+/// The parameters of a whole network.
+std::vector<float> parameters_of(const Trainer& trainer) {
+  ByteWriter writer;
+  trainer.network().save(writer);
+  const auto bytes = writer.take();
+  ByteReader reader(bytes);
+  const auto count = reader.take<std::uint64_t>();
+  reader.take<std::uint64_t>();
+  return reader.take_all<std::vector<float>>(count);
+}
+
+/// `replicas` networks, each divided among `parts` ranks.
+TeamResult train_as_team(int replicas, const Samples& samples, const TrainingSpec& spec,
+                         MakeBackend make = device::make_cpu_backend, int parts = 1) {
+  std::deque<comm::LocalGroup> rows, columns;
+  for (int part = 0; part < parts; ++part) rows.emplace_back(replicas);
+  for (int replica = 0; replica < replicas; ++replica) columns.emplace_back(parts);
+  const int ranks = replicas * parts;
   std::vector<TeamResult> results(static_cast<std::size_t>(ranks));
   const auto work = [&](int rank) {
+    const int replica = rank / parts, part = rank % parts;
     Bench bench(samples, make);
-    Trainer trainer(*bench.backend, bench.train, samples.classes, spec, &group.at(Rank{rank}));
+    Trainer trainer(*bench.backend, bench.train, samples.classes, spec,
+                    {&rows[static_cast<std::size_t>(part)].at(Rank{replica}),
+                     &columns[static_cast<std::size_t>(replica)].at(Rank{part})});
     TeamResult& result = results[static_cast<std::size_t>(rank)];
     for (int e = 0; e < 4; ++e) result.losses.push_back(epoch(trainer).mean);
     result.outputs = trainer.outputs(bench.valid);
-    result.parameters = trainer.network().parameters().download();
+    result.parameters = parameters_of(trainer);
   };
   std::vector<std::thread> threads;
   for (int rank = 0; rank < ranks; ++rank) threads.emplace_back(work, rank);
@@ -273,6 +293,54 @@ TEST_P(TeamOf, RanksEqualsOneRankWithinRounding) {
   EXPECT_THAT(team.outputs, testing::Pointwise(testing::FloatNear(2e-4f), alone.outputs));
 }
 
+TEST(DividedNetwork, EqualsOneRankWithinRounding) {
+  const Samples samples = clouds(101, 6, 3);
+  TrainingSpec spec = classifier(samples, {16, 13}, 0.3f);  // a pair of layers is divided, the last one is not
+  spec.optimizer.weight_decay = 0.01;
+  spec.optimizer.kind = device::OptimizerKind::Sgd;
+  spec.gradient_clip = 0.3;
+  const TeamResult alone = train_as_team(1, samples, spec);
+  const auto expect_equal = [&](const TeamResult& team) {
+    for (std::size_t e = 0; e < alone.losses.size(); ++e) EXPECT_NEAR(team.losses[e], alone.losses[e], 1e-5);
+    EXPECT_THAT(team.parameters, testing::Pointwise(testing::FloatNear(2e-5f), alone.parameters));
+    EXPECT_THAT(team.outputs, testing::Pointwise(testing::FloatNear(2e-4f), alone.outputs));
+  };
+
+  expect_equal(train_as_team(1, samples, spec, device::make_cpu_backend, 2));
+  expect_equal(train_as_team(1, samples, spec, make_far_backend, 3));
+  expect_equal(train_as_team(2, samples, spec, device::make_cpu_backend, 2));
+}
+
+TEST(DividedNetwork, GoesOnFromWhatOneRankHasSaved) {
+  const Samples samples = clouds(64, 6, 3);
+  const TrainingSpec spec = classifier(samples, {8});
+  Bench bench(samples);
+  Trainer alone(*bench.backend, bench.train, 3, spec);
+  epoch(alone);
+  ByteWriter writer;
+  alone.save(writer);
+  const auto saved = writer.take();
+  const double expected = epoch(alone).mean;
+  comm::LocalGroup group(2);
+  std::array<std::size_t, 2> sizes{};
+  const auto work = [&](int rank) {
+    Bench own(samples);
+    Trainer part(*own.backend, own.train, 3, spec, {nullptr, &group.at(Rank{rank})});
+    ByteReader reader(saved);
+    part.load(reader);
+    sizes[static_cast<std::size_t>(rank)] = part.network().parameters().size();
+    ByteWriter again;
+    part.save(again);
+    EXPECT_EQ(again.take(), saved);
+    EXPECT_NEAR(epoch(part).mean, expected, 1e-5);
+  };
+  std::thread other(work, 1);
+  work(0);
+  other.join();
+  EXPECT_EQ(sizes[0], 6u * 4 + 4 * 3 + 4 + 3);  // half of the hidden units, and all biases of the outputs
+  EXPECT_EQ(sizes[1], sizes[0]);
+}
+
 INSTANTIATE_TEST_SUITE_P(Sizes, TeamOf, testing::Values(2, 3, 7));
 
 TEST(Team, EqualsOneRankForARegression) {
@@ -296,6 +364,75 @@ TEST(Team, GivesTheSameBitsWhereTheHostCannotReadTheBackend) {
     for (const int ranks : {1, 3})
       EXPECT_EQ(train_as_team(ranks, *samples, spec).outputs,
                 train_as_team(ranks, *samples, spec, make_far_backend).outputs);
+}
+
+/// Residual blocks with batch normalization over images of 2 x 3 x 2 numbers.
+TrainingSpec image_classifier() {
+  TrainingSpec spec;
+  CnnSpec network;
+  network.input = {2, 3, 2};
+  network.channels = 4;
+  network.residual = true;
+  network.head = {12, {6}, 3, Activation::Tanh, 0.2f};
+  spec.network = cnn(network);
+  spec.optimizer.kind = device::OptimizerKind::Sgd;
+  spec.learning_rate.base = 0.05;
+  spec.batch = 32;
+  spec.label_smoothing = 0.1;
+  spec.gradient_clip = 0.5;
+  spec.random_crop = 1;
+  spec.random_flip = true;
+  spec.seed = 5;
+  return spec;
+}
+
+TEST(Team, EqualsOneRankForImagesAlsoWhereRanksHaveNothing) {
+  const Samples samples = clouds(101, 12, 3);  // the last batch has 5 rows
+  const TrainingSpec spec = image_classifier();
+
+  const TeamResult alone = train_as_team(1, samples, spec), team = train_as_team(7, samples, spec);
+
+  for (std::size_t e = 0; e < alone.losses.size(); ++e) EXPECT_NEAR(team.losses[e], alone.losses[e], 1e-4);
+  EXPECT_THAT(team.parameters, testing::Pointwise(testing::FloatNear(5e-4f), alone.parameters));
+  EXPECT_THAT(team.outputs, testing::Pointwise(testing::FloatNear(5e-3f), alone.outputs));
+  EXPECT_EQ(train_as_team(3, samples, spec).outputs, train_as_team(3, samples, spec, make_far_backend).outputs);
+}
+
+TEST(Trainer, GoesOnBitByBitWithTheStatisticsOfBatchNormalization) {
+  const Samples samples = clouds(101, 12, 3);
+  Bench bench(samples);
+  Trainer first(*bench.backend, bench.train, 3, image_classifier());
+  epoch(first);
+  ByteWriter writer;
+  first.save(writer);
+  const auto saved = writer.take();
+  Trainer second(*bench.backend, bench.train, 3, image_classifier());
+  ByteReader reader(saved);
+  second.load(reader);
+
+  EXPECT_EQ(epoch(first).mean, epoch(second).mean);
+  EXPECT_EQ(first.outputs(bench.valid), second.outputs(bench.valid));
+}
+
+TEST(Trainer, KeepsTheNormOfAGradientBelowItsLimit) {
+  const Samples samples = line(64, 3, 1, 0.1);
+  Bench bench(samples);
+  TrainingSpec spec;
+  spec.network = mlp({3, {}, 1});
+  spec.loss = LossKind::Squared;
+  spec.optimizer.kind = device::OptimizerKind::Sgd;
+  spec.learning_rate.base = 1;
+  spec.batch = 64;
+  spec.gradient_clip = 0.01;
+  Trainer trainer(*bench.backend, bench.train, 0, spec);
+  const auto before = trainer.network().parameters().download();
+
+  epoch(trainer);
+
+  double square = 0;
+  const auto after = trainer.network().parameters().download();
+  for (std::size_t i = 0; i < after.size(); ++i) square += std::pow(static_cast<double>(after[i] - before[i]), 2);
+  EXPECT_NEAR(std::sqrt(square), 0.01, 1e-6);
 }
 
 TEST(DeviceData, IsUploadedOnceWhereTheHostsMemoryIsNotTheBackends) {

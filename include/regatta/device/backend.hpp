@@ -20,13 +20,14 @@ struct Dropout {
   float rate = 0;                  ///< [0, 1); 0: none
   std::uint64_t key = 0;           ///< of (trial seed, optimizer step, layer)
   std::uint64_t first_sample = 0;  ///< place of the first row in the global batch
+  std::uint32_t first_unit = 0;    ///< place of the first column among the units of a layer that ranks have divided
 };
 
 /// One dense layer: z = x W + b, y = dropout(activation(z)).
 struct Dense {
   MatrixView<const float> x;        ///< samples x inputs
   MatrixView<const float> weights;  ///< inputs x outputs
-  const float* bias = nullptr;      ///< outputs
+  const float* bias = nullptr;      ///< outputs; null: only z is wanted
   MatrixView<float> z;              ///< samples x outputs, kept for the backward pass
   MatrixView<float> y;              ///< samples x outputs; may be the block of z when the activation is Identity and rate 0
   Activation activation = Activation::Identity;
@@ -35,7 +36,7 @@ struct Dense {
 
 /// Gradients of the loss for one dense layer.
 struct DenseGradient {
-  MatrixView<float> y;        ///< in: dL/dy, out: dL/dz; samples x outputs
+  MatrixView<float> y;        ///< in: dL/dy, out: dL/dz; samples x outputs.
   MatrixView<float> weights;  ///< out: dL/dW, inputs x outputs (overwritten)
   float* bias = nullptr;      ///< out: dL/db, outputs (overwritten)
   MatrixView<float> x;        ///< out: dL/dx, samples x inputs; data may be null when not needed
@@ -101,6 +102,8 @@ class Backend {
 
   virtual void forward(const Dense& layer) = 0;
   virtual void backward(const Dense& layer, const DenseGradient& gradient) = 0;
+  /// The second half of forward(): z += b, y = dropout(activation(z)).
+  virtual void activate(const Dense& layer) = 0;
 
   // Images: regatta/device/image.hpp.
   /// batch(i, .) = source(rows[i], .) with random changes

@@ -55,6 +55,8 @@ class Trainable {
   /// All that load() needs to go on bit by bit as this trial would; called between two epochs. Empty: it
   /// cannot be kept.
   virtual std::vector<std::byte> save() const { return {}; }
+  /// Whether all ranks of the team call save() together, though only the leader keeps what it returns.
+  virtual bool saves_together() const { return false; }
   /// Takes over what another trial has saved, before the first advance(). Hyperparameters stay its own.
   /// @throws InvalidInput  it does not fit
   virtual void load(std::span<const std::byte> saved);
@@ -84,6 +86,9 @@ struct WorkerContext {
   comm::NodeMemory* memory = nullptr;
   comm::Communicator* team = nullptr;  ///< the ranks that train one trial together; null: this rank alone
   Place place = {};
+  // The team as a grid, where models are divided (workers.model_parallel); else null.
+  comm::Communicator* replicas = nullptr;  ///< the ranks that hold the same part of their model
+  comm::Communicator* parts = nullptr;     ///< the ranks that hold the parts of one model
 };
 
 /// What a trial is started with.

@@ -26,6 +26,7 @@ struct LayoutOptions {
   DeviceChoice device = DeviceChoice::Auto;
   Rank0Choice rank0 = Rank0Choice::Auto;
   int ranks_per_trial = 1;
+  int model_parallel = 1;  ///< ranks of a team that hold the parts of one model; divides ranks_per_trial
   bool share_gpu = false;
 };
 

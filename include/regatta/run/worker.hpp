@@ -52,6 +52,7 @@ class Worker {
   bool ready(const Assign& assign) const;
   void start(const Assign& assign);
   std::vector<std::byte> take_weights(const Assign& assign);
+  void flush_team();
   void share(const Assign& assign, const std::vector<std::byte>& weights);
   void set_up(const Assign& assign, const std::vector<std::byte>& weights);
   void keep_or_drop(search::TrialState state);

@@ -37,6 +37,12 @@ struct Places {
   float* statistics = nullptr;
 };
 
+/// The ranks that train one network together, as a grid. Null: this rank alone.
+struct Team {
+  comm::Communicator* replicas = nullptr;  ///< they hold the same parts of the model; each takes a share of every batch
+  comm::Communicator* parts = nullptr;     ///< they hold the parts of one model and take the same samples
+};
+
 /// One layer of a network. It owns what it needs between forward and backward pass, but neither its
 /// parameters nor the slopes that pass through it.
 ///
@@ -66,6 +72,14 @@ class Layer {
   /// @param y  in: dL/dy, samples x outputs; may be overwritten
   /// @param x  out: dL/dx, samples x inputs; data null: not needed
   virtual void backward(device::MatrixView<float> y, device::MatrixView<float> x) = 0;
+
+  /// Where ranks have divided a layer: what all parts have together, and the places of this part's numbers in the layer.
+  virtual ParameterCounts whole_counts() const { return counts(); }
+  virtual std::size_t weight_in_whole(std::size_t weight) const { return weight; }
+  virtual std::size_t bias_in_whole(std::size_t bias) const { return bias; }
+
+  /// Time spent in sums over ranks so far [s].
+  virtual double wait_seconds() const { return 0; }
 
   virtual void forward_nothing(const Pass&) {}
   virtual void backward_nothing() {}  ///< the network sets the gradients to 0

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -31,17 +30,14 @@ class LayerChain {
   void place(device::Backend& backend, const Places& places, std::size_t most_samples);
   device::MatrixView<const float> forward(device::MatrixView<const float> x, const Pass& pass);
   void forward_nothing(const Pass& pass);
-
-  /// Tells that the gradients of the chain's weights from number `first` on are final.
-  using Ready = std::function<void(std::size_t first)>;
-  void backward(device::MatrixView<float> y, device::MatrixView<float> x, const Ready& ready = {});
-  void backward_nothing(const Ready& ready = {});
+  void backward(device::MatrixView<float> y, device::MatrixView<float> x);
+  void backward_nothing();
+  double wait_seconds() const;
 
  private:
   struct Stage {
     std::unique_ptr<Layer> layer;
     std::size_t inputs = 0;  ///< numbers of one sample
-    std::size_t first_weight = 0;
   };
 
   std::vector<Stage> stages_;

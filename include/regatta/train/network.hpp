@@ -9,7 +9,7 @@
 #include "regatta/core/bytes.hpp"
 #include "regatta/device/backend.hpp"
 #include "regatta/device/buffer.hpp"
-#include "regatta/train/layer_chain.hpp"
+#include "regatta/train/layer.hpp"
 #include "regatta/train/optimizer.hpp"
 
 namespace regatta::train {
@@ -30,11 +30,12 @@ std::size_t activation_count(const NetworkSpec& spec);
 class Network {
  public:
   /// @param most_samples  of one forward pass
-  /// @param team          layers may sum over it in training; null: this rank is alone
+  /// @param team          replicas: layers may sum over them in training; parts: pairs of dense layers are divided
+  ///                      among them, all other layers are the same on each
   /// @throws InvalidInput              layers that do not fit each other
   /// @throws device::OutOfDeviceMemory
   Network(device::Backend& backend, const NetworkSpec& spec, std::size_t most_samples, std::uint64_t seed,
-          comm::Communicator* team = nullptr);
+          const Team& team = {});
 
   /// Outputs (samples x outputs) for `x`, as a trained network is used. Valid until the next call of forward.
   device::MatrixView<const float> forward(device::MatrixView<const float> x);
@@ -57,10 +58,11 @@ class Network {
                      const std::function<void(std::size_t first)>& ready);
 
   /// One optimizer step with learning rate `rate`; weight decay and L1 penalty act on weights, not on biases.
-  /// @param clip  the gradient is scaled down to this norm if its own is larger; 0: never
+  /// @param clip  the gradient is scaled down to this norm if its own is larger; 0: never. Collective over the parts.
   void update(const OptimizerSpec& optimizer, double rate, std::int64_t step, double clip = 0);
 
-  /// Parameters, moments and statistics, as load() takes them into a network of the same shape.
+  /// Parameters, moments and statistics of the whole network, as load() takes them into one of the same shape,
+  /// however it is divided. Collective over the parts.
   void save(ByteWriter& writer) const;
   /// @throws InvalidInput  they are of another shape
   void load(ByteReader& reader);
@@ -68,20 +70,35 @@ class Network {
   device::Buffer<float>& gradients() { return gradients_; }
   const device::Buffer<float>& parameters() const { return parameters_; }
   std::size_t weights() const { return weights_; }
-  std::size_t outputs() const { return size_of(layers_.output()); }
+  std::size_t outputs() const { return layers_.back().outputs; }
   /// Floating-point operations of one sample in the forward pass.
-  double operations() const { return layers_.operations(); }
+  double operations() const;
+  /// Time that layers have spent in sums over ranks so far [s].
+  double wait_seconds() const;
 
  private:
+  struct Stage {
+    std::unique_ptr<Layer> layer;
+    std::size_t inputs = 0, outputs = 0;  ///< numbers of one sample
+    std::size_t first_weight = 0;
+  };
+
+  void take_squared_norm();
+  template <class Visit>
+  void match(Visit visit) const;
+  std::size_t whole_size() const;
+  std::vector<float> whole(const device::Buffer<float>& part) const;
+  void take_part(const std::vector<float>& whole, device::Buffer<float>& part);
   device::MatrixView<const float> pass(device::MatrixView<const float> x, const Pass& pass);
 
   device::Backend& backend_;
-  comm::Communicator* team_;
-  LayerChain layers_;
-  std::size_t weights_;
+  Team team_;
+  std::size_t weights_ = 0;
   device::Buffer<float> parameters_, gradients_, first_moment_, second_moment_, statistics_;
-  device::Buffer<float> output_gradient_, squared_norm_;
-  std::size_t samples_ = 0;  ///< of the last forward pass
+  device::Buffer<float> squared_norm_;  ///< of the gradient, where it is clipped
+  device::Buffer<float> slopes_[2];    ///< dL/dy of a layer and of the one before it
+  device::MatrixView<const float> x_;  ///< of the last forward pass
+  std::vector<Stage> layers_;
   std::size_t most_samples_;
 };
 

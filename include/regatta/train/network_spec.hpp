@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -89,5 +90,24 @@ struct MlpSpec {
   Init init = Init::Auto;
 };
 NetworkSpec mlp(const MlpSpec& spec);
+
+/// Blocks of convolutions and pooling over images, then a multilayer perceptron.
+struct CnnSpec {
+  Shape input;  ///< height, width, channels
+  std::size_t blocks = 2;
+  std::size_t convolutions = 1;  ///< of each block
+  std::size_t channels = 16;     ///< of the first block
+  double channel_factor = 2;     ///< from block to block
+  std::size_t kernel = 3;        ///< height and width of filters [pixels]
+  std::size_t stride = 1;        ///< of the first convolution of each block
+  std::optional<device::PoolKind> pooling = device::PoolKind::Max;  ///< at the end of each block
+  std::size_t pool_size = 2;    ///< window and stride [pixels]
+  bool batch_norm = true;       ///< between convolution and activation
+  bool residual = false;        ///< each block is a residual one, with a projection where shapes differ
+  bool global_pooling = false;  ///< the head sees the mean of each channel
+  MlpSpec head;                 ///< its activation and init are those of all layers; its inputs do not count
+};
+/// @throws InvalidInput  more than a million channels
+NetworkSpec cnn(const CnnSpec& spec);
 
 }  // namespace regatta::train

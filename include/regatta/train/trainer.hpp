@@ -37,7 +37,7 @@ struct EpochLoss {
   bool diverged = false;
 };
 
-/// Trains one network, alone or as one rank of a team.
+/// Trains one network, alone or as one rank of a team: each replica of the network takes a share of every batch.
 ///
 /// Each epoch takes the rows in an order drawn from (seed, epoch), in batches, the last one as short as it
 /// comes. In a team each rank computes a contiguous share of every batch, and the gradients are summed: the
@@ -47,7 +47,7 @@ class Trainer {
   /// Collective over the team from the first advance() on, but not here. All arguments outlive this object.
   /// @throws device::OutOfDeviceMemory
   Trainer(device::Backend& backend, const Part& part, std::size_t classes, const TrainingSpec& spec,
-          comm::Communicator* team = nullptr);
+          const Team& team = {});
 
   /// Some optimizer steps (about 0.5 GFLOP); what the epoch has come to when it is over. A rank alone ends an
   /// epoch as soon as its loss is no finite number.
@@ -57,14 +57,14 @@ class Trainer {
   /// computes a share and all have all of them.
   std::vector<float> outputs(const Part& part);
 
-  /// All that load() needs to go on bit by bit; called between two epochs.
+  /// All that load() needs to go on bit by bit; called between two epochs. Collective over the parts of a network.
   void save(ByteWriter& writer) const;
   /// @throws InvalidInput  of a network of another shape
   void load(ByteReader& reader);
 
   std::int32_t epochs() const { return epoch_; }  ///< completed
   const Network& network() const { return network_; }
-  double wait_seconds() const { return reducer_.wait_seconds() + wait_seconds_; }
+  double wait_seconds() const { return reducer_.wait_seconds() + network_.wait_seconds() + wait_seconds_; }
 
  private:
   struct Share {
@@ -83,7 +83,7 @@ class Trainer {
   device::Backend& backend_;
   const Part& part_;
   TrainingSpec spec_;
-  comm::Communicator* team_;
+  Team team_;  ///< groups of one rank are null
   std::size_t batch_;
   std::size_t chunk_;  ///< rows of one forward pass without training
   Network network_;

@@ -104,7 +104,7 @@ class CpuBackend final : public Backend {
     multiply({layer.x.data, inputs, 1, layer.weights.data, outputs, 1, layer.z.data, layer.x.rows, outputs,
               inputs},
              scratch_);
-    activate(layer);
+    if (layer.bias) device::activate(layer);
   }
 
   void backward(const Dense& layer, const DenseGradient& gradient) override {
@@ -143,6 +143,7 @@ class CpuBackend final : public Backend {
   void backward(const Sum& sum, MatrixView<const float> y, MatrixView<float> a, MatrixView<float> b) override {
     sum_gradient(sum, y, a, b);
   }
+  void activate(const Dense& layer) override { device::activate(layer); }
 
   void loss(LossKind kind, MatrixView<const float> outputs, const Targets& targets, float scale,
             MatrixView<float> gradient, float* sum) override {

@@ -29,7 +29,7 @@ template <Activation kind>
   const std::uint32_t threshold = dropout_threshold(dropout.rate);
   const float scale = 1.0f / (1.0f - dropout.rate);
   for (std::size_t j = 0; j < columns; ++j)
-    row[j] *= dropout_factor(key, static_cast<std::uint32_t>(j), threshold, scale);
+    row[j] *= dropout_factor(key, dropout.first_unit + static_cast<std::uint32_t>(j), threshold, scale);
 }
 
 template <Activation kind>

@@ -69,7 +69,7 @@ class CudaBackend final : public Backend {
     if (layer.z.size() == 0) return;
     device_.use();
     multiply(blas_, layer.x, layer.weights, layer.z);
-    activate(layer, stream_);
+    if (layer.bias) cuda::activate(layer, stream_);
   }
 
   void backward(const Dense& layer, const DenseGradient& gradient) override {
@@ -125,6 +125,10 @@ class CudaBackend final : public Backend {
   void backward(const Sum& sum, MatrixView<const float> y, MatrixView<float> a, MatrixView<float> b) override {
     device_.use();
     sum_gradient(sum, y.data, a.data, b.data, stream_);
+  }
+  void activate(const Dense& layer) override {
+    device_.use();
+    cuda::activate(layer, stream_);
   }
 
   void loss(LossKind kind, MatrixView<const float> outputs, const Targets& targets, float scale,
