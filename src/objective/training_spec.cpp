@@ -97,7 +97,8 @@ train::NetworkSpec image_network(const Values& values, const DataShape& shape, L
 train::NetworkSpec network_spec(const Values& values, const DataShape& shape, LossKind loss) {
   if (values.text("model") == "cnn") return image_network(values, shape, loss);
   train::NetworkSpec network = mlp(dense_layers(values, shape, loss));
-  if (image_problem("", shape).empty()) network.input = image_shape(shape.sample);  // for random crops and flips
+  if (image_problem("", shape).empty())
+    network.input = image_shape(shape.sample);  // for random crops and flips
   return network;
 }
 
@@ -148,7 +149,8 @@ std::string image_problem(const std::string& what, const DataShape& shape) {
   if (shape.sample.size() == 2 || shape.sample.size() == 3) return "";
   std::string text;
   for (const std::size_t length : shape.sample) text += concat(text.empty() ? "" : " x ", length);
-  return concat(what, " needs images: samples of height x width or height x width x channels numbers, got ", text);
+  return concat(what, " needs images: samples of height x width or height x width x channels numbers, got ",
+                text);
 }
 
 train::TrainingSpec training_spec(const Values& values, const DataShape& shape, std::uint64_t seed) {

@@ -235,7 +235,8 @@ void Network::update(const OptimizerSpec& optimizer, double rate, std::int64_t s
   apply(weights_, parameters_.size() - weights_, 0, 0);
 }
 
-/// Calls visit(place in the part's arena, place in the whole network's, whether this rank's number counts) for all parameters.
+/// Calls visit(place in the part's arena, place in the whole network's, whether this rank's number counts)
+/// for all parameters.
 template <class Visit>
 void Network::match(Visit visit) const {
   ParameterCounts all;
@@ -245,7 +246,8 @@ void Network::match(Visit visit) const {
   for (const Stage& stage : layers_) {
     const Layer& layer = *stage.layer;
     const ParameterCounts part = layer.counts(), whole = layer.whole_counts();
-    const bool weights_count = first || part.weights < whole.weights, biases_count = first || part.biases < whole.biases;
+    const bool weights_count = first || part.weights < whole.weights,
+               biases_count = first || part.biases < whole.biases;
     for (std::size_t i = 0; i < part.weights; ++i)
       visit(weight + i, whole_weight + layer.weight_in_whole(i), weights_count);
     for (std::size_t i = 0; i < part.biases; ++i)
@@ -283,7 +285,8 @@ void Network::take_part(const std::vector<float>& whole, device::Buffer<float>& 
 void Network::save(ByteWriter& writer) const {
   writer.add(static_cast<std::uint64_t>(whole_size()));
   writer.add(static_cast<std::uint64_t>(statistics_.size()));
-  for (const auto* values : {&parameters_, &first_moment_, &second_moment_}) writer.add_all<float>(whole(*values));
+  for (const auto* values : {&parameters_, &first_moment_, &second_moment_})
+    writer.add_all<float>(whole(*values));
   writer.add_all<float>(statistics_.download());
 }
 

@@ -66,8 +66,8 @@ class Block {
   void add(std::vector<LayerSpec>& layers, std::size_t kernel, std::size_t stride,
            device::Activation activation) const {
     const bool norm = spec_.batch_norm;
-    layers.push_back(ConvolutionSpec{out_, kernel, stride, true,
-                                     norm ? device::Activation::Identity : activation, init_});
+    layers.push_back(
+        ConvolutionSpec{out_, kernel, stride, true, norm ? device::Activation::Identity : activation, init_});
     if (norm) layers.push_back(BatchNormSpec{activation});
   }
 

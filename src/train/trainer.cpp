@@ -21,11 +21,14 @@ std::size_t chunk_of(const NetworkSpec& spec) {
   return std::clamp(numbers / activation_count(spec), std::size_t{1}, most);
 }
 
-/// Floating-point operations of one advance(): about a hundredth of a second on a processor core, so that messages are read in time.
+/// Floating-point operations of one advance(): about a hundredth of a second on a processor core, so that
+/// messages are read in time.
 constexpr double slice_work = 5e8;
 
 /// Null for a group of one rank.
-comm::Communicator* group_of(comm::Communicator* group) { return group && group->size() > 1 ? group : nullptr; }
+comm::Communicator* group_of(comm::Communicator* group) {
+  return group && group->size() > 1 ? group : nullptr;
+}
 
 std::vector<float> weights_for(const Part& part, std::size_t classes, bool balanced) {
   if (!balanced || part.labels().empty()) return {};

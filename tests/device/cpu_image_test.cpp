@@ -19,12 +19,13 @@ Floats normal_numbers(std::size_t count, std::uint64_t seed) {
 
 TEST(CpuImage, ConvolvesByHand) {
   const Windows windows{{2, 3, 1}, {2, 3, 1}, 3, 1, 1, 1};
-  const Floats x{1, 2, 3, 4, 5, 6}, weights{0, 1, 0, 0, 2, 0, 0, 0, 3}, bias{0.5f};  // above, here, right below
+  const Floats x{1, 2, 3, 4, 5, 6}, weights{0, 1, 0, 0, 2, 0, 0, 0, 3},
+      bias{0.5f};  // above, here, right below
   Floats z(6);
   const MatrixView<float> y{z.data(), 1, 6};
 
-  make_cpu_backend()->forward(
-      Convolution{windows, {x.data(), 1, 6}, {weights.data(), 9, 1}, bias.data(), y, y, Activation::Identity});
+  make_cpu_backend()->forward(Convolution{
+      windows, {x.data(), 1, 6}, {weights.data(), 9, 1}, bias.data(), y, y, Activation::Identity});
 
   EXPECT_EQ(z, (Floats{2 + 15 + 0.5f, 4 + 18 + 0.5f, 6 + 0.5f, 1 + 8 + 0.5f, 2 + 10 + 0.5f, 3 + 12 + 0.5f}));
 }
@@ -51,7 +52,8 @@ TEST(CpuImage, ConvolvesAlikeWithEveryInstructionSet) {
     const Windows windows{{5, 23, 3}, {3, 12, channels}, 3, 2, 1, 1};
     const Floats fastest = results_of(convolution_loops().front(), windows);
     for (const ConvolutionLoops& loops : convolution_loops())
-      EXPECT_THAT(results_of(loops, windows), testing::Pointwise(testing::FloatNear(2e-5f), fastest)) << channels;
+      EXPECT_THAT(results_of(loops, windows), testing::Pointwise(testing::FloatNear(2e-5f), fastest))
+          << channels;
   }
 }
 

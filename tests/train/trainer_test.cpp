@@ -295,7 +295,8 @@ TEST_P(TeamOf, RanksEqualsOneRankWithinRounding) {
 
 TEST(DividedNetwork, EqualsOneRankWithinRounding) {
   const Samples samples = clouds(101, 6, 3);
-  TrainingSpec spec = classifier(samples, {16, 13}, 0.3f);  // a pair of layers is divided, the last one is not
+  TrainingSpec spec =
+      classifier(samples, {16, 13}, 0.3f);  // a pair of layers is divided, the last one is not
   spec.optimizer.weight_decay = 0.01;
   spec.optimizer.kind = device::OptimizerKind::Sgd;
   spec.gradient_clip = 0.3;
@@ -395,7 +396,8 @@ TEST(Team, EqualsOneRankForImagesAlsoWhereRanksHaveNothing) {
   for (std::size_t e = 0; e < alone.losses.size(); ++e) EXPECT_NEAR(team.losses[e], alone.losses[e], 1e-4);
   EXPECT_THAT(team.parameters, testing::Pointwise(testing::FloatNear(5e-4f), alone.parameters));
   EXPECT_THAT(team.outputs, testing::Pointwise(testing::FloatNear(5e-3f), alone.outputs));
-  EXPECT_EQ(train_as_team(3, samples, spec).outputs, train_as_team(3, samples, spec, make_far_backend).outputs);
+  EXPECT_EQ(train_as_team(3, samples, spec).outputs,
+            train_as_team(3, samples, spec, make_far_backend).outputs);
 }
 
 TEST(Trainer, GoesOnBitByBitWithTheStatisticsOfBatchNormalization) {
@@ -431,7 +433,8 @@ TEST(Trainer, KeepsTheNormOfAGradientBelowItsLimit) {
 
   double square = 0;
   const auto after = trainer.network().parameters().download();
-  for (std::size_t i = 0; i < after.size(); ++i) square += std::pow(static_cast<double>(after[i] - before[i]), 2);
+  for (std::size_t i = 0; i < after.size(); ++i)
+    square += std::pow(static_cast<double>(after[i] - before[i]), 2);
   EXPECT_NEAR(std::sqrt(square), 0.01, 1e-6);
 }
 
