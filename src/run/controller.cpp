@@ -316,7 +316,7 @@ void Controller::start(TrialId id, WorkerId worker, double now) {
   set_load(worker, held.size() - 1);
   ++in_flight_;
   if (assign.awaited) orders_.emplace_back(keeper, Hand{weights, id, worker, Rank{}});
-  if (assign.awaited && weights == id) hold(id, worker);
+  if (assign.awaited && weights == id) place_of(id).keeper = worker;
   orders_.emplace_back(worker, std::move(assign));
 }
 
