@@ -2,11 +2,22 @@
 
 #include <algorithm>
 
-#include "../convolution_pixels.hpp"
 #include "elementwise.hpp"
+#include "regatta/device/backend.hpp"
 
 namespace regatta::device {
 namespace {
+
+/// The lines of the images of samples [first, first + count) as the rows of a dense layer, for its bias and
+/// activation: pixels alone would be short rows.
+Dense lines_of(const Convolution& layer, std::size_t first, std::size_t count, const float* bias) {
+  const Image& image = layer.windows.output;
+  const auto rows = [&](const MatrixView<float>& view) {
+    return MatrixView<float>{view.data + first * image.size(), count * image.height,
+                             image.width * image.channels};
+  };
+  return {{}, {}, bias, rows(layer.z), rows(layer.y), layer.activation, {}};
+}
 
 /// A convolution of dL/dz that gives dL/dx: what was stride is dilation.
 Windows backward_windows(const Windows& windows) {
@@ -35,11 +46,15 @@ const float* turn(const Windows& windows, const float* weights, std::vector<floa
 void convolve(const Convolution& layer, ConvolutionScratch& scratch) {
   const ConvolutionLoops& loops = convolution_loops().front();
   const Windows& windows = layer.windows;
+  const Image& out = windows.output;
   loops.pack(windows, layer.weights.data, scratch);
+  scratch.bias.resize(out.width * out.channels);
+  for (std::size_t j = 0; j < out.width; ++j)
+    std::copy_n(layer.bias, out.channels, scratch.bias.data() + j * out.channels);
   for (std::size_t i = 0; i < layer.x.rows; ++i) {
-    loops.convolve(windows, 1, layer.x.data + i * windows.input.size(),
-                   layer.z.data + i * windows.output.size(), scratch);
-    activate(pixels_of(layer, i, 1));  // while z is in the cache
+    loops.convolve(windows, 1, layer.x.data + i * windows.input.size(), layer.z.data + i * out.size(),
+                   scratch);
+    activate(lines_of(layer, i, 1, scratch.bias.data()));  // while z is in the cache
   }
 }
 
@@ -47,8 +62,12 @@ void convolution_gradient(const Convolution& layer, const ConvolutionGradient& g
                           ConvolutionScratch& scratch) {
   const ConvolutionLoops& loops = convolution_loops().front();
   const Windows& windows = layer.windows;
-  const Dense pixels = pixels_of(layer, 0, layer.x.rows);
-  activation_gradient(pixels, {gradient.y.data, pixels.z.rows, pixels.z.columns}, gradient.bias);
+  const Dense lines = lines_of(layer, 0, layer.x.rows, nullptr);
+  scratch.bias.resize(lines.z.columns);
+  activation_gradient(lines, {gradient.y.data, lines.z.rows, lines.z.columns}, scratch.bias.data());
+  std::fill_n(gradient.bias, windows.output.channels, 0.0f);
+  for (std::size_t j = 0; j < lines.z.columns; ++j)
+    gradient.bias[j % windows.output.channels] += scratch.bias[j];
 
   const std::size_t channels = windows.output.channels, row = loops.padded(channels);
   scratch.turned.assign(layer.weights.rows * row, 0.0f);

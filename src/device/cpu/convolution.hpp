@@ -10,7 +10,7 @@ namespace regatta::device {
 
 /// Kept between calls, so that a training step allocates nothing.
 struct ConvolutionScratch {
-  std::vector<float> turned, weights, image, gradient;
+  std::vector<float> turned, weights, image, gradient, bias;
 };
 
 /// For one instruction set.

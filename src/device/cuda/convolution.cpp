@@ -2,16 +2,25 @@
 
 #include <algorithm>
 
-#include "../convolution_pixels.hpp"
 #include "image_kernels.hpp"
 #include "kernels.hpp"
 #include "product.hpp"
+#include "regatta/device/backend.hpp"
 
 namespace regatta::device::cuda {
 namespace {
 
 /// Whether the pixels of x are the windows.
 bool is_direct(const Windows& windows) { return windows.side == 1 && windows.stride == 1; }
+
+/// The pixels of samples [first, first + count) as the rows of a dense layer, for its bias and activation.
+Dense pixels_of(const Convolution& layer, std::size_t first, std::size_t count) {
+  const Image& image = layer.windows.output;
+  const auto rows = [&](const MatrixView<float>& view) {
+    return MatrixView<float>{view.data + first * image.size(), count * image.pixels(), image.channels};
+  };
+  return {{}, {}, layer.bias, rows(layer.z), rows(layer.y), layer.activation, {}};
+}
 
 /// Calls `work`(first sample, samples) for slices of at most `most` samples.
 template <class Work>
