@@ -15,6 +15,11 @@ float* room(std::vector<float>& numbers, std::size_t count) {
   return numbers.data();
 }
 
+/// Without the library, which is slower than the loops for products as flat or as deep as these.
+void multiply_here(const Product& product, RecurrenceScratch& scratch) {
+  multiply_loops().front()(product, scratch.product);
+}
+
 /// Which samples have which steps. Step t is the rows [first[t], first[t] + active[t]) of everything kept, the row of a
 /// sample being its place in `order`.
 class Schedule {
@@ -81,9 +86,9 @@ class Walk {
   void forward() {
     const std::size_t samples = layer_.x.rows;
     collect_inputs();
-    multiply({kept_.x, layer_.inputs(), 1, layer_.input_weights.data, columns_, 1, kept_.gates, schedule_.rows(),
+    multiply_here({kept_.x, layer_.inputs(), 1, layer_.input_weights.data, columns_, 1, kept_.gates, schedule_.rows(),
               columns_, layer_.inputs()},
-             scratch_.product);
+             scratch_);
     clear_outputs();
     float* recurrent = room(scratch_.recurrent, samples * columns_);
     float* state = room(scratch_.state, 2 * samples * units_);
@@ -121,9 +126,9 @@ class Walk {
       cell_gradients(layer_.kind, cells);
       const std::size_t before = k > 0 ? schedule_.going_on(k - 1) : 0;
       if (before == 0) continue;
-      multiply({cells.recurrent, columns_, 1, layer_.recurrent_weights.data, 1, columns_, dh,
+      multiply_here({cells.recurrent, columns_, 1, layer_.recurrent_weights.data, 1, columns_, dh,
                 before, units_, columns_},
-               scratch_.product);
+               scratch_);
     }
     weight_gradients(recurrent, gradient);
     if (gradient.x.data) input_gradient(gradient);
@@ -162,9 +167,9 @@ class Walk {
     keep(state, kept_.before_h);
     if (layer_.kind == CellKind::Lstm) keep(state + layer_.x.rows * units_, kept_.before_c);
     if (known > 0)
-      multiply({kept_.before_h + first * units_, units_, 1, layer_.recurrent_weights.data, columns_, 1, recurrent,
+      multiply_here({kept_.before_h + first * units_, units_, 1, layer_.recurrent_weights.data, columns_, 1, recurrent,
                 known, columns_, units_},
-               scratch_.product);
+               scratch_);
     std::fill_n(recurrent + known * columns_, (rows - known) * columns_, 0.0f);
   }
 
@@ -210,19 +215,19 @@ class Walk {
   }
 
   void weight_gradients(const float* recurrent, const RecurrenceGradient& gradient) {
-    multiply({kept_.x, 1, layer_.inputs(), kept_.gates, columns_, 1, gradient.input_weights.data, layer_.inputs(),
+    multiply_here({kept_.x, 1, layer_.inputs(), kept_.gates, columns_, 1, gradient.input_weights.data, layer_.inputs(),
               columns_, schedule_.rows()},
-             scratch_.product);
-    multiply({kept_.before_h, 1, units_, recurrent, columns_, 1, gradient.recurrent_weights.data, units_, columns_,
+             scratch_);
+    multiply_here({kept_.before_h, 1, units_, recurrent, columns_, 1, gradient.recurrent_weights.data, units_, columns_,
               schedule_.rows()},
-             scratch_.product);
+             scratch_);
   }
 
   void input_gradient(const RecurrenceGradient& gradient) {
     const std::size_t inputs = layer_.inputs();
     float* dx = room(scratch_.x, schedule_.rows() * inputs);
-    multiply({kept_.gates, columns_, 1, layer_.input_weights.data, 1, columns_, dx, schedule_.rows(), inputs, columns_},
-             scratch_.product);
+    multiply_here({kept_.gates, columns_, 1, layer_.input_weights.data, 1, columns_, dx, schedule_.rows(), inputs, columns_},
+             scratch_);
     if (!gradient.add_to_x) std::fill_n(gradient.x.data, gradient.x.size(), 0.0f);
     for (std::size_t t = 0; t < schedule_.steps(); ++t)
       for (std::size_t row = 0; row < schedule_.active(t); ++row) {
