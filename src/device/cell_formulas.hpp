@@ -3,8 +3,8 @@
 #include "formulas.hpp"
 #include "regatta/device/recurrence.hpp"
 
-// One unit of a recurrent layer at one step: the arithmetic of all backends, as in formulas.hpp. Gates of a unit
-// lie `units` numbers apart.
+// One unit of a recurrent layer at one step: the arithmetic of all backends, as in formulas.hpp. Gates of a
+// unit lie `units` numbers apart.
 namespace regatta::device::formulas {
 
 /// tanh x to 2e-7 absolute, which is enough for a state, at half the cost of hyperbolic_tangent().

@@ -26,7 +26,8 @@ constexpr Names<Init, 4> inits = {
     {{"auto", Init::Auto}, {"he", Init::He}, {"xavier", Init::Xavier}, {"lecun", Init::Lecun}}};
 constexpr Names<OptimizerKind, 3> optimizers = {
     {{"sgd", OptimizerKind::Sgd}, {"adam", OptimizerKind::Adam}, {"adamw", OptimizerKind::AdamW}}};
-constexpr Names<CellKind, 3> cells = {{{"lstm", CellKind::Lstm}, {"gru", CellKind::Gru}, {"rnn", CellKind::Rnn}}};
+constexpr Names<CellKind, 3> cells = {
+    {{"lstm", CellKind::Lstm}, {"gru", CellKind::Gru}, {"rnn", CellKind::Rnn}}};
 constexpr Names<Readout, 2> readouts = {{{"last", Readout::Last}, {"mean", Readout::Mean}}};
 constexpr Names<ScheduleKind, 3> schedules = {
     {{"constant", ScheduleKind::Constant}, {"step", ScheduleKind::Step}, {"cosine", ScheduleKind::Cosine}}};
@@ -63,7 +64,8 @@ void add_recurrent_layers(const Values& values, const DataShape& shape, train::N
 }
 
 /// Hidden layers and linear outputs, for each step where each has a label.
-void add_dense_layers(const Values& values, const DataShape& shape, LossKind loss, train::NetworkSpec& network) {
+void add_dense_layers(const Values& values, const DataShape& shape, LossKind loss,
+                      train::NetworkSpec& network) {
   train::MlpSpec dense;
   dense.hidden.assign(values.count("layers"), values.count("units"));
   dense.outputs = loss == LossKind::BinaryCrossEntropy ? 1
@@ -80,7 +82,8 @@ void add_dense_layers(const Values& values, const DataShape& shape, LossKind los
 
 train::NetworkSpec network_spec(const Values& values, const DataShape& shape, LossKind loss) {
   train::NetworkSpec network{shape.shape, {}};
-  if (shape.tokens > 0) network.layers.push_back(train::EmbeddingSpec{shape.tokens, values.count("embedding")});
+  if (shape.tokens > 0)
+    network.layers.push_back(train::EmbeddingSpec{shape.tokens, values.count("embedding")});
   if (values.text("model") != "mlp") add_recurrent_layers(values, shape, network);
   add_dense_layers(values, shape, loss, network);
   return network;
@@ -126,8 +129,8 @@ std::string model_problem(const std::string& model, const DataShape& shape) {
   if (model == "mlp" || sequences) return "";
   std::string lengths;
   for (const std::size_t length : shape.shape) lengths += concat(lengths.empty() ? "" : " x ", length);
-  return concat("model = ", model, " needs sequences, samples of steps x channels or of tokens, got samples of ",
-                lengths);
+  return concat("model = ", model,
+                " needs sequences, samples of steps x channels or of tokens, got samples of ", lengths);
 }
 
 train::TrainingSpec training_spec(const Values& values, const DataShape& shape, std::uint64_t seed) {
