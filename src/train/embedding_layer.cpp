@@ -6,12 +6,14 @@ namespace regatta::train {
 
 EmbeddingLayer::EmbeddingLayer(const EmbeddingSpec& spec, const Shape& input)
     : spec_(spec), steps_(size_of(input)) {
-  require(input.size() == 1, "an embedding reads sequences of tokens, which have one dimension, got ", input.size());
-  require(spec.tokens > 0 && spec.width > 0, "an embedding needs tokens and a width, got ", spec.tokens, " and ",
-          spec.width);
+  require(input.size() == 1, "an embedding reads sequences of tokens, which have one dimension, got ",
+          input.size());
+  require(spec.tokens > 0 && spec.width > 0, "an embedding needs tokens and a width, got ", spec.tokens,
+          " and ", spec.width);
 }
 
-void EmbeddingLayer::draw(Random& random, std::span<float> weights, std::span<float>, std::span<float>) const {
+void EmbeddingLayer::draw(Random& random, std::span<float> weights, std::span<float>,
+                          std::span<float>) const {
   for (float& weight : weights) weight = static_cast<float>(random.normal());
 }
 

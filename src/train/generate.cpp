@@ -28,7 +28,8 @@ void add_sequence(const RecallOptions& options, Random& random, Table& table) {
   std::int32_t last = no_label;
   for (std::size_t step = 0; step < options.steps; ++step) {
     const bool symbol = random.uniform() < 0.2;
-    const std::size_t token = symbol ? random.below(options.symbols) : options.symbols + random.below(options.noise);
+    const std::size_t token =
+        symbol ? random.below(options.symbols) : options.symbols + random.below(options.noise);
     if (symbol) last = static_cast<std::int32_t>(token);
     table.x.push_back(step < length ? static_cast<float>(token) : 0.0f);
     table.labels.push_back(step < length ? last : no_label);

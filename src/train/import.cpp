@@ -39,8 +39,8 @@ Format format_of(const std::filesystem::path& file) {
 /// `scale` is a word or the number to divide by.
 void read_scale(const OptionTexts& texts, Format format, SplitOptions& split) {
   const std::string text = texts.text("scale");
-  split.scale = text == "none"                                  ? Scale::None
-                : text == "minmax"                              ? Scale::MinMax
+  split.scale = text == "none"                                ? Scale::None
+                : text == "minmax"                            ? Scale::MinMax
                 : text == "standard" || format != Format::Idx ? Scale::Standard
                                                               : Scale::Divide;
   split.divisor = 255.0;
@@ -95,7 +95,8 @@ CsvOptions csv_options(const std::vector<std::filesystem::path>& inputs, const O
 void refuse_options(const OptionTexts& texts, std::initializer_list<const char*> names,
                     const std::filesystem::path& file, std::string_view what) {
   for (const char* const name : names)
-    require(!texts.given(name), "command line: ", name, " is an option for tables, ", file.string(), " is ", what);
+    require(!texts.given(name), "command line: ", name, " is an option for tables, ", file.string(), " is ",
+            what);
 }
 
 SequenceOptions sequence_options(const std::vector<std::filesystem::path>& inputs, const OptionTexts& texts) {

@@ -92,7 +92,8 @@ Rows steps_of(const RawSamples& samples, const Rows& rows) {
   const std::size_t steps = samples.steps;
   Rows all;
   for (const std::size_t row : rows) {
-    const std::size_t length = samples.lengths.empty() ? steps : static_cast<std::size_t>(samples.lengths[row]);
+    const std::size_t length =
+        samples.lengths.empty() ? steps : static_cast<std::size_t>(samples.lengths[row]);
     for (std::size_t step = 0; step < length; ++step) all.push_back(row * steps + step);
   }
   return all;

@@ -82,7 +82,8 @@ class SequenceFile {
     if (tag == "@classlabel" && set) {
       classification_ = true;
       for (std::string name; words >> name;) class_names.push_back(name);
-      expect(class_names.size() >= 2, "@classLabel names ", class_names.size(), " classes, expected at least 2");
+      expect(class_names.size() >= 2, "@classLabel names ", class_names.size(),
+             " classes, expected at least 2");
     }
     return tag == "@data";
   }
@@ -114,8 +115,8 @@ class SequenceFile {
       return;
     }
     const auto found = std::ranges::find(class_names, text);
-    expect(found != class_names.end(), "label '", text, "' is not one of @classLabel: ",
-           join(class_names, ", "), suggestion(text, class_names));
+    expect(found != class_names.end(), "label '", text,
+           "' is not one of @classLabel: ", join(class_names, ", "), suggestion(text, class_names));
     labels.push_back(static_cast<std::int32_t>(found - class_names.begin()));
   }
 

@@ -15,8 +15,9 @@ RecurrentLayer::RecurrentLayer(const RecurrentSpec& spec, const Shape& input)
       steps_(input.size() == 2 ? input[0] : 0),
       inputs_(input.size() == 2 ? input[1] : 0),
       directions_(spec.bidirectional ? 2 : 1) {
-  require(steps_ > 0 && inputs_ > 0, "a recurrent layer reads sequences of steps x channels, got samples with ",
-          input.size(), input.size() == 1 ? " dimension" : " dimensions");
+  require(steps_ > 0 && inputs_ > 0,
+          "a recurrent layer reads sequences of steps x channels, got samples with ", input.size(),
+          input.size() == 1 ? " dimension" : " dimensions");
   require(spec.units > 0, "a recurrent layer needs units");
   require(spec.dropout >= 0 && spec.dropout < 1, "dropout must lie in [0, 1), got ", spec.dropout);
 }
@@ -60,7 +61,8 @@ void RecurrentLayer::place(device::Backend& backend, const Places& places, std::
   kept_ = {backend, most_samples * directions_ * direction_kept()};
 }
 
-device::Recurrence RecurrentLayer::direction(std::size_t d, device::MatrixView<const float> x, const Pass& pass) {
+device::Recurrence RecurrentLayer::direction(std::size_t d, device::MatrixView<const float> x,
+                                             const Pass& pass) {
   device::Recurrence layer;
   layer.kind = spec_.kind;
   layer.reverse = d == 1;

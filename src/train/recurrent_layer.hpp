@@ -7,7 +7,8 @@
 
 namespace regatta::train {
 
-/// A recurrent layer in one direction or in two. Of each direction: weights of the inputs, then of the states.
+/// A recurrent layer in one direction or in two. Of each direction: weights of the inputs, then of the
+/// states.
 class RecurrentLayer final : public Layer {
  public:
   RecurrentLayer(const RecurrentSpec& spec, const Shape& input);

@@ -60,10 +60,12 @@ TEST_F(NetworkCheck, SaysWhichModelsTheDataDoNotSuit) {
   train::write_dataset(folder / "sequences.h5", sequences);
   train::write_dataset(folder / "tokens.h5", train::generate_recall(train::RecallOptions{}));
 
-  EXPECT_THAT(check({{"model", "lstm"}}),
-              ElementsAre(HasSubstr("model = lstm needs sequences, samples of steps x channels or of tokens, got "
-                                    "samples of 2")));
-  EXPECT_THAT(check({}, {{"model", "choice(mlp, gru)"}}), ElementsAre(HasSubstr("model = gru needs sequences")));
+  EXPECT_THAT(
+      check({{"model", "lstm"}}),
+      ElementsAre(HasSubstr("model = lstm needs sequences, samples of steps x channels or of tokens, got "
+                            "samples of 2")));
+  EXPECT_THAT(check({}, {{"model", "choice(mlp, gru)"}}),
+              ElementsAre(HasSubstr("model = gru needs sequences")));
   for (const char* file : {"sequences.h5", "tokens.h5"})
     EXPECT_THAT(check({{"data", file}}, {{"model", "choice(mlp, lstm, gru, rnn)"},
                                          {"hidden", "logint(4, 64) if model != mlp"},

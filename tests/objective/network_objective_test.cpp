@@ -104,8 +104,13 @@ TEST_F(NetworkObjective, TrainsForItsEpochsAndReportsEach) {
 /// An mlp that works step by step sees nothing of the past; a symbol is its own label in one step of five.
 TEST_F(NetworkObjective, LearnsToLabelSequencesWhereThatNeedsMemory) {
   train::write_dataset(folder / "recall.h5", train::generate_recall(train::RecallOptions{1000, 12, 4, 6, 1}));
-  Workshop workshop(options({{"data", "recall.h5"}, {"layers", "0"}, {"hidden", "24"}, {"embedding", "12"},
-                             {"epochs", "12"}, {"learning_rate", "0.02"}, {"batch_size", "32"}}),
+  Workshop workshop(options({{"data", "recall.h5"},
+                             {"layers", "0"},
+                             {"hidden", "24"},
+                             {"embedding", "12"},
+                             {"epochs", "12"},
+                             {"learning_rate", "0.02"},
+                             {"batch_size", "32"}}),
                     space_of({{"model", "choice(mlp, lstm, gru, rnn)"}}));
 
   const auto accuracy = [&](const char* model) { return workshop.run({{"model", model}}).back().value; };

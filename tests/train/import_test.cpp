@@ -386,7 +386,8 @@ constexpr const char* two_series =
 
 TEST(ImportSequences, PadsSeriesAndScalesTheirChannels) {
   const TemporaryFolder folder;
-  const auto file = folder.write("a.ts", two_series), test = folder.write("b.ts", std::string(two_series) + "1,1,1,1:0,0,0,0:up\n");
+  const auto file = folder.write("a.ts", two_series),
+             test = folder.write("b.ts", std::string(two_series) + "1,1,1,1:0,0,0,0:up\n");
 
   const TableSet data = import_data({file}, {{"test_file", test.string()}, {"valid_fraction", "0"}});
 

@@ -19,7 +19,8 @@ using testing::Pointwise;
 const std::filesystem::path inputs = std::filesystem::path(REGATTA_SOURCE_DIR) / "inputs" / "data";
 const std::filesystem::path digits = std::filesystem::path(REGATTA_SHARED_DIR) / "data" / "tab" / "optdigits";
 
-const std::filesystem::path vowels = std::filesystem::path(REGATTA_SHARED_DIR) / "data" / "seq" / "japanese_vowels";
+const std::filesystem::path vowels =
+    std::filesystem::path(REGATTA_SHARED_DIR) / "data" / "seq" / "japanese_vowels";
 
 /// Numbers of another processor or library may differ in their last digits.
 void expect_same(const Split& file, const Table& made) {
@@ -95,9 +96,10 @@ TEST(Inputs, VowelsAreWhatTheirTextsGive) {
   if (!std::filesystem::exists(vowels)) GTEST_SKIP() << "no series of the vowels in " << vowels;
   comm::PrivateMemory memory;
 
-  expect_same(load_dataset(inputs / "vowels.h5", memory),
-              import_data({vowels / "JapaneseVowels_TRAIN.ts"},
-                          {{"test_file", (vowels / "JapaneseVowels_TEST.ts").string()}, {"valid_fraction", "0.2"}}));
+  expect_same(
+      load_dataset(inputs / "vowels.h5", memory),
+      import_data({vowels / "JapaneseVowels_TRAIN.ts"},
+                  {{"test_file", (vowels / "JapaneseVowels_TEST.ts").string()}, {"valid_fraction", "0.2"}}));
 }
 
 TEST(Inputs, ADamagedTableIsReadOrRefusedWithItsName) {

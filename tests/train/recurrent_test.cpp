@@ -23,7 +23,8 @@ class Reference {
   Reference(const NetworkSpec& spec, bool padded) : spec_(spec), padded_(padded) {}
 
   /// Mean cross-entropy of all labels but those below 0.
-  double mean_loss(const std::vector<float>& x, const std::vector<std::int32_t>& labels, const Numbers& parameters) {
+  double mean_loss(const std::vector<float>& x, const std::vector<std::int32_t>& labels,
+                   const Numbers& parameters) {
     const std::size_t inputs = x.size() / samples, per_sample = labels.size() / samples;
     double sum = 0, count = 0;
     for (std::size_t i = 0; i < samples; ++i) {
@@ -64,7 +65,8 @@ class Reference {
   Numbers apply(const EmbeddingSpec& spec, const Numbers& tokens) {
     Numbers y;
     for (const double token : tokens)
-      for (std::size_t j = 0; j < spec.width; ++j) y.push_back(weight(static_cast<std::size_t>(token) * spec.width + j));
+      for (std::size_t j = 0; j < spec.width; ++j)
+        y.push_back(weight(static_cast<std::size_t>(token) * spec.width + j));
     weight_ += spec.tokens * spec.width;
     return y;
   }
@@ -106,18 +108,21 @@ class Reference {
   }
 
   void advance(const RecurrentSpec& spec, const Numbers& x, std::size_t t, Numbers& h, Numbers& c) const {
-    const std::size_t inputs = x.size() / steps, units = spec.units, columns = device::gates_of(spec.kind) * units;
+    const std::size_t inputs = x.size() / steps, units = spec.units,
+                      columns = device::gates_of(spec.kind) * units;
     const Numbers before = h;
     const auto sigmoid = [](double a) { return 1 / (1 + std::exp(-a)); };
     for (std::size_t j = 0; j < units; ++j) {
       const auto by_input = [&](std::size_t gate) {
         double a = bias(gate * units + j);
-        for (std::size_t i = 0; i < inputs; ++i) a += x[t * inputs + i] * weight(i * columns + gate * units + j);
+        for (std::size_t i = 0; i < inputs; ++i)
+          a += x[t * inputs + i] * weight(i * columns + gate * units + j);
         return a;
       };
       const auto by_state = [&](std::size_t gate) {
         double a = 0;
-        for (std::size_t i = 0; i < units; ++i) a += before[i] * weight((inputs + i) * columns + gate * units + j);
+        for (std::size_t i = 0; i < units; ++i)
+          a += before[i] * weight((inputs + i) * columns + gate * units + j);
         return a;
       };
       const auto sum = [&](std::size_t gate) { return by_input(gate) + by_state(gate); };
@@ -166,10 +171,12 @@ void expect_gradients(const NetworkSpec& spec, bool per_step, bool padded) {
   Network network(*backend, spec, samples, 17);
   std::vector<float> start = network.parameters().download();
   Random random(5);
-  for (std::size_t i = network.weights(); i < start.size(); ++i) start[i] += static_cast<float>(0.3 * random.normal());
+  for (std::size_t i = network.weights(); i < start.size(); ++i)
+    start[i] += static_cast<float>(0.3 * random.normal());
   backend->upload(start, const_cast<float*>(network.parameters().data()));
   device::Buffer<float> sum(*backend, 1);
-  const auto labelled = static_cast<float>(std::ranges::count_if(data.labels, [](auto label) { return label >= 0; }));
+  const auto labelled =
+      static_cast<float>(std::ranges::count_if(data.labels, [](auto label) { return label >= 0; }));
   const std::size_t per_sample = data.labels.size() / samples;
 
   const auto y = network.forward({data.x.data(), samples, size_of(spec.input)}, 1, 0, samples,
@@ -238,7 +245,9 @@ TEST(RecurrentLayer, DropsOutputsOnlyWhenTraining) {
   RecurrentSpec lstm{CellKind::Lstm, 200, false, Readout::Last, 0.5f};
   Network network(*backend, {{3, 1}, {lstm}}, 1, 3);
   const std::vector<float> x{1, 2, 3};
-  const auto output = [](device::MatrixView<const float> y) { return std::vector(y.data, y.data + y.columns); };
+  const auto output = [](device::MatrixView<const float> y) {
+    return std::vector(y.data, y.data + y.columns);
+  };
 
   const auto judged = output(network.forward({x.data(), 1, 3}));
   const auto trained = output(network.forward({x.data(), 1, 3}, 8, 0, 1));
@@ -258,7 +267,8 @@ TEST(RecurrentLayer, RefusesOtherSamplesThanSequences) {
   EXPECT_THROW(Network(*backend, {{8, 8, 1}, {lstm}}, 1, 0), InvalidInput);
   EXPECT_THROW(Network(*backend, {{8, 8}, {RecurrentSpec{}}}, 1, 0), InvalidInput);
   EXPECT_THROW(Network(*backend, {{8, 8}, {EmbeddingSpec{4, 4}}}, 1, 0), InvalidInput);
-  EXPECT_THROW(Network(*backend, {{8}, {DenseSpec{4, Activation::Relu, 0, Init::Auto, true}}}, 1, 0), InvalidInput);
+  EXPECT_THROW(Network(*backend, {{8}, {DenseSpec{4, Activation::Relu, 0, Init::Auto, true}}}, 1, 0),
+               InvalidInput);
 }
 
 }  // namespace

@@ -61,9 +61,11 @@ template <Activation kind>
 
 typedef float Eight [[gnu::vector_size(8 * sizeof(float))]];
 
-/// The gradient of Relu or Identity without dropout: so little arithmetic that sums in memory would be half of the time.
+/// The gradient of Relu or Identity without dropout: so little arithmetic that sums in memory would be half
+/// of the time.
 /// @param y  of Relu; null: Identity
-[[gnu::always_inline]] inline void rectified_gradient(const float* y, MatrixView<float> gradient, float* bias) {
+[[gnu::always_inline]] inline void rectified_gradient(const float* y, MatrixView<float> gradient,
+                                                      float* bias) {
   const std::size_t columns = gradient.columns, whole = columns - columns % 8;
   for (std::size_t j = 0; j < whole; j += 8) {
     Eight sum{};

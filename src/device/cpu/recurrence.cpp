@@ -15,8 +15,13 @@ float* room(std::vector<float>& numbers, std::size_t count) {
   return numbers.data();
 }
 
-/// Which samples have which steps. Step t is the rows [first[t], first[t] + active[t]) of everything kept, the row of a
-/// sample being its place in `order`.
+/// Without the library, which is slower than the loops for products as flat or as deep as these.
+void multiply_here(const Product& product, RecurrenceScratch& scratch) {
+  multiply_loops().front()(product, scratch.product);
+}
+
+/// Which samples have which steps. Step t is the rows [first[t], first[t] + active[t]) of everything kept,
+/// the row of a sample being its place in `order`.
 class Schedule {
  public:
   Schedule(const Recurrence& layer, RecurrenceScratch& scratch) : layer_(layer), scratch_(scratch) {
@@ -24,7 +29,8 @@ class Schedule {
     scratch.active.assign(steps + 2, 0);
     for (std::size_t i = 0; i < samples; ++i) ++scratch.active[length(i)];
     for (std::size_t t = steps + 1; t-- > 0;) scratch.active[t] += scratch.active[t + 1];
-    // Now active[t] counts the lengths >= t: first the places of samples by falling length, then those with a step t.
+    // Now active[t] counts the lengths >= t: first the places of samples by falling length, then those with a
+    // step t.
     scratch.order.resize(samples);
     scratch.first.assign(scratch.active.begin() + 1, scratch.active.end());  // lengths > t
     for (std::size_t i = 0; i < samples; ++i) scratch.order[scratch.first[length(i)]++] = i;
@@ -66,7 +72,9 @@ struct Kept {
   float* more;      ///< Lstm: tanh(c'), Gru: h U + b' of n
 
   Kept(const Recurrence& layer, std::size_t rows)
-      : x(layer.kept), gates(x + rows * layer.inputs()), before_h(gates + rows * layer.columns()),
+      : x(layer.kept),
+        gates(x + rows * layer.inputs()),
+        before_h(gates + rows * layer.columns()),
         before_c(before_h + rows * layer.units()),
         more(layer.kind == CellKind::Lstm ? before_c + rows * layer.units() : before_c) {}
 };
@@ -75,15 +83,19 @@ struct Kept {
 class Walk {
  public:
   Walk(const Recurrence& layer, RecurrenceScratch& scratch)
-      : layer_(layer), scratch_(scratch), schedule_(layer, scratch), kept_(layer, schedule_.rows()),
-        units_(layer.units()), columns_(layer.columns()) {}
+      : layer_(layer),
+        scratch_(scratch),
+        schedule_(layer, scratch),
+        kept_(layer, schedule_.rows()),
+        units_(layer.units()),
+        columns_(layer.columns()) {}
 
   void forward() {
     const std::size_t samples = layer_.x.rows;
     collect_inputs();
-    multiply({kept_.x, layer_.inputs(), 1, layer_.input_weights.data, columns_, 1, kept_.gates, schedule_.rows(),
-              columns_, layer_.inputs()},
-             scratch_.product);
+    multiply_here({kept_.x, layer_.inputs(), 1, layer_.input_weights.data, columns_, 1, kept_.gates,
+                   schedule_.rows(), columns_, layer_.inputs()},
+                  scratch_);
     clear_outputs();
     float* recurrent = room(scratch_.recurrent, samples * columns_);
     float* state = room(scratch_.state, 2 * samples * units_);
@@ -121,9 +133,9 @@ class Walk {
       cell_gradients(layer_.kind, cells);
       const std::size_t before = k > 0 ? schedule_.going_on(k - 1) : 0;
       if (before == 0) continue;
-      multiply({cells.recurrent, columns_, 1, layer_.recurrent_weights.data, 1, columns_, dh,
-                before, units_, columns_},
-               scratch_.product);
+      multiply_here({cells.recurrent, columns_, 1, layer_.recurrent_weights.data, 1, columns_, dh, before,
+                     units_, columns_},
+                    scratch_);
     }
     weight_gradients(recurrent, gradient);
     if (gradient.x.data) input_gradient(gradient);
@@ -136,7 +148,8 @@ class Walk {
     for (std::size_t t = 0; t < schedule_.steps(); ++t)
       for (std::size_t row = 0; row < schedule_.active(t); ++row)
         std::memcpy(kept_.x + (schedule_.first(t) + row) * inputs,
-                    layer_.x.data + schedule_.sample(row) * layer_.x.columns + t * inputs, inputs * sizeof(float));
+                    layer_.x.data + schedule_.sample(row) * layer_.x.columns + t * inputs,
+                    inputs * sizeof(float));
   }
 
   CellRows cells_at(std::size_t t, float* recurrent) const {
@@ -151,7 +164,8 @@ class Walk {
     return cells;
   }
 
-  /// Keeps the states of the first `known` samples as those before step t, 0 of the others, and multiplies them.
+  /// Keeps the states of the first `known` samples as those before step t, 0 of the others, and multiplies
+  /// them.
   void begin_step(std::size_t t, std::size_t known, const float* state, float* recurrent) {
     const std::size_t first = schedule_.first(t), rows = schedule_.active(t);
     const auto keep = [&](const float* from, float* to) {
@@ -162,9 +176,9 @@ class Walk {
     keep(state, kept_.before_h);
     if (layer_.kind == CellKind::Lstm) keep(state + layer_.x.rows * units_, kept_.before_c);
     if (known > 0)
-      multiply({kept_.before_h + first * units_, units_, 1, layer_.recurrent_weights.data, columns_, 1, recurrent,
-                known, columns_, units_},
-               scratch_.product);
+      multiply_here({kept_.before_h + first * units_, units_, 1, layer_.recurrent_weights.data, columns_, 1,
+                     recurrent, known, columns_, units_},
+                    scratch_);
     std::fill_n(recurrent + known * columns_, (rows - known) * columns_, 0.0f);
   }
 
@@ -172,7 +186,8 @@ class Walk {
     return layer_.reverse ? t == 0 : t + 1 == schedule_.length(sample);
   }
 
-  /// Where the output of a sample at step t goes or comes from, and its share in it; 0: nothing of this step does.
+  /// Where the output of a sample at step t goes or comes from, and its share in it; 0: nothing of this step
+  /// does.
   struct Output {
     std::size_t at;
     float share;
@@ -188,7 +203,8 @@ class Walk {
     const bool all = layer_.readout == Readout::All;
     for (std::size_t sample = 0; sample < layer_.y.rows; ++sample)
       for (std::size_t t = 0; t < (all ? layer_.steps : 1); ++t)
-        std::fill_n(layer_.y.data + sample * layer_.y.columns + layer_.y_first + t * layer_.y_step, units_, 0.0f);
+        std::fill_n(layer_.y.data + sample * layer_.y.columns + layer_.y_first + t * layer_.y_step, units_,
+                    0.0f);
   }
 
   void read_out(std::size_t t, const float* state) {
@@ -210,19 +226,20 @@ class Walk {
   }
 
   void weight_gradients(const float* recurrent, const RecurrenceGradient& gradient) {
-    multiply({kept_.x, 1, layer_.inputs(), kept_.gates, columns_, 1, gradient.input_weights.data, layer_.inputs(),
-              columns_, schedule_.rows()},
-             scratch_.product);
-    multiply({kept_.before_h, 1, units_, recurrent, columns_, 1, gradient.recurrent_weights.data, units_, columns_,
-              schedule_.rows()},
-             scratch_.product);
+    multiply_here({kept_.x, 1, layer_.inputs(), kept_.gates, columns_, 1, gradient.input_weights.data,
+                   layer_.inputs(), columns_, schedule_.rows()},
+                  scratch_);
+    multiply_here({kept_.before_h, 1, units_, recurrent, columns_, 1, gradient.recurrent_weights.data, units_,
+                   columns_, schedule_.rows()},
+                  scratch_);
   }
 
   void input_gradient(const RecurrenceGradient& gradient) {
     const std::size_t inputs = layer_.inputs();
     float* dx = room(scratch_.x, schedule_.rows() * inputs);
-    multiply({kept_.gates, columns_, 1, layer_.input_weights.data, 1, columns_, dx, schedule_.rows(), inputs, columns_},
-             scratch_.product);
+    multiply_here({kept_.gates, columns_, 1, layer_.input_weights.data, 1, columns_, dx, schedule_.rows(),
+                   inputs, columns_},
+                  scratch_);
     if (!gradient.add_to_x) std::fill_n(gradient.x.data, gradient.x.size(), 0.0f);
     for (std::size_t t = 0; t < schedule_.steps(); ++t)
       for (std::size_t row = 0; row < schedule_.active(t); ++row) {
@@ -250,7 +267,8 @@ void backward(const Recurrence& layer, const RecurrenceGradient& gradient, Recur
 void forward(const Embedding& layer) {
   const std::size_t width = layer.table.columns;
   for (std::size_t i = 0; i < layer.tokens.size(); ++i)
-    std::memcpy(layer.y.data + i * width, layer.table.data + static_cast<std::size_t>(layer.tokens.data[i]) * width,
+    std::memcpy(layer.y.data + i * width,
+                layer.table.data + static_cast<std::size_t>(layer.tokens.data[i]) * width,
                 width * sizeof(float));
 }
 

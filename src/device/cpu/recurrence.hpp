@@ -13,8 +13,8 @@ struct RecurrenceScratch {
   std::vector<float> recurrent, state, carry, weights, x, product;
 };
 
-/// As Backend::forward and Backend::backward. Only steps that a sequence has are worked on: the samples are sorted
-/// by length, so that those with a step t are the first ones of all.
+/// As Backend::forward and Backend::backward. Only steps that a sequence has are worked on: the samples are
+/// sorted by length, so that those with a step t are the first ones of all.
 void forward(const Recurrence& layer, RecurrenceScratch& scratch);
 void backward(const Recurrence& layer, const RecurrenceGradient& gradient, RecurrenceScratch& scratch);
 

@@ -65,8 +65,8 @@ template <CellKind kind>
 
 }  // namespace
 
-[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void advance_cells(CellKind kind,
-                                                                                         const CellRows& rows) {
+[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void advance_cells(
+    CellKind kind, const CellRows& rows) {
   switch (kind) {
     case CellKind::Rnn:
       return advance_rows<CellKind::Rnn>(rows);
@@ -77,8 +77,8 @@ template <CellKind kind>
   }
 }
 
-[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void cell_gradients(CellKind kind,
-                                                                                          const CellRows& rows) {
+[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void cell_gradients(
+    CellKind kind, const CellRows& rows) {
   switch (kind) {
     case CellKind::Rnn:
       return gradient_rows<CellKind::Rnn>(rows);
