@@ -51,7 +51,7 @@ struct Output {
 
 /// The numbers of c that stay in registers while k runs: `rows` x `vectors` vectors, one load of b and one
 /// broadcast of a for each fused multiply-add.
-template <int lanes, int rows, int vectors, bool finishes>
+template <int lanes, int rows, int vectors>
 [[gnu::always_inline]] inline void tile(const Strip& a, const Panel& b, std::size_t depth, const Output& to) {
   using Vector = typename Register<lanes>::Vector;
   Vector sum[rows][vectors] = {};
@@ -60,7 +60,6 @@ template <int lanes, int rows, int vectors, bool finishes>
     for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 4
       for (int v = 0; v < vectors; ++v) load(sum[r][v], to.c + r * to.stride + v * lanes);
-#pragma GCC unroll 4
   for (std::size_t k = 0; k < depth; ++k) {
     Vector line[vectors];
 #pragma GCC unroll 4
@@ -72,30 +71,30 @@ template <int lanes, int rows, int vectors, bool finishes>
       for (int v = 0; v < vectors; ++v) sum[r][v] += factor * line[v];
     }
   }
-  const Vector least = to.least - Vector{};
+  if (to.bias) {
+    const Vector least = to.least - Vector{};
 #pragma GCC unroll 4
-  for (int v = 0; v < vectors; ++v) {
-    Vector bias;
-    if constexpr (finishes) load(bias, to.bias + v * lanes);
+    for (int v = 0; v < vectors; ++v) {
+      Vector bias;
+      load(bias, to.bias + v * lanes);
 #pragma GCC unroll 16
-    for (int r = 0; r < rows; ++r) {
-      if constexpr (finishes) {
+      for (int r = 0; r < rows; ++r) {
         sum[r][v] += bias;
         sum[r][v] = least > sum[r][v] ? least : sum[r][v];
       }
-      store(sum[r][v], to.c + r * to.stride + v * lanes);
     }
   }
+#pragma GCC unroll 16
+  for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; ++v) store(sum[r][v], to.c + r * to.stride + v * lanes);
 }
 
 /// A tile with `count` <= `rows` rows.
 template <int lanes, int rows, int vectors>
 [[gnu::always_inline]] inline void tile_of(std::size_t count, const Strip& a, const Panel& b, std::size_t depth,
                                            const Output& to) {
-  if (count >= rows) {
-    if (to.bias) return tile<lanes, rows, vectors, true>(a, b, depth, to);
-    return tile<lanes, rows, vectors, false>(a, b, depth, to);
-  }
+  if (count >= rows) return tile<lanes, rows, vectors>(a, b, depth, to);
   if constexpr (rows > 1) tile_of<lanes, rows - 1, vectors>(count, a, b, depth, to);
 }
 
