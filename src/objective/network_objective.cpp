@@ -109,8 +109,11 @@ class DataCheck {
   }
 
   void check_training() {
+    const DataShape shape = shape_of(data_);
+    for (const std::string& model : possible_texts(network_options(), options_, space_, "model"))
+      add("model", model_problem(model, shape));
     for (const std::string& loss : possible_texts(network_options(), options_, space_, "loss"))
-      add("loss", loss_problem(loss, {data_.features, data_.classes, data_.outputs}));
+      add("loss", loss_problem(loss, shape));
     for (const std::string& weights : possible_texts(network_options(), options_, space_, "class_weight"))
       if (weights == "balanced" && data_.classes == 0)
         add("class_weight", "class_weight = balanced needs data with classes");
@@ -165,14 +168,15 @@ class NetworkObjective final : public Objective {
       data_.divisions.push_back({train::Part(train), train::Part(data_.placed->valid())});
       return;
     }
-    for (auto& fold : train::make_folds(train.host.rows, train.host.labels, study_.folds, study_.fold_seed))
+    const bool one_label = data_.dataset.labels_per_sample == 1;
+    const auto strata = one_label ? train.host.labels : std::span<const std::int32_t>();
+    for (auto& fold : train::make_folds(train.host.rows, strata, study_.folds, study_.fold_seed))
       data_.divisions.push_back({{train, std::move(fold.train)}, {train, std::move(fold.held_out)}});
   }
 
   std::unique_ptr<Trainable> start(const space::Config& config, const TrialContext& context) override {
     require(!data_.divisions.empty(), "prepare() comes before start()");
-    const DataShape shape{data_.dataset.features, data_.dataset.classes, data_.dataset.outputs};
-    const train::TrainingSpec spec = training_spec(settings_.at(config), shape, context.seed);
+    const train::TrainingSpec spec = training_spec(settings_.at(config), shape_of(data_.dataset), context.seed);
     return std::make_unique<NetworkTrainable>(worker_, data_, study_, spec);
   }
 

@@ -23,7 +23,6 @@ Option number(const char* name, const char* fallback, const char* help, double l
 std::vector<Option> study_table() {
   return {
       {"data", OptionType::Path, "", "data set (HDF5), relative to the input file"},
-      word("model", "mlp", "kind of network", {"mlp"}),
       word("task", "auto", "what the data must be made for; auto: whatever it is",
            {"auto", "classification", "regression"}),
       {"metrics", OptionType::Text, "auto",
@@ -43,11 +42,13 @@ std::vector<Option> study_table() {
 
 std::vector<Option> network_table() {
   return {
+      word("model", "mlp", "kind of network; the layers of an mlp also follow the recurrent ones of the others",
+           {"mlp", "lstm", "gru", "rnn"}),
       whole("layers", "2", "hidden layers; 0: linear or logistic regression", 0, 16),
       whole("units", "64", "units of each hidden layer", 1, 1048576),
       word("activation", "relu", "of the hidden layers; gelu is its tanh form",
            {"relu", "tanh", "gelu", "sigmoid"}),
-      number("dropout", "0", "share of each hidden layer's units that is dropped while training", 0, 0.99),
+      number("dropout", "0", "share of each hidden or recurrent layer's outputs that is dropped while training", 0, 0.99),
       word("init", "auto", "variance of the first weights; auto: he for relu and gelu, xavier for others",
            {"auto", "he", "xavier", "lecun"}),
       word("loss", "auto", "auto: cross_entropy for classes, squared for numbers",
@@ -56,6 +57,19 @@ std::vector<Option> network_table() {
       number("weight_decay", "0", "added to the gradient (sgd, adam) or decoupled (adamw)", 0, 1000),
       word("class_weight", "none", "balanced: rare classes count as much as frequent ones",
            {"none", "balanced"}),
+  };
+}
+
+std::vector<Option> sequence_table() {
+  return {
+      whole("recurrent_layers", "1", "of lstm, gru and rnn: recurrent layers", 1, 16),
+      whole("hidden", "64", "of lstm, gru and rnn: units of each recurrent layer, in each direction", 1, 65536),
+      {"bidirectional", OptionType::Flag, "false", "of lstm, gru and rnn: layers read sequences from both ends"},
+      word("readout", "last",
+           "of lstm, gru and rnn: what the layers behind see, the state at the end of a sequence or the mean of all; "
+           "where each step has a label, each state",
+           {"last", "mean"}),
+      whole("embedding", "32", "numbers that stand for each token, where data are tokens", 1, 65536),
   };
 }
 
@@ -88,7 +102,7 @@ std::vector<Option> training_table() {
 const std::vector<Option>& network_options() {
   static const std::vector<Option> table = [] {
     std::vector<Option> all = study_table();
-    for (const auto& part : {network_table(), training_table()})
+    for (const auto& part : {network_table(), sequence_table(), training_table()})
       all.insert(all.end(), part.begin(), part.end());
     return all;
   }();

@@ -8,8 +8,10 @@ namespace regatta::objective {
 namespace {
 
 using device::Activation;
+using device::CellKind;
 using device::LossKind;
 using device::OptimizerKind;
+using device::Readout;
 using train::Init;
 using train::ScheduleKind;
 
@@ -24,6 +26,8 @@ constexpr Names<Init, 4> inits = {
     {{"auto", Init::Auto}, {"he", Init::He}, {"xavier", Init::Xavier}, {"lecun", Init::Lecun}}};
 constexpr Names<OptimizerKind, 3> optimizers = {
     {{"sgd", OptimizerKind::Sgd}, {"adam", OptimizerKind::Adam}, {"adamw", OptimizerKind::AdamW}}};
+constexpr Names<CellKind, 3> cells = {{{"lstm", CellKind::Lstm}, {"gru", CellKind::Gru}, {"rnn", CellKind::Rnn}}};
+constexpr Names<Readout, 2> readouts = {{{"last", Readout::Last}, {"mean", Readout::Mean}}};
 constexpr Names<ScheduleKind, 3> schedules = {
     {{"constant", ScheduleKind::Constant}, {"step", ScheduleKind::Step}, {"cosine", ScheduleKind::Cosine}}};
 constexpr Names<LossKind, 5> losses = {{{"cross_entropy", LossKind::CrossEntropy},
@@ -44,17 +48,42 @@ LossKind loss_of(const std::string& text, const DataShape& shape) {
   return named(losses, text);
 }
 
+void add_recurrent_layers(const Values& values, const DataShape& shape, train::NetworkSpec& network) {
+  train::RecurrentSpec layer;
+  layer.kind = named(cells, values.text("model"));
+  layer.units = values.count("hidden");
+  layer.bidirectional = values.flag("bidirectional");
+  layer.readout = Readout::All;
+  layer.dropout = static_cast<float>(values.number("dropout"));
+  for (std::size_t l = values.count("recurrent_layers"); l > 0; --l) {
+    const bool ends = l == 1 && shape.labels_per_sample == 1;
+    if (ends) layer.readout = named(readouts, values.text("readout"));
+    network.layers.push_back(layer);
+  }
+}
+
+/// Hidden layers and linear outputs, for each step where each has a label.
+void add_dense_layers(const Values& values, const DataShape& shape, LossKind loss, train::NetworkSpec& network) {
+  train::MlpSpec dense;
+  dense.hidden.assign(values.count("layers"), values.count("units"));
+  dense.outputs = loss == LossKind::BinaryCrossEntropy ? 1
+                  : shape.classes > 0                  ? shape.classes
+                                                       : shape.outputs;
+  dense.activation = named(activations, values.text("activation"));
+  dense.dropout = static_cast<float>(values.number("dropout"));
+  dense.init = named(inits, values.text("init"));
+  for (train::LayerSpec& layer : train::mlp(dense).layers) {
+    std::get<train::DenseSpec>(layer).per_step = shape.labels_per_sample > 1;
+    network.layers.push_back(layer);
+  }
+}
+
 train::NetworkSpec network_spec(const Values& values, const DataShape& shape, LossKind loss) {
-  train::MlpSpec network;
-  network.inputs = shape.features;
-  network.hidden.assign(values.count("layers"), values.count("units"));
-  network.outputs = loss == LossKind::BinaryCrossEntropy ? 1
-                    : shape.classes > 0                  ? shape.classes
-                                                         : shape.outputs;
-  network.activation = named(activations, values.text("activation"));
-  network.dropout = static_cast<float>(values.number("dropout"));
-  network.init = named(inits, values.text("init"));
-  return mlp(network);
+  train::NetworkSpec network{shape.shape, {}};
+  if (shape.tokens > 0) network.layers.push_back(train::EmbeddingSpec{shape.tokens, values.count("embedding")});
+  if (values.text("model") != "mlp") add_recurrent_layers(values, shape, network);
+  add_dense_layers(values, shape, loss, network);
+  return network;
 }
 
 train::OptimizerSpec optimizer_spec(const Values& values) {
@@ -92,7 +121,18 @@ std::string loss_problem(const std::string& loss, const DataShape& shape) {
   return "";
 }
 
+std::string model_problem(const std::string& model, const DataShape& shape) {
+  const bool sequences = shape.tokens > 0 || shape.shape.size() == 2;
+  if (model == "mlp" || sequences) return "";
+  std::string lengths;
+  for (const std::size_t length : shape.shape) lengths += concat(lengths.empty() ? "" : " x ", length);
+  return concat("model = ", model, " needs sequences, samples of steps x channels or of tokens, got samples of ",
+                lengths);
+}
+
 train::TrainingSpec training_spec(const Values& values, const DataShape& shape, std::uint64_t seed) {
+  if (const std::string problem = model_problem(values.text("model"), shape); !problem.empty())
+    throw TrialFailure(FailureKind::Invalid, problem);
   if (const std::string problem = loss_problem(values.text("loss"), shape); !problem.empty())
     throw TrialFailure(FailureKind::Invalid, problem);
   train::TrainingSpec spec;

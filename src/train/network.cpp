@@ -15,7 +15,8 @@ using Layers = std::vector<std::unique_ptr<Layer>>;
 const DenseSpec* first_of_pair(const NetworkSpec& spec, std::size_t place, const comm::Communicator* parts) {
   if (!parts || place + 1 >= spec.layers.size()) return nullptr;
   const auto* first = std::get_if<DenseSpec>(&spec.layers[place]);
-  const bool pair = first && std::holds_alternative<DenseSpec>(spec.layers[place + 1]);
+  const auto* second = std::get_if<DenseSpec>(&spec.layers[place + 1]);
+  const bool pair = first && second && !first->per_step && !second->per_step;
   return pair && first->units >= static_cast<std::size_t>(parts->size()) ? first : nullptr;
 }
 
@@ -87,7 +88,7 @@ std::size_t parameter_count(const NetworkSpec& spec, comm::Communicator* parts) 
 
 std::size_t activation_count(const NetworkSpec& spec) {
   std::size_t count = 0;
-  for (const auto& layer : layers_of(spec)) count += size_of(layer->output());
+  for (const auto& layer : layers_of(spec)) count += layer->kept();
   return count;
 }
 
@@ -154,13 +155,15 @@ double Network::wait_seconds() const {
   return sum;
 }
 
-device::MatrixView<const float> Network::forward(device::MatrixView<const float> x) {
-  return pass(x, {false, 0, 0, x.rows, nullptr});
+device::MatrixView<const float> Network::forward(device::MatrixView<const float> x,
+                                                 const std::int32_t* lengths) {
+  return pass(x, {false, 0, 0, x.rows, nullptr, lengths});
 }
 
 device::MatrixView<const float> Network::forward(device::MatrixView<const float> x, std::uint64_t key,
-                                                 std::size_t first_sample, std::size_t batch) {
-  return pass(x, {true, key, first_sample, batch, team_.replicas});
+                                                 std::size_t first_sample, std::size_t batch,
+                                                 const std::int32_t* lengths) {
+  return pass(x, {true, key, first_sample, batch, team_.replicas, lengths});
 }
 
 device::MatrixView<const float> Network::pass(device::MatrixView<const float> x, const Pass& pass) {

@@ -4,6 +4,8 @@
 #include <numeric>
 
 #include "dense_layer.hpp"
+#include "embedding_layer.hpp"
+#include "recurrent_layer.hpp"
 
 namespace regatta::train {
 
@@ -33,12 +35,22 @@ NetworkSpec mlp(const MlpSpec& spec) {
   return network;
 }
 
+namespace {
+
+std::unique_ptr<Layer> make(const DenseSpec& spec, const Shape& input) {
+  return std::make_unique<DenseLayer>(spec, input);
+}
+std::unique_ptr<Layer> make(const RecurrentSpec& spec, const Shape& input) {
+  return std::make_unique<RecurrentLayer>(spec, input);
+}
+std::unique_ptr<Layer> make(const EmbeddingSpec& spec, const Shape& input) {
+  return std::make_unique<EmbeddingLayer>(spec, input);
+}
+
+}  // namespace
+
 std::unique_ptr<Layer> make_layer(const LayerSpec& spec, const Shape& input) {
-  return std::visit(
-      [&](const DenseSpec& dense) -> std::unique_ptr<Layer> {
-        return std::make_unique<DenseLayer>(dense, input);
-      },
-      spec);
+  return std::visit([&](const auto& one) { return make(one, input); }, spec);
 }
 
 }  // namespace regatta::train

@@ -145,6 +145,16 @@ TEST(StudyInputsErrors, JudgesTheObjective) {
               ElementsAre(testing::HasSubstr("needs a data set")));
 }
 
+TEST(StudyInputsErrors, MissesTheEpochsThatASchedulerDivides) {
+  const auto with = [](const std::string& epochs, const std::string& scheduler) {
+    return problems_of("[objective]\ntype = command\ncommand = true\n" + epochs +
+                       "[space]\nx = uniform(0, 1)\n[scheduler]\nalgorithm = " + scheduler + "\n");
+  };
+  EXPECT_THAT(with("", "asha"), ElementsAre(testing::HasSubstr("x.ini:7: scheduler asha divides the epochs of a training")));
+  EXPECT_THAT(with("epochs = 9\n", "asha"), ElementsAre());
+  EXPECT_THAT(with("", "median"), ElementsAre());
+}
+
 TEST(StudyInputsErrors, JudgesTrialsOfTheUser) {
   EXPECT_EQ(with_line("[trial]\ny = 0.5"), "x.ini:9: unknown parameter 'y' in a trial; did you mean 'x'?");
   EXPECT_EQ(with_line("[trial]\nx = 2"), "x.ini:8: 'x' = 2 lies outside uniform(0, 1)");

@@ -46,7 +46,7 @@ TEST_F(CpuBackend, GathersRows) {
   std::vector<std::int32_t> taken(2);
 
   backend->gather(MatrixView<const float>{source.data(), 3, 2}, rows.data(), {batch.data(), 2, 2});
-  backend->gather(labels.data(), rows.data(), taken);
+  backend->gather(MatrixView<const std::int32_t>{labels.data(), 3, 1}, rows.data(), {taken.data(), 2, 1});
 
   EXPECT_THAT(batch, ElementsAre(5, 6, 1, 2));
   EXPECT_THAT(taken, ElementsAre(9, 7));

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "regatta/device/matrix_view.hpp"
+#include "regatta/device/recurrence.hpp"
 
 namespace regatta::device {
 
@@ -44,7 +45,7 @@ struct DenseGradient {
 
 /// What the network's outputs are compared with; blocks live on the backend.
 struct Targets {
-  const std::int32_t* labels = nullptr;  ///< per sample: class (CrossEntropy) or 0/1 (BinaryCrossEntropy)
+  const std::int32_t* labels = nullptr;  ///< per sample: class (CrossEntropy), 0/1 (BinaryCrossEntropy), below 0: none
   const float* values = nullptr;         ///< samples x outputs, for the regression losses
   const float* class_weights = nullptr;  ///< per class, or null: all 1
 };
@@ -96,12 +97,23 @@ class Backend {
 
   /// batch(i, .) = source(rows[i], .)
   virtual void gather(MatrixView<const float> source, const std::int32_t* rows, MatrixView<float> batch) = 0;
-  virtual void gather(const std::int32_t* source, const std::int32_t* rows, std::span<std::int32_t> batch) = 0;
+  virtual void gather(MatrixView<const std::int32_t> source, const std::int32_t* rows,
+                      MatrixView<std::int32_t> batch) = 0;
 
   virtual void forward(const Dense& layer) = 0;
   virtual void backward(const Dense& layer, const DenseGradient& gradient) = 0;
   /// The second half of forward(): z += b, y = dropout(activation(z)).
   virtual void activate(const Dense& layer) = 0;
+
+  virtual void forward(const Recurrence& layer) = 0;
+  /// Of the last forward pass; what it kept is lost.
+  virtual void backward(const Recurrence& layer, const RecurrenceGradient& gradient) = 0;
+  virtual void forward(const Embedding& layer) = 0;
+  /// @param y      dL/dy, laid out as y
+  /// @param table  out: dL/dtable (overwritten)
+  virtual void backward(const Embedding& layer, MatrixView<const float> y, MatrixView<float> table) = 0;
+  /// Dropout of `values` (samples x units) in place; the way back is the same.
+  virtual void drop(const Dropout& dropout, MatrixView<float> values) = 0;
 
   /// Adds the summed (class-weighted) loss of all samples to *sum and writes d(scale * sum)/d(outputs).
   /// CrossEntropy takes logits, samples x classes; BinaryCrossEntropy one logit per sample. AbsolutePercentage is

@@ -19,6 +19,7 @@ struct Pass {
   std::size_t first_sample = 0;        ///< place of the first row in the batch of the whole team
   std::size_t batch = 0;               ///< samples of the batch of the whole team
   comm::Communicator* team = nullptr;  ///< null: this rank is alone
+  const std::int32_t* lengths = nullptr;  ///< on the backend, of each sequence of this batch; null: none is padded
 };
 
 /// Numbers of parameters of a layer.
@@ -56,6 +57,8 @@ class Layer {
   virtual Shape output() const = 0;  ///< of one sample
   /// Floating-point operations of one sample in the forward pass.
   virtual double operations() const = 0;
+  /// Numbers of one sample that the layer keeps for the backward pass.
+  virtual std::size_t kept() const { return size_of(output()); }
   /// First values on the host; all are 0 before.
   virtual void draw(Random& random, std::span<float> weights, std::span<float> biases,
                     std::span<float> statistics) const = 0;

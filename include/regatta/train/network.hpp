@@ -24,7 +24,7 @@ std::size_t weight_count(const NetworkSpec& spec);
 /// @param parts  the ranks that divide the network: of the part of this rank; null: of all of it
 std::size_t parameter_count(const NetworkSpec& spec, comm::Communicator* parts = nullptr);
 
-/// Numbers that a sample becomes in all layers together: what a forward pass needs to keep.
+/// Numbers of a sample that all layers together keep of a forward pass.
 std::size_t activation_count(const NetworkSpec& spec);
 
 /// Where parameters, gradients and both moments ([all weights | all biases] each) begin in one block of numbers.
@@ -49,13 +49,16 @@ class Network {
           const Team& team = {}, std::span<float> arena = {});
 
   /// Outputs (samples x outputs) for `x`, as a trained network is used. Valid until the next call of forward.
-  device::MatrixView<const float> forward(device::MatrixView<const float> x);
+  /// @param lengths  of the samples, on the backend; null: no sequence is padded
+  device::MatrixView<const float> forward(device::MatrixView<const float> x,
+                                          const std::int32_t* lengths = nullptr);
   /// As it is trained (with dropout), and kept for backward(), which reads `x` again.
   /// @param key           of this optimizer step
   /// @param first_sample  place of the first row in the batch of the team
   /// @param batch         samples of that batch
   device::MatrixView<const float> forward(device::MatrixView<const float> x, std::uint64_t key,
-                                          std::size_t first_sample, std::size_t batch);
+                                          std::size_t first_sample, std::size_t batch,
+                                          const std::int32_t* lengths = nullptr);
 
   /// Where the loss writes its gradient by the outputs of the last forward pass.
   device::MatrixView<float> output_gradient();

@@ -31,7 +31,7 @@ struct TrainingSpec {
 /// What one epoch has come to. Diverged: the mean loss is not finite or has passed its limit.
 struct EpochLoss {
   std::int32_t epoch = 0;  ///< from 1
-  double mean = 0;  ///< over the samples as trained on: with dropout and class weights, without penalties
+  double mean = 0;  ///< over the samples (labelled steps in sequence labelling) as trained on: with dropout and class weights, without penalties
   bool diverged = false;
 };
 
@@ -78,6 +78,8 @@ class Trainer {
   void gradients_ready(std::size_t first_weight);
   std::uint64_t step_key() const;
   Share share_of(std::size_t first, std::size_t end) const;
+  const std::int32_t* lengths_of(const Part& part, const std::int32_t* rows, std::size_t count);
+  std::size_t targets_of(std::span<const std::int32_t> rows) const;
   void sum(std::span<float> values);
 
   device::Backend& backend_;
@@ -90,7 +92,7 @@ class Trainer {
   Network network_;
   GradientReducer reducer_;  ///< where updates are not shared
   std::vector<std::int32_t> order_;  ///< of this epoch
-  device::Buffer<std::int32_t> rows_, labels_;
+  device::Buffer<std::int32_t> rows_, labels_, lengths_;
   device::Buffer<float> x_, values_, loss_sum_, class_weights_;
   std::size_t next_ = 0;  ///< place in the order
   std::int64_t steps_ = 0;
@@ -99,7 +101,7 @@ class Trainer {
   double wait_seconds_ = 0;
 };
 
-/// rows / (classes that occur * rows of the class); 1 for a class without rows.
+/// rows / (classes that occur * rows of the class); 1 for a class without rows. Steps without a label do not count.
 std::vector<float> balanced_class_weights(std::span<const std::int32_t> labels, std::size_t classes);
 
 }  // namespace regatta::train

@@ -11,6 +11,7 @@
 #include "../blas.hpp"
 #include "elementwise.hpp"
 #include "product.hpp"
+#include "recurrence.hpp"
 #include "regatta/core/error.hpp"
 #include "regatta/core/memory.hpp"
 #include "regatta/core/text.hpp"
@@ -48,6 +49,14 @@ void copy(std::span<const T> from, T* to) {
   if (!from.empty()) std::memcpy(to, from.data(), from.size_bytes());
 }
 
+template <class T>
+void copy_rows(MatrixView<const T> source, const std::int32_t* rows, MatrixView<T> batch) {
+  const std::size_t columns = source.columns;
+  for (std::size_t i = 0; i < batch.rows; ++i)
+    std::memcpy(batch.data + i * columns, source.data + static_cast<std::size_t>(rows[i]) * columns,
+                columns * sizeof(T));
+}
+
 class CpuBackend final : public Backend {
  public:
   CpuBackend() { flush_denormals(); }
@@ -73,8 +82,9 @@ class CpuBackend final : public Backend {
   void gather(MatrixView<const float> source, const std::int32_t* rows, MatrixView<float> batch) override {
     gather_rows(source, rows, batch);
   }
-  void gather(const std::int32_t* source, const std::int32_t* rows, std::span<std::int32_t> batch) override {
-    for (std::size_t i = 0; i < batch.size(); ++i) batch[i] = source[rows[i]];
+  void gather(MatrixView<const std::int32_t> source, const std::int32_t* rows,
+              MatrixView<std::int32_t> batch) override {
+    copy_rows(source, rows, batch);
   }
 
   void forward(const Dense& layer) override {
@@ -100,6 +110,15 @@ class CpuBackend final : public Backend {
                scratch_);
   }
 
+  void forward(const Recurrence& layer) override { device::forward(layer, recurrence_); }
+  void backward(const Recurrence& layer, const RecurrenceGradient& gradient) override {
+    device::backward(layer, gradient, recurrence_);
+  }
+  void forward(const Embedding& layer) override { device::forward(layer); }
+  void backward(const Embedding& layer, MatrixView<const float> y, MatrixView<float> table) override {
+    device::backward(layer, y, table);
+  }
+  void drop(const Dropout& dropout, MatrixView<float> values) override { drop_rows(dropout, values); }
   void activate(const Dense& layer) override {
     add_bias(layer.bias, layer.z);
     device::activate(layer);
@@ -121,6 +140,7 @@ class CpuBackend final : public Backend {
   }
 
   std::vector<float> scratch_;  ///< of multiply()
+  RecurrenceScratch recurrence_;
 };
 
 }  // namespace

@@ -178,10 +178,20 @@ float class_weight(const Targets& targets, std::size_t i) {
   }
 }
 
+[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void drop_rows(
+    const Dropout& dropout, MatrixView<float> values) {
+  for (std::size_t i = 0; i < values.rows; ++i)
+    drop_row(dropout, i, values.data + i * values.columns, values.columns);
+}
+
 [[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] double cross_entropy(
     MatrixView<const float> logits, const Targets& targets, float scale, float* gradient) {
   double sum = 0;
   for (std::size_t i = 0; i < logits.rows; ++i) {
+    if (targets.labels[i] < 0) {
+      if (gradient) std::fill_n(gradient + i * logits.columns, logits.columns, 0.0f);
+      continue;
+    }
     const float* row = logits.data + i * logits.columns;
     const auto label = static_cast<std::size_t>(targets.labels[i]);
     const float weight = class_weight(targets, i);
@@ -200,6 +210,8 @@ float class_weight(const Targets& targets, std::size_t i) {
     MatrixView<const float> logits, const Targets& targets, float scale, float* gradient) {
   double sum = 0;
   for (std::size_t i = 0; i < logits.rows; ++i) {
+    if (gradient) gradient[i] = 0;
+    if (targets.labels[i] < 0) continue;
     const float weight = class_weight(targets, i);
     const float label = static_cast<float>(targets.labels[i]);
     sum += static_cast<double>(weight * formulas::binary_loss(logits.data[i], label));

@@ -17,6 +17,9 @@ void activate(const Dense& layer);
 /// dL/dy -> dL/dz in place, and the sum over the samples as the gradient of the bias.
 void activation_gradient(const Dense& layer, MatrixView<float> gradient, float* bias);
 
+/// As Backend::drop.
+void drop_rows(const Dropout& dropout, MatrixView<float> values);
+
 /// As Backend::loss; returns the sum over the samples.
 double cross_entropy(MatrixView<const float> logits, const Targets& targets, float scale, float* gradient);
 double binary_cross_entropy(MatrixView<const float> logits, const Targets& targets, float scale,
