@@ -234,29 +234,37 @@ template <int lanes, int rows, int vectors>
   return scratch.data() + (-reinterpret_cast<std::size_t>(scratch.data()) & 63) / sizeof(float);
 }
 
+/// A panel of b, packed where that pays, times all rows of a.
 template <int lanes, int rows, int vectors>
-[[gnu::always_inline]] inline void multiply_slice(const Product& p, const Slice& slice, float* packed) {
+[[gnu::always_inline]] inline void multiply_columns(const Product& p, const Slice& slice, std::size_t j, std::size_t width,
+                                                    float* packed, const float* strips) {
+  constexpr std::size_t padded = vectors * lanes;
+  Panel b{p.b + slice.first * p.b_step + j * p.b_column, p.b_step};
+  const bool scattered = p.rows >= 4 * rows && slice.depth * p.b_step > widest_spread;
+  if (p.b_column != 1 || width < padded || scattered) {
+    pack<padded>(b.data, p.b_step, p.b_column, slice.depth, width, packed);
+    b = {packed, padded};
+  }
+  multiply_panel<lanes, rows, vectors>(p, slice, b, j, width, strips);
+}
+
+/// @param room  of room_for()
+template <int lanes, int rows, int vectors>
+[[gnu::always_inline]] inline void multiply_slice(const Product& p, const Slice& slice, float* room) {
   constexpr std::size_t step = vectors * lanes;
   float* strips = nullptr;
   if (p.a_row == 1 && p.columns >= 4 * step && slice.depth * p.a_step > widest_spread) {
-    strips = packed + slice.depth * step;
+    strips = room + slice.depth * step;
     for (std::size_t i = 0; i < p.rows; i += rows)
       pack<rows>(p.a + i + slice.first * p.a_step, p.a_step, 1, slice.depth, p.rows - i < rows ? p.rows - i : rows,
                  strips + i * slice.depth);
   }
-  const bool packs = p.b_column != 1 || (p.rows >= 4 * rows && slice.depth * p.b_step > widest_spread);
   for (std::size_t j = 0; j < p.columns; j += step) {
     const std::size_t width = p.columns - j < step ? p.columns - j : step;
-    const float* b = p.b + slice.first * p.b_step + j * p.b_column;
-    if (width <= lanes) {
-      if (packs || width < lanes) pack<lanes>(b, p.b_step, p.b_column, slice.depth, width, packed);
-      multiply_panel<lanes, rows, 1>(p, slice, packs || width < lanes ? Panel{packed, lanes} : Panel{b, p.b_step}, j,
-                                     width, strips);
-    } else {
-      if (packs || width < step) pack<step>(b, p.b_step, p.b_column, slice.depth, width, packed);
-      multiply_panel<lanes, rows, vectors>(p, slice, packs || width < step ? Panel{packed, step} : Panel{b, p.b_step},
-                                           j, width, strips);
-    }
+    if (width <= lanes)
+      multiply_columns<lanes, rows, 1>(p, slice, j, width, room, strips);
+    else
+      multiply_columns<lanes, rows, vectors>(p, slice, j, width, room, strips);
   }
 }
 
@@ -270,10 +278,10 @@ template <int lanes, int rows, int vectors>
     p = {p.b, 0, p.b_step, p.a, p.a_step, 1, p.c, 1, p.rows, p.depth};
   const std::size_t slices = p.depth <= most_depth ? 1 : (p.depth + most_depth - 1) / most_depth;
   const std::size_t longest = slices == 1 ? p.depth : p.depth / slices + 1;
-  float* packed = room_for<lanes, rows, vectors>(p, longest, scratch);
+  float* room = room_for<lanes, rows, vectors>(p, longest, scratch);
   for (std::size_t first = 0, s = 1; s <= slices; ++s) {
     const std::size_t end = s == slices ? p.depth : p.depth * s / slices;
-    multiply_slice<lanes, rows, vectors>(p, {first, end - first, s == slices}, packed);
+    multiply_slice<lanes, rows, vectors>(p, {first, end - first, s == slices}, room);
     first = end;
   }
 }

@@ -1,6 +1,6 @@
 """Times training steps of PyTorch in eager mode on one thread: forward, loss, backward and Adam.
 
-  OPENBLAS_NUM_THREADS=1 OPENBLAS_CORETYPE=HASWELL python3 trainer.py --sizes tiny a b c --seconds 1
+  OPENBLAS_NUM_THREADS=1 OPENBLAS_CORETYPE=HASWELL python3 trainer.py --sizes tiny a b c f --seconds 1
 
 Batches lie ready in memory, so nothing is spent on a data loader. The first line tells versions, BLAS and threads, every other
 one a size and its CPU time per step [us], the median of blocks of steps. Networks and batch sizes are those of trainer.cpp.
@@ -22,8 +22,19 @@ def mlp(*widths):
     return nn.Sequential(*layers)
 
 
-def numbers(batch, inputs):
-    return [(torch.randn(batch, inputs), torch.randn(batch, 1)) for _ in range(8)], F.mse_loss
+class Lstm(nn.Module):
+    """Outputs of the last step into one linear unit; batches are steps x samples x channels, which is PyTorch's fast order."""
+
+    def __init__(self, channels, units):
+        super().__init__()
+        self.lstm, self.output = nn.LSTM(channels, units), nn.Linear(units, 1)
+
+    def forward(self, x):
+        return self.output(self.lstm(x)[0][-1])
+
+
+def numbers(batch, *shape):
+    return [(torch.randn(shape), torch.randn(batch, 1)) for _ in range(8)], F.mse_loss
 
 
 def classes(batch, *shape):
@@ -31,10 +42,11 @@ def classes(batch, *shape):
 
 
 SIZES = {
-    "tiny": lambda: (mlp(10, 16, 16, 1), *numbers(32, 10)),
-    "a": lambda: (mlp(10, 64, 64, 1), *numbers(32, 10)),
+    "tiny": lambda: (mlp(10, 16, 16, 1), *numbers(32, 32, 10)),
+    "a": lambda: (mlp(10, 64, 64, 1), *numbers(32, 32, 10)),
     "b": lambda: (mlp(64, 128, 128, 10), *classes(64, 64)),
     "c": lambda: (mlp(784, 512, 256, 10), *classes(128, 784)),
+    "f": lambda: (Lstm(16, 64), *numbers(64, 50, 64, 16)),
 }
 
 
