@@ -1,0 +1,69 @@
+#include "convolution.hpp"
+
+#include <algorithm>
+
+#include "../convolution_pixels.hpp"
+#include "elementwise.hpp"
+
+namespace regatta::device {
+namespace {
+
+/// A convolution of dL/dz that gives dL/dx: what was stride is dilation.
+Windows backward_windows(const Windows& windows) {
+  return {windows.output,
+          windows.input,
+          windows.side,
+          1,
+          windows.side - 1 - windows.above,
+          windows.side - 1 - windows.left};
+}
+
+/// Weights for backward_windows(): mirrored, with input and output channels in each other's place.
+const float* turn(const Windows& windows, const float* weights, std::vector<float>& memory) {
+  const std::size_t in = windows.input.channels, out = windows.output.channels;
+  const std::size_t places = windows.side * windows.side;
+  memory.resize(places * in * out);
+  for (std::size_t p = 0; p < places; ++p)
+    for (std::size_t i = 0; i < in; ++i)
+      for (std::size_t o = 0; o < out; ++o)
+        memory[((places - 1 - p) * out + o) * in + i] = weights[(p * in + i) * out + o];
+  return memory.data();
+}
+
+}  // namespace
+
+void convolve(const Convolution& layer, ConvolutionScratch& scratch) {
+  const ConvolutionLoops& loops = convolution_loops().front();
+  const Windows& windows = layer.windows;
+  loops.pack(windows, layer.weights.data, scratch);
+  for (std::size_t i = 0; i < layer.x.rows; ++i) {
+    loops.convolve(windows, 1, layer.x.data + i * windows.input.size(),
+                   layer.z.data + i * windows.output.size(), scratch);
+    activate(pixels_of(layer, i, 1));  // while z is in the cache
+  }
+}
+
+void convolution_gradient(const Convolution& layer, const ConvolutionGradient& gradient,
+                          ConvolutionScratch& scratch) {
+  const ConvolutionLoops& loops = convolution_loops().front();
+  const Windows& windows = layer.windows;
+  const Dense pixels = pixels_of(layer, 0, layer.x.rows);
+  activation_gradient(pixels, {gradient.y.data, pixels.z.rows, pixels.z.columns}, gradient.bias);
+
+  const std::size_t channels = windows.output.channels, row = loops.padded(channels);
+  scratch.turned.assign(layer.weights.rows * row, 0.0f);
+  for (std::size_t i = 0; i < layer.x.rows; ++i)
+    loops.add_gradient(windows, layer.x.data + i * windows.input.size(),
+                       gradient.y.data + i * windows.output.size(), scratch.turned.data(), scratch);
+  for (std::size_t k = 0; k < layer.weights.rows; ++k)
+    std::copy_n(scratch.turned.data() + k * row, channels, gradient.weights.data + k * channels);
+
+  if (!gradient.x.data) return;
+  const Windows back = backward_windows(windows);
+  loops.pack(back, turn(windows, layer.weights.data, scratch.turned), scratch);
+  for (std::size_t i = 0; i < layer.x.rows; ++i)
+    loops.convolve(back, windows.stride, gradient.y.data + i * windows.output.size(),
+                   gradient.x.data + i * windows.input.size(), scratch);
+}
+
+}  // namespace regatta::device
