@@ -47,8 +47,8 @@ TEST(StudyInputsErrors, NamesLineAndRuleOfAWrongOption) {
   EXPECT_EQ(with_line("[workers]\nlanes = 2"), "x.ini:9: lanes must be at most 1, got 2");
   EXPECT_EQ(with_line("[log]\nverbosity = 4"), "x.ini:9: verbosity must be at most 3, got 4");
   EXPECT_EQ(with_line("[search]\nalgorithm = sobl"),
-            "x.ini:9: algorithm must be one of sobol, random, grid, bo, ais, tpe, bohb, mobster, got 'sobl'; did you mean "
-            "'sobol'?");
+            "x.ini:9: algorithm must be one of sobol, random, grid, bo, ais, tpe, bohb, mobster, got 'sobl'; did "
+            "you mean 'sobol'?");
 }
 
 TEST(StudyInputsErrors, NamesTheDuplicateOfARepeatedSection) {
