@@ -5,6 +5,7 @@
 
 #include "regatta/core/error.hpp"
 #include "regatta/core/random.hpp"
+#include "team_slots.hpp"
 
 namespace regatta::run {
 namespace {
@@ -29,7 +30,10 @@ Controller::Controller(const ControllerOptions& options, ProposalSource& proposa
   require(options.trials >= 0, "the number of trials must not be negative, got ", options.trials);
   require(options.batch > 0, "a batch has at least one trial, got ", options.batch);
   for (std::int32_t worker = 0; worker < options.workers; ++worker) by_load_.emplace(0, WorkerId{worker});
+  if (options.width) teams_ = std::make_unique<TeamSlots>(options.workers, options.nodes);
 }
+
+Controller::~Controller() = default;
 
 void Controller::restore(std::span<const search::Event> events, double now) {
   for (const search::Event& event : events) history_.record(event);
@@ -130,6 +134,7 @@ void Controller::finish(WorkerId from, const Report& report, double now) {
   std::erase(held, report.trial);
   set_load(from, held.size() + 1);
   --in_flight_;
+  if (teams_) teams_->release(report.trial);
   pending_.erase(report.trial);
   if (interrupted_ && report.state == search::TrialState::Cancelled) {
     record(search::TrialRequeued{report.trial, now});
@@ -157,10 +162,16 @@ void Controller::finish(WorkerId from, const Report& report, double now) {
 
 void Controller::step(double now) {
   waits_for_proposal_ = false;
-  for (; !changed_.empty() && !draining_; changed_.pop_front())
-    start(changed_.front(), history_[changed_.front()].worker, now);
+  for (; !changed_.empty() && !draining_; changed_.pop_front()) {
+    const TrialId trial = changed_.front();
+    if (teams_)
+      teams_->add_first(trial, width(trial), history_[trial].worker);
+    else
+      start(trial, history_[trial].worker, now);
+  }
+  if (teams_) fill_teams(now);
   // The least laden first: one trial for everybody before any waits at a worker.
-  while (!by_load_.empty() && by_load_.begin()->first <= depth() && fill_slot(by_load_.begin()->second, now)) {
+  while (!teams_ && !by_load_.empty() && by_load_.begin()->first <= depth() && fill_slot(by_load_.begin()->second, now)) {
   }
   // Without a worker that takes part nothing was tried, and the study may go on.
   if (!draining_ && in_flight_ == 0 && !waits_for_proposal_ && !by_load_.empty()) {
@@ -208,7 +219,23 @@ bool Controller::fill_slot(WorkerId worker, double now) {
   return true;
 }
 
-void Controller::start(TrialId id, WorkerId worker, double now) {
+std::int32_t Controller::width(TrialId trial) const { return options_.width(history_[trial].config); }
+
+/// Lets trials wait, and starts those that the free workers are enough for.
+void Controller::fill_teams(double now) {
+  while (!draining_ && !too_late(now)) {
+    while (teams_->wants_more()) {
+      const auto trial = next_trial(now);
+      if (!trial || teams_->waits(*trial)) break;  // a paused one that waits already is all that the scheduler wants
+      teams_->add(*trial, width(*trial), holder(history_[*trial].weights));
+    }
+    const auto next = teams_->next();
+    if (!next) return;
+    start(next->trial, next->team.front(), now, next->team);
+  }
+}
+
+void Controller::start(TrialId id, WorkerId worker, double now, const std::vector<WorkerId>& team) {
   const search::Trial& trial = history_[id];
   const TrialId weights = trial.weights;
   const std::int32_t until = scheduler_.until_epoch(history_, trial);
@@ -217,6 +244,7 @@ void Controller::start(TrialId id, WorkerId worker, double now) {
   Assign assign{id, 0, trial.attempt + 1, until, trial.seed, trial.config, weights};
   const WorkerId keeper = weights.valid() ? holder(weights) : WorkerId{};
   assign.awaited = keeper.valid() && keeper != worker;
+  for (const WorkerId member : team) assign.team.push_back(member.value);
   record(search::TrialStarted{id, worker, 0, from, until, now});
   auto& held = workers_[static_cast<std::size_t>(worker.value)].trials;
   held.push_back(id);

@@ -135,7 +135,7 @@ Report VirtualWorkers::report(WorkerId id) {
     schedule(id, worker(id).due + next_epoch_seconds(id));
     return report;
   }
-  busy_seconds_ += report.seconds;
+  busy_seconds_ += report.seconds * static_cast<double>(std::max<std::size_t>(1, running.assign.team.size()));
   if (report.state == TrialState::Paused)
     kept_[report.trial] = running.trainable->save();
   else

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <set>
 #include <span>
@@ -18,6 +20,8 @@
 
 namespace regatta::run {
 
+class TeamSlots;
+
 struct ControllerOptions {
   std::int64_t trials = 100;  ///< budget: trials to create; 0: no limit
   std::uint64_t seed = 0;
@@ -29,6 +33,9 @@ struct ControllerOptions {
   std::int32_t batch = 1;
   double deadline =
       0;  ///< nothing is started that would last beyond it on average [s since the epoch]; 0: none
+  /// How many workers a trial takes at once; empty: one, and some trials may wait at workers.
+  std::function<std::int32_t(const search::Config&)> width = {};
+  std::vector<std::int32_t> nodes = {};  ///< by worker, any numbers, for width; empty: all on one node
 };
 
 /// What the controller does to the world. log() is always called before the messages that follow from its events.
@@ -48,6 +55,7 @@ class Controller {
  public:
   Controller(const ControllerOptions& options, ProposalSource& proposals, schedule::Scheduler& scheduler,
              Effects& effects);
+  ~Controller();
 
   /// Takes over what an earlier job has logged (the source of proposals knows it already): its unfinished
   /// trials are queued again, but for paused ones.
@@ -97,10 +105,12 @@ class Controller {
 
   // Free slots.
   bool fill_slot(WorkerId worker, double now);
+  void fill_teams(double now);
+  std::int32_t width(TrialId trial) const;
   /// The next trial to start; none when there is nothing to start now.
   std::optional<TrialId> next_trial(double now);
   bool more() const;
-  void start(TrialId trial, WorkerId worker, double now);
+  void start(TrialId trial, WorkerId worker, double now, const std::vector<WorkerId>& team = {});
   WorkerId holder(TrialId trial) const;
   void hold(TrialId trial, WorkerId worker);
   void end_paused(double now);
@@ -128,6 +138,7 @@ class Controller {
   search::History history_;
   std::vector<Worker> workers_;
   std::set<std::pair<std::size_t, WorkerId>> by_load_;  ///< (trials held, worker)
+  std::unique_ptr<TeamSlots> teams_;                    ///< where trials take several workers
   std::deque<search::Config> user_trials_;
   std::uint64_t last_user_trial_ = 0;  ///< length of the history after the last one
   std::deque<TrialId> requeued_;
