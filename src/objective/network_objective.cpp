@@ -173,7 +173,9 @@ class NetworkObjective final : public Objective {
     require(!data_.divisions.empty(), "prepare() comes before start()");
     const DataShape shape{data_.dataset.features, data_.dataset.classes, data_.dataset.outputs};
     const train::TrainingSpec spec = training_spec(settings_.at(config), shape, context.seed);
-    return std::make_unique<NetworkTrainable>(worker_, data_, study_, spec);
+    WorkerContext worker = worker_;
+    if (context.team) worker.team = context.team;
+    return std::make_unique<NetworkTrainable>(worker, data_, study_, spec);
   }
 
  private:

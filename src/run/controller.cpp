@@ -235,6 +235,16 @@ void Controller::fill_teams(double now) {
   }
 }
 
+/// In the assignment, and in the log.
+void Controller::name_team(Assign& assign, const std::vector<WorkerId>& team) {
+  search::Note note{search::team_note, {static_cast<double>(assign.trial.value)}};
+  for (const WorkerId member : team) {
+    assign.team.push_back(member.value);
+    if (member != team.front()) note.values.push_back(member.value);
+  }
+  record(std::move(note));
+}
+
 void Controller::start(TrialId id, WorkerId worker, double now, const std::vector<WorkerId>& team) {
   const search::Trial& trial = history_[id];
   const TrialId weights = trial.weights;
@@ -244,8 +254,8 @@ void Controller::start(TrialId id, WorkerId worker, double now, const std::vecto
   Assign assign{id, 0, trial.attempt + 1, until, trial.seed, trial.config, weights};
   const WorkerId keeper = weights.valid() ? holder(weights) : WorkerId{};
   assign.awaited = keeper.valid() && keeper != worker;
-  for (const WorkerId member : team) assign.team.push_back(member.value);
   record(search::TrialStarted{id, worker, 0, from, until, now});
+  if (team.size() > 1) name_team(assign, team);
   auto& held = workers_[static_cast<std::size_t>(worker.value)].trials;
   held.push_back(id);
   set_load(worker, held.size() - 1);

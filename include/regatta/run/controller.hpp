@@ -111,6 +111,7 @@ class Controller {
   std::optional<TrialId> next_trial(double now);
   bool more() const;
   void start(TrialId trial, WorkerId worker, double now, const std::vector<WorkerId>& team = {});
+  void name_team(Assign& assign, const std::vector<WorkerId>& team);
   WorkerId holder(TrialId trial) const;
   void hold(TrialId trial, WorkerId worker);
   void end_paused(double now);

@@ -111,6 +111,9 @@ struct TrialChanged {
 /// over the incumbent}.
 inline constexpr const char* gain_note = "search/gain";
 
+/// Key of the note that follows a trial's start where several workers train it: {trial, the workers beside the first}.
+inline constexpr const char* team_note = "run/team";
+
 /// The order of the alternatives reaches disk: only append.
 using Event = std::variant<TrialCreated, TrialStarted, TrialReported, TrialEnded, TrialRequeued, WorkerJoined,
                            JobStarted, JobEnded, Note, TrialChanged>;
