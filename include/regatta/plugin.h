@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-enum { regatta_plugin_version = 1 };
+enum { regatta_plugin_version = 2 };
 
 enum regatta_kind { regatta_integer = 0, regatta_real = 1, regatta_text = 2 };
 
@@ -33,6 +33,7 @@ struct regatta_trial {
   void* communicator;  /* MPI_Comm* of the team; NULL for a team of one */
   const struct regatta_parameter* parameters;
   size_t parameter_count;
+  const char* directory; /* for files of this trial, in the run directory that all nodes share; made by who needs it */
 };
 
 /* What step() and load() return. */
@@ -62,11 +63,14 @@ struct regatta_plugin_table {
   /* Trains one epoch. */
   int32_t (*step)(void* trial, struct regatta_report* report);
   /* Writes all that load() needs to go on as this trial would, between two steps, and returns its size; first asked with room 0.
-   * 0: nothing. May be NULL. */
+   * 0: nothing. In a team only the first rank is asked. May be NULL. */
   size_t (*save)(void* trial, void* bytes, size_t room);
-  /* Takes over what save() wrote, before the first step(). May be NULL. */
+  /* Takes over what save() of this or another trial wrote, before the first step() or after reconfigure(). May be NULL. */
   int32_t (*load)(void* trial, const void* bytes, size_t size);
   void (*destroy)(void* trial);
+  /* Goes on with other hyperparameters, valid during the call, without a new start. Anything but regatta_goes_on: this trial
+   * cannot; it is made anew, and takes over what save() wrote. May be NULL. */
+  int32_t (*reconfigure)(void* trial, const struct regatta_parameter* parameters, size_t parameter_count);
 };
 
 /* The one function that a library defines. What it returns lives as long as the library. */

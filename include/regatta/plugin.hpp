@@ -35,9 +35,9 @@ struct Failure : std::runtime_error {
 /// The active hyperparameters of a trial by name.
 class Params {
  public:
-  explicit Params(const regatta_trial& trial) {
-    for (std::size_t i = 0; i < trial.parameter_count; ++i) {
-      const regatta_parameter& each = trial.parameters[i];
+  Params(const regatta_parameter* parameters, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+      const regatta_parameter& each = parameters[i];
       values_[each.name] = {each.kind, each.integer, each.real, each.text};
     }
   }
@@ -79,13 +79,15 @@ struct Trial {
         rank(trial.rank),
         ranks(trial.ranks),
         communicator(trial.communicator),
-        params(trial) {}
+        directory(trial.directory ? trial.directory : ""),
+        params(trial.parameters, trial.parameter_count) {}
 
   std::int32_t number, attempt;
   std::uint64_t seed;
   std::int32_t epochs;
   std::int32_t rank, ranks;
-  void* communicator;  ///< MPI_Comm* of the team; null for a team of one
+  void* communicator;     ///< MPI_Comm* of the team; null for a team of one
+  std::string directory;  ///< for files of this trial, in the run directory that all nodes share; made by who needs it
   Params params;
 };
 
@@ -107,6 +109,9 @@ class Direct {
   virtual void load(std::string_view /*saved*/) {
     throw Failure(regatta_failed, "this trial cannot be gone on with");
   }
+  /// Goes on with other hyperparameters, without a new start. False: it cannot; a new trial is made of them, and
+  /// load() then.
+  virtual bool reconfigure(const Params& /*params*/) { return false; }
 };
 
 /// A trial under cooperative control: what the training function talks to.
@@ -137,7 +142,8 @@ class Session {
   bool should_checkpoint() const {
     return locked([this] { return save_; });
   }
-  /// Where it has saved its work: what restore_path() will be where it is gone on with.
+  /// Where it has saved its work: what restore_path() will be where it is gone on with, by this trial or by
+  /// others. So each checkpoint needs a path of its own, below Trial::directory where nodes differ.
   void record_checkpoint(const std::string& path) {
     std::unique_lock lock(mutex_);
     if (!std::exchange(save_, false)) return;
@@ -244,7 +250,7 @@ template <auto make>
 class Table {
  public:
   static const regatta_plugin_table* get() {
-    static const regatta_plugin_table table{regatta_plugin_version, create, step, save, load, destroy};
+    static const regatta_plugin_table table{regatta_plugin_version, create, step, save, load, destroy, reconfigure};
     return &table;
   }
 
@@ -313,6 +319,12 @@ class Table {
     guarded(nullptr, [&] {
       delete &of(trial);
       return std::int32_t{regatta_goes_on};
+    });
+  }
+  static std::int32_t reconfigure(void* trial, const regatta_parameter* parameters, std::size_t count) {
+    return guarded(nullptr, [&] {
+      const bool done = of(trial).trial->reconfigure(Params(parameters, count));
+      return std::int32_t{done ? regatta_goes_on : regatta_failed};
     });
   }
 };

@@ -1,6 +1,7 @@
 #include "study_inputs.hpp"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <tuple>
 
@@ -159,6 +160,7 @@ search::BayesianOptions bayesian_options_of(const OptionValues& search) {
   options.trust_regions = static_cast<int>(search.number("trust_regions", -1));
   options.device = search.text("device");
   options.explore = search.number("explore");
+  options.cost_aware = search.flag("cost_aware");
   options.prior_strength = search.number("prior_strength");
   return options;
 }
@@ -205,6 +207,7 @@ schedule::SchedulerOptions scheduler_options_of(const OptionValues& scheduler,
   options.resample = scheduler.number("resample");
   options.mutate = split(scheduler.text("mutate"), ',');
   options.threshold = scheduler.number("threshold");
+  options.schedule = scheduler.text("schedule");
   return options;
 }
 
@@ -247,6 +250,8 @@ void read_layout(StudyInputs& inputs, const OptionValues& workers, const OptionV
   inputs.layout.model_parallel = static_cast<int>(workers.number("model_parallel"));
   inputs.layout.share_gpu = gpu.flag("share");
   inputs.prefetch = static_cast<int>(workers.number("prefetch", -1));
+  inputs.in_flight = workers.text("in_flight") == "auto" ? -1 : static_cast<int>(workers.number("in_flight"));
+  inputs.move_stragglers = workers.flag("move_stragglers");
 }
 
 void read_log(StudyInputs& inputs, const OptionValues& log) {
@@ -332,6 +337,15 @@ void check_division(const StudyInputs& inputs, const OptionValues& workers, Prob
   if (!problem.empty()) problems.push_back({workers["model_parallel"].where, problem});
 }
 
+/// Schedulers that divide a training have nothing to divide where it is one epoch long, or where nobody knows how many.
+void check_epochs(const StudyInputs& inputs) {
+  static const std::array dividing{"asha", "hyperband", "sh", "pasha", "bandit", "pbt"};
+  const std::string& scheduler = inputs.scheduler.algorithm;
+  if (!inputs.scheduler.plugin.empty() || std::ranges::find(dividing, scheduler) == dividing.end()) return;
+  require(objective::make_objective(inputs.objective, inputs.space)->epochs() > 1, "scheduler ", scheduler,
+          " divides the epochs of a training, so it needs objective.epochs, the number of reports of a full training, above 1");
+}
+
 /// What only shows when parts meet: options of the objective and parameters, the metric, the searcher and the
 /// space.
 void check_together(StudyInputs& inputs, const ValuesBySection& values, Problems& problems) {
@@ -348,6 +362,7 @@ void check_together(StudyInputs& inputs, const ValuesBySection& values, Problems
     search::make_searcher(inputs.searcher, inputs.space);
     blamed = values.at("scheduler")["algorithm"].where;
     schedule::make_scheduler(inputs.scheduler, {1, inputs.trials, inputs.seed, inputs.space});
+    check_epochs(inputs);
   } catch (const InvalidInput& error) {
     if (blamed.file.empty()) blamed.file = inputs.source.string();
     problems.push_back({blamed, error.what()});

@@ -191,20 +191,30 @@ inline UpdateFactors factors_of(const Update& update) {
           update.clip > 0.0f ? update.squared_norm : nullptr};
 }
 
+/// The gradient with the penalties' share. Without any it is left out: a compiler may not leave out 0 * w.
+template <bool penalised>
+constexpr float penalised_gradient(const UpdateFactors& f, float gradient, float parameter) {
+  if constexpr (!penalised) return gradient;
+  return gradient + f.coupled_decay * parameter + f.l1 * sign(parameter);
+}
+
 /// Velocity v = momentum v + g; the step is v, or g + momentum v with Nesterov's look-ahead.
+template <bool penalised>
 constexpr void sgd(const UpdateFactors& f, float gradient, float& parameter, float& velocity) {
-  const float g = gradient + f.coupled_decay * parameter + f.l1 * sign(parameter);
+  const float g = penalised_gradient<penalised>(f, gradient, parameter);
   velocity = f.momentum * velocity + g;
   parameter -= f.rate * (f.nesterov ? g + f.momentum * velocity : velocity);
 }
 
 /// Adam and AdamW: they differ in the factors only.
+template <bool penalised>
 constexpr void adam(const UpdateFactors& f, float gradient, float& parameter, float& m, float& v) {
-  const float g = gradient + f.coupled_decay * parameter + f.l1 * sign(parameter);
+  const float g = penalised_gradient<penalised>(f, gradient, parameter);
   m = f.beta1 * m + (1.0f - f.beta1) * g;
   v = f.beta2 * v + (1.0f - f.beta2) * g * g;
   const float root = std::sqrt(v * f.correction2);
-  parameter -= f.decoupled_decay * parameter + f.rate * (m * f.correction1) / (root + f.epsilon);
+  if constexpr (penalised) parameter -= f.decoupled_decay * parameter;
+  parameter -= f.rate * (m * f.correction1) / (root + f.epsilon);
 }
 
 }  // namespace regatta::device::formulas

@@ -125,7 +125,7 @@ class CommandObjective final : public Objective {
   std::unique_ptr<Trainable> start(const space::Config& config, const TrialContext& context) override {
     if (!leads_) return std::make_unique<OtherRanksTrial>();
     if (!slot_) throw WorkerFailure("a program cannot be started here: the helper process is missing");
-    return std::make_unique<CommandTrial>(*slot_, treatment_, measure_, job_of(config, context));
+    return std::make_unique<CommandTrial>(*slot_, treatment_, measure_, space_, job_of(config, context));
   }
 
  private:
@@ -187,27 +187,29 @@ class CommandObjective final : public Objective {
   CommandJob job_of(const space::Config& config, const TrialContext& context) const {
     const std::uint64_t seed = portable_seed(context.seed);
     CommandJob job;
+    job.values = space::to_json(space_, config);
     job.output = std::make_unique<ProgramOutput>(file_of(context, ".log"),
                                                  static_cast<std::uint64_t>(limit_of(values_, "output")));
     if (treatment_.persistent) {
       job.program = persistent_;
-      job.input = request_of(config, context, seed);
+      job.checkpoint = file_of(context, "");
+      job.input = request_of(job, context, seed);
     } else {
       const Substitutes substitutes = substitutes_of(config, context, seed);
       job.program = program_of(substitutes);
-      if (substitutes.count("checkpoint")) fs::create_directories(file_of(context, ""));
+      if (substitutes.count("checkpoint")) fs::create_directories(job.checkpoint = file_of(context, ""));
       if (substitutes.count("config"))
-        replace_file(job.config = file_of(context, ".json"), line_of(space::to_json(space_, config)), false);
+        replace_file(job.config = file_of(context, ".json"), line_of(job.values), false);
     }
     return job;
   }
 
   /// What a persistent program reads.
-  std::string request_of(const space::Config& config, const TrialContext& context, std::uint64_t seed) const {
+  std::string request_of(const CommandJob& job, const TrialContext& context, std::uint64_t seed) const {
     Json json{{"trial", context.trial}, {"seed", seed}};
     if (measure_.epochs > 0) json["epochs"] = measure_.epochs;
-    json["checkpoint"] = file_of(context, "").string();
-    json["config"] = space::to_json(space_, config);
+    json["checkpoint"] = job.checkpoint.string();
+    json["config"] = job.values;
     return line_of(json) + "\n";
   }
 

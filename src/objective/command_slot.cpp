@@ -8,21 +8,38 @@ namespace regatta::objective {
 
 CommandSlot::~CommandSlot() {
   if (!program_) return;
-  if (!leaving_ && !program_->ending()) ask_to_end();
+  if (!leaving_ && !program_->ending()) ask_to_end("stop");
   leaving_ = true;
   while (!vacant()) std::this_thread::sleep_for(std::chrono::milliseconds(1));  // the helper sees to its end
 }
 
-bool CommandSlot::knows_control() const {
+bool CommandSlot::reads_words() const {
   using enum CommandTreatment::Control;
-  return treatment_.control == Descriptor || (treatment_.control == Auto && program_->aware());
+  return treatment_.persistent || treatment_.control == Descriptor ||
+         (treatment_.control == Auto && program_->aware());
 }
 
-void CommandSlot::ask_to_end() {
-  const bool knows = treatment_.persistent || knows_control();
-  if (knows) program_->tell("stop");
+void CommandSlot::ask(const char* word) {
+  if (!treatment_.persistent) return ask_to_end(word);
+  program_->tell(word);
+  give_up_at_ = clock_.seconds() + treatment_.grace;
+}
+
+void CommandSlot::ask_to_end(const char* word) {
+  if (reads_words()) program_->tell(word);
   program_->close_input();
-  program_->end(knows ? treatment_.grace : 0, treatment_.grace);
+  program_->end(reads_words() ? treatment_.grace : 0, treatment_.grace);
+}
+
+void CommandSlot::keep() {
+  program_->end(HUGE_VAL, 0);
+  give_up_at_ = HUGE_VAL;
+}
+
+void CommandSlot::keep_time() {
+  if (clock_.seconds() < give_up_at_) return;
+  program_->end(0, treatment_.grace);
+  give_up_at_ = HUGE_VAL;
 }
 
 bool CommandSlot::vacant() {
@@ -33,9 +50,8 @@ bool CommandSlot::vacant() {
   if (program_->ending()) {
     program_.reset();
     leaving_ = false;
-  } else if (clock_.seconds() >= give_up_at_) {
-    program_->end(0, treatment_.grace);
-    give_up_at_ = HUGE_VAL;
+  } else {
+    keep_time();
   }
   return !leaving_;
 }
@@ -57,14 +73,8 @@ void CommandSlot::wait(double seconds) const {
 void CommandSlot::leave(bool done) {
   if (program_->ending()) {
     program_.reset();
-  } else if (treatment_.persistent && done) {
-    return;
-  } else if (treatment_.persistent) {
-    program_->tell("stop");
-    give_up_at_ = clock_.seconds() + treatment_.grace;
-    leaving_ = true;
-  } else {
-    ask_to_end();
+  } else if (!treatment_.persistent || !done) {
+    ask("stop");
     leaving_ = true;
   }
 }

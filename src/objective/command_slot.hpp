@@ -32,23 +32,32 @@ class CommandSlot {
   /// A program for a trial: a new one, or the persistent one that waits for work.
   /// @throws InvalidInput  its arguments are too long
   RunningProgram& occupy(const process::Program& program, std::unique_ptr<ProgramOutput> output);
+  /// Asks the program to "stop" or to "pause": by that word where it reads them, else by SIGTERM. It has the
+  /// grace to end after that or, if it is persistent, to be done with the trial.
+  void ask(const char* word);
+  /// It need not end after all.
+  void keep();
+  /// Ends a persistent program whose grace is over.
+  void keep_time();
+  /// Whether it is told words on its descriptor for control.
+  bool reads_words() const;
   /// The trial is over. @param done  whether its program is, too (a persistent one waits for the next trial)
   void leave(bool done);
   /// Sleeps that long [s], or until the program has said something.
   void wait(double seconds) const;
+  /// Whether there is something to do for its program, or none.
   bool ready() const { return !program_ || program_->ready() || clock_.seconds() >= give_up_at_; }
+  bool leaving() const { return leaving_; }
 
  private:
-  /// Asks the program to end.
-  void ask_to_end();
-  bool knows_control() const;
+  void ask_to_end(const char* word);
 
   process::Launcher& launcher_;
   const CommandTreatment& treatment_;
   std::unique_ptr<RunningProgram> program_;
   bool leaving_ = false;
   Stopwatch clock_;
-  double give_up_at_ = HUGE_VAL;  ///< on a persistent program that was asked to stop, by clock_ [s]
+  double give_up_at_ = HUGE_VAL;  ///< on a persistent program that was asked, by clock_ [s]
 };
 
 }  // namespace regatta::objective

@@ -7,7 +7,11 @@
 #include <cstring>
 #include <system_error>
 
+#include "checkpoint_archive.hpp"
+#include "regatta/core/bytes.hpp"
+#include "regatta/core/file.hpp"
 #include "regatta/core/text.hpp"
+#include "regatta/space/json.hpp"
 
 namespace regatta::objective {
 namespace {
@@ -22,6 +26,31 @@ bool tells_of_memory(const std::string& lines) {
   return std::ranges::any_of(signs, [&](const char* sign) { return lines.find(sign) != std::string::npos; });
 }
 
+/// The entries of `after` that `before` has not; null for one that is gone.
+Json changed(const Json& before, const Json& after) {
+  Json changes = Json::object();
+  for (const auto& [name, value] : before.items())
+    if (!after.contains(name)) changes[name] = nullptr;
+  for (const auto& [name, value] : after.items())
+    if (!before.contains(name) || before.at(name) != value) changes[name] = value;
+  return changes;
+}
+
+void add(ByteWriter& writer, const Progress& report) {
+  writer.add(report.epoch);
+  writer.add(report.value);
+  writer.add_all<double>(report.metrics);
+}
+
+Progress take_report(ByteReader& reader, std::size_t metrics) {
+  Progress report;
+  report.epoch = reader.take<std::int32_t>();
+  report.value = reader.take<double>();
+  report.metrics = reader.take_all<std::vector<double>>(metrics);
+  report.standard_error = std::nan("");
+  return report;
+}
+
 std::string text_of(const process::Ending& ending) {
   if (ending.signal == 0) return concat("exit code ", ending.code);
   return concat("ended by signal ", ending.signal, " (", ::strsignal(ending.signal), ")");
@@ -30,10 +59,8 @@ std::string text_of(const process::Ending& ending) {
 }  // namespace
 
 CommandTrial::CommandTrial(CommandSlot& slot, const CommandTreatment& treatment,
-                           const CommandMeasure& measure, CommandJob job)
-    : slot_(slot), treatment_(treatment), measure_(measure), job_(std::move(job)) {
-  begin();
-}
+                           const CommandMeasure& measure, const space::Space& space, CommandJob job)
+    : slot_(slot), treatment_(treatment), measure_(measure), space_(space), job_(std::move(job)) {}
 
 CommandTrial::~CommandTrial() {
   if (program_) slot_.leave(done_);
@@ -58,7 +85,8 @@ bool CommandTrial::begin() {
 
 double CommandTrial::idle_seconds() const {
   constexpr double long_enough = 1;
-  if (!program_) return slot_.ready() ? 0 : long_enough;
+  if (!program_) return !slot_.leaving() || slot_.ready() ? 0 : long_enough;
+  if (pausing_) return over() || slot_.ready() ? 0 : long_enough;
   if (answer_due_ || has_next() || over() || program_->ready()) return 0;
   return std::clamp(deadline() - clock_.seconds(), 0.0, long_enough);
 }
@@ -67,16 +95,70 @@ std::optional<Progress> CommandTrial::advance() {
   if (!program_ && !begin()) return {};
   if (answer_due_ && !over()) program_->tell("continue");
   answer_due_ = false;
-  if (!over()) program_->read([this](const Message& message) { take(message); });
+  read();
   if (auto progress = next()) return progress;
   if (over()) return conclude();
   check_time();
   return {};
 }
 
+void CommandTrial::read() {
+  if (!over()) program_->read([this](const Message& message) { take(message); });
+}
+
+Rest CommandTrial::pause() {
+  if (!pausing_ && !over()) slot_.ask("pause");
+  pausing_ = true;
+  answer_due_ = false;
+  read();
+  slot_.keep_time();
+  if (over()) return Rest::Ready;
+  if (!paused_ || !slot_.reads_words()) return Rest::NotYet;
+  slot_.keep();
+  return Rest::Waiting;
+}
+
+bool CommandTrial::go_on(const space::Config& config, std::span<const std::byte> saved) {
+  read();
+  if (over() || !saved.empty()) return false;
+  const Json values = space::to_json(space_, config);
+  const Json changes = changed(std::exchange(job_.values, values), values);
+  if (!job_.config.empty()) replace_file(job_.config, line_of(values), false);
+  pausing_ = paused_ = false;
+  begun_at_ = reported_at_ = clock_.seconds();
+  program_->tell(changes.empty() ? "continue" : "perturb " + line_of(changes));
+  return true;
+}
+
+std::vector<std::byte> CommandTrial::save() const {
+  if (job_.checkpoint.empty()) return {};
+  const std::vector<std::byte> directory = pack_directory(job_.checkpoint);
+  if (directory.empty()) return {};
+  ByteWriter writer;
+  writer.add(first_epoch_);
+  writer.add(last_.has_value());
+  if (last_) add(writer, *last_);
+  writer.add(reports_.size());
+  for (const Progress& report : reports_) add(writer, report);  // of epochs that the program did on its own
+  writer.add_all<std::byte>(directory);
+  return writer.take();
+}
+
+void CommandTrial::load(std::span<const std::byte> saved) {
+  ByteReader reader(saved);
+  first_epoch_ = reader.take<std::int32_t>();
+  const std::size_t metrics = measure_.metrics.size();
+  if (reader.take<bool>()) last_ = take_report(reader, metrics);
+  for (auto ahead = reader.take<std::size_t>(); ahead > 0; --ahead)
+    reports_.push_back(take_report(reader, metrics));
+  newest_ = !reports_.empty() ? reports_.back().epoch : last_ ? last_->epoch : 0;
+  unpack_directory(saved.last(reader.left()), job_.checkpoint);
+}
+
 void CommandTrial::take(const Message& message) {
   if (done_) return;
   done_ = message.done;
+  paused_ = paused_ || (pausing_ && message.paused);
   if (!message.failure.empty()) complaint_ = message.failure;
   for (const auto& [name, value] : message.values) values_[name] = value;
   if (message.epoch) epoch_ = message.epoch;
@@ -96,13 +178,12 @@ void CommandTrial::take(const Message& message) {
   if (progress.epoch <= newest_) return;  // twice, or out of order
   newest_ = progress.epoch;
   reported_at_ = clock_.seconds();
+  if (is_last(progress) && program_->aware()) program_->tell("continue");  // it is held until the program ends
   reports_.push_back(std::move(progress));
 }
 
 bool CommandTrial::has_next() const {
-  if (reports_.empty()) return false;
-  const bool full = measure_.epochs > 0 && reports_.front().epoch >= measure_.epochs;
-  return !full || over();
+  return !reports_.empty() && (!is_last(reports_.front()) || over());
 }
 
 std::optional<Progress> CommandTrial::next() {

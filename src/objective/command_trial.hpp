@@ -8,6 +8,7 @@
 
 #include "command_slot.hpp"
 #include "regatta/core/clock.hpp"
+#include "regatta/core/json.hpp"
 #include "regatta/objective/objective.hpp"
 
 namespace regatta::objective {
@@ -28,26 +29,38 @@ struct CommandJob {
   process::Program program;
   std::string input;  ///< line for a persistent program
   std::unique_ptr<ProgramOutput> output;
-  std::filesystem::path config;  ///< file that ends with the trial; empty: none
+  std::filesystem::path config;      ///< file that ends with the trial; empty: none
+  std::filesystem::path checkpoint;  ///< directory for what it needs to go on; empty: it saves nothing
+  Json values = {};                  ///< hyperparameters by name
 };
 
 /// A trial that is a program of its own, or a piece of work for a persistent one.
 class CommandTrial final : public Trainable {
  public:
   CommandTrial(CommandSlot& slot, const CommandTreatment& treatment, const CommandMeasure& measure,
-               CommandJob job);
+               const space::Space& space, CommandJob job);
   ~CommandTrial() override;
 
   std::optional<Progress> advance() override;
   double idle_seconds() const override;
   void wait(double seconds) const override { slot_.wait(seconds); }
+  bool saves_at_any_time() const override { return program_ && !job_.checkpoint.empty(); }
+  /// Asks the program to save its work and to end, or to wait.
+  Rest pause() override;
+  /// Where the program waits: with its own work only.
+  bool go_on(const space::Config& config, std::span<const std::byte> saved) override;
+  /// What has been reported, and the directory of its checkpoint; empty where nothing is in that.
+  std::vector<std::byte> save() const override;
+  void load(std::span<const std::byte> saved) override;
 
  private:
   bool begin();
+  void read();
   void take(const Message& message);
   std::optional<Progress> next();
   /// Whether nothing more is to come.
   bool over() const { return done_ || program_->ending().has_value(); }
+  bool is_last(const Progress& report) const { return measure_.epochs > 0 && report.epoch >= measure_.epochs; }
   /// Whether a report may be handed on. The last of a full training waits for the program's end, since it
   /// says that the trial is complete.
   bool has_next() const;
@@ -62,6 +75,7 @@ class CommandTrial final : public Trainable {
   CommandSlot& slot_;
   const CommandTreatment& treatment_;
   const CommandMeasure& measure_;
+  const space::Space& space_;
   CommandJob job_;
   RunningProgram* program_ = nullptr;  ///< null: waits for its slot
   Stopwatch clock_;
@@ -74,6 +88,7 @@ class CommandTrial final : public Trainable {
   std::deque<Progress> reports_;          ///< not handed on yet
   std::optional<Progress> last_;          ///< handed on
   bool answer_due_ = false;
+  bool pausing_ = false, paused_ = false;  ///< it was asked to; it says that it waits
   bool done_ = false;
   std::string complaint_;  ///< of the program
 };

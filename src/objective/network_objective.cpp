@@ -110,6 +110,8 @@ class DataCheck {
   }
 
   void check_training() {
+    for (const std::string& model : possible_texts(network_options(), options_, space_, "model"))
+      add("model", model_problem(model, shape()));
     for (const std::string& loss : possible_texts(network_options(), options_, space_, "loss"))
       add("loss", loss_problem(loss, shape()));
     for (const std::string& weights : possible_texts(network_options(), options_, space_, "class_weight"))
@@ -119,10 +121,8 @@ class DataCheck {
       add("label_smoothing", "label_smoothing needs data with classes");
   }
 
-  /// What only makes sense of images.
+  /// Options that only make sense of images.
   void check_images() {
-    const auto is_cnn = [](const std::string& text) { return text == "cnn"; };
-    if (may_be("model", is_cnn)) add("model", image_problem("model = cnn", shape()));
     if (may_be("random_crop", is_positive)) add("random_crop", image_problem("random_crop", shape()));
     if (may_be("random_flip", is_true)) add("random_flip", image_problem("random_flip", shape()));
   }
@@ -135,7 +135,7 @@ class DataCheck {
   static bool is_true(const std::string& flag) { return parse_bool(flag).value_or(false); }
   static bool is_positive(const std::string& number) { return parse_number(number).value_or(0) > 0; }
 
-  DataShape shape() const { return {data_.features, data_.classes, data_.outputs, data_.shape}; }
+  DataShape shape() const { return shape_of(data_); }
 
   const ObjectiveOptions& options_;
   const space::Space& space_;
@@ -186,15 +186,15 @@ class NetworkObjective final : public Objective {
       data_.divisions.push_back({train::Part(train), train::Part(data_.placed->valid())});
       return;
     }
-    for (auto& fold : train::make_folds(train.host.rows, train.host.labels, study_.folds, study_.fold_seed))
+    const bool one_label = data_.dataset.labels_per_sample == 1;
+    const auto strata = one_label ? train.host.labels : std::span<const std::int32_t>();
+    for (auto& fold : train::make_folds(train.host.rows, strata, study_.folds, study_.fold_seed))
       data_.divisions.push_back({{train, std::move(fold.train)}, {train, std::move(fold.held_out)}});
   }
 
   std::unique_ptr<Trainable> start(const space::Config& config, const TrialContext& context) override {
     require(!data_.divisions.empty(), "prepare() comes before start()");
-    const DataShape shape{data_.dataset.features, data_.dataset.classes, data_.dataset.outputs,
-                          data_.dataset.shape};
-    const train::TrainingSpec spec = training_spec(settings_.at(config), shape, context.seed);
+    const train::TrainingSpec spec = training_spec(settings_.at(config), shape_of(data_.dataset), context.seed);
     return std::make_unique<NetworkTrainable>(worker_, data_, study_, spec);
   }
 

@@ -42,12 +42,13 @@ std::vector<Option> study_table() {
 
 std::vector<Option> network_table() {
   return {
-      word("model", "mlp", "kind of network: dense layers, or convolutions of images before them", {"mlp", "cnn"}),
+      word("model", "mlp", "kind of network: dense layers, or convolutions of images or recurrent layers before them",
+           {"mlp", "cnn", "lstm", "gru", "rnn"}),
       whole("layers", "2", "hidden dense layers; 0: linear or logistic regression", 0, 16),
       whole("units", "64", "units of each hidden dense layer", 1, 1048576),
       word("activation", "relu", "of the hidden layers; gelu is its tanh form",
            {"relu", "tanh", "gelu", "sigmoid"}),
-      number("dropout", "0", "share of each hidden dense layer's units that is dropped while training", 0, 0.99),
+      number("dropout", "0", "share of each hidden dense or recurrent layer's outputs that is dropped while training", 0, 0.99),
       word("init", "auto", "variance of the first weights; auto: he for relu and gelu, xavier for others",
            {"auto", "he", "xavier", "lecun"}),
       word("loss", "auto", "auto: cross_entropy for classes, squared for numbers",
@@ -57,6 +58,19 @@ std::vector<Option> network_table() {
       number("weight_decay", "0", "added to the gradient (sgd, adam) or decoupled (adamw)", 0, 1000),
       word("class_weight", "none", "balanced: rare classes count as much as frequent ones",
            {"none", "balanced"}),
+  };
+}
+
+std::vector<Option> sequence_table() {
+  return {
+      whole("recurrent_layers", "1", "of lstm, gru and rnn: recurrent layers", 1, 16),
+      whole("hidden", "64", "of lstm, gru and rnn: units of each recurrent layer, in each direction", 1, 65536),
+      {"bidirectional", OptionType::Flag, "false", "of lstm, gru and rnn: layers read sequences from both ends"},
+      word("readout", "last",
+           "of lstm, gru and rnn: what the layers behind see, the state at the end of a sequence or the mean of all; "
+           "where each step has a label, each state",
+           {"last", "mean"}),
+      whole("embedding", "32", "numbers that stand for each token, where data are tokens", 1, 65536),
   };
 }
 
@@ -84,6 +98,9 @@ std::vector<Option> image_table() {
 std::vector<Option> training_table() {
   return {
       whole("batch_size", "64", "samples per step, of the whole team; at most all rows", 1, 16777216),
+      word("team_updates", "auto",
+           "of a team: auto: in the memory of its node, where each rank updates a share of the parameters; messages: sums by MPI",
+           {"auto", "messages"}),
       word("optimizer", "adam", "rule of the steps", {"sgd", "adam", "adamw"}),
       number("learning_rate", "0.001", "length of the steps", 1e-12, 1000),
       number("gradient_clip", "0", "most norm of the gradient of a step; larger ones are scaled down; 0: any", 0, 1e30),
@@ -108,7 +125,7 @@ std::vector<Option> training_table() {
 const std::vector<Option>& network_options() {
   static const std::vector<Option> table = [] {
     std::vector<Option> all = study_table();
-    for (const auto& part : {network_table(), image_table(), training_table()})
+    for (const auto& part : {network_table(), image_table(), sequence_table(), training_table()})
       all.insert(all.end(), part.begin(), part.end());
     return all;
   }();

@@ -98,11 +98,12 @@ std::vector<double> NetworkTrainable::scores(Run& run) {
   const Division& division = data_.divisions[run.division];
   std::map<train::Where, std::vector<float>> outputs;
   std::vector<double> scores;
+  const std::size_t columns = run.trainer->network().outputs() / data_.dataset.labels_per_sample;
   for (const train::Metric& metric : study_.metrics) {
     const train::Part& part = part_of(metric.where, division, data_);
     if (!outputs.contains(metric.where)) outputs[metric.where] = run.trainer->outputs(part);
-    scores.push_back(train::score(metric.measure, {outputs[metric.where], run.trainer->network().outputs(), spec_.loss,
-                                                   part.labels(), data_.dataset.classes, part.values()}));
+    scores.push_back(train::score(metric.measure, {outputs[metric.where], columns, spec_.loss, part.labels(),
+                                                   data_.dataset.classes, part.values()}));
   }
   return scores;
 }

@@ -9,6 +9,7 @@
 #include <span>
 
 #include "regatta/comm/mpi_communicator.hpp"
+#include "regatta/core/bytes.hpp"
 #include "regatta/core/text.hpp"
 #include "regatta/plugin.h"
 #include "settings.hpp"
@@ -52,10 +53,45 @@ TrialFailure failure(std::int32_t result, const regatta_report& report) {
   }
 }
 
+/// The active hyperparameters of a configuration as the C interface has them.
+class Parameters {
+ public:
+  Parameters(const space::Space& space, const space::Config& config) : texts_(space.size()) {
+    for (std::size_t i = 0; i < space.size(); ++i)
+      if (const space::Value value = space.value(config, i); value.index() != 0) {
+        texts_[i] = space::to_text(value);
+        all_.push_back(parameter(space.parameters()[i].name, value, texts_[i]));
+      }
+  }
+  Parameters(const Parameters&) = delete;
+  Parameters& operator=(const Parameters&) = delete;
+
+  const regatta_parameter* data() const { return all_.data(); }
+  std::size_t size() const { return all_.size(); }
+
+ private:
+  static regatta_parameter parameter(const std::string& name, const space::Value& value,
+                                     const std::string& text) {
+    regatta_parameter result{name.c_str(), regatta_text, 0, 0, text.c_str()};
+    if (const auto* whole = std::get_if<std::int64_t>(&value)) {
+      result.kind = regatta_integer;
+      result.integer = *whole;
+      result.real = static_cast<double>(*whole);
+    } else if (const auto* real = std::get_if<double>(&value)) {
+      result.kind = regatta_real;
+      result.real = *real;
+    }
+    return result;
+  }
+
+  std::vector<std::string> texts_;
+  std::vector<regatta_parameter> all_;
+};
+
 class PluginTrial final : public Trainable {
  public:
-  PluginTrial(const Table& table, void* trial, std::size_t metrics)
-      : table_(table), trial_(trial), metrics_(metrics) {}
+  PluginTrial(const Table& table, const space::Space& space, void* trial, std::size_t metrics)
+      : table_(table), space_(space), trial_(trial), metrics_(metrics) {}
   PluginTrial(const PluginTrial&) = delete;
   PluginTrial& operator=(const PluginTrial&) = delete;
   ~PluginTrial() override { table_.destroy(trial_); }
@@ -83,8 +119,43 @@ class PluginTrial final : public Trainable {
     return progress;
   }
 
+  Rest pause() override { return table_.reconfigure ? Rest::Waiting : Rest::Ready; }
+
+  bool go_on(const space::Config& config, std::span<const std::byte> saved) override {
+    const Parameters parameters(space_, config);
+    if (table_.reconfigure(trial_, parameters.data(), parameters.size()) != regatta_goes_on) return false;
+    if (!saved.empty()) load(saved);
+    return true;
+  }
+
+  std::vector<std::byte> save() const override {
+    const std::size_t size = table_.save ? table_.save(trial_, nullptr, 0) : 0;
+    if (size == 0) return {};
+    std::vector<std::byte> bytes(size);
+    if (table_.save(trial_, bytes.data(), size) != size) return {};
+    ByteWriter writer;
+    writer.add(last_.epoch);
+    writer.add(last_.value);
+    writer.add_all<double>(last_.metrics);
+    writer.add_all<std::byte>(bytes);
+    return writer.take();
+  }
+
+  void load(std::span<const std::byte> saved) override {
+    ByteReader reader(saved);
+    last_.epoch = reader.take<std::int32_t>();
+    last_.value = reader.take<double>();
+    last_.metrics = reader.take_all<std::vector<double>>(metrics_);
+    last_.standard_error = std::numeric_limits<double>::quiet_NaN();
+    const auto own = saved.last(reader.left());
+    const std::int32_t result = table_.load ? table_.load(trial_, own.data(), own.size()) : regatta_failed;
+    if (result != regatta_goes_on)
+      throw TrialFailure(FailureKind::Crash, concat("the plug-in's load() has returned ", result));
+  }
+
  private:
   const Table& table_;
+  const space::Space& space_;  ///< of the objective, which lives longer
   void* trial_;
   std::size_t metrics_;
   Progress last_;
@@ -103,6 +174,7 @@ class PluginObjective final : public Objective {
   bool computes_here() const override { return false; }
 
   void prepare(const WorkerContext& context) override {
+    directory_ = context.place.directory / "trials";
     if (!context.team) return;
     rank_ = context.team->rank().value;
     ranks_ = context.team->size();
@@ -110,13 +182,8 @@ class PluginObjective final : public Objective {
   }
 
   std::unique_ptr<Trainable> start(const space::Config& config, const TrialContext& context) override {
-    std::vector<std::string> texts(space_.size());
-    std::vector<regatta_parameter> parameters;
-    for (std::size_t i = 0; i < space_.size(); ++i)
-      if (const space::Value value = space_.value(config, i); value.index() != 0) {
-        texts[i] = space::to_text(value);
-        parameters.push_back(parameter(space_.parameters()[i].name, value, texts[i]));
-      }
+    const Parameters parameters(space_, config);
+    const std::string directory = directory_ / concat(context.trial);
     const regatta_trial trial{context.trial,
                               context.attempt,
                               context.seed,
@@ -125,31 +192,19 @@ class PluginObjective final : public Objective {
                               ranks_,
                               ranks_ > 1 ? &communicator_ : nullptr,
                               parameters.data(),
-                              parameters.size()};
+                              parameters.size(),
+                              directory.c_str()};
     regatta_report report{};
     void* made = table_.create(&trial, &report);
     report.message[sizeof report.message - 1] = '\0';
     if (!made) throw failure(report.failure, report);
-    return std::make_unique<PluginTrial>(table_, made, metrics_.size());
+    return std::make_unique<PluginTrial>(table_, space_, made, metrics_.size());
   }
 
  private:
-  static regatta_parameter parameter(const std::string& name, const space::Value& value,
-                                     const std::string& text) {
-    regatta_parameter result{name.c_str(), regatta_text, 0, 0, text.c_str()};
-    if (const auto* whole = std::get_if<std::int64_t>(&value)) {
-      result.kind = regatta_integer;
-      result.integer = *whole;
-      result.real = static_cast<double>(*whole);
-    } else if (const auto* real = std::get_if<double>(&value)) {
-      result.kind = regatta_real;
-      result.real = *real;
-    }
-    return result;
-  }
-
   const Table& table_;
   space::Space space_;
+  std::filesystem::path directory_;  ///< of all trials
   std::vector<std::string> metrics_;
   std::int32_t epochs_;
   std::int32_t rank_ = 0, ranks_ = 1;

@@ -58,6 +58,7 @@ Message read_words(std::string_view text) {
   for (const std::string& word : split(spaced, ' ')) {
     const std::size_t equals = word.find('=');
     if (word == "done") message.done = true;
+    if (word == "paused") message.paused = true;
     if (equals == std::string::npos) continue;
     const std::string name = word.substr(0, equals);
     if (name == "failed") message.failure = trim(text.substr(text.find("failed=") + 7));
@@ -76,6 +77,7 @@ std::optional<Message> read_json(const std::string& line) {
   if (const auto failed = json.find("failed"); failed != json.end() && failed->is_string())
     message.failure = failed->get<std::string>();
   message.done = json.value("done", Json(false)) == Json(true);
+  message.paused = json.value("paused", Json(false)) == Json(true);
   return message;
 }
 

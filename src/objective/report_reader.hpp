@@ -16,12 +16,13 @@ struct Message {
   std::optional<std::int32_t> epoch;     ///< as the program counts
   std::map<std::string, double> values;  ///< by metric
   bool done = false;                     ///< persistent programs: the trial has ended
+  bool paused = false;                   ///< its work is saved, and it waits for a word
   std::string failure;                   ///< persistent programs: why the trial has failed
 };
 
 /// "epoch=3 val_loss=0.41 done": the words after a prefix. Words that say no number are passed over.
 Message read_words(std::string_view text);
-/// {"epoch": 3, "val_loss": 0.41, "done": true}; NaN and Infinity as Python writes them. None for anything
+/// {"epoch": 3, "val_loss": 0.41}, {"done": true}, {"paused": true}; NaN and Infinity as Python writes them. None for anything
 /// else.
 std::optional<Message> read_json(const std::string& line);
 

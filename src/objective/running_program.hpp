@@ -39,7 +39,7 @@ class RunningProgram {
   void write_input(std::string_view text);  ///< lost where the program has ended
   void close_input() { channels_.input.close(); }
   void tell(std::string_view word);  ///< a line for its descriptor for control; lost where nobody reads them
-  /// SIGTERM after `patience`, SIGKILL `grace` later [s].
+  /// SIGTERM after `patience`, SIGKILL `grace` later [s]; infinite: takes an earlier call back.
   void end(double patience, double grace) { launcher_.end(patience, grace); }
 
  private:

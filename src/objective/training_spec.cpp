@@ -8,9 +8,11 @@ namespace regatta::objective {
 namespace {
 
 using device::Activation;
+using device::CellKind;
 using device::LossKind;
 using device::OptimizerKind;
 using device::PoolKind;
+using device::Readout;
 using train::Init;
 using train::ScheduleKind;
 
@@ -25,6 +27,9 @@ constexpr Names<Init, 4> inits = {
     {{"auto", Init::Auto}, {"he", Init::He}, {"xavier", Init::Xavier}, {"lecun", Init::Lecun}}};
 constexpr Names<OptimizerKind, 3> optimizers = {
     {{"sgd", OptimizerKind::Sgd}, {"adam", OptimizerKind::Adam}, {"adamw", OptimizerKind::AdamW}}};
+constexpr Names<CellKind, 3> cells = {
+    {{"lstm", CellKind::Lstm}, {"gru", CellKind::Gru}, {"rnn", CellKind::Rnn}}};
+constexpr Names<Readout, 2> readouts = {{{"last", Readout::Last}, {"mean", Readout::Mean}}};
 constexpr Names<ScheduleKind, 3> schedules = {
     {{"constant", ScheduleKind::Constant}, {"step", ScheduleKind::Step}, {"cosine", ScheduleKind::Cosine}}};
 constexpr Names<LossKind, 5> losses = {{{"cross_entropy", LossKind::CrossEntropy},
@@ -52,16 +57,38 @@ std::size_t output_count(const DataShape& shape, LossKind loss) {
   return shape.classes > 0 ? shape.classes : shape.outputs;
 }
 
-/// Dense layers; all of the model `mlp`, the last ones of others.
+/// Hidden layers and linear outputs; all of the model `mlp`, the last ones of others.
 train::MlpSpec dense_layers(const Values& values, const DataShape& shape, LossKind loss) {
   train::MlpSpec layers;
-  layers.inputs = shape.features;
+  layers.inputs = train::size_of(shape.shape);
   layers.hidden.assign(values.count("layers"), values.count("units"));
   layers.outputs = output_count(shape, loss);
   layers.activation = named(activations, values.text("activation"));
   layers.dropout = static_cast<float>(values.number("dropout"));
   layers.init = named(inits, values.text("init"));
   return layers;
+}
+
+void add_recurrent_layers(const Values& values, const DataShape& shape, train::NetworkSpec& network) {
+  train::RecurrentSpec layer;
+  layer.kind = named(cells, values.text("model"));
+  layer.units = values.count("hidden");
+  layer.bidirectional = values.flag("bidirectional");
+  layer.readout = Readout::All;
+  layer.dropout = static_cast<float>(values.number("dropout"));
+  for (std::size_t l = values.count("recurrent_layers"); l > 0; --l) {
+    const bool ends = l == 1 && shape.labels_per_sample == 1;
+    if (ends) layer.readout = named(readouts, values.text("readout"));
+    network.layers.push_back(layer);
+  }
+}
+
+/// For each step where each has a label.
+void add_dense_layers(const Values& values, const DataShape& shape, LossKind loss, train::NetworkSpec& network) {
+  for (train::LayerSpec& layer : train::mlp(dense_layers(values, shape, loss)).layers) {
+    std::get<train::DenseSpec>(layer).per_step = shape.labels_per_sample > 1;
+    network.layers.push_back(layer);
+  }
 }
 
 /// {height, width, channels}
@@ -71,10 +98,8 @@ train::Shape image_shape(train::Shape sample) {
 }
 
 train::NetworkSpec image_network(const Values& values, const DataShape& shape, LossKind loss) {
-  if (const std::string problem = image_problem("model = cnn", shape); !problem.empty())
-    throw TrialFailure(FailureKind::Invalid, problem);
   train::CnnSpec network;
-  network.input = image_shape(shape.sample);
+  network.input = image_shape(shape.shape);
   network.blocks = values.count("blocks");
   network.convolutions = values.count("convolutions");
   network.channels = values.count("channels");
@@ -95,10 +120,14 @@ train::NetworkSpec image_network(const Values& values, const DataShape& shape, L
 }
 
 train::NetworkSpec network_spec(const Values& values, const DataShape& shape, LossKind loss) {
-  if (values.text("model") == "cnn") return image_network(values, shape, loss);
-  train::NetworkSpec network = mlp(dense_layers(values, shape, loss));
-  if (image_problem("", shape).empty())
-    network.input = image_shape(shape.sample);  // for random crops and flips
+  const std::string& model = values.text("model");
+  if (const std::string problem = model_problem(model, shape); !problem.empty())
+    throw TrialFailure(FailureKind::Invalid, problem);
+  if (model == "cnn") return image_network(values, shape, loss);
+  train::NetworkSpec network{shape.shape, {}};
+  if (shape.tokens > 0) network.layers.push_back(train::EmbeddingSpec{shape.tokens, values.count("embedding")});
+  if (model != "mlp") add_recurrent_layers(values, shape, network);
+  add_dense_layers(values, shape, loss, network);
   return network;
 }
 
@@ -108,6 +137,7 @@ void take_image_changes(const Values& values, const DataShape& shape, train::Tra
   if (spec.random_crop == 0 && !spec.random_flip) return;
   const std::string problem = image_problem("random_crop or random_flip", shape);
   if (!problem.empty()) throw TrialFailure(FailureKind::Invalid, problem);
+  spec.network.input = image_shape(shape.shape);
 }
 
 train::OptimizerSpec optimizer_spec(const Values& values) {
@@ -145,15 +175,29 @@ std::string loss_problem(const std::string& loss, const DataShape& shape) {
   return "";
 }
 
-std::string image_problem(const std::string& what, const DataShape& shape) {
-  if (shape.sample.size() == 2 || shape.sample.size() == 3) return "";
+std::string lengths_text(const train::Shape& shape) {
   std::string text;
-  for (const std::size_t length : shape.sample) text += concat(text.empty() ? "" : " x ", length);
+  for (const std::size_t length : shape) text += concat(text.empty() ? "" : " x ", length);
+  return text;
+}
+
+std::string model_problem(const std::string& model, const DataShape& shape) {
+  if (model == "mlp") return "";
+  if (model == "cnn") return image_problem("model = cnn", shape);
+  if (shape.tokens > 0 || shape.shape.size() == 2) return "";
+  return concat("model = ", model, " needs sequences, samples of steps x channels or of tokens, got samples of ",
+                lengths_text(shape.shape));
+}
+
+std::string image_problem(const std::string& what, const DataShape& shape) {
+  if (shape.shape.size() == 2 || shape.shape.size() == 3) return "";
   return concat(what, " needs images: samples of height x width or height x width x channels numbers, got ",
-                text);
+                lengths_text(shape.shape));
 }
 
 train::TrainingSpec training_spec(const Values& values, const DataShape& shape, std::uint64_t seed) {
+  if (const std::string problem = model_problem(values.text("model"), shape); !problem.empty())
+    throw TrialFailure(FailureKind::Invalid, problem);
   if (const std::string problem = loss_problem(values.text("loss"), shape); !problem.empty())
     throw TrialFailure(FailureKind::Invalid, problem);
   train::TrainingSpec spec;
@@ -166,6 +210,7 @@ train::TrainingSpec training_spec(const Values& values, const DataShape& shape, 
   spec.optimizer = optimizer_spec(values);
   spec.learning_rate = learning_rate(values);
   spec.batch = values.count("batch_size");
+  spec.share_updates = values.text("team_updates") == "auto";
   spec.divergence_factor = values.number("divergence_factor");
   spec.seed = seed;
   return spec;

@@ -21,6 +21,8 @@ struct Worker::Running {
   double load_seconds = 0;
   Report last;  ///< what the trial has reached
   std::optional<TrialState> called_in;  ///< the controller's wish to end it so
+  std::optional<TrialState> leaves_as;  ///< Paused or Cancelled, once it is ready for that
+  bool waits = false;                   ///< it may go on as it is
   bool saves = false;                   ///< into the run directory, after the epoch
   bool waits_for_leader = false;        ///< on the other ranks of a team, after each epoch
   std::unique_ptr<objective::Trainable> trainable;
@@ -79,6 +81,7 @@ void Worker::handle(const comm::Envelope& envelope) {
   switch (static_cast<Tag>(envelope.tag)) {
     case Tag::Assign:
       inbox_.push_back(open_assign(envelope));  // handed on when it starts: a cancelled one never reaches the team
+      set_aside(inbox_.back());
       return;
     case Tag::Report: orders_.push_back(open_report(envelope)); return;
     case Tag::Cancel: cancel(open_cancel(envelope)); return;
@@ -91,6 +94,7 @@ void Worker::handle(const comm::Envelope& envelope) {
     case Tag::Weights: {
       Weights weights = open_weights(envelope);
       arrived_[weights.trial] = std::move(weights.bytes);
+      for (const Hand& each : std::exchange(hands_, {})) hand(each);
       return;
     }
     case Tag::Incumbent:
@@ -101,6 +105,7 @@ void Worker::handle(const comm::Envelope& envelope) {
       hand_on(Shutdown{});
       store_->save_all();
       over_ = true;
+      resting_.reset();
       if (!team_) running_.reset();  // the controller has given up on it
       return;
   }
@@ -110,6 +115,7 @@ void Worker::handle(const comm::Envelope& envelope) {
 void Worker::cancel(const Cancel& message) {
   if (running_ && running_->assign.trial == message.trial) {
     running_->called_in = message.state;
+    if (leaves_with_its_work(message.state)) return;
     const bool at_once =
         !team_ && message.state != TrialState::Paused;  // a team ends together, after its epoch
     if (at_once) end({message.state});
@@ -117,23 +123,52 @@ void Worker::cancel(const Cancel& message) {
   }
   const auto waiting = std::ranges::find(inbox_, message.trial, &Assign::trial);
   if (waiting == inbox_.end()) {  // it has ended meanwhile, or is paused
-    if (message.state == TrialState::Stopped) store_->drop(message.trial);
+    if (message.state != TrialState::Stopped) return;
+    store_->drop(message.trial);
+    forget_resting(message.trial);
     return;
   }
   inbox_.erase(waiting);
+  arrived_.erase(message.trial);
   Report answer;
   answer.trial = message.trial;
   answer.state = message.state;
   send(*controller_, Rank{0}, answer);
 }
 
+/// A trial that is on its way to a pause, or can be saved at any time, does not go without that when the job is interrupted.
+bool Worker::leaves_with_its_work(TrialState wish) {
+  if (wish != TrialState::Cancelled || team_) return false;
+  if (!running_->leaves_as && running_->trainable->saves_at_any_time()) running_->leaves_as = wish;
+  return running_->leaves_as.has_value();
+}
+
+/// What another trial has saved, as it is now: while this one waits for its turn the other one may go on, end or move.
+void Worker::set_aside(const Assign& assign) {
+  if (!leads() || assign.awaited || !assign.weights.valid() || assign.weights == assign.trial) return;
+  if (auto kept = store_->find(assign.weights); !kept.empty()) arrived_[assign.trial] = std::move(kept);
+}
+
+/// Whether the trial is to go on here with what another worker has kept of it.
+bool Worker::moves_here(TrialId trial) const {
+  return std::ranges::any_of(inbox_, [&](const Assign& assign) {
+    return assign.trial == trial && assign.weights == trial && assign.awaited;
+  });
+}
+
 void Worker::hand(const Hand& message) {
+  const bool moves = moves_here(message.weights), here = arrived_.contains(message.weights);
+  if (moves && !here) return hands_.push_back(message);
   constexpr std::size_t largest = std::size_t{1}
                                   << 30;  // that travels as one message; else the trial starts over
-  Weights weights{message.trial, message.to, store_->find(message.weights)};
+  Weights weights{message.trial, message.to,
+                  moves ? arrived_.at(message.weights) : store_->find(message.weights)};
   if (weights.bytes.size() > largest) weights.bytes.clear();
   send(*controller_, message.rank, weights);
-  if (message.weights == message.trial) store_->forget(message.weights);
+  if (message.weights == message.trial) {
+    store_->forget(message.weights);
+    forget_resting(message.trial);
+  }
   push();
 }
 
@@ -172,21 +207,29 @@ void Worker::share(const Assign& assign, const std::vector<std::byte>& weights) 
     if (order.awaited) send(*team_, Rank{member}, Weights{assign.trial, WorkerId{}, weights});
     send(*team_, Rank{member}, order);
   }
-  flush_team();
 }
 
-/// Returns when the team has been told: whoever waits in a sum moves no message, and others would wait for that one.
-void Worker::flush_team() {
-  while (team_ && !team_->drained()) std::this_thread::yield();
+/// Goes on with the trial that has paused last, if it is this one and can.
+bool Worker::wake(const Assign& assign, const std::vector<std::byte>& weights) {
+  const std::unique_ptr<Running> rested = std::move(resting_);
+  if (!rested || rested->assign.trial != assign.trial || !assign.weights.valid()) return false;
+  const bool own = assign.weights == assign.trial;
+  if (!own && weights.empty()) return false;
+  if (!rested->trainable->go_on(assign.config, own ? std::span<const std::byte>() : weights)) return false;
+  running_->trainable = std::move(rested->trainable);
+  return true;
 }
 
 void Worker::set_up(const Assign& assign, const std::vector<std::byte>& weights) {
+  if (wake(assign, weights)) return;
   running_->trainable = objective_.start(assign.config, {assign.trial.value, assign.attempt, assign.seed});
   if (!weights.empty()) running_->trainable->load(weights);
 }
 
 void Worker::start(const Assign& assign) {
   const std::vector<std::byte> weights = take_weights(assign);
+  const bool moved = assign.awaited && assign.weights == assign.trial;
+  if (leads() && moved) store_->keep(assign.trial, weights);  // for others that are to start from them
   share(assign, weights);
   running_ = std::make_unique<Running>();
   running_->assign = assign;
@@ -210,25 +253,45 @@ void Worker::start(const Assign& assign) {
 /// Whether the trial could be set up on all ranks of the team; else none may begin to train, as its sums would wait forever.
 bool Worker::agree(bool healthy) {
   if (!team_) return healthy;
+  send_words();
   std::array<float, 1> sick{healthy ? 0.0f : 1.0f};
   team_->begin_sum(sick)->wait();
   return sick[0] == 0.0f;
 }
 
 void Worker::advance() {
-  Verdict verdict;
+  std::optional<Verdict> verdict;
   try {
-    const auto progress = running_->trainable->advance();
-    if (!progress) return;
-    fill(running_->last, *progress);
-    verdict = verdict_on(*progress, running_->assign.until_epoch);
+    verdict = train();
   } catch (const objective::WorkerFailure&) {
     throw;
   } catch (const std::exception& error) {
     verdict = verdict_on(error);
   }
-  if (verdict.state == TrialState::Running) verdict.state = running_->called_in.value_or(TrialState::Running);
-  judge(verdict);
+  if (verdict) judge(*verdict);
+}
+
+/// The next piece of work. What becomes of the trial, once an epoch is over and, if it pauses there, it is ready for that.
+std::optional<Verdict> Worker::train() {
+  if (!running_->leaves_as) {
+    send_words();
+    const auto progress = running_->trainable->advance();
+    if (!progress) return {};
+    fill(running_->last, *progress);
+    Verdict verdict = verdict_on(*progress, running_->assign.until_epoch);
+    if (verdict.state == TrialState::Running) verdict.state = running_->called_in.value_or(TrialState::Running);
+    if (verdict.state != TrialState::Paused || !leads()) return verdict;
+    running_->leaves_as = verdict.state;
+  }
+  const objective::Rest rest = running_->trainable->pause();
+  if (rest == objective::Rest::NotYet) return {};
+  running_->waits = rest == objective::Rest::Waiting && !team_;  // a team starts together
+  return Verdict{*running_->leaves_as};
+}
+
+/// Before this rank waits for its partners in a sum: none of them must wait for a word that has not left.
+void Worker::send_words() {
+  while (team_ && !team_->drained()) std::this_thread::yield();
 }
 
 /// What becomes of the trial after an epoch: the leader's word holds for the whole team, which waits for it.
@@ -242,7 +305,7 @@ void Worker::judge(const Verdict& verdict) {
     if (running_->saves) send(*team_, Rank{member}, Checkpoint{running_->assign.trial});
     send(*team_, Rank{member}, running_->last);
   }
-  flush_team();
+  send_words();
   if (verdict.state == TrialState::Running) {
     if (running_->saves) keep_or_drop(TrialState::Running);
     report(running_->last);
@@ -263,14 +326,20 @@ void Worker::end(const Verdict& verdict) {
   fill(last, verdict);
   keep_or_drop(verdict.state);
   report(last);
+  if (running_->waits && verdict.state == TrialState::Paused) resting_ = std::move(running_);
   running_.reset();
+}
+
+/// The trial goes on elsewhere, or is over.
+void Worker::forget_resting(TrialId trial) {
+  if (resting_ && resting_->assign.trial == trial) resting_.reset();
 }
 
 /// Keeps what a trial needs to go on, before the controller hears of it; forgets a trial that is over.
 void Worker::keep_or_drop(TrialState state) {
   if (!leads()) return;
   const TrialId trial = running_->assign.trial;
-  const bool goes_on = state == TrialState::Running || state == TrialState::Paused;
+  const bool goes_on = state == TrialState::Running || running_->leaves_as == state;
   if (goes_on && running_->trainable) store_->keep(trial, running_->trainable->save());
   if (goes_on && std::exchange(running_->saves, false)) store_->save(trial);
   const bool over = is_final(state) && state != TrialState::Cancelled;

@@ -6,7 +6,9 @@
 
 namespace regatta::train {
 
-DenseLayer::DenseLayer(const DenseSpec& spec, const Shape& input) : spec_(spec), inputs_(size_of(input)) {
+DenseLayer::DenseLayer(const DenseSpec& spec, const Shape& input)
+    : spec_(spec), steps_(spec.per_step && !input.empty() ? input.front() : 1), inputs_(size_of(input) / steps_) {
+  require(!spec.per_step || input.size() > 1, "a dense layer per step needs sequences of steps x channels");
   require(inputs_ > 0 && spec.units > 0, "a dense layer needs inputs and units, got ", inputs_, " and ",
           spec.units);
   require(spec.dropout >= 0 && spec.dropout < 1, "dropout must lie in [0, 1), got ", spec.dropout);
@@ -15,7 +17,7 @@ DenseLayer::DenseLayer(const DenseSpec& spec, const Shape& input) : spec_(spec),
 ParameterCounts DenseLayer::counts() const { return {inputs_ * spec_.units, spec_.units, 0}; }
 
 double DenseLayer::operations() const {
-  return 2.0 * static_cast<double>(inputs_) * static_cast<double>(spec_.units);
+  return 2.0 * static_cast<double>(steps_ * inputs_) * static_cast<double>(spec_.units);
 }
 
 void DenseLayer::draw(Random& random, std::span<float> weights, std::span<float>, std::span<float>) const {
@@ -26,26 +28,31 @@ void DenseLayer::draw(Random& random, std::span<float> weights, std::span<float>
 void DenseLayer::place(device::Backend& backend, const Places& places, std::size_t most_samples) {
   backend_ = &backend;
   places_ = places;
-  z_ = {backend, most_samples * spec_.units};
-  const bool linear = spec_.activation == device::Activation::Identity && spec_.dropout == 0;
-  if (!linear) y_ = {backend, most_samples * spec_.units};
+  const std::size_t most = most_samples * steps_ * spec_.units;
+  z_ = {backend, most};
+  if (spec_.activation == device::Activation::Gelu) y_ = {backend, most};
 }
 
 device::MatrixView<const float> DenseLayer::forward(device::MatrixView<const float> x, const Pass& pass) {
   float* y = y_.size() > 0 ? y_.data() : z_.data();
-  last_ = {x,
+  const std::size_t rows = x.rows * steps_;
+  last_ = {{x.data, rows, inputs_},
            {places_.weights, inputs_, spec_.units},
            places_.biases,
-           {z_.data(), x.rows, spec_.units},
-           {y, x.rows, spec_.units},
+           {z_.data(), rows, spec_.units},
+           {y, rows, spec_.units},
            spec_.activation,
-           {pass.training ? spec_.dropout : 0.0f, pass.key, pass.first_sample}};
+           {pass.training ? spec_.dropout : 0.0f, pass.key, pass.first_sample * steps_}};
   backend_->forward(last_);
-  return last_.y;
+  return {y, x.rows, steps_ * spec_.units};
 }
 
 void DenseLayer::backward(device::MatrixView<float> y, device::MatrixView<float> x) {
-  backend_->backward(last_, {y, {places_.weight_gradients, inputs_, spec_.units}, places_.bias_gradients, x});
+  const std::size_t rows = last_.x.rows;
+  backend_->backward(last_, {{y.data, rows, spec_.units},
+                             {places_.weight_gradients, inputs_, spec_.units},
+                             places_.bias_gradients,
+                             {x.data, rows, inputs_}});
 }
 
 }  // namespace regatta::train

@@ -10,7 +10,7 @@ class DenseLayer final : public Layer {
   DenseLayer(const DenseSpec& spec, const Shape& input);
 
   ParameterCounts counts() const override;
-  Shape output() const override { return {spec_.units}; }
+  Shape output() const override { return spec_.per_step ? Shape{steps_, spec_.units} : Shape{spec_.units}; }
   double operations() const override;
   void draw(Random& random, std::span<float> weights, std::span<float> biases,
             std::span<float> statistics) const override;
@@ -20,7 +20,8 @@ class DenseLayer final : public Layer {
 
  private:
   DenseSpec spec_;
-  std::size_t inputs_;
+  std::size_t steps_;   ///< that share the weights
+  std::size_t inputs_;  ///< of one step
   device::Backend* backend_ = nullptr;
   Places places_;
   device::Buffer<float> z_, y_;  ///< y is empty where y = z

@@ -15,7 +15,8 @@ using Layers = std::vector<std::unique_ptr<Layer>>;
 const DenseSpec* first_of_pair(const NetworkSpec& spec, std::size_t place, const comm::Communicator* parts) {
   if (!parts || place + 1 >= spec.layers.size()) return nullptr;
   const auto* first = std::get_if<DenseSpec>(&spec.layers[place]);
-  const bool pair = first && std::holds_alternative<DenseSpec>(spec.layers[place + 1]);
+  const auto* second = std::get_if<DenseSpec>(&spec.layers[place + 1]);
+  const bool pair = first && second && !first->per_step && !second->per_step;
   return pair && first->units >= static_cast<std::size_t>(parts->size()) ? first : nullptr;
 }
 
@@ -80,8 +81,8 @@ FirstValues first_values(const Layers& layers, std::uint64_t seed) {
 
 std::size_t weight_count(const NetworkSpec& spec) { return counts_of(layers_of(spec)).weights; }
 
-std::size_t parameter_count(const NetworkSpec& spec) {
-  const ParameterCounts counts = counts_of(layers_of(spec));
+std::size_t parameter_count(const NetworkSpec& spec, comm::Communicator* parts) {
+  const ParameterCounts counts = counts_of(layers_of(spec, parts));
   return counts.weights + counts.biases;
 }
 
@@ -95,19 +96,34 @@ std::vector<float> initial_parameters(const NetworkSpec& spec, std::uint64_t see
   return first_values(layers_of(spec), seed).parameters;
 }
 
+ArenaLayout::ArenaLayout(std::size_t parameters) {
+  constexpr std::size_t line = 64 / sizeof(float);
+  const std::size_t padded = (parameters + line - 1) / line * line;
+  gradients = padded;
+  first_moment = 2 * padded;
+  second_moment = 3 * padded;
+  size = 4 * padded;
+}
+
 Network::Network(device::Backend& backend, const NetworkSpec& spec, std::size_t most_samples,
-                 std::uint64_t seed, const Team& team)
+                 std::uint64_t seed, const Team& team, std::span<float> arena)
     : backend_(backend), team_(team), most_samples_(most_samples) {
   Layers layers = layers_of(spec, team.parts);
   const ParameterCounts all = counts_of(layers);
   weights_ = all.weights;
   const std::size_t count = all.weights + all.biases;
-  gradients_ =
-      device::Buffer<float>(backend, count);  // asks the device before the host draws as many numbers
-  first_moment_ = device::Buffer<float>(backend, count);
-  second_moment_ = device::Buffer<float>(backend, count);
+  const ArenaLayout layout(count);
+  arena_ = arena.empty() ? device::Buffer<float>(backend, layout.size)  // asks before the host draws as many numbers
+                         : device::Buffer<float>::over(backend, arena);
+  const auto part = [&](std::size_t first) {
+    return device::Buffer<float>::over(backend, {arena_.data() + first, count});
+  };
+  parameters_ = part(0);
+  gradients_ = part(layout.gradients);
+  first_moment_ = part(layout.first_moment);
+  second_moment_ = part(layout.second_moment);
   const FirstValues first = first_values(layers, seed);
-  parameters_ = device::Buffer<float>(backend, first.parameters);
+  backend.upload(first.parameters, parameters_.data());
   statistics_ = device::Buffer<float>(backend, first.statistics);
   std::size_t inputs = size_of(spec.input), widest = 0, weight = 0, bias = weights_, statistic = 0;
   for (auto& layer : layers) {
@@ -140,13 +156,15 @@ double Network::wait_seconds() const {
   return sum;
 }
 
-device::MatrixView<const float> Network::forward(device::MatrixView<const float> x) {
-  return pass(x, {false, 0, 0, x.rows, nullptr});
+device::MatrixView<const float> Network::forward(device::MatrixView<const float> x,
+                                                 const std::int32_t* lengths) {
+  return pass(x, {false, 0, 0, x.rows, nullptr, lengths});
 }
 
 device::MatrixView<const float> Network::forward(device::MatrixView<const float> x, std::uint64_t key,
-                                                 std::size_t first_sample, std::size_t batch) {
-  return pass(x, {true, key, first_sample, batch, team_.replicas});
+                                                 std::size_t first_sample, std::size_t batch,
+                                                 const std::int32_t* lengths) {
+  return pass(x, {true, key, first_sample, batch, team_.replicas, lengths});
 }
 
 device::MatrixView<const float> Network::pass(device::MatrixView<const float> x, const Pass& pass) {
@@ -207,6 +225,16 @@ void Network::take_squared_norm() {
 }
 
 void Network::update(const OptimizerSpec& optimizer, double rate, std::int64_t step, double clip) {
+  if (clip > 0) take_squared_norm();
+  apply(update_of(optimizer, rate, step, clip), 0, parameters_.size());
+}
+
+void Network::update(const OptimizerSpec& optimizer, double rate, std::int64_t step, std::size_t first,
+                     std::size_t end) {
+  apply(update_of(optimizer, rate, step, 0), first, end);
+}
+
+device::Update Network::update_of(const OptimizerSpec& optimizer, double rate, std::int64_t step, double clip) {
   device::Update update;
   update.kind = optimizer.kind;
   update.learning_rate = static_cast<float>(rate);
@@ -216,23 +244,22 @@ void Network::update(const OptimizerSpec& optimizer, double rate, std::int64_t s
   update.beta2 = static_cast<float>(optimizer.beta2);
   update.epsilon = static_cast<float>(optimizer.epsilon);
   update.step = step;
-  if (clip > 0) {
-    take_squared_norm();
-    update.clip = static_cast<float>(clip);
-    update.squared_norm = squared_norm_.data();
-  }
-  const auto apply = [&](std::size_t first, std::size_t count, double decay, double l1) {
-    update.weight_decay = static_cast<float>(decay);
-    update.l1 = static_cast<float>(l1);
-    update.parameters = parameters_.data() + first;
-    update.gradients = gradients_.data() + first;
-    update.first_moment = first_moment_.data() + first;
-    update.second_moment = second_moment_.data() + first;
-    update.count = count;
-    backend_.update(update);
-  };
-  apply(0, weights_, optimizer.weight_decay, optimizer.l1);
-  apply(weights_, parameters_.size() - weights_, 0, 0);
+  update.weight_decay = static_cast<float>(optimizer.weight_decay);
+  update.l1 = static_cast<float>(optimizer.l1);
+  update.clip = static_cast<float>(clip);
+  update.squared_norm = squared_norm_.data();
+  return update;
+}
+
+/// @param update  all but the places
+void Network::apply(device::Update update, std::size_t first, std::size_t end) {
+  update.penalised = weights_ > first ? weights_ - first : 0;
+  update.parameters = parameters_.data() + first;
+  update.gradients = gradients_.data() + first;
+  update.first_moment = first_moment_.data() + first;
+  update.second_moment = second_moment_.data() + first;
+  update.count = end - first;
+  backend_.update(update);
 }
 
 /// Calls visit(place in the part's arena, place in the whole network's, whether this rank's number counts)

@@ -9,7 +9,9 @@
 #include "batch_norm_layer.hpp"
 #include "convolution_layer.hpp"
 #include "dense_layer.hpp"
+#include "embedding_layer.hpp"
 #include "pool_layer.hpp"
+#include "recurrent_layer.hpp"
 #include "regatta/core/error.hpp"
 #include "residual_layer.hpp"
 
@@ -109,6 +111,10 @@ template <>
 struct LayerOf<PoolSpec> : std::type_identity<PoolLayer> {};
 template <>
 struct LayerOf<ResidualSpec> : std::type_identity<ResidualLayer> {};
+template <>
+struct LayerOf<RecurrentSpec> : std::type_identity<RecurrentLayer> {};
+template <>
+struct LayerOf<EmbeddingSpec> : std::type_identity<EmbeddingLayer> {};
 
 }  // namespace
 

@@ -147,6 +147,14 @@ TEST_F(CommandTest, ReadsJsonLinesAndAnswersThem) {
   EXPECT_EQ(printed(), "continue\n");
 }
 
+TEST_F(CommandTest, AnswersTheLastReportOfAFullTrainingToo) {
+  tune({{"command",
+         "sh -c 'echo \"{\\\"value\\\": 2}\" >&3; read answer <&4; echo $answer'"}, {"epochs", "1"}});
+
+  EXPECT_EQ(run().back().value, 2);
+  EXPECT_EQ(printed(), "continue\n");
+}
+
 TEST_F(CommandTest, TakesNotANumberForWhatItIs) {
   tune({{"command", "printf 'regatta: value=NaN'"}});
   EXPECT_TRUE(std::isnan(run().front().value));
@@ -268,6 +276,165 @@ TEST_F(CommandTest, AsksAProgramToStopAsItUnderstandsIt) {
   trial.reset();
   objective_.reset();
   EXPECT_THAT(printed(), HasSubstr("regatta: value=1\nsaved\n"));
+}
+
+/// Reports the sum of x over its epochs and saves it where it is asked to, in the way that `how` says.
+constexpr const char* adder = R"(import json, os, signal, sys
+how, state = sys.argv[1], os.path.join(sys.argv[2], 'state')
+saved = json.load(open(state)) if os.path.exists(state) else {'epoch': 0, 'sum': 0}
+x = float(sys.argv[3])
+def save():
+  os.makedirs(sys.argv[2], exist_ok=True)
+  json.dump(saved, open(state, 'w'))
+def leave(*_):
+  save()
+  sys.exit(0)
+signal.signal(signal.SIGTERM, leave)
+def report():
+  text = 'epoch=%d value=%r' % (saved['epoch'], saved['sum'])
+  if how == 'signal': return print('regatta:', text)
+  os.write(3, (json.dumps({'epoch': saved['epoch'], 'value': saved['sum']}) + '\n').encode())
+words = os.fdopen(4) if how != 'signal' else None
+while saved['epoch'] < 5:
+  saved = {'epoch': saved['epoch'] + 1, 'sum': saved['sum'] + x}
+  report()
+  if how == 'signal':
+    save()
+    if saved['epoch'] == 2: signal.pause()
+    continue
+  word = words.readline().split(None, 1)
+  print(*word)
+  if word[0] == 'pause':
+    save()
+    if how == 'leaves': sys.exit(0)
+    os.write(3, b'{"paused": true}\n')
+    word = words.readline().split(None, 1)
+    print(*word)
+  if word[0] == 'perturb': x = json.loads(word[1])['x']
+  if word[0] == 'stop': sys.exit(0)
+)";
+
+/// Where a trial that is paused comes to.
+class Pausing : public CommandTest {
+ protected:
+  void tune_adder(const std::string& how) {
+    folder.write("adder.py", adder);
+    tune({{"command", "python3 adder.py " + how + " {checkpoint} {x}"}, {"grace", "60s"}});
+  }
+  static Rest paused(Trainable& trial) {
+    Rest rest = trial.pause();
+    for (; rest == Rest::NotYet; rest = trial.pause()) trial.wait(0.01);
+    return rest;
+  }
+  /// Reports of a trial to its end, each once.
+  static std::vector<Progress> rest_of(Trainable& trial) {
+    std::vector<Progress> reports;
+    while (reports.empty() || !reports.back().finished) {
+      const Progress progress = next(trial);
+      if (!reports.empty() && reports.back().epoch == progress.epoch) reports.pop_back();
+      reports.push_back(progress);
+    }
+    return reports;
+  }
+};
+
+TEST_F(Pausing, GoesOnInANewProgramByTheDirectoryForCheckpoints) {
+  for (const std::string how : {"signal", "leaves"}) {
+    tune_adder(how);
+    const std::int32_t trial = how == "signal" ? 1 : 2;
+    auto first = start({{"x", "1"}}, trial);
+    next(*first);
+    next(*first);
+    ASSERT_EQ(paused(*first), Rest::Ready) << how;
+    const std::vector<std::byte> saved = first->save();
+    EXPECT_FALSE(first->go_on(space_.read(Texts{{"x", "1"}}), {}));
+    first.reset();
+    std::filesystem::remove_all(folder / "run/trials" / concat(trial));
+
+    const auto second = start({{"x", "10"}}, how == "signal" ? trial : 3);
+    second->load(saved);
+    const auto reports = rest_of(*second);
+
+    ASSERT_EQ(reports.size(), 3u) << how;
+    EXPECT_EQ(reports[0].epoch, 3) << how;
+    EXPECT_EQ(reports[2].value, 32) << how;
+  }
+}
+
+TEST_F(Pausing, GoesOnInTheSameProgramWhereItWaits) {
+  tune_adder("waits");
+  const auto trial = start({{"x", "1"}}, 1);
+  next(*trial);
+
+  ASSERT_EQ(paused(*trial), Rest::Waiting);
+  EXPECT_FALSE(trial->save().empty());
+  ASSERT_TRUE(trial->go_on(space_.read(Texts{{"x", "1"}}), {}));
+  next(*trial);
+  ASSERT_EQ(paused(*trial), Rest::Waiting);
+  EXPECT_FALSE(trial->go_on(space_.read(Texts{{"x", "10"}}), trial->save())) << "with the work of another trial";
+  ASSERT_TRUE(trial->go_on(space_.read(Texts{{"x", "10"}}), {}));
+
+  EXPECT_EQ(rest_of(*trial).back().value, 32);
+  EXPECT_EQ(printed(1), "pause\ncontinue\npause\nperturb {\"x\":10}\n\ncontinue\ncontinue\ncontinue\n");
+}
+
+TEST_F(Pausing, StartsOverWhereAProgramSavesNothing) {
+  tune({{"command", "sh -c 'echo regatta: value=1; sleep 600'"}});
+  const auto trial = start();
+  next(*trial);
+
+  EXPECT_EQ(paused(*trial), Rest::Ready);
+  EXPECT_TRUE(trial->save().empty());
+}
+
+TEST_F(Pausing, LosesNoReportOfAProgramThatRunsAhead) {
+  tune({{"command",
+         "sh -c '[ -e {checkpoint}/all ] && exit; for n in 1 2 3; do echo regatta: value=$n; done; touch "
+         "{checkpoint}/all; sleep 600'"}});
+  auto first = start({{"x", "1"}}, 1);
+  next(*first);
+  while (!std::filesystem::exists(folder / "run/trials/1/all")) first->wait(0.001);
+  paused(*first);
+  const std::vector<std::byte> saved = first->save();
+  first.reset();
+  const auto second = start({{"x", "1"}}, 1);
+  second->load(saved);
+
+  const auto reports = rest_of(*second);
+  ASSERT_EQ(reports.size(), 2u);
+  EXPECT_EQ(reports[0].epoch, 2);
+  EXPECT_EQ(reports[1].value, 3);
+}
+
+TEST_F(Pausing, KeepsTheProgramWhereItIsPersistent) {
+  folder.write("serve.py", R"(import json, os, sys
+words = os.fdopen(4)
+for line in sys.stdin:
+  job = json.loads(line)
+  state = job['checkpoint'] + '/state'
+  n = int(open(state).read()) if os.path.exists(state) else 0
+  while n < 3:
+    n += 1
+    os.write(3, json.dumps({'epoch': n, 'value': os.getpid()}).encode() + b'\n')
+    if words.readline().strip() == 'pause':
+      os.makedirs(job['checkpoint'], exist_ok=True)
+      open(state, 'w').write(str(n))
+      break
+  os.write(3, b'{"done": true}\n')
+)");
+  tune({{"command", "python3 serve.py"}, {"persistent", "true"}});
+  auto first = start({{"x", "1"}}, 1);
+  const Progress before = next(*first);
+  ASSERT_EQ(paused(*first), Rest::Ready);
+  const std::vector<std::byte> saved = first->save();
+  first.reset();
+  const auto second = start({{"x", "1"}}, 1);
+  second->load(saved);
+
+  const auto reports = rest_of(*second);
+  ASSERT_EQ(reports.size(), 2u);
+  EXPECT_EQ(reports.back().epoch, 3);
+  EXPECT_EQ(reports.back().value, before.value) << "the same process";
 }
 
 TEST_F(CommandTest, StartsATrialOnceTheProgramOfTheLastOneHasEnded) {

@@ -1,6 +1,7 @@
 #include "fixture.hpp"
 #include "regatta/core/error.hpp"
 #include "regatta/objective/network_objective.hpp"
+#include "regatta/train/generate.hpp"
 
 namespace regatta::objective {
 namespace {
@@ -48,6 +49,31 @@ TEST_F(NetworkCheck, AcceptsEveryTrainingOptionInTheSpace) {
                          {"warmup_epochs", "uniform(0, 3)"},
                          {"epochs", "int(1, 30)"}}),
               IsEmpty());
+}
+
+TEST_F(NetworkCheck, SaysWhichModelsTheDataDoNotSuit) {
+  train::TableSet sequences;
+  sequences.shape = {1, 2};
+  sequences.classes = 2;
+  sequences.train = table(20, 2, 1);
+  sequences.valid = table(20, 2, 2);
+  train::write_dataset(folder / "sequences.h5", sequences);
+  train::write_dataset(folder / "tokens.h5", train::generate_recall(train::RecallOptions{}));
+
+  EXPECT_THAT(
+      check({{"model", "lstm"}}),
+      ElementsAre(HasSubstr("model = lstm needs sequences, samples of steps x channels or of tokens, got "
+                            "samples of 2")));
+  EXPECT_THAT(check({}, {{"model", "choice(mlp, gru)"}}),
+              ElementsAre(HasSubstr("model = gru needs sequences")));
+  for (const char* file : {"sequences.h5", "tokens.h5"})
+    EXPECT_THAT(check({{"data", file}}, {{"model", "choice(mlp, lstm, gru, rnn)"},
+                                         {"hidden", "logint(4, 64) if model != mlp"},
+                                         {"recurrent_layers", "int(1, 2)"},
+                                         {"bidirectional", "choice(true, false)"},
+                                         {"readout", "choice(last, mean)"},
+                                         {"embedding", "int(4, 32)"}}),
+                IsEmpty());
 }
 
 TEST_F(NetworkCheck, WantsADataSet) {

@@ -7,6 +7,7 @@
 #include "regatta/comm/local_group.hpp"
 #include "regatta/core/error.hpp"
 #include "regatta/train/folds.hpp"
+#include "regatta/train/generate.hpp"
 
 namespace regatta::objective {
 namespace {
@@ -98,6 +99,26 @@ TEST_F(NetworkObjective, TrainsForItsEpochsAndReportsEach) {
   EXPECT_GT(epochs[4].value, 0.6);
   EXPECT_TRUE(std::isnan(epochs[4].standard_error));
   EXPECT_TRUE(epochs[4].fold_scores.empty());
+}
+
+/// An mlp that works step by step sees nothing of the past; a symbol is its own label in one step of five.
+TEST_F(NetworkObjective, LearnsToLabelSequencesWhereThatNeedsMemory) {
+  train::write_dataset(folder / "recall.h5", train::generate_recall(train::RecallOptions{1000, 12, 4, 6, 1}));
+  Workshop workshop(options({{"data", "recall.h5"},
+                             {"layers", "0"},
+                             {"hidden", "24"},
+                             {"embedding", "12"},
+                             {"epochs", "12"},
+                             {"learning_rate", "0.02"},
+                             {"batch_size", "32"}}),
+                    space_of({{"model", "choice(mlp, lstm, gru, rnn)"}}));
+
+  const auto accuracy = [&](const char* model) { return workshop.run({{"model", model}}).back().value; };
+
+  EXPECT_GT(accuracy("lstm"), 0.95);
+  EXPECT_GT(accuracy("gru"), 0.95);
+  EXPECT_GT(accuracy("rnn"), 0.9);
+  EXPECT_LT(accuracy("mlp"), 0.7);
 }
 
 TEST_F(NetworkObjective, TakesAParameterOfTheSpaceInPlaceOfTheOption) {

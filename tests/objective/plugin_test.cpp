@@ -35,11 +35,11 @@ TEST(Plugin, InCReportsEveryEpoch) {
 
 TEST(Plugin, InCppReportsTheSameUnderBothKindsOfControl) {
   const space::Space space =
-      space_of({{"style", "choice(function, class)"}, {"batch", "int(1, 9)"}, {"folder", "constant(/tmp)"}});
+      space_of({{"style", "choice(function, class)"}, {"batch", "int(1, 9)"}});
   Workshop workshop(plugin(REGATTA_CPP_PLUGIN, {{"epochs", "4"}, {"metrics", "epoch, other"}}), space);
 
-  const auto function = workshop.run({{"style", "function"}, {"batch", "5"}, {"folder", "/tmp"}});
-  const auto by_class = workshop.run({{"style", "class"}, {"batch", "5"}, {"folder", "/tmp"}});
+  const auto function = workshop.run({{"style", "function"}, {"batch", "5"}});
+  const auto by_class = workshop.run({{"style", "class"}, {"batch", "5"}});
 
   ASSERT_EQ(by_class.size(), 4u);
   ASSERT_EQ(function.size(), 5u) << "the end of a function is known when it has returned";
@@ -84,13 +84,44 @@ TEST(Plugin, IsRefusedBeforeAnythingStarts) {
   EXPECT_THAT(problems_of(none, {}), ElementsAre(HasSubstr("must name the shared library")));
 }
 
+/// One that is saved, given up and gone on with by a new one of other hyperparameters, which for a class is the
+/// same as to be reconfigured.
+TEST(Plugin, GoesOnWithOtherHyperparameters) {
+  const support::TemporaryFolder folder;
+  const space::Space space = space_of({{"style", "choice(function, class)"}, {"batch", "int(1, 9)"}});
+  const auto objective = make_objective(plugin(REGATTA_CPP_PLUGIN, {{"epochs", "4"}}), space);
+  WorkerContext context;
+  context.place.directory = folder.path();
+  objective->prepare(context);
+  const auto start = [&](const char* style, const char* batch) {
+    return objective->start(space.read(Texts{{"style", style}, {"batch", batch}}), {7, 1, 5});
+  };
+  const space::Config changed = space.read(Texts{{"style", "class"}, {"batch", "9"}});
+  std::vector<std::vector<Progress>> after;
+  for (const char* style : {"function", "class"}) {
+    const auto first = start(style, "2"), second = start(style, "9");
+    first->advance();
+    ASSERT_EQ(first->pause(), Rest::Waiting);
+    second->load(first->save());
+    EXPECT_EQ(first->go_on(changed, {}), style == std::string("class"));
+    after.push_back({*second->advance(), *second->advance()});
+    if (style == std::string("class")) after.push_back({*first->advance(), *first->advance()});
+  }
+
+  for (const std::vector<Progress>& progress : after) {
+    EXPECT_EQ(progress[0].epoch, 2);
+    EXPECT_EQ(progress[1].epoch, 3);
+    EXPECT_EQ(progress[1].value, after.front()[1].value);
+  }
+}
+
 /// A trial through the C interface.
 class BareTrial {
  public:
-  BareTrial(const char* library, const std::vector<regatta_parameter>& parameters) {
+  BareTrial(const char* library, const std::vector<regatta_parameter>& parameters, const char* directory) {
     void* opened = ::dlopen(library, RTLD_NOW | RTLD_LOCAL);
     table_ = reinterpret_cast<const regatta_plugin_table* (*)()>(::dlsym(opened, "regatta_plugin"))();
-    const regatta_trial trial{7, 1, 5, 6, 0, 1, nullptr, parameters.data(), parameters.size()};
+    const regatta_trial trial{7, 1, 5, 6, 0, 1, nullptr, parameters.data(), parameters.size(), directory};
     trial_ = table_->create(&trial, &report_);
     EXPECT_TRUE(trial_) << report_.message;
   }
@@ -121,24 +152,23 @@ class BareTrial {
 TEST(Plugin, GoesOnWhereAnotherTrialWasSavedInEveryStyle) {
   const support::TemporaryFolder folder;
   const regatta_parameter rate{"rate", regatta_real, 0, 0.1, "0.1"},
-      batch{"batch", regatta_integer, 3, 3, "3"}, place{"folder", regatta_text, 0, 0, folder.path().c_str()},
-      function{"style", regatta_text, 0, 0, "function"}, by_class{"style", regatta_text, 0, 0, "class"};
+      batch{"batch", regatta_integer, 3, 3, "3"}, function{"style", regatta_text, 0, 0, "function"}, by_class{"style", regatta_text, 0, 0, "class"};
   const std::vector<std::pair<const char*, std::vector<regatta_parameter>>> styles{
       {REGATTA_C_PLUGIN, {rate}},
-      {REGATTA_CPP_PLUGIN, {batch, place, function}},
-      {REGATTA_CPP_PLUGIN, {batch, place, by_class}}};
+      {REGATTA_CPP_PLUGIN, {batch, function}},
+      {REGATTA_CPP_PLUGIN, {batch, by_class}}};
   for (const auto& [library, parameters] : styles) {
-    BareTrial whole(library, parameters);
+    BareTrial whole(library, parameters, folder.path().c_str());
     std::string saved;
     double third = 0;
     {
-      BareTrial first(library, parameters);
+      BareTrial first(library, parameters, folder.path().c_str());
       for (int epoch = 0; epoch < 2; ++epoch) EXPECT_EQ(first.step(), whole.step());
       saved = first.save();
       third = whole.step();
       EXPECT_EQ(first.step(), third) << "saving changes nothing";
     }
-    BareTrial second(library, parameters);
+    BareTrial second(library, parameters, folder.path().c_str());
     second.load(saved);
     EXPECT_EQ(second.step(), third);
     for (int epoch = 3; epoch < 6; ++epoch) EXPECT_EQ(second.step(), whole.step());

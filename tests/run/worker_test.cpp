@@ -16,7 +16,7 @@ using search::TrialState;
 /// Three epochs; the first entry of the configuration says what happens.
 class Script final : public objective::Objective {
  public:
-  enum What { Fine = 0, Throws = 1, NotANumber = 2, NoMemory = 3, CannotStart = 4, WorkerBroken = 5, Odd = 6 };
+  enum What { Fine = 0, Throws = 1, NotANumber = 2, NoMemory = 3, CannotStart = 4, WorkerBroken = 5, Odd = 6, Waits = 7 };
 
   std::vector<std::string> metrics() const override { return {"other"}; }
   std::int32_t epochs() const override { return 3; }
@@ -34,6 +34,15 @@ class Script final : public objective::Objective {
     Steps(int what, comm::Communicator* team) : what_(what), team_(team) {}
     std::vector<std::byte> save() const override { return {static_cast<std::byte>(epoch_)}; }
     void load(std::span<const std::byte> saved) override { epoch_ = static_cast<int>(saved[0]); }
+    bool saves_at_any_time() const override { return what_ == Waits; }
+    objective::Rest pause() override {
+      if (what_ != Waits) return objective::Rest::Ready;
+      return ++asked_ % 3 == 0 ? objective::Rest::Waiting : objective::Rest::NotYet;
+    }
+    bool go_on(const space::Config&, std::span<const std::byte> saved) override {
+      told_ = 100;
+      return saved.empty();
+    }
     std::optional<objective::Progress> advance() override {
       if (what_ == Throws) throw std::runtime_error("no luck");
       if (what_ == NoMemory) throw device::OutOfDeviceMemory("8 GiB wanted");
@@ -43,13 +52,13 @@ class Script final : public objective::Objective {
       objective::Progress progress;
       progress.epoch = ++epoch_;
       progress.finished = epoch_ == 3;
-      progress.value = what_ == NotANumber ? NAN : 10.0 * sum[0] + epoch_;
+      progress.value = what_ == NotANumber ? NAN : told_ + 10.0 * sum[0] + epoch_;
       progress.metrics = {0.5};
       return progress;
     }
 
    private:
-    int what_, epoch_ = 0;
+    int what_, epoch_ = 0, asked_ = 0, told_ = 0;
     comm::Communicator* team_;
   };
   comm::Communicator* team_ = nullptr;
@@ -107,6 +116,55 @@ TEST_F(WorkerTest, PausesAtTheEndOfTheEpochWhenToldTo) {
   ASSERT_EQ(reports.size(), 1u);
   EXPECT_EQ(reports[0].epoch, 1);
   EXPECT_EQ(reports[0].state, TrialState::Paused);
+}
+
+/// A trial of PBT may be taken over after it has moved and before it has paused again.
+TEST_F(WorkerTest, HandsOnWhatItWasHanded) {
+  const Hand hand{TrialId{0}, TrialId{8}, WorkerId{5}, Rank{0}};
+  go_on(0, 0, 0, true);
+  send(controller(), Rank{1}, hand);
+  worker.step();
+  EXPECT_FALSE(controller().poll()) << "it waits for what it is to hand on";
+
+  send(controller(), Rank{1}, Weights{TrialId{0}, WorkerId{1}, {std::byte{2}}});
+  worker.step();
+  send(controller(), Rank{1}, hand);
+  worker.step();
+
+  for (int i = 0; i < 2; ++i) {
+    std::optional<comm::Envelope> envelope;
+    while (envelope = controller().poll(), envelope && envelope->tag != static_cast<int>(Tag::Weights)) {
+    }
+    ASSERT_TRUE(envelope) << i;
+    EXPECT_EQ(open_weights(*envelope).bytes, std::vector<std::byte>{std::byte{2}});
+  }
+}
+
+TEST_F(WorkerTest, GoesOnAtOnceWithATrialThatWaits) {
+  assign(0, Script::Waits, 1);
+  run();
+  go_on(0, 0, 2);
+  EXPECT_EQ(run().at(0).value, 112) << "told so, after a pause that took a while";
+  go_on(0, 7);
+  EXPECT_EQ(run().back().value, 13) << "started anew, as there is nothing of trial 7";
+
+  assign(1, Script::Waits, 1);
+  run();
+  assign(2, Script::Fine);
+  run();
+  go_on(1, 1);
+  EXPECT_EQ(run().at(0).value, 12) << "started anew, as another one came between";
+}
+
+TEST_F(WorkerTest, LetsATrialThatCanSaveItsWorkWhenTheJobIsInterrupted) {
+  assign(0, Script::Waits);
+  worker.step();
+  send(controller(), Rank{1}, Cancel{TrialId{0}, TrialState::Cancelled});
+  const auto reports = run();
+  ASSERT_EQ(reports.back().state, TrialState::Cancelled);
+
+  go_on(0, 0);
+  EXPECT_EQ(run().front().epoch, reports.back().epoch + 1);
 }
 
 TEST_F(WorkerTest, HandsWhatItKeepsToAnotherAndTakesWhatItIsHanded) {

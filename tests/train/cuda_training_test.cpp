@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "regatta/device/devices.hpp"
+#include "regatta/train/generate.hpp"
 #include "regatta/train/trainer.hpp"
 #include "samples.hpp"
 
@@ -43,6 +44,17 @@ TEST(CudaTraining, OfAClassifierWithDropoutAgreesWithTheHost) {
   spec.network = mlp({20, {64, 33}, 5, device::Activation::Gelu, 0.2f});
   spec.balanced = true;
   spec.seed = 4;
+  expect_same_training(samples, spec);
+}
+
+TEST(CudaTraining, OfARecurrentNetworkForTokensAgreesWithTheHost) {
+  const TableSet data = generate_recall(RecallOptions{300, 10, 3, 4, 1});
+  const Samples samples{10, 3, 0, data.train, data.valid, data.test, data.tokens, data.labels_per_sample};
+  TrainingSpec spec;
+  spec.network = {{10}, {EmbeddingSpec{7, 5}}};
+  spec.network.layers.push_back(RecurrentSpec{device::CellKind::Lstm, 16, true, device::Readout::All, 0.2f});
+  spec.network.layers.push_back(RecurrentSpec{device::CellKind::Gru, 33, false, device::Readout::All});
+  spec.network.layers.push_back(DenseSpec{3, device::Activation::Identity, 0, Init::Auto, true});
   expect_same_training(samples, spec);
 }
 

@@ -33,13 +33,24 @@ class FarBackend final : public device::Backend {
               device::MatrixView<float> batch) override {
     near_->gather(source, rows, batch);
   }
-  void gather(const std::int32_t* source, const std::int32_t* rows, std::span<std::int32_t> batch) override {
+  void gather(device::MatrixView<const std::int32_t> source, const std::int32_t* rows,
+              device::MatrixView<std::int32_t> batch) override {
     near_->gather(source, rows, batch);
   }
   void forward(const device::Dense& layer) override { near_->forward(layer); }
   void backward(const device::Dense& layer, const device::DenseGradient& gradient) override {
     near_->backward(layer, gradient);
   }
+  void forward(const device::Recurrence& layer) override { near_->forward(layer); }
+  void backward(const device::Recurrence& layer, const device::RecurrenceGradient& gradient) override {
+    near_->backward(layer, gradient);
+  }
+  void forward(const device::Embedding& layer) override { near_->forward(layer); }
+  void backward(const device::Embedding& layer, device::MatrixView<const float> y,
+                device::MatrixView<float> table) override {
+    near_->backward(layer, y, table);
+  }
+  void drop(const device::Dropout& dropout, device::MatrixView<float> values) override { near_->drop(dropout, values); }
   void gather(device::MatrixView<const float> source, const std::int32_t* rows,
               const device::Augmentation& augmentation, device::MatrixView<float> batch) override {
     near_->gather(source, rows, augmentation, batch);

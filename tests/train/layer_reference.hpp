@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 #include <vector>
 
 #include "regatta/train/network_spec.hpp"
@@ -27,7 +28,12 @@ class LayerReference {
 
   Batch run(const std::vector<LayerSpec>& layers, Batch x) {
     for (const LayerSpec& layer : layers)
-      x = std::visit([&](const auto& spec) { return apply(spec, x); }, layer);
+      x = std::visit(
+          [&]<class Spec>(const Spec& spec) -> Batch {
+            if constexpr (requires { apply(spec, x); }) return apply(spec, x);
+            throw std::logic_error("no reference for this layer");
+          },
+          layer);
     return x;
   }
 

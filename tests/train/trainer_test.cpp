@@ -8,6 +8,7 @@
 #include "far_backend.hpp"
 #include "regatta/comm/local_group.hpp"
 #include "regatta/core/bytes.hpp"
+#include "regatta/train/generate.hpp"
 #include "regatta/train/metrics.hpp"
 #include "samples.hpp"
 
@@ -356,6 +357,55 @@ TEST(Team, EqualsOneRankForARegression) {
   EXPECT_THAT(team.parameters, testing::Pointwise(testing::FloatNear(1e-4f), alone.parameters));
 }
 
+/// Sequences of tokens with a label for most steps.
+Samples recalled() {
+  const TableSet data = generate_recall(RecallOptions{120, 9, 3, 4, 1});
+  return {9, 3, 0, data.train, data.valid, data.test, data.tokens, data.labels_per_sample};
+}
+
+TrainingSpec recaller() {
+  TrainingSpec spec;
+  spec.network = {{9}, {EmbeddingSpec{7, 5}}};
+  spec.network.layers.push_back(RecurrentSpec{device::CellKind::Gru, 6, true, device::Readout::All, 0.2f});
+  spec.network.layers.push_back(RecurrentSpec{device::CellKind::Lstm, 8, false, device::Readout::All, 0.2f});
+  spec.network.layers.push_back(DenseSpec{3, Activation::Identity, 0, Init::Auto, true});
+  spec.balanced = true;
+  spec.batch = 16;
+  spec.learning_rate.base = 0.01;
+  return spec;
+}
+
+TEST(Team, EqualsOneRankForSequencesOfDifferentLength) {
+  const Samples samples = recalled();  // 84 rows: some ranks have nothing of the last batch
+
+  const TeamResult alone = train_as_team(1, samples, recaller()), team = train_as_team(5, samples, recaller());
+
+  for (std::size_t e = 0; e < alone.losses.size(); ++e) EXPECT_NEAR(team.losses[e], alone.losses[e], 1e-5);
+  EXPECT_THAT(team.parameters, testing::Pointwise(testing::FloatNear(1e-4f), alone.parameters));
+  EXPECT_EQ(alone.outputs, train_as_team(1, samples, recaller(), make_far_backend).outputs);
+}
+
+TEST(Trainer, TellsTheMeanLossOfLabelledStepsAndJudgesAPartOfThem) {
+  const Samples samples = recalled();
+  Bench bench(samples);
+  TrainingSpec spec = recaller();
+  for (std::size_t l : {1, 2}) std::get<RecurrentSpec>(spec.network.layers[l]).dropout = 0;
+  spec.balanced = false;
+  spec.batch = 1000;
+  spec.learning_rate.base = 0;
+  Trainer trainer(*bench.backend, bench.train, 3, spec);
+
+  const double trained = epoch(trainer).mean;
+
+  const auto outputs = trainer.outputs(bench.train);
+  const Answers answers{outputs, 3, LossKind::CrossEntropy, bench.train.labels(), 3, {}};
+  EXPECT_NEAR(trained, score(Measure::Loss, answers), 1e-6);
+  const Part some(bench.placed.train(), {7, 50});
+  const auto of_some = trainer.outputs(some);
+  for (std::size_t j = 0; j < 27; ++j) EXPECT_NEAR(of_some[j], outputs[7 * 27 + j], 1e-6);
+  EXPECT_EQ(some.labels()[5], bench.train.labels()[7 * 9 + 5]);
+}
+
 TEST(Team, GivesTheSameBitsWhereTheHostCannotReadTheBackend) {
   const Samples classes = clouds(101, 6, 3), numbers = line(60, 4, 2, 0.1);
   TrainingSpec regression;
@@ -448,7 +498,7 @@ TEST(DeviceData, IsUploadedOnceWhereTheHostsMemoryIsNotTheBackends) {
   EXPECT_EQ(far.uploaded, 3u * 50 * 4);
   EXPECT_NE(placed.valid().x.data, data.valid.x.data());
   EXPECT_EQ(placed.valid().x.data[7], data.valid.x[7]);
-  EXPECT_EQ(placed.test().labels[3], data.test.labels[3]);
+  EXPECT_EQ(placed.test().labels.data[3], data.test.labels[3]);
 }
 
 TEST(DeviceData, IsReadInPlaceByTheHostsOwnBackend) {

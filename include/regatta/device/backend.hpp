@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -8,6 +9,7 @@
 #include "regatta/device/activation.hpp"
 #include "regatta/device/image.hpp"
 #include "regatta/device/matrix_view.hpp"
+#include "regatta/device/recurrence.hpp"
 
 namespace regatta::device {
 
@@ -29,14 +31,14 @@ struct Dense {
   MatrixView<const float> weights;  ///< inputs x outputs
   const float* bias = nullptr;      ///< outputs; null: only z is wanted
   MatrixView<float> z;              ///< samples x outputs, kept for the backward pass
-  MatrixView<float> y;              ///< samples x outputs; may be the block of z when the activation is Identity and rate 0
+  MatrixView<float> y;              ///< samples x outputs, kept too; may be the block of z unless the activation is Gelu
   Activation activation = Activation::Identity;
   Dropout dropout;
 };
 
 /// Gradients of the loss for one dense layer.
 struct DenseGradient {
-  MatrixView<float> y;        ///< in: dL/dy, out: dL/dz; samples x outputs.
+  MatrixView<float> y;        ///< in: dL/dy, out: dL/dz; samples x outputs
   MatrixView<float> weights;  ///< out: dL/dW, inputs x outputs (overwritten)
   float* bias = nullptr;      ///< out: dL/db, outputs (overwritten)
   MatrixView<float> x;        ///< out: dL/dx, samples x inputs; data may be null when not needed
@@ -44,7 +46,7 @@ struct DenseGradient {
 
 /// What the network's outputs are compared with; blocks live on the backend.
 struct Targets {
-  const std::int32_t* labels = nullptr;  ///< per sample: class (CrossEntropy) or 0/1 (BinaryCrossEntropy)
+  const std::int32_t* labels = nullptr;  ///< per sample: class (CrossEntropy), 0/1 (BinaryCrossEntropy), below 0: none
   const float* values = nullptr;         ///< samples x outputs, for the regression losses
   const float* class_weights = nullptr;  ///< per class, or null: all 1
   float label_smoothing = 0;             ///< share of a label that is spread evenly over all classes (Szegedy et al. 2016)
@@ -62,6 +64,7 @@ struct Update {
   float epsilon = 1e-8f;   ///< Adam, AdamW
   float weight_decay = 0;  ///< added to the gradient (Sgd, Adam) or decoupled (AdamW)
   float l1 = 0;            ///< strength of the L1 penalty; its subgradient l1 sign(w) is added to the gradient
+  std::size_t penalised = std::numeric_limits<std::size_t>::max();  ///< the first so many have these two, the others none
   float clip = 0;          ///< gradients are scaled down so that their norm is at most this; 0: they are not
   std::int64_t step = 1;   ///< counts from 1, for Adam's bias correction
   const float* squared_norm = nullptr;  ///< of all gradients, on this backend; for `clip`
@@ -98,13 +101,23 @@ class Backend {
 
   /// batch(i, .) = source(rows[i], .)
   virtual void gather(MatrixView<const float> source, const std::int32_t* rows, MatrixView<float> batch) = 0;
-  virtual void gather(const std::int32_t* source, const std::int32_t* rows, std::span<std::int32_t> batch) = 0;
+  virtual void gather(MatrixView<const std::int32_t> source, const std::int32_t* rows,
+                      MatrixView<std::int32_t> batch) = 0;
 
   virtual void forward(const Dense& layer) = 0;
   virtual void backward(const Dense& layer, const DenseGradient& gradient) = 0;
   /// The second half of forward(): z += b, y = dropout(activation(z)).
   virtual void activate(const Dense& layer) = 0;
 
+  virtual void forward(const Recurrence& layer) = 0;
+  /// Of the last forward pass; what it kept is lost.
+  virtual void backward(const Recurrence& layer, const RecurrenceGradient& gradient) = 0;
+  virtual void forward(const Embedding& layer) = 0;
+  /// @param y      dL/dy, laid out as y
+  /// @param table  out: dL/dtable (overwritten)
+  virtual void backward(const Embedding& layer, MatrixView<const float> y, MatrixView<float> table) = 0;
+  /// Dropout of `values` (samples x units) in place; the way back is the same.
+  virtual void drop(const Dropout& dropout, MatrixView<float> values) = 0;
   // Images: regatta/device/image.hpp.
   /// batch(i, .) = source(rows[i], .) with random changes
   virtual void gather(MatrixView<const float> source, const std::int32_t* rows, const Augmentation& augmentation,

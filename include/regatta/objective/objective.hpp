@@ -44,6 +44,13 @@ struct Progress {
   std::vector<double> fold_scores;  ///< empty without cross-validation
 };
 
+/// How far a trial is that is to pause.
+enum class Rest {
+  NotYet,   ///< it is still getting ready
+  Ready,    ///< it can be saved and given up
+  Waiting,  ///< it can be saved, and may go on as it is: go_on()
+};
+
 /// One trial at work.
 class Trainable {
  public:
@@ -52,6 +59,15 @@ class Trainable {
   /// Does the next piece of work (one epoch at most; some milliseconds to some seconds). Progress at the end of an epoch, else none.
   /// @throws TrialFailure
   virtual std::optional<Progress> advance() = 0;
+  /// Whether pause() and save() may come at any time, not between two epochs only.
+  virtual bool saves_at_any_time() const { return false; }
+  /// The trial is to pause after the epoch that it has reported; asked again until it is ready, and then saved.
+  /// @throws TrialFailure
+  virtual Rest pause() { return Rest::Ready; }
+  /// After Rest::Waiting: goes on with these hyperparameters, from where it is or from what another trial has
+  /// saved. False: it cannot, and is given up for a new start.
+  /// @param saved  empty: from where it is
+  virtual bool go_on(const space::Config& /*config*/, std::span<const std::byte> /*saved*/) { return false; }
   /// All that load() needs to go on bit by bit as this trial would; called between two epochs. Empty: it
   /// cannot be kept.
   virtual std::vector<std::byte> save() const { return {}; }
@@ -115,6 +131,8 @@ class Objective {
   /// Whether trials can run in virtual time: they only look up or compute what would take long in truth. One object then
   /// serves all workers of a simulation.
   virtual bool simulated() const { return false; }
+  /// The configurations that differ: any other one is taken for the nearest of them. Empty: all differ.
+  virtual std::vector<space::Config> listed() const { return {}; }
   /// @throws TrialFailure  kind Invalid for a configuration that cannot be run
   virtual std::unique_ptr<Trainable> start(const space::Config& config, const TrialContext& context) = 0;
 };

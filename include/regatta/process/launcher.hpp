@@ -56,7 +56,8 @@ class Launcher {
   /// Ending::start_error. REQUIRES: the one before has ended.
   /// @throws InvalidInput  its arguments are too long
   Channels start(const Program& program);
-  /// Ends the program: SIGTERM to its process group after `patience`, SIGKILL `grace` later [s].
+  /// Ends the program: SIGTERM to its process group after `patience`, SIGKILL `grace` later [s]. Infinite: takes
+  /// an earlier call back.
   void end(double patience, double grace);
   /// How the program ended, once; none while it runs.
   std::optional<Ending> poll();

@@ -46,21 +46,27 @@ class Worker {
   void receive();
   void handle(const comm::Envelope& envelope);
   void cancel(const Cancel& message);
+  bool leaves_with_its_work(search::TrialState wish);
+  void set_aside(const Assign& assign);
+  bool moves_here(TrialId trial) const;
   void hand(const Hand& message);
   void push();
   void checkpoint(TrialId trial);
   bool ready(const Assign& assign) const;
   void start(const Assign& assign);
   std::vector<std::byte> take_weights(const Assign& assign);
-  void flush_team();
   void share(const Assign& assign, const std::vector<std::byte>& weights);
   void set_up(const Assign& assign, const std::vector<std::byte>& weights);
+  bool wake(const Assign& assign, const std::vector<std::byte>& weights);
   void keep_or_drop(search::TrialState state);
   bool agree(bool healthy);
+  void send_words();
   void advance();
+  std::optional<Verdict> train();
   void judge(const Verdict& verdict);
   void obey(const Report& order);
   void end(const Verdict& verdict);
+  void forget_resting(TrialId trial);
   void report(const Report& message);
 
   comm::Communicator* controller_;
@@ -70,8 +76,10 @@ class Worker {
   std::deque<Report> orders_;  ///< from the leader, on the other ranks of the team
   std::unique_ptr<SnapshotStore> store_;
   std::unordered_map<TrialId, std::vector<std::byte>>
-      arrived_;  ///< weights from another worker, by the trial that takes them
+      arrived_;  ///< weights from elsewhere, by the trial that takes them
+  std::vector<Hand> hands_;  ///< that wait for weights which are to arrive here first
   std::unique_ptr<Running> running_;
+  std::unique_ptr<Running> resting_;  ///< has paused, and waits to go on as it is until another trial starts
   std::optional<Incumbent> incumbent_;
   bool over_ = false;
 };

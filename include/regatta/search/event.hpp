@@ -111,6 +111,9 @@ struct TrialChanged {
 /// over the incumbent}.
 inline constexpr const char* gain_note = "search/gain";
 
+/// Key of the note on how many trials run at once from there on: {trials, ends per second before [1/s]}.
+inline constexpr const char* in_flight_note = "workers/in_flight";
+
 /// The order of the alternatives reaches disk: only append.
 using Event = std::variant<TrialCreated, TrialStarted, TrialReported, TrialEnded, TrialRequeued, WorkerJoined,
                            JobStarted, JobEnded, Note, TrialChanged>;

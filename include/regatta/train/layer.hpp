@@ -19,6 +19,7 @@ struct Pass {
   std::size_t first_sample = 0;        ///< place of the first row in the batch of the whole team
   std::size_t batch = 0;               ///< samples of the batch of the whole team
   comm::Communicator* team = nullptr;  ///< null: this rank is alone
+  const std::int32_t* lengths = nullptr;  ///< on the backend, of each sequence of this batch; null: none is padded
 };
 
 /// Numbers of parameters of a layer.

@@ -29,12 +29,29 @@ Init resolved(Init init, device::Activation activation);
 /// @param inputs, outputs  numbers that one output is made of, and that one input takes part in
 double initial_variance(Init init, device::Activation activation, std::size_t inputs, std::size_t outputs);
 
-/// Every unit sees all numbers of a sample.
+/// Every unit sees all numbers of a sample, or of one step where the layer works step by step.
 struct DenseSpec {
   std::size_t units = 0;
   device::Activation activation = device::Activation::Identity;
   float dropout = 0;  ///< after the activation, [0, 1)
   Init init = Init::Auto;
+  bool per_step = false;  ///< the same for each step of {steps, ...} (sequence labelling)
+};
+
+/// Reads sequences of shape {steps, channels}. Input weights are drawn as Init::Xavier says for one gate, recurrent
+/// ones likewise (variance 1 / units); forget gates start with a bias of 1 (Jozefowicz et al. 2015), all others with 0.
+struct RecurrentSpec {
+  device::CellKind kind = device::CellKind::Lstm;
+  std::size_t units = 0;       ///< in each direction
+  bool bidirectional = false;  ///< a second half of the outputs reads from the last step to the first
+  device::Readout readout = device::Readout::Last;
+  float dropout = 0;  ///< of the outputs, [0, 1)
+};
+
+/// Turns tokens, shape {steps}, into {steps, width}. First values: normal, variance 1.
+struct EmbeddingSpec {
+  std::size_t tokens = 0;
+  std::size_t width = 0;
 };
 
 /// Filters over an image of shape {height, width, channels}; the output has one channel per filter.
@@ -70,7 +87,8 @@ struct ResidualSpec {
 };
 
 /// What one layer is made of.
-struct LayerSpec : std::variant<DenseSpec, ConvolutionSpec, BatchNormSpec, PoolSpec, ResidualSpec> {
+struct LayerSpec : std::variant<DenseSpec, ConvolutionSpec, BatchNormSpec, PoolSpec, ResidualSpec, RecurrentSpec,
+                                EmbeddingSpec> {
   using variant::variant;
 };
 

@@ -8,11 +8,19 @@
 // the processor chooses at start-up.
 namespace regatta::device {
 
-/// z += bias and y = dropout(activation(z)), row by row.
+/// batch(i, .) = source(rows[i], .)
+void gather_rows(MatrixView<const float> source, const std::int32_t* rows, MatrixView<float> batch);
+
+/// z += bias, row by row.
+void add_bias(const float* bias, MatrixView<float> z);
+/// y = dropout(activation(z)), row by row.
 void activate(const Dense& layer);
 
 /// dL/dy -> dL/dz in place, and the sum over the samples as the gradient of the bias.
 void activation_gradient(const Dense& layer, MatrixView<float> gradient, float* bias);
+
+/// As Backend::drop.
+void drop_rows(const Dropout& dropout, MatrixView<float> values);
 
 /// As Backend::loss; returns the sum over the samples.
 double cross_entropy(MatrixView<const float> logits, const Targets& targets, float scale, float* gradient);

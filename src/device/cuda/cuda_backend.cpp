@@ -10,6 +10,7 @@
 #include "image_kernels.hpp"
 #include "kernels.hpp"
 #include "product.hpp"
+#include "recurrence.hpp"
 
 namespace regatta::device::cuda {
 namespace {
@@ -60,9 +61,10 @@ class CudaBackend final : public Backend {
     device_.use();
     gather_rows(source, rows, batch, stream_);
   }
-  void gather(const std::int32_t* source, const std::int32_t* rows, std::span<std::int32_t> batch) override {
+  void gather(MatrixView<const std::int32_t> source, const std::int32_t* rows,
+              MatrixView<std::int32_t> batch) override {
     device_.use();
-    gather_indices(source, rows, batch.data(), batch.size(), stream_);
+    gather_rows(source, rows, batch, stream_);
   }
 
   void forward(const Dense& layer) override {
@@ -78,6 +80,27 @@ class CudaBackend final : public Backend {
     activation_gradient(layer, gradient.y.data, gradient.bias, partial(gradient.y), stream_);
     weight_gradient(blas_, layer.x, gradient.y, gradient.weights);
     if (gradient.x.data) input_gradient(blas_, gradient.y, layer.weights, gradient.x);
+  }
+
+  void forward(const Recurrence& layer) override {
+    device_.use();
+    cuda::forward(layer, recurrence_, blas_, stream_);
+  }
+  void backward(const Recurrence& layer, const RecurrenceGradient& gradient) override {
+    device_.use();
+    cuda::backward(layer, gradient, recurrence_, blas_, stream_);
+  }
+  void forward(const Embedding& layer) override {
+    device_.use();
+    embed(layer, stream_);
+  }
+  void backward(const Embedding& layer, MatrixView<const float> y, MatrixView<float> table) override {
+    device_.use();
+    embedding_gradient(layer, y, table, stream_);
+  }
+  void drop(const Dropout& dropout, MatrixView<float> values) override {
+    device_.use();
+    cuda::drop(dropout, values, stream_);
   }
 
   void gather(MatrixView<const float> source, const std::int32_t* rows, const Augmentation& augmentation,
@@ -189,6 +212,7 @@ class CudaBackend final : public Backend {
   Cublas blas_;
   Convolver convolver_{blas_, stream_};
   Scratch<float> scratch_;
+  RecurrenceScratch recurrence_;
 };
 
 }  // namespace

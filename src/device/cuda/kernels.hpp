@@ -13,8 +13,8 @@ namespace regatta::device::cuda {
 
 /// As Backend::gather.
 void gather_rows(MatrixView<const float> source, const std::int32_t* rows, MatrixView<float> batch, cudaStream_t stream);
-void gather_indices(const std::int32_t* source, const std::int32_t* rows, std::int32_t* batch, std::size_t count,
-                    cudaStream_t stream);
+void gather_rows(MatrixView<const std::int32_t> source, const std::int32_t* rows, MatrixView<std::int32_t> batch,
+                 cudaStream_t stream);
 
 /// z += bias and y = dropout(activation(z)).
 void activate(const Dense& layer, cudaStream_t stream);

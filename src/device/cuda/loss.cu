@@ -54,9 +54,20 @@ constexpr float regression(const LossRows& rows, std::size_t i) {
   return sum / count;
 }
 
+/// Of a row without a label.
+constexpr float no_loss(const LossRows& rows, std::size_t i) {
+  const std::size_t columns = rows.outputs.columns;
+  if (rows.gradient)
+    for (std::size_t at = i * columns; at < (i + 1) * columns; ++at) rows.gradient[at] = 0;
+  return 0;
+}
+
 /// The loss of sample i; writes its gradient.
 template <LossKind kind>
 constexpr float sample_loss(const LossRows& rows, std::size_t i) {
+  constexpr bool of_classes = kind == LossKind::CrossEntropy || kind == LossKind::BinaryCrossEntropy;
+  if constexpr (of_classes)
+    if (rows.targets.labels[i] < 0) return no_loss(rows, i);
   if constexpr (kind == LossKind::CrossEntropy) return cross_entropy(rows, i);
   else if constexpr (kind == LossKind::BinaryCrossEntropy) return binary_cross_entropy(rows, i);
   else return regression<kind>(rows, i);

@@ -11,19 +11,29 @@ struct Arrays {
   const float* gradients;
   float* first_moment;
   float* second_moment;
-  std::size_t count;
+  std::size_t penalised, count;
 };
+
+template <bool penalised>
+constexpr void sgd_at(const formulas::UpdateFactors& factors, float scale, const Arrays& a, std::size_t i) {
+  formulas::sgd<penalised>(factors, scale * a.gradients[i], a.parameters[i], a.first_moment[i]);
+}
+
+template <bool penalised>
+constexpr void adam_at(const formulas::UpdateFactors& factors, float scale, const Arrays& a, std::size_t i) {
+  formulas::adam<penalised>(factors, scale * a.gradients[i], a.parameters[i], a.first_moment[i], a.second_moment[i]);
+}
 
 __global__ void sgd_step(formulas::UpdateFactors factors, Arrays a) {
   const float scale = factors.scale();
   for (std::size_t i = line_first(); i < a.count; i += line_step())
-    formulas::sgd(factors, scale * a.gradients[i], a.parameters[i], a.first_moment[i]);
+    i < a.penalised ? sgd_at<true>(factors, scale, a, i) : sgd_at<false>(factors, scale, a, i);
 }
 
 __global__ void adam_step(formulas::UpdateFactors factors, Arrays a) {
   const float scale = factors.scale();
   for (std::size_t i = line_first(); i < a.count; i += line_step())
-    formulas::adam(factors, scale * a.gradients[i], a.parameters[i], a.first_moment[i], a.second_moment[i]);
+    i < a.penalised ? adam_at<true>(factors, scale, a, i) : adam_at<false>(factors, scale, a, i);
 }
 
 /// The sum of each block of threads; the block adds up in pairs.
@@ -51,7 +61,8 @@ void add_squares(const float* numbers, std::size_t count, float* sum, float* par
 
 void update(const Update& update, cudaStream_t stream) {
   if (update.count == 0) return;
-  const Arrays arrays{update.parameters, update.gradients, update.first_moment, update.second_moment, update.count};
+  const Arrays arrays{update.parameters,    update.gradients, update.first_moment,
+                      update.second_moment, update.penalised, update.count};
   const auto kernel = update.kind == OptimizerKind::Sgd ? sgd_step : adam_step;
   check(launch(stream, line_shape(update.count), kernel, formulas::factors_of(update), arrays));
 }

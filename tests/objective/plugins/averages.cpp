@@ -4,6 +4,7 @@
 //
 //   c++ -std=c++20 -shared -fPIC -I PREFIX/include averages.cpp -o averages.so
 
+#include <filesystem>
 #include <fstream>
 #include <random>
 #include <regatta/plugin.hpp>
@@ -43,8 +44,8 @@ void train(Session& session) {
     const double error = average.train(session.params().integer("batch"));
     session.report(error, {static_cast<double>(++epoch)});
     if (session.should_checkpoint()) {
-      const std::string path =
-          session.params().text("folder") + "/" + std::to_string(session.trial().number) + ".saved";
+      const std::string folder = session.trial().directory, path = folder + "/" + std::to_string(epoch);
+      std::filesystem::create_directories(folder);
       std::ofstream(path) << average << ' ' << epoch;
       session.record_checkpoint(path);
     }
@@ -67,6 +68,10 @@ class Training final : public Direct {
     return text.str();
   }
   void load(std::string_view saved) override { std::istringstream(std::string(saved)) >> average_ >> epoch_; }
+  bool reconfigure(const Params& params) override {
+    batch_ = params.integer("batch");
+    return true;
+  }
 
  private:
   std::int64_t batch_;

@@ -16,14 +16,14 @@ struct descent {
   int32_t epoch, epochs;
 };
 
-static const struct regatta_parameter* find(const struct regatta_trial* trial, const char* name) {
-  for (size_t i = 0; i < trial->parameter_count; ++i)
-    if (strcmp(trial->parameters[i].name, name) == 0) return &trial->parameters[i];
+static const struct regatta_parameter* find(const struct regatta_parameter* all, size_t count, const char* name) {
+  for (size_t i = 0; i < count; ++i)
+    if (strcmp(all[i].name, name) == 0) return &all[i];
   return NULL;
 }
 
 static void* create(const struct regatta_trial* trial, struct regatta_report* report) {
-  const struct regatta_parameter* rate = find(trial, "rate");
+  const struct regatta_parameter* rate = find(trial->parameters, trial->parameter_count, "rate");
   struct descent* made = rate && rate->kind == regatta_real ? calloc(1, sizeof *made) : NULL;
   if (!made) {
     report->failure = rate ? regatta_failed : regatta_invalid;
@@ -57,7 +57,13 @@ static int32_t load(void* trial, const void* bytes, size_t size) {
   return regatta_goes_on;
 }
 
+static int32_t reconfigure(void* trial, const struct regatta_parameter* parameters, size_t count) {
+  struct descent* self = trial;
+  self->rate = find(parameters, count, "rate")->real;
+  return regatta_goes_on;
+}
+
 const struct regatta_plugin_table* regatta_plugin(void) {
-  static const struct regatta_plugin_table plugin = {regatta_plugin_version, create, step, save, load, free};
+  static const struct regatta_plugin_table plugin = {regatta_plugin_version, create, step, save, load, free, reconfigure};
   return &plugin;
 }
