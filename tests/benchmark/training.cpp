@@ -38,7 +38,7 @@ train::ResidualSpec residual_block(std::size_t channels) {
 const std::vector<TrainingSize>& training_sizes() {
   using train::ConvolutionSpec, train::DenseSpec, train::PoolSpec;
   constexpr auto relu = device::Activation::Relu;
-  const PoolSpec halves, whole_image{device::PoolKind::Mean, 0};
+  const PoolSpec halves, whole_image{device::PoolKind::Average, 0};
   const train::NetworkSpec lenet{{28, 28, 1},
                                  {ConvolutionSpec{6, 5, 1, true, relu}, halves, ConvolutionSpec{16, 5, 1, false, relu},
                                   halves, DenseSpec{120, relu}, DenseSpec{84, relu}, DenseSpec{10}}};
