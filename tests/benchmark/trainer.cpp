@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <iostream>
 #include <map>
 #include <sstream>
@@ -23,8 +24,8 @@ namespace {
 
 /// CPU time of a step of this thread [us].
 double step_microseconds(const benchmark::TrainingSize& size, double seconds) {
-  constexpr std::size_t rows = 4096;
-  benchmark::Training training(size, rows);
+  const double steps = std::clamp(std::round(1e10 / size.operations), 1.0, 128.0);
+  benchmark::Training training(size, static_cast<std::size_t>(steps) * size.batch);
   training.epoch();
   const double start = benchmark::thread_cpu_seconds();
   double spent = 0;
@@ -33,7 +34,7 @@ double step_microseconds(const benchmark::TrainingSize& size, double seconds) {
     training.epoch();
     spent = benchmark::thread_cpu_seconds() - start;
   }
-  return 1e6 * spent / (epochs * static_cast<double>(rows / size.batch));
+  return 1e6 * spent / (epochs * steps);
 }
 
 /// Steps per CPU second of two trainings at the same time over those of one.

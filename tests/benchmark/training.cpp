@@ -27,17 +27,33 @@ train::Table random_rows(std::size_t rows, std::size_t features, std::size_t cla
   return table;
 }
 
+train::ResidualSpec residual_block(std::size_t channels) {
+  constexpr auto relu = device::Activation::Relu;
+  const train::ConvolutionSpec three{channels, 3}, one{channels, 1};
+  return {{three, train::BatchNormSpec{relu}, three, train::BatchNormSpec{}}, {one}, relu};
+}
+
 }  // namespace
 
 const std::vector<TrainingSize>& training_sizes() {
-  const auto lstm = [](std::size_t units) { return train::RecurrentSpec{device::CellKind::Lstm, units}; };
-  const train::DenseSpec output{1};
+  using train::ConvolutionSpec, train::DenseSpec, train::PoolSpec;
+  constexpr auto relu = device::Activation::Relu;
+  const PoolSpec halves, whole_image{device::PoolKind::Average, 0};
+  const train::NetworkSpec lenet{{28, 28, 1},
+                                 {ConvolutionSpec{6, 5, 1, true, relu}, halves, ConvolutionSpec{16, 5, 1, false, relu},
+                                  halves, DenseSpec{120, relu}, DenseSpec{84, relu}, DenseSpec{10}}};
+  const train::NetworkSpec residual{{32, 32, 3},
+                                    {residual_block(32), halves, residual_block(64), halves, residual_block(128), halves,
+                                     whole_image, DenseSpec{10}}};
+  const train::NetworkSpec lstm{{50, 16}, {train::RecurrentSpec{device::CellKind::Lstm, 64}, DenseSpec{1}}};
   static const std::vector<TrainingSize> sizes = {
       {"tiny", "10-16-16-1", train::mlp({10, {16, 16}, 1}), 32, 0, 0.0727e6, 300},
       {"a", "10-64-64-1", train::mlp({10, {64, 64}, 1}), 32, 0, 0.88e6, 40},
       {"b", "64-128-128-10", train::mlp({64, {128, 128}, 10}), 64, 10, 8.88e6, 7.5},
       {"c", "784-512-256-10", train::mlp({784, {512, 256}, 10}), 128, 10, 308e6, 2.3},
-      {"f", "LSTM 16-64 over 50 steps, 1", {{50, 16}, {lstm(64), output}}, 64, 0, 367e6, 4.8},
+      {"d", "LeNet-5", lenet, 128, 10, 290e6, 4},
+      {"e", "3 residual blocks, 32x32x3", residual, 128, 10, 30.3e9, 2},
+      {"f", "LSTM 16-64 over 50 steps, 1", lstm, 64, 0, 367e6, 4.8},
   };
   return sizes;
 }
