@@ -27,6 +27,9 @@ DataShape shape_of(const Data& data) {
 /// Whether such data suit a kind of network (a value of the option `model`); else one sentence.
 std::string model_problem(const std::string& model, const DataShape& shape);
 
+/// Whether samples of this shape are images; else one sentence, which begins with `what` needs them.
+std::string image_problem(const std::string& what, const DataShape& shape);
+
 /// Whether a network can be trained with this loss (a value of the option `loss`) on such data; else one
 /// sentence.
 std::string loss_problem(const std::string& loss, const DataShape& shape);

@@ -6,10 +6,10 @@
 namespace regatta::schedule {
 namespace {
 
-constexpr std::size_t window = 150;  // gains that the model sees, the latest ones
+constexpr std::size_t window = 60;  // gains that the model sees, the latest ones
 constexpr std::size_t least_gains = 4;
-constexpr int spread = 200, close = 50, rounds = 2;  // candidates anywhere; near the best one, in each round
-constexpr double nearness = 0.1;                     // standard deviation of these in unit coordinates
+constexpr int spread = 60, close = 20, rounds = 2;  // candidates anywhere; near the best one, in each round
+constexpr double nearness = 0.1;                    // standard deviation of these in unit coordinates
 constexpr double below_one = 1.0 - 0x1p-53;
 // Confidence grows with the number t of gains as sqrt(c1 ln(c2 t)): the constants of the authors' code.
 constexpr double c1 = 0.2, c2 = 0.4;

@@ -6,9 +6,9 @@
 namespace regatta::schedule {
 
 /// A Gaussian process over points whose first coordinate is the time, under
-/// k(x, x') = exp(-|x - x'|^2 / (2 l^2)) (1 - e)^(|t - t'| / 2): what was learnt is forgotten by and by
-/// (Bogunovic, Scarlett, Cevher 2016, Time-varying Gaussian process bandit optimization). Lengthscale l,
-/// forgetting e and noise are those of a grid with the highest likelihood. Values are standardised.
+/// k(x, x') = exp(-|x - x'|^2 / (2 l^2)) (1 - e)^(|t - t'| / 2), e = 0.1: what was learnt is forgotten by and
+/// by (Bogunovic, Scarlett, Cevher 2016, Time-varying Gaussian process bandit optimization). Lengthscale l
+/// and noise are those of a grid with the highest likelihood. Values are standardised.
 class TimeVaryingProcess {
  public:
   /// @param points   equal in length, two at least
@@ -25,7 +25,7 @@ class TimeVaryingProcess {
 
  private:
   struct Setting {
-    double lengthscale = 1, forgetting = 0.1, noise = 0.1;
+    double lengthscale = 1, noise = 0.1;
   };
   /// A triangular factor of a covariance, row by row.
   struct Factor {

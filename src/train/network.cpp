@@ -88,7 +88,7 @@ std::size_t parameter_count(const NetworkSpec& spec, comm::Communicator* parts) 
 
 std::size_t activation_count(const NetworkSpec& spec) {
   std::size_t count = 0;
-  for (const auto& layer : layers_of(spec)) count += layer->kept();
+  for (const auto& layer : layers_of(spec)) count += layer->activations();
   return count;
 }
 
@@ -140,6 +140,7 @@ Network::Network(device::Backend& backend, const NetworkSpec& spec, std::size_t 
     bias += counts.biases;
     statistic += counts.statistics;
   }
+  squared_norm_ = device::Buffer<float>(backend, 1);
   for (auto& slopes : slopes_) slopes = device::Buffer<float>(backend, most_samples * widest);
 }
 
@@ -202,12 +203,38 @@ void Network::learn_nothing(std::uint64_t key, std::size_t batch,
   }
 }
 
-void Network::update(const OptimizerSpec& optimizer, double rate, std::int64_t step) {
-  update(optimizer, rate, step, 0, parameters_.size());
+/// Of the whole network: what all parts have alike counts on the first one.
+void Network::take_squared_norm() {
+  float* sum = squared_norm_.data();
+  backend_.zero(sum, 1);
+  const bool first = !team_.parts || team_.parts->rank().value == 0;
+  const float *weights = gradients_.data(), *biases = weights + weights_;
+  for (const Stage& stage : layers_) {
+    const ParameterCounts part = stage.layer->counts(), whole = stage.layer->whole_counts();
+    if (part.weights > 0 && (first || part.weights < whole.weights))
+      backend_.add_squares(weights, part.weights, sum);
+    if (part.biases > 0 && (first || part.biases < whole.biases))
+      backend_.add_squares(biases, part.biases, sum);
+    weights += part.weights;
+    biases += part.biases;
+  }
+  if (!team_.parts) return;
+  std::vector<float> total = squared_norm_.download();
+  team_.parts->begin_sum(total)->wait();
+  backend_.upload(total, sum);
+}
+
+void Network::update(const OptimizerSpec& optimizer, double rate, std::int64_t step, double clip) {
+  if (clip > 0) take_squared_norm();
+  apply(update_of(optimizer, rate, step, clip), 0, parameters_.size());
 }
 
 void Network::update(const OptimizerSpec& optimizer, double rate, std::int64_t step, std::size_t first,
                      std::size_t end) {
+  apply(update_of(optimizer, rate, step, 0), first, end);
+}
+
+device::Update Network::update_of(const OptimizerSpec& optimizer, double rate, std::int64_t step, double clip) {
   device::Update update;
   update.kind = optimizer.kind;
   update.learning_rate = static_cast<float>(rate);
@@ -219,6 +246,13 @@ void Network::update(const OptimizerSpec& optimizer, double rate, std::int64_t s
   update.step = step;
   update.weight_decay = static_cast<float>(optimizer.weight_decay);
   update.l1 = static_cast<float>(optimizer.l1);
+  update.clip = static_cast<float>(clip);
+  update.squared_norm = squared_norm_.data();
+  return update;
+}
+
+/// @param update  all but the places
+void Network::apply(device::Update update, std::size_t first, std::size_t end) {
   update.penalised = weights_ > first ? weights_ - first : 0;
   update.parameters = parameters_.data() + first;
   update.gradients = gradients_.data() + first;
@@ -228,7 +262,8 @@ void Network::update(const OptimizerSpec& optimizer, double rate, std::int64_t s
   backend_.update(update);
 }
 
-/// Calls visit(place in the part's arena, place in the whole network's, whether this rank's number counts) for all parameters.
+/// Calls visit(place in the part's arena, place in the whole network's, whether this rank's number counts)
+/// for all parameters.
 template <class Visit>
 void Network::match(Visit visit) const {
   ParameterCounts all;
@@ -238,7 +273,8 @@ void Network::match(Visit visit) const {
   for (const Stage& stage : layers_) {
     const Layer& layer = *stage.layer;
     const ParameterCounts part = layer.counts(), whole = layer.whole_counts();
-    const bool weights_count = first || part.weights < whole.weights, biases_count = first || part.biases < whole.biases;
+    const bool weights_count = first || part.weights < whole.weights,
+               biases_count = first || part.biases < whole.biases;
     for (std::size_t i = 0; i < part.weights; ++i)
       visit(weight + i, whole_weight + layer.weight_in_whole(i), weights_count);
     for (std::size_t i = 0; i < part.biases; ++i)
@@ -276,7 +312,8 @@ void Network::take_part(const std::vector<float>& whole, device::Buffer<float>& 
 void Network::save(ByteWriter& writer) const {
   writer.add(static_cast<std::uint64_t>(whole_size()));
   writer.add(static_cast<std::uint64_t>(statistics_.size()));
-  for (const auto* values : {&parameters_, &first_moment_, &second_moment_}) writer.add_all<float>(whole(*values));
+  for (const auto* values : {&parameters_, &first_moment_, &second_moment_})
+    writer.add_all<float>(whole(*values));
   writer.add_all<float>(statistics_.download());
 }
 

@@ -35,7 +35,7 @@ double RecurrentLayer::operations() const {
   return 2.0 * static_cast<double>(steps_ * directions_) * static_cast<double>(direction_weights());
 }
 
-std::size_t RecurrentLayer::kept() const { return size_of(output()) + directions_ * direction_kept(); }
+std::size_t RecurrentLayer::activations() const { return size_of(output()) + directions_ * direction_kept(); }
 
 void RecurrentLayer::draw(Random& random, std::span<float> weights, std::span<float> biases,
                           std::span<float>) const {

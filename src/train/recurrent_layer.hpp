@@ -16,7 +16,7 @@ class RecurrentLayer final : public Layer {
   ParameterCounts counts() const override;
   Shape output() const override;
   double operations() const override;
-  std::size_t kept() const override;
+  std::size_t activations() const override;
   void draw(Random& random, std::span<float> weights, std::span<float> biases,
             std::span<float> statistics) const override;
   void place(device::Backend& backend, const Places& places, std::size_t most_samples) override;

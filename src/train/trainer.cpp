@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "image_shape.hpp"
 #include "regatta/core/clock.hpp"
 #include "regatta/core/error.hpp"
 #include "regatta/core/random.hpp"
@@ -12,7 +13,7 @@ namespace regatta::train {
 namespace {
 
 /// Streams of random numbers of one trial: never renumber, or the same seed trains another network.
-enum Stream : std::uint64_t { initial_weights = 1, dropout = 2, order = 3 };
+enum Stream : std::uint64_t { initial_weights = 1, dropout = 2, order = 3, changes = 4 };
 
 /// Rows of one forward pass without training, where a batch is not larger: many, but not more than 64 MB.
 std::size_t chunk_of(const NetworkSpec& spec) {
@@ -20,15 +21,24 @@ std::size_t chunk_of(const NetworkSpec& spec) {
   return std::clamp(numbers / activation_count(spec), std::size_t{1}, most);
 }
 
-/// Floating-point operations of one advance(): about a hundredth of a second on a processor core, so that messages are read in time.
+/// Floating-point operations of one advance(): about a hundredth of a second on a processor core, so that
+/// messages are read in time.
 constexpr double slice_work = 5e8;
 
 /// Null for a group of one rank.
-comm::Communicator* group_of(comm::Communicator* group) { return group && group->size() > 1 ? group : nullptr; }
+comm::Communicator* group_of(comm::Communicator* group) {
+  return group && group->size() > 1 ? group : nullptr;
+}
 
 std::vector<float> weights_for(const Part& part, std::size_t classes, bool balanced) {
   if (!balanced || part.labels().empty()) return {};
   return balanced_class_weights(part.labels(), classes);
+}
+
+std::optional<device::Augmentation> augmentation_of(const TrainingSpec& spec) {
+  if (spec.random_crop == 0 && !spec.random_flip) return std::nullopt;
+  return device::Augmentation{image_of(spec.network.input, "random_crop and random_flip"), spec.random_crop,
+                              spec.random_flip, 0};
 }
 
 }  // namespace
@@ -58,10 +68,11 @@ Trainer::Trainer(device::Backend& backend, const Part& part, std::size_t classes
       team_{group_of(team.replicas), group_of(team.parts)},
       batch_(std::min(spec.batch, part.size())),
       chunk_(std::max(batch_, chunk_of(spec.network))),
-      shared_(backend, spec.share_updates ? team_.replicas : nullptr,
+      shared_(backend, spec.share_updates && spec.gradient_clip == 0 ? team_.replicas : nullptr,
               team_.replicas ? parameter_count(spec.network, team_.parts) : 0),
       network_(backend, spec.network, chunk_, derive_seed(spec.seed, initial_weights), team_, shared_.arena()),
       reducer_(backend, team_.replicas, network_.weights(), network_.parameters().size()),
+      augmentation_(augmentation_of(spec)),
       order_(part.rows().begin(), part.rows().end()),
       rows_(backend, std::max(order_.size(), chunk_)),
       labels_(backend, batch_ * part.split().labels.columns),
@@ -92,6 +103,8 @@ void Trainer::begin_epoch() {
   order_.assign(part_.rows().begin(), part_.rows().end());
   Random random(derive_seed(spec_.seed, order), static_cast<std::uint64_t>(epoch_));
   random.shuffle(std::span(order_));
+  if (augmentation_)
+    augmentation_->key = derive_seed(derive_seed(spec_.seed, changes), static_cast<std::uint64_t>(epoch_));
   backend_.upload(order_, rows_.data());
   backend_.zero(loss_sum_.data(), 1);
 }
@@ -130,7 +143,7 @@ void Trainer::step() {
   next_ = end;
   if (shared_.active()) return shared_.step(network_, spec_.optimizer, rate, steps_);
   reducer_.finish(network_.gradients().data());
-  network_.update(spec_.optimizer, rate, steps_);
+  network_.update(spec_.optimizer, rate, steps_, spec_.gradient_clip);
 }
 
 void Trainer::gradients_ready(std::size_t first_weight) {
@@ -147,8 +160,8 @@ void Trainer::learn(Share share, std::size_t batch_first, std::size_t batch_rows
   const std::size_t count = share.end - share.first;
   const std::int32_t* rows = rows_.data() + share.first;
   const device::MatrixView<float> x{x_.data(), count, split.x.columns};
-  backend_.gather(split.x, rows, x);
-  device::Targets targets{nullptr, nullptr, class_weights_.data()};
+  gather_inputs(rows, x);
+  device::Targets targets{nullptr, nullptr, class_weights_.data(), static_cast<float>(spec_.label_smoothing)};
   const std::size_t per_sample = std::max<std::size_t>(split.labels.columns, 1);
   if (split.labels.data) {
     backend_.gather(split.labels, rows, {labels_.data(), count, per_sample});
@@ -188,6 +201,13 @@ std::size_t Trainer::targets_of(std::span<const std::int32_t> rows) const {
         part_.split().host.labels.subspan(static_cast<std::size_t>(row) * per_sample, per_sample),
         [](std::int32_t label) { return label != no_label; });
   return static_cast<std::size_t>(std::max<std::ptrdiff_t>(labelled, 1));
+}
+
+void Trainer::gather_inputs(const std::int32_t* rows, device::MatrixView<float> x) {
+  if (augmentation_)
+    backend_.gather(part_.split().x, rows, *augmentation_, x);
+  else
+    backend_.gather(part_.split().x, rows, x);
 }
 
 std::vector<float> Trainer::outputs(const Part& part) {

@@ -50,7 +50,7 @@ std::vector<Method> all_methods() {
 }
 
 /// What takes minutes on all tables; the others learn, which takes hours.
-const std::string cheap_methods = "random,asha,asha-promotion,hyperband,hyperband-async,pasha,median,pbt,pb2";
+const std::string cheap_methods = "random,asha,asha-promotion,hyperband,hyperband-async,pasha,median,pbt";
 
 /// A table, and the final medians of other tuners on it with 8 workers and the same budget: Syne Tune 0.15,
 /// 10 seeds (TPE and BORE: 5).

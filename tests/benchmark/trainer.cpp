@@ -47,29 +47,28 @@ double gain_of_two(const benchmark::TrainingSize& size, double seconds) {
   return alone / both[0] + alone / both[1];
 }
 
-/// Fused multiply-adds in registers: what no program on one core of this processor can surpass [GFLOP/s].
+/// Fused multiply-adds in registers: what no program on one core of this processor can surpass [GFLOP/s]. 0: it has none.
 double peak_gigaflops() {
-  constexpr long rounds = 4'000'000;
+  constexpr long rounds = 1'000'000;
+  const bool avx512 = __builtin_cpu_supports("avx512f");
+  if (!avx512 && !__builtin_cpu_supports("fma")) return 0;
   long left = rounds;
   const double start = benchmark::thread_cpu_seconds();
-  double lanes = 8;
-  if (__builtin_cpu_supports("avx512f")) {
-    lanes = 16;
+  if (avx512)
     asm volatile(
+        ".irp i,0,1,2,3,4,5,6,7,8,9,10,11,14,15\n vpxorq %%zmm\\i, %%zmm\\i, %%zmm\\i\n .endr\n"
         "1: .irp i,0,1,2,3,4,5,6,7,8,9,10,11\n vfmadd231ps %%zmm15, %%zmm14, %%zmm\\i\n .endr\n"
         "sub $1, %0\n jne 1b\n vzeroupper"
         : "+r"(left)::"xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",
-          "xmm11", "cc");
-  } else if (__builtin_cpu_supports("fma")) {
+          "xmm11", "xmm14", "xmm15", "cc");
+  else
     asm volatile(
+        ".irp i,0,1,2,3,4,5,6,7,8,9,10,11,14,15\n vxorps %%ymm\\i, %%ymm\\i, %%ymm\\i\n .endr\n"
         "1: .irp i,0,1,2,3,4,5,6,7,8,9,10,11\n vfmadd231ps %%ymm15, %%ymm14, %%ymm\\i\n .endr\n"
         "sub $1, %0\n jne 1b\n vzeroupper"
         : "+r"(left)::"xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",
-          "xmm11", "cc");
-  } else {
-    return 0;
-  }
-  return 1e-9 * rounds * 12 * 2 * lanes / (benchmark::thread_cpu_seconds() - start);
+          "xmm11", "xmm14", "xmm15", "cc");
+  return 1e-9 * rounds * 12 * 2 * (avx512 ? 16 : 8) / (benchmark::thread_cpu_seconds() - start);
 }
 
 /// PyTorch's figures of one repetition by size [us]; its first line beside them. Empty where it is not there.
@@ -103,18 +102,32 @@ Peer measure_peer(const std::string& python, const std::vector<std::string>& nam
   return peer;
 }
 
-std::string note_of(const benchmark::TrainingSize& size, double microseconds, double peak) {
-  const double rate = 1e-3 * size.operations / microseconds;
-  return concat(format_short(1e6 * static_cast<double>(size.batch) / microseconds, 3), " samples/s, ",
-                format_short(rate, 3), " GFLOP/s",
-                peak > 0 ? concat(", ", format_short(100 * rate / peak, 2), " % of the peak") : "");
+/// What was measured of one size, one value per repetition.
+struct Measured {
+  std::vector<double> own, two_at_once, peer;
+};
+
+void add_figures(benchmark::Report& report, const benchmark::TrainingSize& size, const Measured& measured, double peak,
+                 const std::string& peer_facts) {
+  const double mine = benchmark::median(measured.own), rate = 1e-3 * size.operations / mine;
+  std::string note = concat(format_short(1e6 * static_cast<double>(size.batch) / mine, 3), " samples/s, ",
+                            format_short(rate, 3), " GFLOP/s");
+  if (peak > 0) note += concat(", ", format_short(100 * rate / peak, 2), " % of the peak");
+  const std::string letter = concat("(", size.name, ") ");
+  report.add({concat(letter, size.network, ", batch ", size.batch), measured.own, "us/step", "", note});
+  report.add({letter + "two trainings at once", measured.two_at_once, "times one", ">= 1.95", ""});
+  if (measured.peer.empty()) return;
+  report.add({letter + "PyTorch", measured.peer, "us/step", "", peer_facts});
+  std::vector<double> ratios;
+  for (std::size_t i = 0; i < measured.peer.size(); ++i) ratios.push_back(measured.peer[i] / measured.own[i]);
+  report.add({letter + "times faster than PyTorch", ratios, "", concat(">= ", size.target), ""});
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   std::vector<std::string> names;
-  for (const benchmark::TrainingSize& size : benchmark::training_sizes()) names.push_back(size.name);
+  for (const auto& size : benchmark::training_sizes()) names.push_back(size.name);
   const benchmark::Arguments arguments(argc, argv,
                                        {{"--json", "", "FILE"},
                                         {"--repeat", "5", "N"},
@@ -122,36 +135,23 @@ int main(int argc, char** argv) {
                                         {"--python", "python3", "PROGRAM"}});
   const auto chosen = arguments.words("--sizes", names);
   benchmark::Report report("trainer", arguments);
-  const double peak = peak_gigaflops();
-
-  std::map<std::string, std::vector<double>> own, two;
-  std::map<std::string, std::vector<double>> others;
-  std::string facts;
+  std::map<std::string, Measured> measured;
+  std::vector<double> peaks;
+  Peer peer;
   for (int i = 0; i < report.repeats(); ++i) {
-    for (const benchmark::TrainingSize& size : benchmark::training_sizes()) {
+    peaks.push_back(peak_gigaflops());
+    for (const auto& size : benchmark::training_sizes()) {
       if (std::ranges::find(chosen, size.name) == chosen.end()) continue;
-      own[size.name].push_back(step_microseconds(size, 0.3));
-      two[size.name].push_back(gain_of_two(size, 0.3));
+      measured[size.name].own.push_back(step_microseconds(size, 0.3));
+      measured[size.name].two_at_once.push_back(gain_of_two(size, 0.3));
     }
-    if (i > 0 && others.empty()) continue;
-    const Peer peer = measure_peer(arguments.text("--python"), chosen);
-    facts = peer.facts;
-    for (const auto& [name, value] : peer.microseconds) others[name].push_back(value);
+    if (i == 0 || !peer.microseconds.empty()) peer = measure_peer(arguments.text("--python"), chosen);
+    for (const auto& [name, value] : peer.microseconds) measured[name].peer.push_back(value);
   }
-  for (const benchmark::TrainingSize& size : benchmark::training_sizes()) {
-    if (!own.contains(size.name)) continue;
-    const std::string title = concat("(", size.name, ") ", size.network, ", batch ", size.batch);
-    const double mine = benchmark::median(own[size.name]);
-    report.add({title, own[size.name], "us/step", "", note_of(size, mine, peak)});
-    report.add({concat("(", size.name, ") two trainings at once"), two[size.name], "times one", ">= 1.95", ""});
-    if (!others.contains(size.name)) continue;
-    const auto& theirs = others[size.name];
-    report.add({concat("(", size.name, ") PyTorch"), theirs, "us/step", "", facts});
-    std::vector<double> ratios;
-    for (std::size_t i = 0; i < theirs.size(); ++i) ratios.push_back(theirs[i] / own[size.name][i]);
-    report.add({concat("(", size.name, ") times faster than PyTorch"), ratios, "", concat(">= ", size.target), ""});
-  }
-  if (others.empty()) std::cout << facts << '\n';
+  const double peak = benchmark::median(peaks);
+  for (const auto& size : benchmark::training_sizes())
+    if (measured.contains(size.name)) add_figures(report, size, measured[size.name], peak, peer.facts);
+  report.add({"peak of a core", peaks, "GFLOP/s", "", "fused multiply-adds in registers"});
+  if (peer.microseconds.empty()) std::cout << peer.facts << '\n';
   report.finish();
-  std::cout << "peak of a core (multiply-adds in registers): " << format_short(peak, 3) << " GFLOP/s\n";
 }

@@ -30,12 +30,14 @@ train::Table random_rows(std::size_t rows, std::size_t features, std::size_t cla
 }  // namespace
 
 const std::vector<TrainingSize>& training_sizes() {
+  const auto lstm = [](std::size_t units) { return train::RecurrentSpec{device::CellKind::Lstm, units}; };
+  const train::DenseSpec output{1};
   static const std::vector<TrainingSize> sizes = {
       {"tiny", "10-16-16-1", train::mlp({10, {16, 16}, 1}), 32, 0, 0.0727e6, 300},
       {"a", "10-64-64-1", train::mlp({10, {64, 64}, 1}), 32, 0, 0.88e6, 40},
       {"b", "64-128-128-10", train::mlp({64, {128, 128}, 10}), 64, 10, 8.88e6, 7.5},
       {"c", "784-512-256-10", train::mlp({784, {512, 256}, 10}), 128, 10, 308e6, 2.3},
-      {"f", "lstm 16-64-1 x50", {{50, 16}, {train::RecurrentSpec{device::CellKind::Lstm, 64}, train::DenseSpec{1}}}, 64, 0, 367e6, 4.8},
+      {"f", "LSTM 16-64 over 50 steps, 1", {{50, 16}, {lstm(64), output}}, 64, 0, 367e6, 4.8},
   };
   return sizes;
 }

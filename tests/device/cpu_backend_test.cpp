@@ -182,6 +182,23 @@ TEST_F(CpuBackend, WeighsClassesInLossAndGradient) {
   expect(gradient, {-1.5f, 1.5f, 0.25f, -0.25f});
 }
 
+TEST_F(CpuBackend, SpreadsAShareOfEachLabelOverAllClasses) {
+  const Floats logits{0, std::log(3.0f)}, logit{std::log(3.0f)};
+  const std::vector<std::int32_t> labels{0};
+  Floats gradient(2), binary(1);
+  float sum = 0, binary_sum = 0;
+  const Targets targets{labels.data(), nullptr, nullptr, 0.2f};
+
+  backend->loss(LossKind::CrossEntropy, {logits.data(), 1, 2}, targets, 1, {gradient.data(), 1, 2}, &sum);
+  backend->loss(LossKind::BinaryCrossEntropy, {logit.data(), 1, 1}, targets, 1, {binary.data(), 1, 1},
+                &binary_sum);
+
+  EXPECT_NEAR(sum, std::log(4.0) - 0.1 * std::log(3.0), 1e-6);
+  expect(gradient, {0.25f - 0.9f, 0.75f - 0.1f});
+  EXPECT_NEAR(binary_sum, std::log(4.0) - 0.1 * std::log(3.0), 1e-6);
+  expect(binary, {0.75f - 0.1f});
+}
+
 TEST_F(CpuBackend, KnowsTheBinaryCrossEntropyByHand) {
   const Floats logits{0, std::log(3.0f)};
   const std::vector<std::int32_t> labels{1, 0};

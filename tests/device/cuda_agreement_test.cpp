@@ -275,7 +275,8 @@ struct LossResult {
   Floats gradient, sum;
 };
 
-LossResult loss_on(Backend& backend, LossKind kind, std::size_t samples, std::size_t outputs, bool weighted) {
+/// @param changed  with class weights and smoothed labels
+LossResult loss_on(Backend& backend, LossKind kind, std::size_t samples, std::size_t outputs, bool changed) {
   const auto classes = static_cast<std::int32_t>(std::max<std::size_t>(outputs, 2));
   Buffer<float> y(backend, normal_numbers(samples * outputs, 7)), values(backend, normal_numbers(samples * outputs, 8));
   Buffer<float> weights(backend, normal_numbers(static_cast<std::size_t>(classes), 9));
@@ -283,7 +284,8 @@ LossResult loss_on(Backend& backend, LossKind kind, std::size_t samples, std::si
   for (std::size_t i = 3; i < samples; i += 5) truth[i] = -1;  // no label
   Buffer<std::int32_t> labels(backend, truth);
   Buffer<float> gradient(backend, samples * outputs), sum(backend, Floats{2.5f});
-  const Targets targets{labels.data(), values.data(), weighted ? weights.data() : nullptr};
+  const Targets targets{labels.data(), values.data(), changed ? weights.data() : nullptr,
+                        changed ? 0.1f : 0.0f};
   const MatrixView<const float> view{y.data(), samples, outputs};
   backend.loss(kind, view, targets, 0.125f, {gradient.data(), samples, outputs}, sum.data());
   backend.loss(kind, view, targets, 0.125f, {}, sum.data());
@@ -294,13 +296,13 @@ TEST_F(CudaAgreement, MeasuresEveryLoss) {
   using enum LossKind;
   for (const std::size_t samples : {1u, 128u, 129u, 700u})
     for (const LossKind kind : {CrossEntropy, BinaryCrossEntropy, Squared, Absolute, AbsolutePercentage})
-      for (const bool weighted : {false, true}) {
+      for (const bool changed : {false, true}) {
         SCOPED_TRACE(testing::Message() << samples << " samples, loss " << static_cast<int>(kind));
         const std::size_t outputs = kind == BinaryCrossEntropy ? 1 : 7;
 
-        const LossResult got = loss_on(*cuda, kind, samples, outputs, weighted);
+        const LossResult got = loss_on(*cuda, kind, samples, outputs, changed);
 
-        const LossResult wanted = loss_on(*cpu, kind, samples, outputs, weighted);
+        const LossResult wanted = loss_on(*cpu, kind, samples, outputs, changed);
         expect_agreement(got.gradient, wanted.gradient);
         expect_agreement(got.sum, wanted.sum);
         if (HasFatalFailure()) return;
@@ -328,14 +330,16 @@ TEST_F(CudaAgreement, PassesOnWhatIsNotANumber) {
 
 std::vector<Floats> three_updates(Backend& backend, Update update, std::size_t count) {
   Buffer<float> parameters(backend, normal_numbers(count, 12)), gradients(backend, normal_numbers(count, 13));
-  Buffer<float> first(backend, count), second(backend, count);
+  Buffer<float> first(backend, count), second(backend, count), squares(backend, 1);
+  backend.add_squares(gradients.data(), count, squares.data());
+  update.squared_norm = squares.data();
   update.parameters = parameters.data();
   update.gradients = gradients.data();
   update.first_moment = first.data();
   update.second_moment = update.kind == OptimizerKind::Sgd ? nullptr : second.data();
   update.count = count;
   for (update.step = 1; update.step <= 3; ++update.step) backend.update(update);
-  return {parameters.download(), first.download(), second.download()};
+  return {parameters.download(), first.download(), second.download(), squares.download()};
 }
 
 TEST_F(CudaAgreement, UpdatesParametersWithEveryOptimizer) {
@@ -348,6 +352,7 @@ TEST_F(CudaAgreement, UpdatesParametersWithEveryOptimizer) {
         update.weight_decay = 0.01f;
         update.l1 = 0.02f;
         update.penalised = count / 2;
+        update.clip = nesterov ? 0.5f : 0.0f;
 
         const std::vector<Floats> got = three_updates(*cuda, update, count);
 

@@ -118,6 +118,38 @@ TEST_F(NetworkCheck, WantsALossThatFitsTheData) {
               ElementsAre(HasSubstr("needs data with classes")));
 }
 
+TEST_F(NetworkCheck, AcceptsEveryOptionOfImagesInTheSpace) {
+  write_images(folder, "images.h5");
+  EXPECT_THAT(check({{"data", "images.h5"}}, {{"model", "choice(mlp, cnn)"},
+                                              {"blocks", "int(1, 3) if model == cnn"},
+                                              {"convolutions", "int(1, 2) if model == cnn"},
+                                              {"channels", "logint(4, 16) if model == cnn"},
+                                              {"channel_factor", "uniform(1, 2) if model == cnn"},
+                                              {"kernel_size", "choice(1, 3, 5) if model == cnn"},
+                                              {"stride", "int(1, 2) if model == cnn"},
+                                              {"pooling", "choice(max, average, none) if model == cnn"},
+                                              {"pool_size", "int(2, 3) if model == cnn"},
+                                              {"batch_norm", "choice(true, false) if model == cnn"},
+                                              {"residual", "choice(true, false) if model == cnn"},
+                                              {"global_pooling", "choice(true, false) if model == cnn"},
+                                              {"random_crop", "int(0, 2)"},
+                                              {"random_flip", "choice(true, false)"},
+                                              {"label_smoothing", "uniform(0, 0.2)"},
+                                              {"gradient_clip", "loguniform(0.1, 10)"}}),
+              IsEmpty());
+}
+
+TEST_F(NetworkCheck, WantsImagesForConvolutionsAndTheirChanges) {
+  EXPECT_THAT(check({{"model", "cnn"}}), ElementsAre(HasSubstr("model = cnn needs images")));
+  EXPECT_THAT(check({}, {{"model", "choice(mlp, cnn)"}}),
+              ElementsAre(testing::AllOf(HasSubstr("needs images"), HasSubstr("channels numbers, got 2"))));
+  EXPECT_THAT(check({{"random_crop", "1"}}), ElementsAre(HasSubstr("random_crop needs images")));
+  EXPECT_THAT(check({}, {{"random_flip", "choice(false, true)"}}),
+              ElementsAre(HasSubstr("random_flip needs images")));
+  EXPECT_THAT(check({{"data", "line.h5"}, {"label_smoothing", "0.1"}}),
+              ElementsAre(HasSubstr("label_smoothing needs data with classes")));
+}
+
 TEST_F(NetworkCheck, WantsTheTaskThatTheDataIsFor) {
   EXPECT_THAT(check({{"task", "regression"}}), ElementsAre(HasSubstr("holds data for a classification")));
   EXPECT_THAT(check({{"task", "classification"}}), IsEmpty());

@@ -40,6 +40,52 @@ class NetworkObjective : public testing::Test {
   support::TemporaryFolder folder;
 };
 
+TEST_F(NetworkObjective, TrainsConvolutionsOfEveryStructure) {
+  write_images(folder, "images.h5");
+  const auto space = space_of({{"model", "choice(mlp, cnn)"},
+                               {"convolutions", "int(1, 2) if model == cnn"},
+                               {"stride", "int(1, 2) if model == cnn"},
+                               {"pooling", "choice(max, average, none) if model == cnn"},
+                               {"residual", "choice(true, false) if model == cnn"},
+                               {"global_pooling", "choice(true, false) if model == cnn"}});
+  Workshop workshop(options({{"data", "images.h5"},
+                             {"channels", "6"},
+                             {"layers", "1"},
+                             {"units", "16"},
+                             {"learning_rate", "0.01"},
+                             {"batch_size", "16"},
+                             {"epochs", "4"}}),
+                    space);
+  const auto accuracy = [&](const std::string& pooling, const std::string& flag, const std::string& count) {
+    return workshop
+        .run({{"model", "cnn"},
+              {"convolutions", count},
+              {"stride", count},
+              {"pooling", pooling},
+              {"residual", flag},
+              {"global_pooling", flag}})
+        .back()
+        .value;
+  };
+
+  EXPECT_GT(workshop.run({{"model", "mlp"}}).back().value, 0.85);
+  EXPECT_GT(accuracy("max", "false", "1"), 0.85);
+  EXPECT_GT(accuracy("average", "true", "2"), 0.7);
+  EXPECT_GT(accuracy("none", "true", "1"), 0.7);
+}
+
+TEST_F(NetworkObjective, FailsATrialOfMoreChannelsThanAnyMemoryHolds) {
+  write_images(folder, "images.h5");
+  Workshop workshop(options({{"data", "images.h5"},
+                             {"model", "cnn"},
+                             {"blocks", "16"},
+                             {"channels", "65536"},
+                             {"channel_factor", "8"}}),
+                    {});
+
+  EXPECT_EQ(failure_of(workshop, {}), FailureKind::Invalid);
+}
+
 TEST_F(NetworkObjective, TrainsForItsEpochsAndReportsEach) {
   Workshop workshop(options({{"data", "three.h5"}, {"epochs", "5"}, {"learning_rate", "0.01"}}), {});
 

@@ -1,4 +1,5 @@
 #include <cmath>
+#include <stdexcept>
 
 #include "regatta/core/error.hpp"
 #include "regatta/core/random.hpp"
@@ -49,7 +50,12 @@ class Reference {
     weight_ = 0;
     bias_ = weight_count(spec_);
     for (const LayerSpec& layer : spec_.layers)
-      y = std::visit([&](const auto& one) { return apply(one, y); }, layer);
+      y = std::visit(
+          [&]<class Spec>(const Spec& one) -> Numbers {
+            if constexpr (requires { apply(one, y); }) return apply(one, y);
+            throw std::logic_error("no reference for this layer");
+          },
+          layer);
     return y;
   }
 

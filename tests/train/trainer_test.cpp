@@ -296,9 +296,11 @@ TEST_P(TeamOf, RanksEqualsOneRankWithinRounding) {
 
 TEST(DividedNetwork, EqualsOneRankWithinRounding) {
   const Samples samples = clouds(101, 6, 3);
-  TrainingSpec spec = classifier(samples, {16, 13}, 0.3f);  // a pair of layers is divided, the last one is not
+  TrainingSpec spec =
+      classifier(samples, {16, 13}, 0.3f);  // a pair of layers is divided, the last one is not
   spec.optimizer.weight_decay = 0.01;
   spec.optimizer.kind = device::OptimizerKind::Sgd;
+  spec.gradient_clip = 0.3;
   const TeamResult alone = train_as_team(1, samples, spec);
   const auto expect_equal = [&](const TeamResult& team) {
     for (std::size_t e = 0; e < alone.losses.size(); ++e) EXPECT_NEAR(team.losses[e], alone.losses[e], 1e-5);
@@ -413,6 +415,77 @@ TEST(Team, GivesTheSameBitsWhereTheHostCannotReadTheBackend) {
     for (const int ranks : {1, 3})
       EXPECT_EQ(train_as_team(ranks, *samples, spec).outputs,
                 train_as_team(ranks, *samples, spec, make_far_backend).outputs);
+}
+
+/// Residual blocks with batch normalization over images of 2 x 3 x 2 numbers.
+TrainingSpec image_classifier() {
+  TrainingSpec spec;
+  CnnSpec network;
+  network.input = {2, 3, 2};
+  network.channels = 4;
+  network.residual = true;
+  network.head = {12, {6}, 3, Activation::Tanh, 0.2f};
+  spec.network = cnn(network);
+  spec.optimizer.kind = device::OptimizerKind::Sgd;
+  spec.learning_rate.base = 0.05;
+  spec.batch = 32;
+  spec.label_smoothing = 0.1;
+  spec.gradient_clip = 0.5;
+  spec.random_crop = 1;
+  spec.random_flip = true;
+  spec.seed = 5;
+  return spec;
+}
+
+TEST(Team, EqualsOneRankForImagesAlsoWhereRanksHaveNothing) {
+  const Samples samples = clouds(101, 12, 3);  // the last batch has 5 rows
+  const TrainingSpec spec = image_classifier();
+
+  const TeamResult alone = train_as_team(1, samples, spec), team = train_as_team(7, samples, spec);
+
+  for (std::size_t e = 0; e < alone.losses.size(); ++e) EXPECT_NEAR(team.losses[e], alone.losses[e], 1e-4);
+  EXPECT_THAT(team.parameters, testing::Pointwise(testing::FloatNear(5e-4f), alone.parameters));
+  EXPECT_THAT(team.outputs, testing::Pointwise(testing::FloatNear(5e-3f), alone.outputs));
+  EXPECT_EQ(train_as_team(3, samples, spec).outputs,
+            train_as_team(3, samples, spec, make_far_backend).outputs);
+}
+
+TEST(Trainer, GoesOnBitByBitWithTheStatisticsOfBatchNormalization) {
+  const Samples samples = clouds(101, 12, 3);
+  Bench bench(samples);
+  Trainer first(*bench.backend, bench.train, 3, image_classifier());
+  epoch(first);
+  ByteWriter writer;
+  first.save(writer);
+  const auto saved = writer.take();
+  Trainer second(*bench.backend, bench.train, 3, image_classifier());
+  ByteReader reader(saved);
+  second.load(reader);
+
+  EXPECT_EQ(epoch(first).mean, epoch(second).mean);
+  EXPECT_EQ(first.outputs(bench.valid), second.outputs(bench.valid));
+}
+
+TEST(Trainer, KeepsTheNormOfAGradientBelowItsLimit) {
+  const Samples samples = line(64, 3, 1, 0.1);
+  Bench bench(samples);
+  TrainingSpec spec;
+  spec.network = mlp({3, {}, 1});
+  spec.loss = LossKind::Squared;
+  spec.optimizer.kind = device::OptimizerKind::Sgd;
+  spec.learning_rate.base = 1;
+  spec.batch = 64;
+  spec.gradient_clip = 0.01;
+  Trainer trainer(*bench.backend, bench.train, 0, spec);
+  const auto before = trainer.network().parameters().download();
+
+  epoch(trainer);
+
+  double square = 0;
+  const auto after = trainer.network().parameters().download();
+  for (std::size_t i = 0; i < after.size(); ++i)
+    square += std::pow(static_cast<double>(after[i] - before[i]), 2);
+  EXPECT_NEAR(std::sqrt(square), 0.01, 1e-6);
 }
 
 TEST(DeviceData, IsUploadedOnceWhereTheHostsMemoryIsNotTheBackends) {

@@ -6,12 +6,13 @@
 #include <span>
 #include <string>
 
+#include "regatta/device/activation.hpp"
+#include "regatta/device/image.hpp"
 #include "regatta/device/matrix_view.hpp"
 #include "regatta/device/recurrence.hpp"
 
 namespace regatta::device {
 
-enum class Activation : std::int32_t { Identity, Relu, Tanh, Gelu, Sigmoid };
 enum class LossKind : std::int32_t { CrossEntropy, BinaryCrossEntropy, Squared, Absolute, AbsolutePercentage };
 enum class OptimizerKind : std::int32_t { Sgd, Adam, AdamW };
 
@@ -48,6 +49,7 @@ struct Targets {
   const std::int32_t* labels = nullptr;  ///< per sample: class (CrossEntropy), 0/1 (BinaryCrossEntropy), below 0: none
   const float* values = nullptr;         ///< samples x outputs, for the regression losses
   const float* class_weights = nullptr;  ///< per class, or null: all 1
+  float label_smoothing = 0;             ///< share of a label that is spread evenly over all classes (Szegedy et al. 2016)
 };
 
 /// One step of an optimizer on `count` parameters. Sources: SGD with (Nesterov) momentum as in Sutskever et al. 2013, in the
@@ -63,7 +65,9 @@ struct Update {
   float weight_decay = 0;  ///< added to the gradient (Sgd, Adam) or decoupled (AdamW)
   float l1 = 0;            ///< strength of the L1 penalty; its subgradient l1 sign(w) is added to the gradient
   std::size_t penalised = std::numeric_limits<std::size_t>::max();  ///< the first so many have these two, the others none
+  float clip = 0;          ///< gradients are scaled down so that their norm is at most this; 0: they are not
   std::int64_t step = 1;   ///< counts from 1, for Adam's bias correction
+  const float* squared_norm = nullptr;  ///< of all gradients, on this backend; for `clip`
   float* parameters = nullptr;
   const float* gradients = nullptr;
   float* first_moment = nullptr;   ///< momentum buffer or Adam's m; zero at the start
@@ -114,6 +118,27 @@ class Backend {
   virtual void backward(const Embedding& layer, MatrixView<const float> y, MatrixView<float> table) = 0;
   /// Dropout of `values` (samples x units) in place; the way back is the same.
   virtual void drop(const Dropout& dropout, MatrixView<float> values) = 0;
+  // Images: regatta/device/image.hpp.
+  /// batch(i, .) = source(rows[i], .) with random changes
+  virtual void gather(MatrixView<const float> source, const std::int32_t* rows, const Augmentation& augmentation,
+                      MatrixView<float> batch) = 0;
+  virtual void forward(const Convolution& layer) = 0;
+  virtual void backward(const Convolution& layer, const ConvolutionGradient& gradient) = 0;
+  /// sums = per channel the sum of x - m and of (x - m)^2, with m the running mean.
+  virtual void sum_moments(const BatchNorm& layer) = 0;
+  virtual void forward(const BatchNorm& layer) = 0;
+  /// dL/dn in place of dL/dy; the sums [of it | of it times n] are the gradients of the parameters.
+  virtual void sum_gradients(const BatchNorm& layer, const BatchNormGradient& gradient) = 0;
+  /// @param gradient  as sum_gradients() left it; layer.sums: gradient.parameters of the whole team
+  virtual void backward(const BatchNorm& layer, const BatchNormGradient& gradient) = 0;
+  virtual void forward(const Pool& layer) = 0;
+  /// @param y  in: dL/dy; overwritten
+  /// @param x  out: dL/dx
+  virtual void backward(const Pool& layer, MatrixView<float> y, MatrixView<float> x) = 0;
+  virtual void forward(const Sum& sum) = 0;
+  /// @param y  dL/dy
+  /// @param a  out: dL/da, and likewise b; one of them may be the block of y
+  virtual void backward(const Sum& sum, MatrixView<const float> y, MatrixView<float> a, MatrixView<float> b) = 0;
 
   /// Adds the summed (class-weighted) loss of all samples to *sum and writes d(scale * sum)/d(outputs).
   /// CrossEntropy takes logits, samples x classes; BinaryCrossEntropy one logit per sample. AbsolutePercentage is
@@ -123,6 +148,8 @@ class Backend {
   virtual void loss(LossKind kind, MatrixView<const float> outputs, const Targets& targets, float scale,
                     MatrixView<float> gradient, float* sum) = 0;
 
+  /// Adds the squares of `count` numbers to *sum.
+  virtual void add_squares(const float* numbers, std::size_t count, float* sum) = 0;
   virtual void update(const Update& update) = 0;
 };
 

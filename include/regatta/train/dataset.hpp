@@ -69,7 +69,7 @@ struct DatasetInfo {
   std::size_t features = 0, classes = 0, outputs = 0;
   std::size_t train_rows = 0, valid_rows = 0, test_rows = 0;
   std::string origin, licence;
-  std::vector<std::size_t> shape;
+  std::vector<std::size_t> shape;  ///< of one sample
   std::size_t tokens = 0;
   std::size_t labels_per_sample = 1;
 };

@@ -57,8 +57,8 @@ class Layer {
   virtual Shape output() const = 0;  ///< of one sample
   /// Floating-point operations of one sample in the forward pass.
   virtual double operations() const = 0;
-  /// Numbers of one sample that the layer keeps for the backward pass.
-  virtual std::size_t kept() const { return size_of(output()); }
+  /// Numbers of one sample that a forward pass keeps.
+  virtual std::size_t activations() const { return size_of(output()); }
   /// First values on the host; all are 0 before.
   virtual void draw(Random& random, std::span<float> weights, std::span<float> biases,
                     std::span<float> statistics) const = 0;
@@ -87,7 +87,7 @@ class Layer {
 };
 
 /// The layer that `spec` describes, for samples of shape `input`.
-/// @throws InvalidInput  it cannot be: no units, dropout outside [0, 1), another kind of samples
+/// @throws InvalidInput  it cannot be: no units, dropout outside [0, 1), samples of another kind
 std::unique_ptr<Layer> make_layer(const LayerSpec& spec, const Shape& input);
 
 }  // namespace regatta::train

@@ -72,8 +72,9 @@ class Network {
                      const std::function<void(std::size_t first)>& ready);
 
   /// One optimizer step with learning rate `rate`; weight decay and L1 penalty act on weights, not on biases.
-  void update(const OptimizerSpec& optimizer, double rate, std::int64_t step);
-  /// The same for parameters [first, end) only.
+  /// @param clip  the gradient is scaled down to this norm if its own is larger; 0: never. Collective over the parts.
+  void update(const OptimizerSpec& optimizer, double rate, std::int64_t step, double clip = 0);
+  /// The same for parameters [first, end) only, without clipping.
   void update(const OptimizerSpec& optimizer, double rate, std::int64_t step, std::size_t first, std::size_t end);
 
   /// Parameters, moments and statistics of the whole network, as load() takes them into one of the same shape,
@@ -98,9 +99,12 @@ class Network {
     std::size_t first_weight = 0;
   };
 
+  void take_squared_norm();
   template <class Visit>
   void match(Visit visit) const;
   std::size_t whole_size() const;
+  device::Update update_of(const OptimizerSpec& optimizer, double rate, std::int64_t step, double clip);
+  void apply(device::Update update, std::size_t first, std::size_t end);
   std::vector<float> whole(const device::Buffer<float>& part) const;
   void take_part(const std::vector<float>& whole, device::Buffer<float>& part);
   device::MatrixView<const float> pass(device::MatrixView<const float> x, const Pass& pass);
@@ -111,6 +115,7 @@ class Network {
   device::Buffer<float> arena_;
   device::Buffer<float> parameters_, gradients_, first_moment_, second_moment_;  ///< parts of the arena
   device::Buffer<float> statistics_;
+  device::Buffer<float> squared_norm_;  ///< of the gradient, where it is clipped
   device::Buffer<float> slopes_[2];    ///< dL/dy of a layer and of the one before it
   device::MatrixView<const float> x_;  ///< of the last forward pass
   std::vector<Stage> layers_;

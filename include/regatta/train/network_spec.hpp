@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -53,7 +54,43 @@ struct EmbeddingSpec {
   std::size_t width = 0;
 };
 
-using LayerSpec = std::variant<DenseSpec, RecurrentSpec, EmbeddingSpec>;
+/// Filters over an image of shape {height, width, channels}; the output has one channel per filter.
+struct ConvolutionSpec {
+  std::size_t filters = 0;
+  std::size_t kernel = 3;  ///< height and width of a filter [pixels]
+  std::size_t stride = 1;  ///< the output has one pixel for so many, rounded up, in each direction
+  bool padded = true;      ///< by zeros, so that windows are centred on pixels; else all windows lie in the image
+  device::Activation activation = device::Activation::Identity;
+  Init init = Init::Auto;
+};
+
+/// Batch normalization (Ioffe and Szegedy 2015) of each channel, the last length of a sample's shape, with a scale and a
+/// shift that are trained without weight decay. Statistics are those of the batch of the whole team.
+struct BatchNormSpec {
+  device::Activation activation = device::Activation::Identity;  ///< after it
+};
+
+/// The largest number or the mean of windows of an image. The last windows may reach beyond the image and then count
+/// what lies in it.
+struct PoolSpec {
+  device::PoolKind kind = device::PoolKind::Max;
+  std::size_t window = 2;  ///< height and width [pixels]; 0: the whole image
+  std::size_t stride = 2;
+};
+
+struct LayerSpec;
+
+/// activation(body(x) + skip(x)) (He et al. 2016). Without layers the skip is x itself.
+struct ResidualSpec {
+  std::vector<LayerSpec> body, skip;
+  device::Activation activation = device::Activation::Relu;
+};
+
+/// What one layer is made of.
+struct LayerSpec : std::variant<DenseSpec, ConvolutionSpec, BatchNormSpec, PoolSpec, ResidualSpec, RecurrentSpec,
+                                EmbeddingSpec> {
+  using variant::variant;
+};
 
 /// A chain of layers.
 struct NetworkSpec {
@@ -71,5 +108,24 @@ struct MlpSpec {
   Init init = Init::Auto;
 };
 NetworkSpec mlp(const MlpSpec& spec);
+
+/// Blocks of convolutions and pooling over images, then a multilayer perceptron.
+struct CnnSpec {
+  Shape input;  ///< height, width, channels
+  std::size_t blocks = 2;
+  std::size_t convolutions = 1;  ///< of each block
+  std::size_t channels = 16;     ///< of the first block
+  double channel_factor = 2;     ///< from block to block
+  std::size_t kernel = 3;        ///< height and width of filters [pixels]
+  std::size_t stride = 1;        ///< of the first convolution of each block
+  std::optional<device::PoolKind> pooling = device::PoolKind::Max;  ///< at the end of each block
+  std::size_t pool_size = 2;    ///< window and stride [pixels]
+  bool batch_norm = true;       ///< between convolution and activation
+  bool residual = false;        ///< each block is a residual one, with a projection where shapes differ
+  bool global_pooling = false;  ///< the head sees the mean of each channel
+  MlpSpec head;                 ///< its activation and init are those of all layers; its inputs do not count
+};
+/// @throws InvalidInput  more than a million channels
+NetworkSpec cnn(const CnnSpec& spec);
 
 }  // namespace regatta::train

@@ -20,6 +20,10 @@ struct TrainingSpec {
   NetworkSpec network;
   device::LossKind loss = device::LossKind::CrossEntropy;
   bool balanced = false;  ///< weigh each class by rows / (classes * rows of the class)
+  double label_smoothing = 0;  ///< share of a label that is spread over all classes, of a classification
+  double gradient_clip = 0;    ///< most norm of the gradient of a step, of the whole team; 0: not limited
+  std::size_t random_crop = 0;  ///< of images: pixels of the frame that a random part is cut out of
+  bool random_flip = false;     ///< of images: every other one is mirrored left to right
   OptimizerSpec optimizer;
   LearningRate learning_rate;
   std::size_t batch = 64;         ///< of the whole team; more than the rows counts as all rows
@@ -76,6 +80,7 @@ class Trainer {
   void step();
   void learn(Share share, std::size_t batch_first, std::size_t batch_rows);
   void gradients_ready(std::size_t first_weight);
+  void gather_inputs(const std::int32_t* rows, device::MatrixView<float> x);
   std::uint64_t step_key() const;
   Share share_of(std::size_t first, std::size_t end) const;
   const std::int32_t* lengths_of(const Part& part, const std::int32_t* rows, std::size_t count);
@@ -91,6 +96,7 @@ class Trainer {
   SharedUpdate shared_;
   Network network_;
   GradientReducer reducer_;  ///< where updates are not shared
+  std::optional<device::Augmentation> augmentation_;
   std::vector<std::int32_t> order_;  ///< of this epoch
   device::Buffer<std::int32_t> rows_, labels_, lengths_;
   device::Buffer<float> x_, values_, loss_sum_, class_weights_;

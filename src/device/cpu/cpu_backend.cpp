@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "../blas.hpp"
+#include "convolution.hpp"
 #include "elementwise.hpp"
+#include "image_loops.hpp"
 #include "product.hpp"
 #include "recurrence.hpp"
 #include "regatta/core/error.hpp"
@@ -123,12 +125,39 @@ class CpuBackend final : public Backend {
     add_bias(layer.bias, layer.z);
     device::activate(layer);
   }
+  void gather(MatrixView<const float> source, const std::int32_t* rows, const Augmentation& augmentation,
+              MatrixView<float> batch) override {
+    augment(source, rows, augmentation, batch);
+  }
+  void forward(const Convolution& layer) override { convolve(layer, convolution_scratch_); }
+  void backward(const Convolution& layer, const ConvolutionGradient& gradient) override {
+    convolution_gradient(layer, gradient, convolution_scratch_);
+  }
+  void sum_moments(const BatchNorm& layer) override { device::sum_moments(layer, scratch_); }
+  void forward(const BatchNorm& layer) override { normalise(layer, scratch_); }
+  void sum_gradients(const BatchNorm& layer, const BatchNormGradient& gradient) override {
+    sum_norm_gradients(layer, gradient, scratch_);
+  }
+  void backward(const BatchNorm& layer, const BatchNormGradient& gradient) override {
+    norm_gradient(layer, gradient, scratch_);
+  }
+  void forward(const Pool& layer) override { pool(layer); }
+  void backward(const Pool& layer, MatrixView<float> y, MatrixView<float> x) override {
+    pool_gradient(layer, y, x);
+  }
+  void forward(const Sum& sum) override { add(sum); }
+  void backward(const Sum& sum, MatrixView<const float> y, MatrixView<float> a, MatrixView<float> b) override {
+    sum_gradient(sum, y, a, b);
+  }
 
   void loss(LossKind kind, MatrixView<const float> outputs, const Targets& targets, float scale,
             MatrixView<float> gradient, float* sum) override {
     *sum += static_cast<float>(loss_sum(kind, outputs, targets, scale, gradient.data));
   }
 
+  void add_squares(const float* numbers, std::size_t count, float* sum) override {
+    *sum += static_cast<float>(sum_of_squares({numbers, count}));
+  }
   void update(const Update& update) override { update_parameters(update); }
 
  private:
@@ -139,7 +168,8 @@ class CpuBackend final : public Backend {
     return regression_loss(kind, outputs, targets.values, scale, gradient);
   }
 
-  std::vector<float> scratch_;  ///< of multiply()
+  std::vector<float> scratch_;  ///< of multiply() and of batch normalization
+  ConvolutionScratch convolution_scratch_;
   RecurrenceScratch recurrence_;
 };
 

@@ -111,12 +111,13 @@ template <bool penalised>
   const float* g = update.gradients;
   float* m = update.first_moment;
   float* v = update.second_moment;
+  const float scale = factors.scale();
   if (update.kind == OptimizerKind::Sgd) {
 #pragma GCC ivdep
-    for (std::size_t i = first; i < end; ++i) formulas::sgd<penalised>(factors, g[i], w[i], m[i]);
+    for (std::size_t i = first; i < end; ++i) formulas::sgd<penalised>(factors, scale * g[i], w[i], m[i]);
   } else {
 #pragma GCC ivdep
-    for (std::size_t i = first; i < end; ++i) formulas::adam<penalised>(factors, g[i], w[i], m[i], v[i]);
+    for (std::size_t i = first; i < end; ++i) formulas::adam<penalised>(factors, scale * g[i], w[i], m[i], v[i]);
   }
 }
 
@@ -189,6 +190,7 @@ float class_weight(const Targets& targets, std::size_t i) {
 [[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] double cross_entropy(
     MatrixView<const float> logits, const Targets& targets, float scale, float* gradient) {
   double sum = 0;
+  const formulas::Smoothed target = formulas::smoothed(targets.label_smoothing, logits.columns);
   for (std::size_t i = 0; i < logits.rows; ++i) {
     if (targets.labels[i] < 0) {
       if (gradient) std::fill_n(gradient + i * logits.columns, logits.columns, 0.0f);
@@ -198,12 +200,12 @@ float class_weight(const Targets& targets, std::size_t i) {
     const auto label = static_cast<std::size_t>(targets.labels[i]);
     const float weight = class_weight(targets, i);
     const float log_sum = formulas::log_sum_exp(row, logits.columns);
-    sum += static_cast<double>(weight * (log_sum - row[label]));
+    sum += static_cast<double>(weight * formulas::cross_entropy(row, logits.columns, log_sum, label, target));
     if (!gradient) continue;
     float* g = gradient + i * logits.columns;
     const float factor = weight * scale;
     for (std::size_t j = 0; j < logits.columns; ++j)
-      g[j] = factor * formulas::cross_entropy_slope(row[j], log_sum, j == label);
+      g[j] = factor * formulas::cross_entropy_slope(row[j], log_sum, j == label ? target.label : target.other);
   }
   return sum;
 }
@@ -215,7 +217,7 @@ float class_weight(const Targets& targets, std::size_t i) {
     if (gradient) gradient[i] = 0;
     if (targets.labels[i] < 0) continue;
     const float weight = class_weight(targets, i);
-    const float label = static_cast<float>(targets.labels[i]);
+    const float label = formulas::smoothed_binary(targets.labels[i], targets.label_smoothing);
     sum += static_cast<double>(weight * formulas::binary_loss(logits.data[i], label));
     if (gradient) gradient[i] = weight * scale * formulas::binary_slope(logits.data[i], label);
   }
@@ -228,6 +230,21 @@ float class_weight(const Targets& targets, std::size_t i) {
   if (kind == LossKind::Absolute)
     return regression_rows<LossKind::Absolute>(outputs, targets, scale, gradient);
   return regression_rows<LossKind::AbsolutePercentage>(outputs, targets, scale, gradient);
+}
+
+[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] double sum_of_squares(
+    std::span<const float> numbers) {
+  constexpr std::size_t lanes = 16;  // sums side by side, so that one need not wait for the other
+  double sums[lanes] = {};
+  const std::size_t whole = numbers.size() / lanes * lanes;
+  for (std::size_t i = 0; i < whole; i += lanes)
+    for (std::size_t j = 0; j < lanes; ++j)
+      sums[j] += static_cast<double>(numbers[i + j]) * static_cast<double>(numbers[i + j]);
+  for (std::size_t i = whole; i < numbers.size(); ++i)
+    sums[0] += static_cast<double>(numbers[i]) * static_cast<double>(numbers[i]);
+  double sum = 0;
+  for (const double part : sums) sum += part;
+  return sum;
 }
 
 [[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void update_parameters(

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <span>
+
 #include "regatta/device/backend.hpp"
 
 // The loops of the CPU backend over single numbers. Each is compiled for AVX-512, AVX2 and any x86-64, and
@@ -26,6 +28,8 @@ double binary_cross_entropy(MatrixView<const float> logits, const Targets& targe
                             float* gradient);
 double regression_loss(LossKind kind, MatrixView<const float> outputs, const float* targets, float scale,
                        float* gradient);
+
+double sum_of_squares(std::span<const float> numbers);
 
 void update_parameters(const Update& update);
 

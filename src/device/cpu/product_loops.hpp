@@ -51,7 +51,7 @@ struct Output {
 
 /// The numbers of c that stay in registers while k runs: `rows` x `vectors` vectors, one load of b and one
 /// broadcast of a for each fused multiply-add.
-template <int lanes, int rows, int vectors, bool finishes>
+template <int lanes, int rows, int vectors>
 [[gnu::always_inline]] inline void tile(const Strip& a, const Panel& b, std::size_t depth, const Output& to) {
   using Vector = typename Register<lanes>::Vector;
   Vector sum[rows][vectors] = {};
@@ -60,7 +60,6 @@ template <int lanes, int rows, int vectors, bool finishes>
     for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 4
       for (int v = 0; v < vectors; ++v) load(sum[r][v], to.c + r * to.stride + v * lanes);
-#pragma GCC unroll 4
   for (std::size_t k = 0; k < depth; ++k) {
     Vector line[vectors];
 #pragma GCC unroll 4
@@ -72,30 +71,30 @@ template <int lanes, int rows, int vectors, bool finishes>
       for (int v = 0; v < vectors; ++v) sum[r][v] += factor * line[v];
     }
   }
-  const Vector least = to.least - Vector{};
+  if (to.bias) {
+    const Vector least = to.least - Vector{};
 #pragma GCC unroll 4
-  for (int v = 0; v < vectors; ++v) {
-    Vector bias;
-    if constexpr (finishes) load(bias, to.bias + v * lanes);
+    for (int v = 0; v < vectors; ++v) {
+      Vector bias;
+      load(bias, to.bias + v * lanes);
 #pragma GCC unroll 16
-    for (int r = 0; r < rows; ++r) {
-      if constexpr (finishes) {
+      for (int r = 0; r < rows; ++r) {
         sum[r][v] += bias;
         sum[r][v] = least > sum[r][v] ? least : sum[r][v];
       }
-      store(sum[r][v], to.c + r * to.stride + v * lanes);
     }
   }
+#pragma GCC unroll 16
+  for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; ++v) store(sum[r][v], to.c + r * to.stride + v * lanes);
 }
 
 /// A tile with `count` <= `rows` rows.
 template <int lanes, int rows, int vectors>
 [[gnu::always_inline]] inline void tile_of(std::size_t count, const Strip& a, const Panel& b, std::size_t depth,
                                            const Output& to) {
-  if (count >= rows) {
-    if (to.bias) return tile<lanes, rows, vectors, true>(a, b, depth, to);
-    return tile<lanes, rows, vectors, false>(a, b, depth, to);
-  }
+  if (count >= rows) return tile<lanes, rows, vectors>(a, b, depth, to);
   if constexpr (rows > 1) tile_of<lanes, rows - 1, vectors>(count, a, b, depth, to);
 }
 
@@ -235,29 +234,37 @@ template <int lanes, int rows, int vectors>
   return scratch.data() + (-reinterpret_cast<std::size_t>(scratch.data()) & 63) / sizeof(float);
 }
 
+/// A panel of b, packed where that pays, times all rows of a.
 template <int lanes, int rows, int vectors>
-[[gnu::always_inline]] inline void multiply_slice(const Product& p, const Slice& slice, float* packed) {
+[[gnu::always_inline]] inline void multiply_columns(const Product& p, const Slice& slice, std::size_t j, std::size_t width,
+                                                    float* packed, const float* strips) {
+  constexpr std::size_t padded = vectors * lanes;
+  Panel b{p.b + slice.first * p.b_step + j * p.b_column, p.b_step};
+  const bool scattered = p.rows >= 4 * rows && slice.depth * p.b_step > widest_spread;
+  if (p.b_column != 1 || width < padded || scattered) {
+    pack<padded>(b.data, p.b_step, p.b_column, slice.depth, width, packed);
+    b = {packed, padded};
+  }
+  multiply_panel<lanes, rows, vectors>(p, slice, b, j, width, strips);
+}
+
+/// @param room  of room_for()
+template <int lanes, int rows, int vectors>
+[[gnu::always_inline]] inline void multiply_slice(const Product& p, const Slice& slice, float* room) {
   constexpr std::size_t step = vectors * lanes;
   float* strips = nullptr;
   if (p.a_row == 1 && p.columns >= 4 * step && slice.depth * p.a_step > widest_spread) {
-    strips = packed + slice.depth * step;
+    strips = room + slice.depth * step;
     for (std::size_t i = 0; i < p.rows; i += rows)
       pack<rows>(p.a + i + slice.first * p.a_step, p.a_step, 1, slice.depth, p.rows - i < rows ? p.rows - i : rows,
                  strips + i * slice.depth);
   }
-  const bool packs = p.b_column != 1 || (p.rows >= 4 * rows && slice.depth * p.b_step > widest_spread);
   for (std::size_t j = 0; j < p.columns; j += step) {
     const std::size_t width = p.columns - j < step ? p.columns - j : step;
-    const float* b = p.b + slice.first * p.b_step + j * p.b_column;
-    if (width <= lanes) {
-      if (packs || width < lanes) pack<lanes>(b, p.b_step, p.b_column, slice.depth, width, packed);
-      multiply_panel<lanes, rows, 1>(p, slice, packs || width < lanes ? Panel{packed, lanes} : Panel{b, p.b_step}, j,
-                                     width, strips);
-    } else {
-      if (packs || width < step) pack<step>(b, p.b_step, p.b_column, slice.depth, width, packed);
-      multiply_panel<lanes, rows, vectors>(p, slice, packs || width < step ? Panel{packed, step} : Panel{b, p.b_step},
-                                           j, width, strips);
-    }
+    if (width <= lanes)
+      multiply_columns<lanes, rows, 1>(p, slice, j, width, room, strips);
+    else
+      multiply_columns<lanes, rows, vectors>(p, slice, j, width, room, strips);
   }
 }
 
@@ -271,10 +278,10 @@ template <int lanes, int rows, int vectors>
     p = {p.b, 0, p.b_step, p.a, p.a_step, 1, p.c, 1, p.rows, p.depth};
   const std::size_t slices = p.depth <= most_depth ? 1 : (p.depth + most_depth - 1) / most_depth;
   const std::size_t longest = slices == 1 ? p.depth : p.depth / slices + 1;
-  float* packed = room_for<lanes, rows, vectors>(p, longest, scratch);
+  float* room = room_for<lanes, rows, vectors>(p, longest, scratch);
   for (std::size_t first = 0, s = 1; s <= slices; ++s) {
     const std::size_t end = s == slices ? p.depth : p.depth * s / slices;
-    multiply_slice<lanes, rows, vectors>(p, {first, end - first, s == slices}, packed);
+    multiply_slice<lanes, rows, vectors>(p, {first, end - first, s == slices}, room);
     first = end;
   }
 }

@@ -5,7 +5,9 @@
 #include <string>
 
 #include "check.hpp"
+#include "convolution.hpp"
 #include "handles.hpp"
+#include "image_kernels.hpp"
 #include "kernels.hpp"
 #include "product.hpp"
 #include "recurrence.hpp"
@@ -101,6 +103,52 @@ class CudaBackend final : public Backend {
     cuda::drop(dropout, values, stream_);
   }
 
+  void gather(MatrixView<const float> source, const std::int32_t* rows, const Augmentation& augmentation,
+              MatrixView<float> batch) override {
+    if (batch.size() == 0) return;
+    device_.use();
+    augment(source, rows, augmentation, batch, stream_);
+  }
+  void forward(const Convolution& layer) override {
+    device_.use();
+    convolver_.forward(layer);
+  }
+  void backward(const Convolution& layer, const ConvolutionGradient& gradient) override {
+    device_.use();
+    convolver_.backward(layer, gradient);
+  }
+  void sum_moments(const BatchNorm& layer) override {
+    device_.use();
+    cuda::sum_moments(layer, norm_partial(layer), stream_);
+  }
+  void forward(const BatchNorm& layer) override {
+    device_.use();
+    normalise(layer, stream_);
+  }
+  void sum_gradients(const BatchNorm& layer, const BatchNormGradient& gradient) override {
+    device_.use();
+    cuda::sum_gradients(layer, gradient, norm_partial(layer), stream_);
+  }
+  void backward(const BatchNorm& layer, const BatchNormGradient& gradient) override {
+    device_.use();
+    norm_gradient(layer, gradient, stream_);
+  }
+  void forward(const Pool& layer) override {
+    device_.use();
+    pool(layer, stream_);
+  }
+  void backward(const Pool& layer, MatrixView<float> y, MatrixView<float> x) override {
+    device_.use();
+    pool_gradient(layer, y.data, x.data, stream_);
+  }
+  void forward(const Sum& sum) override {
+    device_.use();
+    add(sum, stream_);
+  }
+  void backward(const Sum& sum, MatrixView<const float> y, MatrixView<float> a, MatrixView<float> b) override {
+    device_.use();
+    sum_gradient(sum, y.data, a.data, b.data, stream_);
+  }
   void activate(const Dense& layer) override {
     device_.use();
     cuda::activate(layer, stream_);
@@ -111,6 +159,11 @@ class CudaBackend final : public Backend {
     if (outputs.size() == 0) return;
     device_.use();
     cuda::loss(kind, outputs, targets, scale, gradient.data, sum, scratch_.at_least(loss_slices(outputs.rows)), stream_);
+  }
+
+  void add_squares(const float* numbers, std::size_t count, float* sum) override {
+    device_.use();
+    cuda::add_squares(numbers, count, sum, scratch_.at_least(square_slices(count)), stream_);
   }
 
   void update(const Update& update) override {
@@ -143,6 +196,10 @@ class CudaBackend final : public Backend {
     return scratch_.at_least(gradient_slices(gradient.rows) * gradient.columns);
   }
 
+  float* norm_partial(const BatchNorm& layer) {
+    return scratch_.at_least(norm_slices(layer.x.rows) * 2 * layer.x.columns);
+  }
+
   /// A rank of a team may have no samples in the last batch; its gradients are zero all the same.
   void backward_of_nothing(const DenseGradient& gradient) {
     clear(gradient.weights.data, gradient.weights.size() * sizeof(float));
@@ -153,6 +210,7 @@ class CudaBackend final : public Backend {
   std::string name_;
   Stream stream_;
   Cublas blas_;
+  Convolver convolver_{blas_, stream_};
   Scratch<float> scratch_;
   RecurrenceScratch recurrence_;
 };

@@ -23,19 +23,18 @@ def mlp(*widths):
 
 
 class Lstm(nn.Module):
-    """The last state of a sequence decides on one number."""
+    """Outputs of the last step into one linear unit; batches are steps x samples x channels, which is PyTorch's fast order."""
 
-    def __init__(self, inputs, units):
+    def __init__(self, channels, units):
         super().__init__()
-        self.lstm = nn.LSTM(inputs, units, batch_first=True)
-        self.head = nn.Linear(units, 1)
+        self.lstm, self.output = nn.LSTM(channels, units), nn.Linear(units, 1)
 
     def forward(self, x):
-        return self.head(self.lstm(x)[0][:, -1])
+        return self.output(self.lstm(x)[0][-1])
 
 
 def numbers(batch, *shape):
-    return [(torch.randn(batch, *shape), torch.randn(batch, 1)) for _ in range(8)], F.mse_loss
+    return [(torch.randn(shape), torch.randn(batch, 1)) for _ in range(8)], F.mse_loss
 
 
 def classes(batch, *shape):
@@ -43,11 +42,11 @@ def classes(batch, *shape):
 
 
 SIZES = {
-    "tiny": lambda: (mlp(10, 16, 16, 1), *numbers(32, 10)),
-    "a": lambda: (mlp(10, 64, 64, 1), *numbers(32, 10)),
+    "tiny": lambda: (mlp(10, 16, 16, 1), *numbers(32, 32, 10)),
+    "a": lambda: (mlp(10, 64, 64, 1), *numbers(32, 32, 10)),
     "b": lambda: (mlp(64, 128, 128, 10), *classes(64, 64)),
     "c": lambda: (mlp(784, 512, 256, 10), *classes(128, 784)),
-    "f": lambda: (Lstm(16, 64), *numbers(64, 50, 16)),
+    "f": lambda: (Lstm(16, 64), *numbers(64, 50, 64, 16)),
 }
 
 
