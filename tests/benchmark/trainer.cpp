@@ -23,7 +23,7 @@ namespace {
 
 /// CPU time of a step of this thread [us].
 double step_microseconds(const benchmark::TrainingSize& size, double seconds) {
-  constexpr std::size_t rows = 4096;
+  const std::size_t rows = size.operations > 1e9 ? 4 * size.batch : 4096;
   benchmark::Training training(size, rows);
   training.epoch();
   const double start = benchmark::thread_cpu_seconds();
