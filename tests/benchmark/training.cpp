@@ -29,7 +29,8 @@ train::Table random_rows(std::size_t rows, std::size_t features, std::size_t cla
 
 /// Two convolutions of 5 x 5 with ReLU and max pooling, then dense layers (LeCun et al. 1998).
 /// @param padded  the first one
-train::NetworkSpec lenet(std::size_t first, bool padded, std::size_t second, std::vector<std::size_t> hidden) {
+train::NetworkSpec lenet(std::size_t first, bool padded, std::size_t second,
+                         std::vector<std::size_t> hidden) {
   constexpr auto relu = device::Activation::Relu;
   train::NetworkSpec network{{28, 28, 1}, {}};
   network.layers = {train::ConvolutionSpec{first, 5, 1, padded, relu}, train::PoolSpec{},
@@ -43,11 +44,11 @@ train::NetworkSpec lenet(std::size_t first, bool padded, std::size_t second, std
 train::NetworkSpec residual_network(std::vector<std::size_t> channels) {
   train::NetworkSpec network{{32, 32, 3}, {}};
   for (const std::size_t c : channels) {
-    network.layers.push_back(train::ResidualSpec{
-        {train::ConvolutionSpec{c}, train::BatchNormSpec{device::Activation::Relu}, train::ConvolutionSpec{c},
-         train::BatchNormSpec{}},
-        {train::ConvolutionSpec{c, 1}},
-        device::Activation::Relu});
+    network.layers.push_back(
+        train::ResidualSpec{{train::ConvolutionSpec{c}, train::BatchNormSpec{device::Activation::Relu},
+                             train::ConvolutionSpec{c}, train::BatchNormSpec{}},
+                            {train::ConvolutionSpec{c, 1}},
+                            device::Activation::Relu});
     network.layers.push_back(train::PoolSpec{});
   }
   network.layers.push_back(train::PoolSpec{device::PoolKind::Average, 0, 1});
@@ -87,7 +88,8 @@ Training::Training(const TrainingSize& size, std::size_t rows, comm::Communicato
   spec.loss = size.classes == 0 ? device::LossKind::Squared : device::LossKind::CrossEntropy;
   spec.batch = size.batch;
   spec.share_updates = shared;
-  trainer_ = std::make_unique<train::Trainer>(*backend_, *part_, size.classes, spec, train::Team{team, nullptr});
+  trainer_ =
+      std::make_unique<train::Trainer>(*backend_, *part_, size.classes, spec, train::Team{team, nullptr});
 }
 
 void Training::epoch() {
