@@ -211,10 +211,13 @@ std::vector<Option> checkpoint_options() {
 
 std::vector<Option> workers_options() {
   return {
-      integer("ranks_per_trial", "1", 1, 1e6, "Ranks that train one trial together."),
+      integer("ranks_per_trial", "1", 1, 1e6,
+              "Ranks that train one trial together; as a parameter of [space] in place of this each trial has its own."),
       integer("model_parallel", "1", 1, 1e6,
               "Ranks of a team that divide each network among them (objective network): one that is larger than a "
               "device; divides ranks_per_trial."),
+      integer("cores_per_trial", "auto", 1, 1e6,
+              "Cores that the program of a trial is told to use (OMP_NUM_THREADS); auto: the share of its ranks.", {"auto"}),
       word("rank0", "auto", {"auto", "true", "false"},
            "Whether rank 0 trains too; auto: when its node has no more ranks than GPUs, or without a "
            "launcher."),
@@ -230,7 +233,7 @@ std::vector<Option> workers_options() {
   };
 }
 
-std::vector<Option> gpu_options() { return {flag("share", "false", "Allow several workers on one GPU.")}; }
+std::vector<Option> gpu_options() { return {integer("share", "1", 1, 1024, "Workers on one GPU, so many trials at once, at most.")}; }
 
 std::vector<Option> log_options() {
   return {

@@ -1,4 +1,5 @@
 #include "study_inputs.hpp"
+#include "widths.hpp"
 
 #include <algorithm>
 #include <array>
@@ -248,7 +249,8 @@ void read_layout(StudyInputs& inputs, const OptionValues& workers, const OptionV
                                                 : run::Rank0Choice::No;
   inputs.layout.ranks_per_trial = static_cast<int>(workers.number("ranks_per_trial"));
   inputs.layout.model_parallel = static_cast<int>(workers.number("model_parallel"));
-  inputs.layout.share_gpu = gpu.flag("share");
+  inputs.layout.cores_per_trial = static_cast<int>(workers.number("cores_per_trial", 0));
+  inputs.layout.workers_per_gpu = static_cast<int>(gpu.number("share"));
   inputs.prefetch = static_cast<int>(workers.number("prefetch", -1));
   inputs.in_flight = workers.text("in_flight") == "auto" ? -1 : static_cast<int>(workers.number("in_flight"));
   inputs.move_stragglers = workers.flag("move_stragglers");
@@ -263,6 +265,22 @@ void read_log(StudyInputs& inputs, const OptionValues& log) {
   inputs.log.snapshot_seconds = log.number("snapshot");
   inputs.verbosity = static_cast<int>(log.number("verbosity"));
   if (log.text("progress") != "auto") inputs.progress = log.flag("progress");
+}
+
+/// Trials of different widths, where the space has a parameter for that.
+void read_widths(StudyInputs& inputs, const OptionValues& workers, Problems& problems) {
+  const auto index = inputs.space.index_of(objective::width_parameter);
+  if (!index) return;
+  const Location& where = inputs.space.definitions()[*index].where;
+  try {
+    const auto [least, most] = width_range(inputs.space.parameters()[*index]);
+    inputs.layout.widest = most;
+    require(least >= 1, objective::width_parameter, " must be at least 1, got ", least);
+    require(workers.number(objective::width_parameter) == 1, objective::width_parameter,
+            " stands in [space] and in [workers]; each trial has one number of ranks");
+  } catch (const InvalidInput& error) {
+    problems.push_back({where, error.what()});
+  }
 }
 
 /// What read_space found out beside the space.
@@ -401,6 +419,7 @@ StudyInputs parse_inputs(std::string_view text, const std::filesystem::path& fil
   read_log(inputs, values.at("log"));
   read_checkpoints(inputs, values.at("checkpoint"));
   const SpaceFacts space = read_space(inputs, written, problems);
+  if (space.usable) read_widths(inputs, values.at("workers"), problems);
   if (space.usable) read_prior(inputs, written, problems);
   if (space.usable) read_user_trials(inputs, written, values.at("study")["initial"], files, problems);
   if (files == NamedFiles::Trust) trust_metric(inputs, values.at("study"));

@@ -8,6 +8,7 @@
 #include "banner.hpp"
 #include "regatta/core/build_info.hpp"
 #include "regatta/core/clock.hpp"
+#include "widths.hpp"
 
 namespace regatta::app {
 namespace {
@@ -76,6 +77,7 @@ run::StudyPlan make_plan(const StudyInputs& inputs, const Arguments& arguments, 
   plan.controller.batch = inputs.batch;
   plan.controller.in_flight = inputs.in_flight;
   plan.controller.move_stragglers = inputs.move_stragglers;
+  plan.controller.width = width_in(inputs.space);
   plan.user_trials = inputs.user_trials;
   plan.deterministic = inputs.deterministic;
   plan.ahead = inputs.ahead;

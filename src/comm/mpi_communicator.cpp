@@ -172,7 +172,9 @@ std::unique_ptr<MpiCommunicator> MpiCommunicator::subgroup(const std::vector<Ran
   check_mpi(MPI_Comm_group(comm_, &all), "tell the group");
   check_mpi(MPI_Group_incl(all, static_cast<int>(members.size()), members.data(), &some), "choose ranks");
   MPI_Comm team = MPI_COMM_NULL;
-  check_mpi(MPI_Comm_create_group(comm_, some, members.front() % 32768, &team), "form a team");
+  // Open MPI's own messages carry this tag on comm_, where another rank may be looking for packets meanwhile.
+  const int tag = packet_tag + 1 + members.front() % 16384;
+  check_mpi(MPI_Comm_create_group(comm_, some, tag, &team), "form a team");
   MPI_Group_free(&some);
   MPI_Group_free(&all);
   return std::unique_ptr<MpiCommunicator>(new MpiCommunicator(team, Adopt{}));

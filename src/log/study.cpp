@@ -21,10 +21,23 @@ void see(Study& study, WorkerId worker, double time) {
   row.last_seen = std::max(row.last_seen, time);
 }
 
+TrialId trial_of(const search::Note& note, const search::History& history) {
+  require(!note.values.empty(), "the note ", note.key, " is of no trial");
+  return history[TrialId{static_cast<std::int32_t>(note.values[0])}].id;
+}
+
+/// A note of the key team_note.
+std::vector<WorkerId> partners_of(const search::Note& note) {
+  std::vector<WorkerId> partners;
+  for (const double worker : std::span(note.values).subspan(1))
+    partners.push_back(WorkerId{static_cast<std::int32_t>(worker)});
+  return partners;
+}
+
 /// A note of the key gain_note.
 Promise promise_of(const search::Note& note, const search::History& history) {
   require(note.values.size() == 2, "a note of the expected gain has 2 values, got ", note.values.size());
-  const TrialId trial = history[TrialId{static_cast<std::int32_t>(note.values[0])}].id;
+  const TrialId trial = trial_of(note, history);
   const auto best = history.incumbent();
   return {trial, note.values[1], best ? history[*best].objective : search::not_a_number};
 }
@@ -61,7 +74,7 @@ void Study::record(search::Event event) {
     last_attempt.push_back(no_attempt);
   } else if (const auto* started = std::get_if<search::TrialStarted>(&event)) {
     place(started->trial) = attempts.size();
-    attempts.push_back({*started, std::nullopt});
+    attempts.push_back({*started, std::nullopt, {}});
     see(*this, started->worker, started->time);
   } else if (auto* reported = std::get_if<search::TrialReported>(&event)) {
     see(*this, history[reported->trial].worker, reported->time);
@@ -86,6 +99,7 @@ void Study::record(search::Event event) {
     changes.push_back(std::move(*change));
   } else if (const auto* note = std::get_if<search::Note>(&event)) {
     if (note->key == search::gain_note) promises.push_back(promise_of(*note, history));
+    if (note->key == search::team_note) attempts.at(place(trial_of(*note, history))).partners = partners_of(*note);
   }
 }
 

@@ -118,36 +118,39 @@ class CommandObjective final : public Objective {
     leads_ = !context.team || context.team->rank().value == 0;
     if (!place_.launcher) return;
     slot_ = std::make_unique<CommandSlot>(*place_.launcher, treatment_);
-    if (treatment_.persistent) persistent_ = program_of(substitutes_of_slot());
+    if (treatment_.persistent) persistent_ = program_of(substitutes_of_slot(place_), place_);
     fs::create_directories(place_.directory / "trials");
   }
 
   std::unique_ptr<Trainable> start(const space::Config& config, const TrialContext& context) override {
-    if (!leads_) return std::make_unique<OtherRanksTrial>();
+    const bool leads = context.team ? context.team->rank().value == 0 : leads_;
+    if (!leads) return std::make_unique<OtherRanksTrial>();
     if (!slot_) throw WorkerFailure("a program cannot be started here: the helper process is missing");
     return std::make_unique<CommandTrial>(*slot_, treatment_, measure_, space_, job_of(config, context));
   }
 
  private:
+  const Place& place_of(const TrialContext& context) const { return context.place ? *context.place : place_; }
+
   /// Files of a trial, beside each other: 7.log, 7.json and 7, the directory for checkpoints.
   fs::path file_of(const TrialContext& context, const std::string& extension) const {
     return place_.directory / "trials" / concat(context.trial, extension);
   }
 
-  Substitutes substitutes_of_slot() const {
+  Substitutes substitutes_of_slot(const Place& place) const {
     Substitutes all;
     const auto add = [&](const std::string& name, const std::string& text) {
       all[name] = {text, variable_of(name)};
     };
-    add("gpu", join(place_.gpus, ","));
-    add("ranks", concat(place_.ranks));
-    add("port", concat(static_cast<int>(values_.number("port")) + place_.slot));
+    add("gpu", join(place.gpus, ","));
+    add("ranks", concat(place.ranks));
+    add("port", concat(static_cast<int>(values_.number("port")) + place.slot));
     return all;
   }
 
   Substitutes substitutes_of(const space::Config& config, const TrialContext& context,
                              std::uint64_t seed) const {
-    Substitutes all = substitutes_of_slot();
+    Substitutes all = substitutes_of_slot(place_of(context));
     const auto add = [&](const std::string& name, const std::string& text) {
       all[name] = {text, variable_of(name)};
     };
@@ -164,24 +167,25 @@ class CommandObjective final : public Objective {
     return all;
   }
 
-  std::vector<std::pair<std::string, std::string>> environment_of(const Substitutes& substitutes) const {
+  std::vector<std::pair<std::string, std::string>> environment_of(const Substitutes& substitutes,
+                                                                  const Place& place) const {
     std::vector<std::pair<std::string, std::string>> all;
     for (const auto& [name, substitute] : substitutes)
       if (substitute.active) all.emplace_back(substitute.variable, substitute.text);
     all.emplace_back("REGATTA_REPORT_FD", concat(process::report_descriptor));
     all.emplace_back("REGATTA_CONTROL_FD", concat(process::control_descriptor));
-    if (!place_.gpus.empty()) all.emplace_back("CUDA_VISIBLE_DEVICES", join(place_.gpus, ","));
+    if (!place.gpus.empty()) all.emplace_back("CUDA_VISIBLE_DEVICES", join(place.gpus, ","));
     const auto add_unless_given = [&](const char* name, const std::string& text) {
       if (!std::getenv(name)) all.emplace_back(name, text);
     };
-    add_unless_given("OMP_NUM_THREADS", concat(place_.cores));
+    add_unless_given("OMP_NUM_THREADS", concat(place.cores));
     add_unless_given("PYTHONUNBUFFERED",
                      "1");  // else the reports of an unchanged script would all come at its end
     return all;
   }
 
-  process::Program program_of(const Substitutes& substitutes) const {
-    return {text_.arguments(substitutes), environment_of(substitutes), folder_};
+  process::Program program_of(const Substitutes& substitutes, const Place& place) const {
+    return {text_.arguments(substitutes), environment_of(substitutes, place), folder_};
   }
 
   CommandJob job_of(const space::Config& config, const TrialContext& context) const {
@@ -196,7 +200,7 @@ class CommandObjective final : public Objective {
       job.input = request_of(job, context, seed);
     } else {
       const Substitutes substitutes = substitutes_of(config, context, seed);
-      job.program = program_of(substitutes);
+      job.program = program_of(substitutes, place_of(context));
       if (substitutes.count("checkpoint")) fs::create_directories(job.checkpoint = file_of(context, ""));
       if (substitutes.count("config"))
         replace_file(job.config = file_of(context, ".json"), line_of(job.values), false);
@@ -228,6 +232,8 @@ class CommandObjective final : public Objective {
 void check_placeholders(const CommandText& text, const Values& values, const space::Space& space) {
   std::vector<std::string> known = of_the_slot();
   const bool persistent = values.flag("persistent");
+  require(!persistent || !space.index_of(width_parameter), width_parameter,
+          " cannot differ from trial to trial with persistent = true: the program is started once, on what its worker has");
   if (!persistent) {
     known.insert(known.end(), of_the_trial().begin(), of_the_trial().end());
     for (const space::Parameter& parameter : space.parameters()) known.push_back(parameter.name);

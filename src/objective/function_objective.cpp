@@ -109,6 +109,7 @@ std::vector<Coordinate> coordinates_of(const space::Space& space) {
   std::vector<Coordinate> coordinates;
   for (std::size_t i = 0; i < space.size(); ++i) {
     const space::Parameter& parameter = space.parameters()[i];
+    if (parameter.name == width_parameter) continue;
     if (!parameter.categorical()) {
       coordinates.push_back({i, {}});
     } else if (auto listed = numbers_of(parameter.categories)) {

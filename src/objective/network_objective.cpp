@@ -195,7 +195,9 @@ class NetworkObjective final : public Objective {
   std::unique_ptr<Trainable> start(const space::Config& config, const TrialContext& context) override {
     require(!data_.divisions.empty(), "prepare() comes before start()");
     const train::TrainingSpec spec = training_spec(settings_.at(config), shape_of(data_.dataset), context.seed);
-    return std::make_unique<NetworkTrainable>(worker_, data_, study_, spec);
+    WorkerContext worker = worker_;
+    if (context.team) worker.team = context.team;
+    return std::make_unique<NetworkTrainable>(worker, data_, study_, spec);
   }
 
  private:

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <map>
 #include <span>
 
 #include "regatta/comm/mpi_communicator.hpp"
@@ -175,22 +176,23 @@ class PluginObjective final : public Objective {
 
   void prepare(const WorkerContext& context) override {
     directory_ = context.place.directory / "trials";
-    if (!context.team) return;
-    rank_ = context.team->rank().value;
-    ranks_ = context.team->size();
-    if (const auto* team = dynamic_cast<comm::MpiCommunicator*>(context.team)) communicator_ = team->native();
+    team_ = context.team;
   }
 
   std::unique_ptr<Trainable> start(const space::Config& config, const TrialContext& context) override {
     const Parameters parameters(space_, config);
     const std::string directory = directory_ / concat(context.trial);
+    const comm::Communicator* team = context.team ? context.team : team_;
+    const auto* over_mpi = dynamic_cast<const comm::MpiCommunicator*>(team);
+    MPI_Comm& communicator = communicators_[team];
+    if (over_mpi) communicator = over_mpi->native();
     const regatta_trial trial{context.trial,
                               context.attempt,
                               context.seed,
                               epochs_,
-                              rank_,
-                              ranks_,
-                              ranks_ > 1 ? &communicator_ : nullptr,
+                              team ? team->rank().value : 0,
+                              team ? team->size() : 1,
+                              over_mpi ? &communicator : nullptr,
                               parameters.data(),
                               parameters.size(),
                               directory.c_str()};
@@ -207,8 +209,8 @@ class PluginObjective final : public Objective {
   std::filesystem::path directory_;  ///< of all trials
   std::vector<std::string> metrics_;
   std::int32_t epochs_;
-  std::int32_t rank_ = 0, ranks_ = 1;
-  MPI_Comm communicator_ = MPI_COMM_NULL;
+  const comm::Communicator* team_ = nullptr;
+  std::map<const comm::Communicator*, MPI_Comm> communicators_;  ///< of teams; trials keep their addresses
 };
 
 }  // namespace

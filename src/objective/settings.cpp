@@ -101,6 +101,7 @@ void check_options(const std::vector<Option>& table, const ObjectiveOptions& opt
 void check_space(const std::vector<Option>& table, const std::vector<std::string>& study,
                  const space::Space& space, Problems& problems) {
   for (const space::Parameter& parameter : space.parameters()) {
+    if (parameter.name == width_parameter) continue;
     const Option* option = find_option(table, parameter.name);
     std::string problem;
     if (!option)

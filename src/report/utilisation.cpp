@@ -105,7 +105,10 @@ Utilisation utilisation_of(const log::Study& study) {
     workers[row.joined.worker].device = row.joined.device;
   }
   for (const log::Attempt& attempt : study.attempts)
-    if (attempt.end) ++workers[attempt.start.worker].trials;
+    if (attempt.end) {
+      ++workers[attempt.start.worker].trials;
+      for (const WorkerId partner : attempt.partners) ++workers[partner].trials;
+    }
   for (const log::Span& span : spans_of(study, jobs.back().end))
     for (const Job& job : jobs) add_span(workers[span.worker].time, span, job);
 

@@ -20,6 +20,7 @@ struct Study::Impl final : Effects {
                                                   plan.controller.maximize, earlier);
     scheduler = schedule::make_scheduler(plan.scheduler, facts_of(plan));
     ControllerOptions options = plan.controller;
+    options.width = {};  // who asks knows what a trial takes
     options.workers = 1;
     options.prefetch = 0;
     options.in_flight = 0;  // who asks decides

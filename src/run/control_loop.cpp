@@ -39,7 +39,15 @@ class RealEffects final : public Effects {
       if (const auto* end = std::get_if<search::TrialEnded>(&event); end && is_final(end->state))
         ended_.push_back(end->trial);
   }
-  void send(WorkerId to, const Assign& message) override { run::send(peers_, leader(to), message); }
+  /// All ranks of a team that is formed for the trial get its assignment.
+  void send(WorkerId to, const Assign& message) override {
+    Assign assign = message;
+    assign.team.clear();
+    for (const std::int32_t worker : message.team) assign.team.push_back(leader(WorkerId{worker}).value);
+    run::send(peers_, leader(to), assign);
+    for (const std::int32_t rank : assign.team)
+      if (rank != leader(to).value) run::send(peers_, Rank{rank}, assign);
+  }
   void send(WorkerId to, const Cancel& message) override { run::send(peers_, leader(to), message); }
   void send(WorkerId to, const Checkpoint& message) override { run::send(peers_, leader(to), message); }
   /// From rank to rank, but for rank 0's own worker, which only this rank can reach.
@@ -86,10 +94,15 @@ std::unique_ptr<ProposalSource> make_proposals(const StudyPlan& plan, std::size_
   return std::make_unique<Proposer>(std::move(searcher), maximize, ahead, earlier);
 }
 
-ControllerOptions controller_options(const StudyPlan& plan, std::size_t workers) {
+ControllerOptions controller_options(const StudyPlan& plan, const JobFacts& facts) {
   ControllerOptions options = plan.controller;
-  options.workers = static_cast<std::int32_t>(workers);
+  options.workers = static_cast<std::int32_t>(facts.layout.teams.size());
   options.deadline = plan.deadline;
+  std::unordered_map<std::string, std::int32_t> nodes;
+  for (const TeamPlan& team : facts.layout.teams) {
+    const std::string& host = facts.ranks[static_cast<std::size_t>(team.ranks.front().value)].host;
+    options.nodes.push_back(nodes.try_emplace(host, static_cast<std::int32_t>(nodes.size())).first->second);
+  }
   return options;
 }
 
@@ -130,7 +143,7 @@ class ControlLoop {
         effects_(peers, leaders, thread != nullptr, log),
         proposals_(make_proposals(plan, leaders.size(), earlier)),
         scheduler_(schedule::make_scheduler(plan.scheduler, facts_of(plan))),
-        controller_(controller_options(plan, leaders.size()), *proposals_, *scheduler_, effects_),
+        controller_(controller_options(plan, facts), *proposals_, *scheduler_, effects_),
         enqueued_(plan.log.directory, plan.space),
         news_(peers, leaders, plan.incumbent_interval),
         backoff_(polling_ceiling(facts, Rank{0})) {

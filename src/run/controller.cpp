@@ -6,6 +6,7 @@
 
 #include "regatta/core/error.hpp"
 #include "regatta/core/random.hpp"
+#include "team_slots.hpp"
 
 namespace regatta::run {
 namespace {
@@ -34,7 +35,10 @@ Controller::Controller(const ControllerOptions& options, ProposalSource& proposa
   require(options.batch > 0, "a batch has at least one trial, got ", options.batch);
   if (options.in_flight < 0) ramp_.emplace(workers_.size());
   for (std::int32_t worker = 0; worker < options.workers; ++worker) by_load_.emplace(0, WorkerId{worker});
+  if (options.width) teams_ = std::make_unique<TeamSlots>(options.workers, options.nodes);
 }
+
+Controller::~Controller() = default;
 
 void Controller::restore(std::span<const search::Event> events, double now) {
   for (const search::Event& event : events) history_.record(event);
@@ -150,6 +154,7 @@ void Controller::finish(WorkerId from, const Report& report, double now) {
   set_load(from, held.size() + 1);
   --in_flight_;
   freed_ = true;
+  if (teams_) teams_->release(report.trial);
   pending_.erase(report.trial);
   moving_.erase(report.trial);
   if (interrupted_ && report.state == search::TrialState::Cancelled) {
@@ -188,10 +193,16 @@ void Controller::learn(WorkerId worker, const Report& report, double now) {
 
 void Controller::step(double now) {
   waits_for_proposal_ = false;
-  for (; !changed_.empty() && !draining_; changed_.pop_front())
-    start(changed_.front(), history_[changed_.front()].worker, now);
+  for (; !changed_.empty() && !draining_; changed_.pop_front()) {
+    const TrialId trial = changed_.front();
+    if (teams_)
+      teams_->add_first(trial, width(trial), history_[trial].worker);
+    else
+      start(trial, history_[trial].worker, now);
+  }
   start_moved(now);
-  const bool all_filled = fill_slots(now);
+  if (teams_) fill_teams(now);
+  const bool all_filled = teams_ || fill_slots(now);
   if (options_.move_stragglers && !all_filled && std::exchange(freed_, false)) move_straggler();
   // Without a worker that takes part nothing was tried, and the study may go on.
   if (!draining_ && in_flight_ == 0 && !waits_for_proposal_ && (!by_load_.empty() || resting_)) {
@@ -300,7 +311,33 @@ bool Controller::fill_slot(WorkerId worker, double now) {
   return true;
 }
 
-void Controller::start(TrialId id, WorkerId worker, double now) {
+std::int32_t Controller::width(TrialId trial) const { return options_.width(history_[trial].config); }
+
+/// Lets trials wait, and starts those that the free workers are enough for.
+void Controller::fill_teams(double now) {
+  while (!draining_ && !too_late(now)) {
+    while (teams_->wants_more()) {
+      const auto trial = next_trial(now);
+      if (!trial || teams_->waits(*trial)) break;  // a paused one that waits already is all that the scheduler wants
+      teams_->add(*trial, width(*trial), holder(history_[*trial].weights));
+    }
+    const auto next = teams_->next();
+    if (!next) return;
+    start(next->trial, next->team.front(), now, next->team);
+  }
+}
+
+/// In the assignment, and in the log.
+void Controller::name_team(Assign& assign, const std::vector<WorkerId>& team) {
+  search::Note note{search::team_note, {static_cast<double>(assign.trial.value)}};
+  for (const WorkerId member : team) {
+    assign.team.push_back(member.value);
+    if (member != team.front()) note.values.push_back(member.value);
+  }
+  record(std::move(note));
+}
+
+void Controller::start(TrialId id, WorkerId worker, double now, const std::vector<WorkerId>& team) {
   const search::Trial& trial = history_[id];
   const TrialId weights = trial.weights;
   const std::int32_t until = scheduler_.until_epoch(history_, trial);
@@ -311,6 +348,7 @@ void Controller::start(TrialId id, WorkerId worker, double now) {
   assign.awaited = keeper.valid() && keeper != worker;
   record(search::TrialStarted{id, worker, 0, from, until, now});
   place_of(id).from_epoch = from;
+  if (team.size() > 1) name_team(assign, team);
   auto& held = workers_[static_cast<std::size_t>(worker.value)].trials;
   held.push_back(id);
   set_load(worker, held.size() - 1);

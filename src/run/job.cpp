@@ -1,3 +1,5 @@
+#include <map>
+
 #include "control_loop.hpp"
 #include "regatta/core/build_info.hpp"
 #include "regatta/device/devices.hpp"
@@ -113,8 +115,21 @@ struct Job::Impl {
       return;
     }
     const bool leads = facts.layout.teams[static_cast<std::size_t>(worker.value)].ranks.front() == rank();
+    std::map<std::vector<std::int32_t>, Team> formed;
+    const FormTeam form_team = [&](const std::vector<std::int32_t>& ranks) -> const Team& {
+      const auto [entry, fresh] = formed.try_emplace(ranks);
+      if (fresh) entry->second = team_of(ranks);
+      return entry->second;
+    };
     work(plan, facts, rank(), leads ? &session->world() : nullptr,
-         {team.all.get(), team.replicas.get(), team.parts.get()}, memory());
+         {team.all.get(), team.replicas.get(), team.parts.get()}, memory(), form_team);
+  }
+
+  /// Collective over these ranks.
+  Team team_of(const std::vector<std::int32_t>& ranks) {
+    TeamPlan members;
+    for (const std::int32_t each : ranks) members.ranks.push_back(Rank{each});
+    return {session->world().subgroup(members.ranks), place_of(plan, facts, rank(), &members)};
   }
 };
 

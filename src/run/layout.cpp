@@ -40,24 +40,22 @@ bool rank0_works(const std::vector<RankInfo>& ranks, const LayoutOptions& option
   return node.size() <= gpus_of(ranks, node).size();
 }
 
-/// Gives each working rank of a node a GPU of its own: the only one it sees, else the next that nobody has taken.
+/// Gives each working rank of a node a GPU: of those that it sees the one with fewest workers, the first of several.
 void place_on_gpus(const std::vector<RankInfo>& ranks, const Ranks& workers, const LayoutOptions& options,
                    Layout& layout) {
-  std::map<std::string, Rank> owner;
+  std::map<std::string, Ranks> users;
   for (const Rank rank : workers) {
     const auto& uuids = info(ranks, rank).gpu_uuids;
     if (uuids.empty()) continue;
-    const auto unused = std::ranges::find_if(uuids, [&](const std::string& uuid) { return !owner.contains(uuid); });
-    if (unused != uuids.end()) {
-      owner.emplace(*unused, rank);
-      layout.gpu[static_cast<std::size_t>(rank.value)] = static_cast<int>(unused - uuids.begin());
-    } else if (options.share_gpu) {
-      const auto choice = static_cast<std::size_t>(rank.value) % uuids.size();
-      layout.gpu[static_cast<std::size_t>(rank.value)] = static_cast<int>(choice);
+    const auto freest = std::ranges::min_element(uuids, {}, [&](const std::string& uuid) { return users[uuid].size(); });
+    Ranks& others = users[*freest];
+    if (std::ssize(others) < options.workers_per_gpu) {
+      others.push_back(rank);
+      layout.gpu[static_cast<std::size_t>(rank.value)] = static_cast<int>(freest - uuids.begin());
     } else {
-      require(uuids.size() > 1, "ranks ", owner.at(uuids.front()).value, " and ", rank.value, " on ",
-              info(ranks, rank).host, " both see only GPU ", uuids.front(),
-              "; start one rank per GPU, or set gpu.share = true");
+      require(uuids.size() > 1, "ranks ", others.front().value, " and ", rank.value, " on ", info(ranks, rank).host,
+              " both see only GPU ", uuids.front(), "; start ", options.workers_per_gpu == 1 ? "one rank" : "fewer ranks",
+              " per GPU, or set gpu.share = ", options.workers_per_gpu + 1, " or more");
     }
   }
 }
@@ -115,6 +113,17 @@ void add_warnings(const std::vector<RankInfo>& ranks, Layout& layout) {
   }
 }
 
+void warn_of_cores(const std::vector<RankInfo>& ranks, int cores_per_trial, Layout& layout) {
+  std::map<std::string, int> trials;
+  for (const TeamPlan& team : layout.teams) ++trials[info(ranks, team.ranks.front()).host];
+  for (const auto& [host, count] : trials) {
+    const int cores = info(ranks, ranks_by_host(ranks).at(host).front()).cores;
+    if (count * cores_per_trial > cores)
+      layout.warnings.push_back(concat(count, " trials at once on ", host, " with workers.cores_per_trial = ", cores_per_trial,
+                                       " need more than the ", cores, " cores there"));
+  }
+}
+
 }  // namespace
 
 std::string RankInfo::encode() const {
@@ -145,14 +154,17 @@ Layout plan_layout(const std::vector<RankInfo>& ranks, const LayoutOptions& opti
   require(!working.empty(), "nobody is left to work: ", ranks.size(),
           " rank(s), and workers.rank0 = false keeps rank 0 free for steering; start more ranks");
   const auto team_size = static_cast<std::size_t>(options.ranks_per_trial);
-  if (team_size > 1 && working.front().value == 0) {
+  if ((team_size > 1 || options.widest > 1) && working.front().value == 0) {
     layout.warnings.push_back("rank 0 only steers: its worker thread takes trials of one rank only");
     working.erase(working.begin());
   }
   form_teams(ranks, working, team_size, layout);
   require(!layout.teams.empty(), "workers.ranks_per_trial = ", options.ranks_per_trial, " needs as many working ranks, but only ",
           working.size(), " of ", ranks.size(), " ranks can work (rank 0 steers); start more ranks");
+  require(options.widest <= std::ssize(layout.teams), "some trials need ranks_per_trial = ", options.widest,
+          " ranks at once, but only ", layout.teams.size(), " of ", ranks.size(), " ranks can work; start more ranks");
   add_warnings(ranks, layout);
+  warn_of_cores(ranks, options.cores_per_trial, layout);
   return layout;
 }
 

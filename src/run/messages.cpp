@@ -11,7 +11,7 @@ namespace {
 struct AssignHeader {
   std::int32_t trial, lane, attempt, until_epoch, weights, awaited;
   std::uint64_t seed;
-  std::uint64_t values;
+  std::uint64_t values, team;
 };
 struct ReportHeader {
   std::int32_t trial, epoch;
@@ -50,8 +50,9 @@ void send(comm::Communicator& comm, Rank to, const Assign& message) {
   ByteWriter writer;
   writer.add(AssignHeader{message.trial.value, message.lane, message.attempt, message.until_epoch,
                           message.weights.value, message.awaited ? 1 : 0, message.seed,
-                          message.config.size()});
+                          message.config.size(), message.team.size()});
   writer.add_all<double>(message.config);
+  writer.add_all<std::int32_t>(message.team);
   post(comm, to, Tag::Assign, writer);
 }
 
@@ -117,7 +118,7 @@ Assign open_assign(const comm::Envelope& envelope) {
   const auto header = reader.take<AssignHeader>();
   return {TrialId{header.trial},   header.lane,        header.attempt,
           header.until_epoch,      header.seed,        reader.take_all<std::vector<double>>(header.values),
-          TrialId{header.weights}, header.awaited != 0};
+          TrialId{header.weights}, header.awaited != 0, reader.take_all<std::vector<std::int32_t>>(header.team)};
 }
 
 Report open_report(const comm::Envelope& envelope) {

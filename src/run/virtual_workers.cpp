@@ -152,7 +152,7 @@ std::optional<Report> VirtualWorkers::report(WorkerId id) {
     worker(id).reported = arrived;
     return report;
   }
-  busy_seconds_ += report.seconds;
+  busy_seconds_ += report.seconds * static_cast<double>(std::max<std::size_t>(1, running.assign.team.size()));
   if (report.state == TrialState::Paused)
     kept_[report.trial] = {id, running.trainable->save()};
   else

@@ -29,9 +29,10 @@ struct Worker::Running {
 };
 
 Worker::Worker(comm::Communicator* controller, comm::Communicator* team, objective::Objective& objective,
-               const CheckpointOptions& checkpoints)
+               const CheckpointOptions& checkpoints, FormTeam form_team)
     : controller_(controller),
       team_(team),
+      form_team_(std::move(form_team)),
       objective_(objective),
       store_(std::make_unique<SnapshotStore>(checkpoints)) {}
 
@@ -128,6 +129,10 @@ void Worker::cancel(const Cancel& message) {
     forget_resting(message.trial);
     return;
   }
+  if (!waiting->team.empty()) {  // the others are on their way to its team: it ends after its first epoch
+    called_in_[message.trial] = message.state;
+    return;
+  }
   inbox_.erase(waiting);
   arrived_.erase(message.trial);
   Report answer;
@@ -138,14 +143,14 @@ void Worker::cancel(const Cancel& message) {
 
 /// A trial that is on its way to a pause, or can be saved at any time, does not go without that when the job is interrupted.
 bool Worker::leaves_with_its_work(TrialState wish) {
-  if (wish != TrialState::Cancelled || team_) return false;
+  if (wish != TrialState::Cancelled) return false;
   if (!running_->leaves_as && running_->trainable->saves_at_any_time()) running_->leaves_as = wish;
   return running_->leaves_as.has_value();
 }
 
 /// What another trial has saved, as it is now: while this one waits for its turn the other one may go on, end or move.
 void Worker::set_aside(const Assign& assign) {
-  if (!leads() || assign.awaited || !assign.weights.valid() || assign.weights == assign.trial) return;
+  if (!controller_ || follows(assign) || assign.awaited || !assign.weights.valid() || assign.weights == assign.trial) return;
   if (auto kept = store_->find(assign.weights); !kept.empty()) arrived_[assign.trial] = std::move(kept);
 }
 
@@ -187,8 +192,30 @@ void Worker::checkpoint(TrialId trial) {
     store_->save(trial);
 }
 
-/// Whether the weights that it waits for are there.
-bool Worker::ready(const Assign& assign) const { return !assign.awaited || arrived_.contains(assign.trial); }
+bool Worker::follows(const Assign& assign) const {
+  return !assign.team.empty() && assign.team.front() != controller_->rank().value;
+}
+
+/// Whether the weights that it waits for are there, or the leader's word where it follows one, and its team is formed.
+bool Worker::ready(const Assign& assign) {
+  const bool arrived = arrived_.contains(assign.trial);
+  if (assign.team.empty()) return !assign.awaited || arrived;
+  if (!follows(assign) && assign.awaited && !arrived) return false;
+  if (!controller_->drained()) return false;  // others may wait for what would not leave while this rank waits for its team
+  if (!formed_) {
+    formed_ = &form_team_(assign.team);
+    team_ = formed_->communicator.get();
+  }
+  return !follows(assign) || arrived;
+}
+
+/// The next trial may have another team.
+void Worker::leave_team() {
+  if (!formed_) return;
+  send_words();
+  formed_ = nullptr;
+  team_ = nullptr;
+}
 
 /// What the trial starts from: that of another worker, of this one, or of an earlier job; empty: nothing.
 std::vector<std::byte> Worker::take_weights(const Assign& assign) {
@@ -204,15 +231,15 @@ void Worker::share(const Assign& assign, const std::vector<std::byte>& weights) 
   Assign order = assign;
   order.awaited = !weights.empty();
   for (int member = 1; leads() && team_ && member < team_->size(); ++member) {
-    if (order.awaited) send(*team_, Rank{member}, Weights{assign.trial, WorkerId{}, weights});
-    send(*team_, Rank{member}, order);
+    if (order.awaited || formed_) send(*team_, Rank{member}, Weights{assign.trial, WorkerId{}, weights});
+    if (!formed_) send(*team_, Rank{member}, order);
   }
 }
 
 /// Goes on with the trial that has paused last, if it is this one and can.
 bool Worker::wake(const Assign& assign, const std::vector<std::byte>& weights) {
   const std::unique_ptr<Running> rested = std::move(resting_);
-  if (!rested || rested->assign.trial != assign.trial || !assign.weights.valid()) return false;
+  if (!rested || rested->assign.trial != assign.trial || !assign.weights.valid() || team_) return false;
   const bool own = assign.weights == assign.trial;
   if (!own && weights.empty()) return false;
   if (!rested->trainable->go_on(assign.config, own ? std::span<const std::byte>() : weights)) return false;
@@ -222,7 +249,10 @@ bool Worker::wake(const Assign& assign, const std::vector<std::byte>& weights) {
 
 void Worker::set_up(const Assign& assign, const std::vector<std::byte>& weights) {
   if (wake(assign, weights)) return;
-  running_->trainable = objective_.start(assign.config, {assign.trial.value, assign.attempt, assign.seed});
+  objective::TrialContext context{assign.trial.value, assign.attempt, assign.seed};
+  if (formed_) context.team = team_;
+  if (formed_) context.place = &formed_->place;
+  running_->trainable = objective_.start(assign.config, context);
   if (!weights.empty()) running_->trainable->load(weights);
 }
 
@@ -234,6 +264,7 @@ void Worker::start(const Assign& assign) {
   running_ = std::make_unique<Running>();
   running_->assign = assign;
   running_->last.trial = assign.trial;
+  if (const auto wish = called_in_.extract(assign.trial)) running_->called_in = wish.mapped();
   Verdict trouble;
   try {
     set_up(assign, weights);
@@ -318,7 +349,9 @@ void Worker::obey(const Report& order) {
   running_->waits_for_leader = false;
   const bool saves = std::exchange(running_->saves, false) || order.state == TrialState::Paused;
   if (saves && running_->trainable->saves_together()) running_->trainable->save();
-  if (order.state != TrialState::Running) running_.reset();
+  if (order.state == TrialState::Running) return;
+  running_.reset();
+  leave_team();
 }
 
 void Worker::end(const Verdict& verdict) {
@@ -328,6 +361,7 @@ void Worker::end(const Verdict& verdict) {
   report(last);
   if (running_->waits && verdict.state == TrialState::Paused) resting_ = std::move(running_);
   running_.reset();
+  leave_team();
 }
 
 /// The trial goes on elsewhere, or is over.

@@ -8,7 +8,6 @@
 
 #include "regatta/core/text.hpp"
 #include "regatta/run/backoff.hpp"
-#include "regatta/run/worker.hpp"
 
 namespace regatta::run {
 namespace {
@@ -56,7 +55,7 @@ void show(const Incumbent& incumbent, const std::string& metric, const space::Sp
 /// @param loaded  called once the data is there
 template <class Loaded>
 void live(const StudyPlan& plan, const JobFacts& facts, Rank rank, comm::Communicator* controller,
-          const TeamView& team, comm::NodeMemory& memory, Loaded loaded) {
+          const TeamView& team, comm::NodeMemory& memory, FormTeam form_team, Loaded loaded) {
   std::unique_ptr<device::Backend> backend;
   const auto objective = objective::make_objective(plan.objective, plan.space);
   const int gpu = facts.layout.gpu[static_cast<std::size_t>(rank.value)];
@@ -64,7 +63,7 @@ void live(const StudyPlan& plan, const JobFacts& facts, Rank rank, comm::Communi
   objective->prepare(
       {backend.get(), &memory, team.all, place_of(plan, facts, rank), team.replicas, team.parts});
   loaded();
-  Worker worker(controller, team.all, *objective, plan.checkpoints);
+  Worker worker(controller, team.all, *objective, plan.checkpoints, std::move(form_team));
   Backoff backoff(polling_ceiling(facts, rank));
   TrialId shown;
   while (!worker.finished()) {
@@ -83,40 +82,41 @@ void live(const StudyPlan& plan, const JobFacts& facts, Rank rank, comm::Communi
 
 }  // namespace
 
-objective::Place place_of(const StudyPlan& plan, const JobFacts& facts, Rank rank) {
+objective::Place place_of(const StudyPlan& plan, const JobFacts& facts, Rank rank, const TeamPlan* team) {
   const auto& ranks = facts.ranks;
   const std::string& host = ranks[static_cast<std::size_t>(rank.value)].host;
   objective::Place place;
   place.launcher = plan.launcher;
   place.directory = std::filesystem::absolute(plan.log.directory);
-  for (const TeamPlan& team : facts.layout.teams) {
-    if (std::ranges::find(team.ranks, rank) == team.ranks.end()) {
-      const Rank other = team.ranks.front();
-      if (other < rank && ranks[static_cast<std::size_t>(other.value)].host == host) ++place.slot;
-      continue;
-    }
-    place.ranks = static_cast<int>(team.ranks.size());
-    place.cores = 0;
-    for (const Rank member : team.ranks) {
-      const auto index = static_cast<std::size_t>(member.value);
-      if (ranks[index].host != host) continue;
-      place.cores += own_cores(facts, member);
-      if (const int gpu = facts.layout.gpu[index]; gpu >= 0)
-        place.gpus.push_back(ranks[index].gpu_uuids[static_cast<std::size_t>(gpu)]);
-    }
+  for (const TeamPlan& each : facts.layout.teams) {
+    const Rank leader = each.ranks.front();
+    if (std::ranges::find(each.ranks, rank) != each.ranks.end())
+      team = team ? team : &each;
+    else if (leader < rank && ranks[static_cast<std::size_t>(leader.value)].host == host)
+      ++place.slot;
   }
+  place.ranks = static_cast<int>(team->ranks.size());
+  place.cores = 0;
+  for (const Rank member : team->ranks) {
+    const auto index = static_cast<std::size_t>(member.value);
+    if (ranks[index].host != host) continue;
+    place.cores += own_cores(facts, member);
+    if (const int gpu = facts.layout.gpu[index]; gpu >= 0)
+      place.gpus.push_back(ranks[index].gpu_uuids[static_cast<std::size_t>(gpu)]);
+  }
+  if (plan.layout.cores_per_trial > 0) place.cores = plan.layout.cores_per_trial;
   return place;
 }
 
 void work(const StudyPlan& plan, const JobFacts& facts, Rank rank, comm::Communicator* controller,
-          const TeamView& team, comm::NodeMemory& memory) {
-  live(plan, facts, rank, controller, team, memory, [] {});
+          const TeamView& team, comm::NodeMemory& memory, FormTeam form_team) {
+  live(plan, facts, rank, controller, team, memory, std::move(form_team), [] {});
 }
 
 WorkerThread::WorkerThread(const StudyPlan& plan, const JobFacts& facts, comm::NodeMemory& memory) : memory_(memory) {
   thread_ = std::thread([this, &plan, &facts] {
     try {
-      live(plan, facts, Rank{0}, &group_.at(Rank{1}), {}, memory_, [this] { memory_.close(); });
+      live(plan, facts, Rank{0}, &group_.at(Rank{1}), {}, memory_, {}, [this] { memory_.close(); });
     } catch (...) {
       const std::lock_guard lock(mutex_);
       failure_ = std::current_exception();

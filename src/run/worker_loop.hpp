@@ -7,6 +7,7 @@
 #include "funneled_memory.hpp"
 #include "regatta/comm/local_group.hpp"
 #include "regatta/run/study.hpp"
+#include "regatta/run/worker.hpp"
 
 namespace regatta::run {
 
@@ -20,7 +21,8 @@ void load_only(const StudyPlan& plan, comm::NodeMemory& memory);
 void wait_for_shutdown(comm::Communicator& controller, double ceiling);
 
 /// Where the programs of a rank's team run.
-objective::Place place_of(const StudyPlan& plan, const JobFacts& facts, Rank rank);
+/// @param team  the ranks that a trial has for itself; null: those of the layout
+objective::Place place_of(const StudyPlan& plan, const JobFacts& facts, Rank rank, const TeamPlan* team = nullptr);
 
 /// A rank's team as WorkerContext has it; all null for a team of one.
 struct TeamView {
@@ -31,7 +33,7 @@ struct TeamView {
 
 /// A worker's whole life.
 void work(const StudyPlan& plan, const JobFacts& facts, Rank rank, comm::Communicator* controller,
-          const TeamView& team, comm::NodeMemory& memory);
+          const TeamView& team, comm::NodeMemory& memory, FormTeam form_team = {});
 
 /// Rank 0's worker: a thread that talks to the controller over an in-process link.
 class WorkerThread {

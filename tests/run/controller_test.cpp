@@ -4,6 +4,7 @@
 #include <set>
 
 #include "regatta/core/error.hpp"
+#include "run/team_slots.hpp"
 
 namespace regatta::run {
 namespace {
@@ -758,6 +759,52 @@ TEST(Speeds, LearnsWhichWorkerIsSlow) {
 
   EXPECT_GT(speeds.slowness(WorkerId{1}) / speeds.slowness(WorkerId{0}), 1.5);
   EXPECT_LT(speeds.slowness(WorkerId{1}) / speeds.slowness(WorkerId{0}), 2.5);
+}
+
+TEST_F(ControllerTest, GivesATrialAllTheWorkersThatItTakes) {
+  source = std::make_unique<Numbers>(1000);
+  ControllerOptions options{10, 7, false, 4};
+  options.width = [](const Config& config) { return config[0] == 0 ? 3 : 2; };
+  controller = std::make_unique<Controller>(options, *source, *scheduler, book);
+  controller->step(now);
+  ASSERT_EQ(book.assigned.size(), 1u) << "one worker is left, and all others need two";
+  EXPECT_EQ(book.assigned[0].second.team, (std::vector<std::int32_t>{0, 1, 2}));
+
+  end(first, TrialId{0}, 1);
+
+  ASSERT_EQ(book.assigned.size(), 3u);
+  EXPECT_EQ(book.assigned[1].second.team, (std::vector<std::int32_t>{0, 1}));
+  EXPECT_EQ(book.assigned[2].second.team, (std::vector<std::int32_t>{2, 3}));
+}
+
+TEST_F(ControllerTest, QueuesWhatWaitsForWorkersAgainWhenItIsInterrupted) {
+  source = std::make_unique<Numbers>(1000);
+  ControllerOptions options{10, 7, false, 2};
+  options.width = [](const Config&) { return 2; };
+  controller = std::make_unique<Controller>(options, *source, *scheduler, book);
+  controller->step(now);
+  controller->interrupt("signal 10");
+  ASSERT_EQ(book.cancelled.size(), 1u) << "the leader's word is enough";
+  end(first, TrialId{0}, NAN, TrialState::Cancelled);
+
+  EXPECT_TRUE(controller->finished());
+  EXPECT_GT(controller->history().count(TrialState::Queued), 1u);
+  EXPECT_EQ(book.assigned.size(), 1u);
+}
+
+TEST(TeamSlots, KeepsATrialOnOneNodeWhereOneIsLargeEnough) {
+  TeamSlots slots(5, {0, 0, 1, 1, 1});
+  slots.add(TrialId{0}, 2, WorkerId{1});
+  slots.add(TrialId{1}, 3, WorkerId{});
+
+  EXPECT_EQ(slots.next()->team, (std::vector<WorkerId>{WorkerId{2}, WorkerId{3}, WorkerId{4}}));
+  EXPECT_EQ(slots.next()->team, (std::vector<WorkerId>{WorkerId{1}, WorkerId{0}})) << "where its weights are";
+  slots.add(TrialId{2}, 5, WorkerId{});
+  slots.release(TrialId{0});
+  EXPECT_FALSE(slots.next());
+  slots.release(TrialId{1});
+  EXPECT_EQ(slots.next()->team.size(), 5u);
+  EXPECT_THROW(slots.add(TrialId{3}, 6, WorkerId{}), InvalidInput);
 }
 
 }  // namespace

@@ -68,11 +68,31 @@ TEST(Layout, RefusesTwoWorkersOnOneGpuAndNamesRanksAndOption) {
     FAIL() << "no exception";
   } catch (const InvalidInput& error) {
     EXPECT_STREQ(error.what(),
-                 "ranks 1 and 2 on a both see only GPU GPU-7; start one rank per GPU, or set gpu.share = true");
+                 "ranks 1 and 2 on a both see only GPU GPU-7; start one rank per GPU, or set gpu.share = 2 or more");
   }
   LayoutOptions share;
-  share.share_gpu = true;
+  share.workers_per_gpu = 2;
   EXPECT_EQ(plan_layout(ranks, share).teams.size(), 2u);
+}
+
+TEST(Layout, SpreadsWorkersEvenlyOverGpusThatTheyShare) {
+  LayoutOptions share;
+  share.workers_per_gpu = 2;
+  share.rank0 = Rank0Choice::No;
+  const Layout layout = plan_layout(std::vector<RankInfo>(6, rank("a", {"u0", "u1"})), share);
+
+  EXPECT_EQ(layout.gpu, (std::vector<int>{-1, 0, 1, 0, 1, -1})) << "two each, and the last rank has none";
+  EXPECT_EQ(layout.spares, (std::vector<Rank>{Rank{5}}));
+}
+
+TEST(Layout, NeedsAsManyWorkersAsTheWidestTrial) {
+  LayoutOptions options;
+  options.widest = 3;
+  EXPECT_THROW(plan_layout(std::vector<RankInfo>(3, rank("a")), options), InvalidInput);
+  options.cores_per_trial = 1000;
+  const Layout layout = plan_layout(std::vector<RankInfo>(4, rank("a")), options);
+  EXPECT_EQ(layout.teams.size(), 3u);
+  EXPECT_THAT(layout.warnings, testing::Contains(testing::HasSubstr("workers.cores_per_trial = 1000")));
 }
 
 TEST(Layout, FormsTeamsWithinANodeFirst) {

@@ -3,11 +3,15 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cmath>
 #include <csignal>
+#include <map>
+#include <set>
 #include <thread>
 
 #include "regatta/core/text.hpp"
 #include "regatta/log/study_reader.hpp"
+#include "regatta/report/utilisation.hpp"
 #include "support/process.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -149,6 +153,60 @@ TEST_F(PausedPrograms, MayBePlugInsOnTeamsOfRanks) {
   expect_nothing_lost_or_repeated();
   for (const search::TrialReported& report : study.reports)
     EXPECT_NEAR(report.value, 3 * report.epoch * study.history[report.trial].config[0], 1e-9);
+}
+
+/// Trials of 1, 2 and 4 workers at once.
+class Widths : public PausedPrograms {
+ protected:
+  void run_widths(const std::string& objective, const std::string& trials) {
+    folder.write("x.ini", concat("[study]\nmetric = value\ntrials = ", trials, "\n[objective]\n", objective));
+    const support::ProcessResult result =
+        support::run_process(support::mpirun(9, {REGATTA_BINARY, "run", (folder / "x.ini").string(),
+                                                 "log.directory=" + directory.string()}));
+    ASSERT_EQ(result.exit_code, 0) << result;
+    study = log::read_study(directory);
+    const std::size_t index = *study.space.index_of("ranks_per_trial");
+    std::multimap<double, int> changes;
+    std::set<double> widths;
+    for (const log::Attempt& attempt : study.attempts) {
+      const int workers = 1 + static_cast<int>(attempt.partners.size());
+      widths.insert(workers);
+      const space::Value stated = study.space.value(study.history[attempt.start.trial].config, index);
+      EXPECT_EQ(workers, std::get<std::int64_t>(stated)) << attempt.start.trial.value;
+      changes.emplace(attempt.end->time, -workers);
+      changes.emplace(attempt.start.time, workers);
+    }
+    EXPECT_EQ(widths, (std::set<double>{1, 2, 4}));
+    int busy = 0;
+    for (const auto& [time, change] : changes) EXPECT_LE(busy += change, 8);
+  }
+  static constexpr const char* space = "[space]\nx = uniform(0, 9)\nranks_per_trial = choice(1, 2, 4)\n";
+};
+
+TEST_F(Widths, KeepRealRanksBusy) {
+  run_widths(concat("type = function\nfunction = levy\nsleep = uniform(0.05, 0.15)\n[space]\nx1 = uniform(-1, 1)\nx2 = uniform(-1, 1)\n"
+                    "ranks_per_trial = choice(1, 2, 4)\n"), "120");
+
+  EXPECT_EQ(study.history.count(TrialState::Completed), 120u);
+  RecordProperty("utilisation", concat(report::utilisation_of(study).total.utilisation()));
+}
+
+TEST_F(Widths, ReachProgramsWhichMayBeMpirun) {
+  run_widths(concat("type = command\ncommand = ", REGATTA_MPIEXEC,
+                    " --allow-run-as-root --oversubscribe --bind-to none -n {ranks} sh -c '[ $OMPI_COMM_WORLD_RANK != 0 ] || echo "
+                    "regatta: value=$OMPI_COMM_WORLD_SIZE'\n", space), "9");
+
+  for (const search::Trial& trial : study.history.trials())
+    EXPECT_EQ(std::to_string(static_cast<int>(trial.objective)), study.space.text(trial.config).substr(study.space.text(trial.config).size() - 1));
+}
+
+TEST_F(Widths, ReachPlugInsWithTheCommunicatorOfTheirTeam) {
+  run_widths(concat("type = plugin\nlibrary = ", REGATTA_TEAM_PLUGIN, "\nepochs = 3\n", space), "24");
+
+  for (const search::Trial& trial : study.history.trials()) {
+    const double ranks = std::pow(2, trial.config[1]);
+    EXPECT_NEAR(trial.objective, 3 * ranks * (ranks + 1) / 2 * trial.config[0], 1e-9) << trial.id.value;
+  }
 }
 
 }  // namespace

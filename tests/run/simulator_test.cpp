@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 
 #include "regatta/core/clock.hpp"
@@ -65,6 +66,39 @@ TEST(Simulator, BringsReportsInTheOrderOfVirtualTime) {
   EXPECT_GT(run.result.utilisation, 0.8);
   EXPECT_EQ(run.all<search::WorkerJoined>().size(), 6u);
 }
+
+/// Trials of 1, 2 and 4 workers, a third of each.
+class Widths : public testing::TestWithParam<const char*> {
+ protected:
+  static std::int32_t width(const search::Config& config) { return config[0] < 0 ? 1 : config[0] < 5 ? 2 : 4; }
+  /// How many trials that came later have started before this one.
+  static std::ptrdiff_t overtaken(const std::vector<search::TrialStarted>& starts, std::size_t place) {
+    return std::count_if(starts.begin(), starts.begin() + static_cast<std::ptrdiff_t>(place),
+                         [&](const search::TrialStarted& each) { return each.trial > starts[place].trial; });
+  }
+};
+
+TEST_P(Widths, ShareWorkersWithoutIdlenessOrStarvation) {
+  constexpr std::int32_t workers = 8;
+  StudyPlan plan = plan_of(900, {{"sleep", GetParam()}});
+  plan.controller.width = width;
+
+  const Recorded run = record(plan, {.workers = workers});
+
+  EXPECT_GE(run.result.utilisation, 0.95) << GetParam();
+  const auto starts = run.all<search::TrialStarted>();
+  ASSERT_EQ(starts.size(), 900u);
+  for (std::size_t i = 0; i < starts.size(); ++i) EXPECT_LE(overtaken(starts, i), 4 * workers) << i;
+  std::multimap<double, std::int32_t> changes;  // ends before starts of the same moment
+  for (const Trial& trial : run.result.history.trials()) {
+    changes.emplace(trial.t_end, -width(trial.config));
+    changes.emplace(trial.t_start + 1e-9, width(trial.config));
+  }
+  std::int32_t busy = 0;
+  for (const auto& [time, change] : changes) EXPECT_LE(busy += change, workers) << time;
+}
+
+INSTANTIATE_TEST_SUITE_P(Simulator, Widths, testing::Values("2", "uniform(1, 3)", "exponential(2)", "lognormal(0, 1)"));
 
 TEST(Simulator, BreaksTiesByTheNumberOfTheWorker) {
   const Recorded run = record(plan_of(12, {{"sleep", "2"}}), {.workers = 3});

@@ -29,6 +29,7 @@ struct JobRow {
 struct Attempt {
   search::TrialStarted start;
   std::optional<search::TrialEnded> end;  ///< none while it runs, or when the worker was lost
+  std::vector<WorkerId> partners = {};    ///< further workers that train it
 };
 
 /// What the searcher expected of a trial when it was created.

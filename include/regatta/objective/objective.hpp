@@ -113,7 +113,13 @@ struct TrialContext {
   std::int32_t attempt = 1;
   std::uint64_t seed = 0;
   bool virtual_time = false;  ///< simulated: nothing waits, each advance() gives an epoch
+  /// Where teams are formed for each trial; null: those of the worker.
+  comm::Communicator* team = nullptr;
+  const Place* place = nullptr;
 };
+
+/// A parameter of the space that says how many ranks train a trial together.
+inline constexpr const char* width_parameter = "ranks_per_trial";
 
 /// What is tuned: turns configurations into numbers. One object per worker.
 class Objective {

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <set>
 #include <span>
@@ -20,6 +22,8 @@
 
 namespace regatta::run {
 
+class TeamSlots;
+
 struct ControllerOptions {
   std::int64_t trials = 100;  ///< budget: trials to create; 0: no limit
   std::uint64_t seed = 0;
@@ -35,6 +39,9 @@ struct ControllerOptions {
   /// When nothing new can be started, the trial of the slowest worker moves to a free one that is much
   /// faster.
   bool move_stragglers = false;
+  /// How many workers a trial takes at once; empty: one, and some trials may wait at workers.
+  std::function<std::int32_t(const search::Config&)> width = {};
+  std::vector<std::int32_t> nodes = {};  ///< by worker, any numbers, for width; empty: all on one node
 };
 
 /// What the controller does to the world. log() is always called before the messages that follow from its events.
@@ -54,6 +61,7 @@ class Controller {
  public:
   Controller(const ControllerOptions& options, ProposalSource& proposals, schedule::Scheduler& scheduler,
              Effects& effects);
+  ~Controller();
 
   /// Takes over what an earlier job has logged (the source of proposals knows it already): its unfinished
   /// trials are queued again, but for paused ones.
@@ -117,10 +125,13 @@ class Controller {
   void move_straggler();
   void start_moved(double now);
   WorkerId fastest_free() const;
+  void fill_teams(double now);
+  std::int32_t width(TrialId trial) const;
   /// The next trial to start; none when there is nothing to start now.
   std::optional<TrialId> next_trial(double now);
   bool more() const;
-  void start(TrialId trial, WorkerId worker, double now);
+  void start(TrialId trial, WorkerId worker, double now, const std::vector<WorkerId>& team = {});
+  void name_team(Assign& assign, const std::vector<WorkerId>& team);
   WorkerId holder(TrialId trial) const { return place_of(trial).keeper; }
   void end_paused(double now);
   std::string end_reason() const;
@@ -151,6 +162,7 @@ class Controller {
   search::History history_;
   std::vector<Worker> workers_;
   std::set<std::pair<std::size_t, WorkerId>> by_load_;  ///< (trials held, worker)
+  std::unique_ptr<TeamSlots> teams_;                    ///< where trials take several workers
   std::deque<search::Config> user_trials_;
   std::uint64_t last_user_trial_ = 0;  ///< length of the history after the last one
   std::deque<TrialId> requeued_;

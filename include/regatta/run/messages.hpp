@@ -31,6 +31,9 @@ struct Assign {
   search::Config config;
   TrialId weights = {};  ///< the trial whose kept weights it starts from; none: fresh ones
   bool awaited = false;  ///< these come in a message of their own (Weights), else the worker has them
+  /// Where teams are formed for each trial: who trains it together, the leader first, as workers for the controller and as
+  /// ranks on the wire; empty: the worker with the team that it has.
+  std::vector<std::int32_t> team = {};
 };
 
 /// Team leader -> controller: what the trial has reached. The leader's word to its team after each epoch as well: a state

@@ -54,7 +54,9 @@ void convolve(const Convolution& layer, ConvolutionScratch& scratch) {
   for (std::size_t i = 0; i < layer.x.rows; ++i) {
     loops.convolve(windows, 1, layer.x.data + i * windows.input.size(), layer.z.data + i * out.size(),
                    scratch);
-    activate(lines_of(layer, i, 1, scratch.bias.data()));  // while z is in the cache
+    const Dense lines = lines_of(layer, i, 1, scratch.bias.data());  // while z is in the cache
+    add_bias(lines.bias, lines.z);
+    activate(lines);
   }
 }
 

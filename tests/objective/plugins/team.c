@@ -16,12 +16,12 @@ struct team {
 };
 
 static void* create(const struct regatta_trial* trial, struct regatta_report* report) {
-  struct team* made = trial->communicator ? calloc(1, sizeof *made) : NULL;
+  struct team* made = calloc(1, sizeof *made);
   if (!made) {
-    report->failure = regatta_invalid;
+    report->failure = regatta_out_of_memory;
     return NULL;
   }
-  made->communicator = *(MPI_Comm*)trial->communicator;
+  made->communicator = trial->communicator ? *(MPI_Comm*)trial->communicator : MPI_COMM_SELF;
   made->share = (trial->rank + 1) * trial->parameters[0].real;
   made->epochs = trial->epochs;
   return made;
