@@ -27,33 +27,49 @@ train::Table random_rows(std::size_t rows, std::size_t features, std::size_t cla
   return table;
 }
 
-train::ResidualSpec residual_block(std::size_t channels) {
+/// Two convolutions of 5 x 5 with ReLU and max pooling, then dense layers (LeCun et al. 1998).
+/// @param padded  the first one
+train::NetworkSpec lenet(std::size_t first, bool padded, std::size_t second,
+                         std::vector<std::size_t> hidden) {
   constexpr auto relu = device::Activation::Relu;
-  const train::ConvolutionSpec three{channels, 3}, one{channels, 1};
-  return {{three, train::BatchNormSpec{relu}, three, train::BatchNormSpec{}}, {one}, relu};
+  train::NetworkSpec network{{28, 28, 1}, {}};
+  network.layers = {train::ConvolutionSpec{first, 5, 1, padded, relu}, train::PoolSpec{},
+                    train::ConvolutionSpec{second, 5, 1, false, relu}, train::PoolSpec{}};
+  for (const std::size_t units : hidden) network.layers.push_back(train::DenseSpec{units, relu});
+  network.layers.push_back(train::DenseSpec{10});
+  return network;
+}
+
+/// Residual blocks of two convolutions with batch normalization, each before a max pooling (He et al. 2016).
+train::NetworkSpec residual_network(std::vector<std::size_t> channels) {
+  train::NetworkSpec network{{32, 32, 3}, {}};
+  for (const std::size_t c : channels) {
+    network.layers.push_back(
+        train::ResidualSpec{{train::ConvolutionSpec{c}, train::BatchNormSpec{device::Activation::Relu},
+                             train::ConvolutionSpec{c}, train::BatchNormSpec{}},
+                            {train::ConvolutionSpec{c, 1}},
+                            device::Activation::Relu});
+    network.layers.push_back(train::PoolSpec{});
+  }
+  network.layers.push_back(train::PoolSpec{device::PoolKind::Average, 0, 1});
+  network.layers.push_back(train::DenseSpec{10});
+  return network;
 }
 
 }  // namespace
 
 const std::vector<TrainingSize>& training_sizes() {
-  using train::ConvolutionSpec, train::DenseSpec, train::PoolSpec;
-  constexpr auto relu = device::Activation::Relu;
-  const PoolSpec halves, whole_image{device::PoolKind::Average, 0};
-  const train::NetworkSpec lenet{{28, 28, 1},
-                                 {ConvolutionSpec{6, 5, 1, true, relu}, halves, ConvolutionSpec{16, 5, 1, false, relu},
-                                  halves, DenseSpec{120, relu}, DenseSpec{84, relu}, DenseSpec{10}}};
-  const train::NetworkSpec residual{{32, 32, 3},
-                                    {residual_block(32), halves, residual_block(64), halves, residual_block(128), halves,
-                                     whole_image, DenseSpec{10}}};
-  const train::NetworkSpec lstm{{50, 16}, {train::RecurrentSpec{device::CellKind::Lstm, 64}, DenseSpec{1}}};
+  const auto lstm = [](std::size_t units) { return train::RecurrentSpec{device::CellKind::Lstm, units}; };
+  const train::DenseSpec output{1};
   static const std::vector<TrainingSize> sizes = {
       {"tiny", "10-16-16-1", train::mlp({10, {16, 16}, 1}), 32, 0, 0.0727e6, 300},
       {"a", "10-64-64-1", train::mlp({10, {64, 64}, 1}), 32, 0, 0.88e6, 40},
       {"b", "64-128-128-10", train::mlp({64, {128, 128}, 10}), 64, 10, 8.88e6, 7.5},
       {"c", "784-512-256-10", train::mlp({784, {512, 256}, 10}), 128, 10, 308e6, 2.3},
-      {"d", "LeNet-5", lenet, 128, 10, 290e6, 4},
-      {"e", "3 residual blocks, 32x32x3", residual, 128, 10, 30.3e9, 2},
-      {"f", "LSTM 16-64 over 50 steps, 1", lstm, 64, 0, 367e6, 4.8},
+      {"d", "LeNet 6-16-120-84", lenet(6, true, 16, {120, 84}), 128, 10, 290e6, 4},
+      {"D", "LeNet 20-50-500", lenet(20, false, 50, {500}), 128, 10, 1.69e9, 3.5},
+      {"e", "residual 32-64-128", residual_network({32, 64, 128}), 128, 10, 30.3e9, 2},
+      {"f", "LSTM 16-64 over 50 steps, 1", {{50, 16}, {lstm(64), output}}, 64, 0, 367e6, 4.8},
   };
   return sizes;
 }
@@ -72,7 +88,8 @@ Training::Training(const TrainingSize& size, std::size_t rows, comm::Communicato
   spec.loss = size.classes == 0 ? device::LossKind::Squared : device::LossKind::CrossEntropy;
   spec.batch = size.batch;
   spec.share_updates = shared;
-  trainer_ = std::make_unique<train::Trainer>(*backend_, *part_, size.classes, spec, train::Team{team, nullptr});
+  trainer_ =
+      std::make_unique<train::Trainer>(*backend_, *part_, size.classes, spec, train::Team{team, nullptr});
 }
 
 void Training::epoch() {

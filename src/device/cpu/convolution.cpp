@@ -8,13 +8,17 @@
 namespace regatta::device {
 namespace {
 
-/// The lines of the images of samples [first, first + count) as the rows of a dense layer, for its bias and
-/// activation: pixels alone would be short rows.
+/// Pixels in a row of lines_of(): rows of few channels would be too short, and sums over wide ones miss the
+/// cache.
+std::size_t pixels_per_line(const Image& image) { return image.channels < 16 ? image.width : 1; }
+
+/// Samples [first, first + count) as the rows of a dense layer, for its bias and activation.
 Dense lines_of(const Convolution& layer, std::size_t first, std::size_t count, const float* bias) {
   const Image& image = layer.windows.output;
+  const std::size_t pixels = pixels_per_line(image);
   const auto rows = [&](const MatrixView<float>& view) {
-    return MatrixView<float>{view.data + first * image.size(), count * image.height,
-                             image.width * image.channels};
+    return MatrixView<float>{view.data + first * image.size(), count * image.pixels() / pixels,
+                             pixels * image.channels};
   };
   return {{}, {}, bias, rows(layer.z), rows(layer.y), layer.activation, {}};
 }
@@ -48,8 +52,9 @@ void convolve(const Convolution& layer, ConvolutionScratch& scratch) {
   const Windows& windows = layer.windows;
   const Image& out = windows.output;
   loops.pack(windows, layer.weights.data, scratch);
-  scratch.bias.resize(out.width * out.channels);
-  for (std::size_t j = 0; j < out.width; ++j)
+  const std::size_t pixels = pixels_per_line(out);
+  scratch.bias.resize(pixels * out.channels);
+  for (std::size_t j = 0; j < pixels; ++j)
     std::copy_n(layer.bias, out.channels, scratch.bias.data() + j * out.channels);
   for (std::size_t i = 0; i < layer.x.rows; ++i) {
     loops.convolve(windows, 1, layer.x.data + i * windows.input.size(), layer.z.data + i * out.size(),

@@ -1,6 +1,6 @@
 """Times training steps of PyTorch in eager mode on one thread: forward, loss, backward and Adam.
 
-  OPENBLAS_NUM_THREADS=1 OPENBLAS_CORETYPE=HASWELL python3 trainer.py --sizes tiny a b c d e f --seconds 1
+  OPENBLAS_NUM_THREADS=1 OPENBLAS_CORETYPE=HASWELL python3 trainer.py --sizes tiny a b c d D e f --seconds 1
 
 Batches lie ready in memory, so nothing is spent on a data loader. The first line tells versions, BLAS and threads, every other
 one a size and its CPU time per step [us], the median of blocks of steps. Networks and batch sizes are those of trainer.cpp.
@@ -22,29 +22,6 @@ def mlp(*widths):
     return nn.Sequential(*layers)
 
 
-def lenet():
-    return nn.Sequential(nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(),
-                         nn.MaxPool2d(2), nn.Flatten(), mlp(400, 120, 84, 10))
-
-
-class Residual(nn.Module):
-    """relu(body(x) + skip(x)) and a pool that halves the image."""
-
-    def __init__(self, inputs, outputs):
-        super().__init__()
-        self.body = nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(),
-                                  nn.Conv2d(outputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs))
-        self.skip = nn.Conv2d(inputs, outputs, 1, bias=False)
-
-    def forward(self, x):
-        return F.max_pool2d(F.relu(self.body(x) + self.skip(x)), 2)
-
-
-def residual():
-    return nn.Sequential(Residual(3, 32), Residual(32, 64), Residual(64, 128), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
-                         nn.Linear(128, 10))
-
-
 class Lstm(nn.Module):
     """Outputs of the last step into one linear unit; batches are steps x samples x channels, which is PyTorch's fast order."""
 
@@ -54,6 +31,29 @@ class Lstm(nn.Module):
 
     def forward(self, x):
         return self.output(self.lstm(x)[0][-1])
+
+
+def lenet(first, padding, second, pixels, *widths):
+    return nn.Sequential(
+        nn.Conv2d(1, first, 5, padding=padding), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(first, second, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), mlp(second * pixels, *widths, 10))
+
+
+class Residual(nn.Module):
+    def __init__(self, inputs, channels):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(inputs, channels, 3, padding=1), nn.BatchNorm2d(channels), nn.ReLU(),
+            nn.Conv2d(channels, channels, 3, padding=1), nn.BatchNorm2d(channels))
+        self.skip = nn.Conv2d(inputs, channels, 1)
+
+    def forward(self, x):
+        return F.max_pool2d(F.relu(self.body(x) + self.skip(x)), 2)
+
+
+def residual(*channels):
+    blocks = [Residual(inputs, outputs) for inputs, outputs in zip((3, *channels), channels)]
+    return nn.Sequential(*blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels[-1], 10))
 
 
 def numbers(batch, *shape):
@@ -69,8 +69,9 @@ SIZES = {
     "a": lambda: (mlp(10, 64, 64, 1), *numbers(32, 32, 10)),
     "b": lambda: (mlp(64, 128, 128, 10), *classes(64, 64)),
     "c": lambda: (mlp(784, 512, 256, 10), *classes(128, 784)),
-    "d": lambda: (lenet(), *classes(128, 1, 28, 28)),
-    "e": lambda: (residual(), *classes(128, 3, 32, 32)),
+    "d": lambda: (lenet(6, 2, 16, 25, 120, 84), *classes(128, 1, 28, 28)),
+    "D": lambda: (lenet(20, 0, 50, 16, 500), *classes(128, 1, 28, 28)),
+    "e": lambda: (residual(32, 64, 128), *classes(128, 3, 32, 32)),
     "f": lambda: (Lstm(16, 64), *numbers(64, 50, 64, 16)),
 }
 
@@ -102,8 +103,8 @@ def seconds_per_step(size, seconds):
         steps(count)
         return (time.process_time() - before) / count
 
-    steps(2)
-    block = max(1, int(0.1 * seconds / cpu_seconds(2)))
+    steps(5)
+    block = max(2, int(0.1 * seconds / cpu_seconds(5)))
     return statistics.median(cpu_seconds(block) for _ in range(9))
 
 
