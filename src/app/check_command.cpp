@@ -98,6 +98,11 @@ std::string layout_text(const StudyInputs& inputs, int ranks, const run::Layout&
   return text;
 }
 
+int planned_ranks(const Arguments& arguments, const run::LayoutOptions& options) {
+  if (const auto given = parse_integer(arguments.option("ranks"))) return static_cast<int>(*given);
+  return options.ranks_per_trial > 1 ? 1 + options.ranks_per_trial : 1;  // rank 0 takes no part in teams
+}
+
 /// Where it is asked for.
 std::string preview(const StudyInputs& inputs, const Arguments& arguments, std::int32_t workers) {
   if (arguments.option("preview") != "true") return "";
@@ -109,7 +114,7 @@ std::string preview(const StudyInputs& inputs, const Arguments& arguments, std::
 
 int check_command(const Arguments& arguments) {
   const StudyInputs inputs = read_inputs(arguments.operands.front(), arguments.overrides);
-  const int ranks = static_cast<int>(*parse_integer(arguments.option("ranks")));
+  const int ranks = planned_ranks(arguments, inputs.layout);
   const run::Layout layout = run::plan_layout(ranks_here(ranks), inputs.layout);
   std::cout << "Study: " << inputs.name << " (" << inputs.source.string() << ")\n"
             << space_text(inputs.space) << user_trials_text(inputs) << objective_text(inputs)

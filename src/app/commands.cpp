@@ -12,7 +12,8 @@ constexpr std::size_t any_number = 1'000'000;
 
 std::vector<Option> options_of_check() {
   return {
-      {"ranks", OptionType::Integer, "1", "Ranks of the job that is planned.", {}, 1, 1e6},
+      {"ranks", OptionType::Integer, "auto", "Ranks of the job that is planned; auto: as many as one trial needs.",
+       {"auto"}, 1, 1e6},
       {"preview", OptionType::Flag, "false", "Shows how far how many trials would train."},
       {"epoch-time", OptionType::Duration, "1s", "With --preview: of an epoch.", {}, 1e-6, 1e9},
   };
@@ -29,6 +30,27 @@ std::vector<Option> options_of_simulate() {
        {},
        0,
        10},
+      {"failures",
+       OptionType::Duration,
+       "0s",
+       "Mean time until a worker fails, with the trial that it has; 0s: never.",
+       {},
+       0,
+       1e12},
+      {"repair",
+       OptionType::Duration,
+       "10min",
+       "Until a worker that has failed is there again.",
+       {},
+       0,
+       1e12},
+      {"report-interval",
+       OptionType::Duration,
+       "0s",
+       "Workers report at most once in this time; 0s: each epoch.",
+       {},
+       0,
+       1e6},
       {"charge", OptionType::Flag, "false",
        "Lets the controller's own measured time pass in virtual time; no two runs are then the same."},
       {"compare", OptionType::Text, "",
@@ -44,6 +66,7 @@ std::vector<Command> make_commands() {
   const Option format{
       "format", OptionType::Word, "ini", "How the configuration is written.", {"ini", "json", "shell"}};
   const Option csv{"csv", OptionType::Path, "", "Table of trials; - is the standard output."};
+  const Option html{"html", OptionType::Path, "", "A page with plots for the browser, in place of text."};
   const Option h5{"h5", OptionType::Path, "", "Results file, made anew from the journal."};
   const Option markdown{"markdown", OptionType::Flag, "false", "With 'options': tables in Markdown."};
   const Option resume{"resume", OptionType::Flag, "false", "Goes on with a run; INPUT is then its directory."};
@@ -72,7 +95,7 @@ std::vector<Command> make_commands() {
        true,
        serve_help},
       {"status", "DIR", 1, 1, "Shows how a run is going.", status_command},
-      {"report", "DIR", 1, 1, "Shows trials, states and where time went.", report_command},
+      {"report", "DIR", 1, 1, "Shows trials, states and where time went.", report_command, {html}},
       {"best", "DIR", 1, 1, "Prints the best configuration.", best_command, {format}},
       {"export",
        "DIR --csv FILE | --h5 FILE",

@@ -42,13 +42,23 @@ void check_options(const Request& request, const std::vector<Option>& known) {
   if (!problems.empty()) throw InvalidInputs(problems);
 }
 
-train::TableSet data_set(const std::string& kind, Request& request) {
-  if (kind == "regression") {
-    check_options(request, train::regression_options());
-    require(request.files.empty(), "regatta import regression makes data of its own; '",
-            request.files.empty() ? "" : request.files.front().string(), "' is one file too many");
-    return train::generate_regression(request.options);
-  }
+/// Data made by a formula.
+template <class Generate>
+train::TableSet generated(const std::string& kind, const Request& request, const std::vector<Option>& options,
+                          Generate generate) {
+  check_options(request, options);
+  require(request.files.empty(), "regatta import ", kind, " makes data of its own; '",
+          request.files.empty() ? "" : request.files.front().string(), "' is one file too many");
+  return generate(request.options);
+}
+
+train::TableSet data_set(const std::string& kind, const Request& request) {
+  if (kind == "regression")
+    return generated(kind, request, train::regression_options(),
+                     [](const auto& texts) { return train::generate_regression(texts); });
+  if (kind == "recall")
+    return generated(kind, request, train::recall_options(),
+                     [](const auto& texts) { return train::generate_recall(texts); });
   check_options(request, train::import_options());
   require(!request.files.empty(),
           "regatta import data needs the files to read and, as the last, the one to write");
@@ -57,7 +67,10 @@ train::TableSet data_set(const std::string& kind, Request& request) {
 
 std::string counts_of(const train::DatasetInfo& info) {
   return concat(info.train_rows, " training, ", info.valid_rows, " validation, ", info.test_rows, " test rows; ",
-                info.features, " features, ",
+                info.tokens > 0              ? concat(info.features, " steps of ", info.tokens, " tokens")
+                : info.shape.size() == 2 ? concat(info.shape[0], " steps of ", info.shape[1], " channels")
+                                         : concat(info.features, " features"),
+                ", ",
                 info.classes > 0 ? concat(info.classes, " classes") : concat(info.outputs, " outputs"));
 }
 
@@ -79,19 +92,21 @@ void import_curves(const std::filesystem::path& output, const Request& request) 
 
 std::string import_help() {
   return concat(
-      "\nregatta import data IN... OUT.h5 reads one table, or IDX files (images, labels[, test images, test "
-      "labels]):\n",
+      "\nregatta import data IN... OUT.h5 reads one table, one file of series (.ts), or IDX files (images, labels[, test "
+      "images, test labels]):\n",
       option_list(train::import_options()),
       "\nregatta import curves CONFIGURATIONS.csv OUT.h5 makes a table for `type = table` of trainings that were done before:\n",
       option_list(train::curve_options()),
       "\nregatta import regression OUT.h5 makes a linear problem with noise:\n",
-      option_list(train::regression_options()));
+      option_list(train::regression_options()),
+      "\nregatta import recall OUT.h5 makes sequences of tokens whose labels need memory:\n",
+      option_list(train::recall_options()));
 }
 
 int import_command(const Arguments& arguments) {
   const std::string& kind = arguments.operands.front();
-  const std::vector<std::string> kinds{"data", "curves", "regression"};
-  require(std::ranges::count(kinds, kind) > 0, "regatta import knows data, curves and regression, got '", kind, "'",
+  const std::vector<std::string> kinds{"data", "curves", "regression", "recall"};
+  require(std::ranges::count(kinds, kind) > 0, "regatta import knows data, curves, regression and recall, got '", kind, "'",
           suggestion(kind, kinds));
   Request request = read_request(arguments.operands);
   require(!request.files.empty(), "regatta import ", kind, " needs a file to write, such as OUT.h5");

@@ -70,6 +70,8 @@ std::vector<Option> search_options() {
       duration("time_limit", "10s", 0.001,
                "Longest time one proposal may take before a slot is filled by a cheaper one."),
       duration("incumbent_interval", "1s", 0.001, "Least time between two words to all ranks about a new best trial."),
+      flag("cost_aware", "false",
+           "bo: weigh the acquisition by the time that an epoch takes, as learnt from the trials: gain per second."),
       number("min_gain", "0", 0,
              "bo: ends the study when the best proposal promises less [unit of the objective]."),
       integer("batch", "1", 1, 1e6,
@@ -167,24 +169,27 @@ std::vector<Option> scheduler_options() {
            "bandit: drop the worst configuration in each of several rounds, or train on what is most "
            "promising."),
       integer("interval", "auto", 1, 1e9,
-              "pbt: epochs between two comparisons; auto: a tenth of the training.", {"auto"}),
+              "pbt, pb2: epochs between two comparisons; auto: a tenth of the training.", {"auto"}),
       {"quantile",
        OptionType::Number,
        "0.25",
-       "pbt: share of the trials that is replaced, and that replaces it.",
+       "pbt, pb2: share of the trials that is replaced, and that replaces it.",
        {},
        1e-6,
        0.5},
       {"resample",
        OptionType::Number,
        "0.25",
-       "pbt: probability that a hyperparameter is drawn anew in place of being multiplied by 0.8 or 1.2.",
+       "pbt, and pb2 for lists: probability that a hyperparameter is drawn anew in place of being multiplied by 0.8 or 1.2.",
        {},
        0,
        1},
       text("mutate",
-           "pbt: hyperparameters that may change during a training, with commas; by default all real "
+           "pbt, pb2: hyperparameters that may change during a training, with commas; by default all real "
            "numbers."),
+      text("schedule",
+           "replay: hyperparameters of every trial after so many epochs, 'EPOCH: NAME=VALUE ...; EPOCH: ...'; `regatta "
+           "best` writes that of the best training."),
       {"factor", OptionType::Number, "0.5", "plateau: what it is multiplied with.", {}, 1e-6, 1},
       {"threshold", OptionType::Number, "0",
        "threshold: trials with a worse value after the grace period are stopped [unit of the metric]."},
@@ -210,6 +215,9 @@ std::vector<Option> workers_options() {
               "Ranks that train one trial together; as a parameter of [space] in place of this each trial has its own."),
       integer("cores_per_trial", "auto", 1, 1e6,
               "Cores that the program of a trial is told to use (OMP_NUM_THREADS); auto: the share of its ranks.", {"auto"}),
+      integer("model_parallel", "1", 1, 1e6,
+              "Ranks of a team that divide each network among them (objective network): one that is larger than a "
+              "device; divides ranks_per_trial."),
       word("rank0", "auto", {"auto", "true", "false"},
            "Whether rank 0 trains too; auto: when its node has no more ranks than GPUs, or without a "
            "launcher."),
@@ -217,6 +225,11 @@ std::vector<Option> workers_options() {
       integer("lanes", "auto", 1, 1, "Trials at once on one device.", {"auto"}),
       integer("prefetch", "auto", 0, 4,
               "Trials that wait at a worker; auto: some when trials are very short.", {"auto"}),
+      integer("in_flight", "all", 1, 1e9,
+              "Trials at once; auto: twice as many again and again while that lets them end faster.", {"all", "auto"}),
+      flag("move_stragglers", "false",
+           "When nothing new can be started, the trial of a slow worker goes on with a free one that is half as fast "
+           "again, by its checkpoint."),
   };
 }
 

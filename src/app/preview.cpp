@@ -20,6 +20,7 @@ run::StudyPlan made_up_plan(const StudyInputs& inputs, std::int32_t epochs) {
   plan.scheduler = inputs.scheduler;
   plan.scheduler.parameter = plan.space.parameters().front().name;
   plan.scheduler.mutate.clear();
+  if (plan.scheduler.algorithm == "replay") plan.scheduler.algorithm = "fifo";  // trials are as long
   plan.controller.trials =
       inputs.trials > 0 ? inputs.trials : static_cast<std::int64_t>(inputs.space.cardinality().value_or(0));
   plan.controller.seed = inputs.seed;

@@ -85,6 +85,7 @@ RecordedCurves::~RecordedCurves() {
 void RecordedCurves::replace_objective(run::StudyPlan& plan) const {
   plan.space = space_;
   plan.objective = {};
+  plan.searcher.listed.clear();
   plan.objective.type = "table";
   plan.objective.values = {{"table", file_.string()}, {"match", "exact"}};
   plan.objective.maximize = plan.controller.maximize = plan.header.maximize = header_.maximize;

@@ -58,13 +58,14 @@ std::string microseconds(double seconds) { return format_short(seconds * 1e6, 3)
 std::string simulation_text(const run::SimulationResult& result, int workers, double real_seconds) {
   const double per_report =
       result.controller_seconds / static_cast<double>(std::max<std::size_t>(1, result.reports));
-  return concat("virtual      ", format_duration(result.seconds), " on ", workers, " workers, ",
-                format_short(100 * result.utilisation, 3), " % of their time with a trial; simulated in ",
-                format_duration(real_seconds), "\ncontroller   ", microseconds(per_report),
-                " of CPU per report, ", result.reports, " reports, at most ", result.longest_queue,
-                " waiting at once\nsearcher     ", microseconds(result.mean_proposal_seconds),
-                " of CPU per proposal, at most ", microseconds(result.max_proposal_seconds), ", ",
-                result.proposals, " proposals\n");
+  return concat(
+      "virtual      ", format_duration(result.seconds), " on ", workers, " workers, ",
+      format_short(100 * result.utilisation, 3), " % of their time with a trial; simulated in ",
+      format_duration(real_seconds), "\ncontroller   ", microseconds(per_report), " of CPU per report, ",
+      result.reports, " reports, at most ", result.longest_queue, " waiting at once",
+      result.failures > 0 ? concat("\nfailures     ", result.failures, " of workers") : "", "\nsearcher     ",
+      microseconds(result.mean_proposal_seconds), " of CPU per proposal, at most ",
+      microseconds(result.max_proposal_seconds), ", ", result.proposals, " proposals\n");
 }
 
 /// The best value so far at ten times of the study.
@@ -81,6 +82,9 @@ run::SimulationOptions simulation_options(const StudyInputs& inputs, const Argum
   options.walltime = inputs.walltime;
   options.latency = *parse_duration(arguments.option("latency"));
   options.speed_spread = *parse_number(arguments.option("speed-spread"));
+  options.failure_seconds = *parse_duration(arguments.option("failures"));
+  options.repair_seconds = *parse_duration(arguments.option("repair"));
+  options.report_seconds = *parse_duration(arguments.option("report-interval"));
   options.charge_controller = arguments.option("charge") == "true";
   return options;
 }

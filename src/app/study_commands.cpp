@@ -7,6 +7,7 @@
 #include "regatta/log/study_reader.hpp"
 #include "regatta/report/best.hpp"
 #include "regatta/report/csv.hpp"
+#include "regatta/report/html.hpp"
 #include "regatta/report/report.hpp"
 
 namespace regatta::app {
@@ -39,7 +40,14 @@ int status_command(const Arguments& arguments) {
 }
 
 int report_command(const Arguments& arguments) {
-  std::cout << report::report_text(read(arguments));
+  const log::Study study = read(arguments);
+  const std::string file = arguments.option("html");
+  if (file.empty()) {
+    std::cout << report::report_text(study);
+  } else {
+    replace_file(file, report::html_page(study));
+    std::cout << file << "\n";
+  }
   return 0;
 }
 

@@ -161,6 +161,7 @@ search::BayesianOptions bayesian_options_of(const OptionValues& search) {
   options.trust_regions = static_cast<int>(search.number("trust_regions", -1));
   options.device = search.text("device");
   options.explore = search.number("explore");
+  options.cost_aware = search.flag("cost_aware");
   options.prior_strength = search.number("prior_strength");
   return options;
 }
@@ -207,6 +208,7 @@ schedule::SchedulerOptions scheduler_options_of(const OptionValues& scheduler,
   options.resample = scheduler.number("resample");
   options.mutate = split(scheduler.text("mutate"), ',');
   options.threshold = scheduler.number("threshold");
+  options.schedule = scheduler.text("schedule");
   return options;
 }
 
@@ -248,7 +250,10 @@ void read_layout(StudyInputs& inputs, const OptionValues& workers, const OptionV
   inputs.layout.ranks_per_trial = static_cast<int>(workers.number("ranks_per_trial"));
   inputs.layout.cores_per_trial = static_cast<int>(workers.number("cores_per_trial", 0));
   inputs.layout.workers_per_gpu = static_cast<int>(gpu.number("share"));
+  inputs.layout.model_parallel = static_cast<int>(workers.number("model_parallel"));
   inputs.prefetch = static_cast<int>(workers.number("prefetch", -1));
+  inputs.in_flight = workers.text("in_flight") == "auto" ? -1 : static_cast<int>(workers.number("in_flight"));
+  inputs.move_stragglers = workers.flag("move_stragglers");
 }
 
 void read_log(StudyInputs& inputs, const OptionValues& log) {
@@ -336,6 +341,20 @@ void read_user_trials(StudyInputs& inputs, const Written& written, const OptionV
   inputs.user_trials = configs_of(trials, inputs.space, problems);
 }
 
+void check_division(const StudyInputs& inputs, const OptionValues& workers, Problems& problems) {
+  const int parts = inputs.layout.model_parallel, ranks = inputs.layout.ranks_per_trial;
+  if (parts == 1) return;
+  const auto spread = inputs.objective.values.find("fold_parallel");
+  std::string problem;
+  if (ranks % parts != 0)
+    problem = concat("model_parallel must divide ranks_per_trial (", ranks, "), got ", parts);
+  else if (inputs.objective.type != "network")
+    problem = concat("model_parallel is for objectives of type network, not ", inputs.objective.type);
+  else if (spread != inputs.objective.values.end() && spread->second == "ranks")
+    problem = "model_parallel and fold_parallel = ranks exclude each other";
+  if (!problem.empty()) problems.push_back({workers["model_parallel"].where, problem});
+}
+
 /// Schedulers that divide a training have nothing to divide where it is one epoch long, or where nobody knows how many.
 void check_epochs(const StudyInputs& inputs) {
   static const std::array dividing{"asha", "hyperband", "sh", "pasha", "bandit", "pbt"};
@@ -352,6 +371,7 @@ void check_together(StudyInputs& inputs, const ValuesBySection& values, Problems
   inputs.objective.metric = study.text("metric");
   if (!study["metric"].where.file.empty()) inputs.objective.where["metric"] = study["metric"].where;
   objective::check_objective(inputs.objective, inputs.space, problems);
+  check_division(inputs, values.at("workers"), problems);
   if (!problems.empty()) return;
   Location blamed = study["metric"].where;
   try {

@@ -47,6 +47,8 @@ struct StudyInputs {
 
   run::LayoutOptions layout;
   int prefetch = -1;  ///< -1: auto
+  int in_flight = 0;  ///< trials at once; 0: all, -1: auto
+  bool move_stragglers = false;
 
   log::RunLogOptions log;
   int verbosity = 1;

@@ -66,6 +66,7 @@ run::StudyPlan make_plan(const StudyInputs& inputs, const Arguments& arguments, 
   plan.space = inputs.space;
   plan.objective = inputs.objective;
   plan.searcher = inputs.searcher;
+  plan.searcher.listed = objective->listed();
   plan.scheduler = inputs.scheduler;
   plan.layout = inputs.layout;
   plan.log = inputs.log;
@@ -75,6 +76,8 @@ run::StudyPlan make_plan(const StudyInputs& inputs, const Arguments& arguments, 
   plan.controller.prefetch = inputs.prefetch;
   plan.controller.batch = inputs.batch;
   plan.controller.width = width_in(inputs.space);
+  plan.controller.in_flight = inputs.in_flight;
+  plan.controller.move_stragglers = inputs.move_stragglers;
   plan.user_trials = inputs.user_trials;
   plan.deterministic = inputs.deterministic;
   plan.ahead = inputs.ahead;

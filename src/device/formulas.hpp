@@ -121,9 +121,22 @@ constexpr float loss_slope(float y, float target) {
   return sign(error) / (size > 1e-8f ? size : 1e-8f);
 }
 
+/// What the classes of a sample should have: the label, and each of the others.
+struct Smoothed {
+  float label, other;
+};
+
+constexpr Smoothed smoothed(float share, std::size_t classes) {
+  const float other = share / static_cast<float>(classes);
+  return {1.0f - share + other, other};
+}
+
 /// Cross-entropy of one logit and a label 0 or 1, and its derivative.
 constexpr float binary_loss(float logit, float label) { return softplus(logit) - label * logit; }
 constexpr float binary_slope(float logit, float label) { return sigmoid(logit) - label; }
+constexpr float smoothed_binary(std::int32_t label, float share) {
+  return static_cast<float>(label) * (1.0f - share) + 0.5f * share;
+}
 
 /// ln sum_j e^(row_j) without overflow. A not-a-number anywhere gives a not-a-number.
 constexpr float log_sum_exp(const float* row, std::size_t count) {
@@ -134,9 +147,16 @@ constexpr float log_sum_exp(const float* row, std::size_t count) {
   return top + logarithm(sum);
 }
 
-/// Softmax cross-entropy of one sample is log_sum_exp - row[label]; this is its derivative by row[j].
-constexpr float cross_entropy_slope(float logit, float log_sum, bool is_label) {
-  return exponential(logit - log_sum) - (is_label ? 1.0f : 0.0f);
+/// Softmax cross-entropy of one sample, and its derivative by one logit whose class should have `target`.
+constexpr float cross_entropy(const float* row, std::size_t classes, float log_sum, std::size_t label,
+                              const Smoothed& target) {
+  float loss = log_sum - (target.label - target.other) * row[label];
+  if (target.other > 0.0f)
+    for (std::size_t j = 0; j < classes; ++j) loss -= target.other * row[j];
+  return loss;
+}
+constexpr float cross_entropy_slope(float logit, float log_sum, float target) {
+  return exponential(logit - log_sum) - target;
 }
 
 /// An Update with everything that is the same for all parameters worked out.
@@ -144,6 +164,13 @@ struct UpdateFactors {
   float rate, momentum, beta1, beta2, epsilon, coupled_decay, decoupled_decay, l1;
   float correction1, correction2;  ///< 1 / (1 - beta^step)
   bool nesterov;
+  float clip;
+  const float* squared_norm;  ///< null: no clipping
+
+  /// What gradients are multiplied with.
+  constexpr float scale() const {
+    return squared_norm && *squared_norm > clip * clip ? clip / std::sqrt(*squared_norm) : 1.0f;
+  }
 };
 
 inline UpdateFactors factors_of(const Update& update) {
@@ -159,23 +186,35 @@ inline UpdateFactors factors_of(const Update& update) {
           update.l1,
           static_cast<float>(1.0 / (1.0 - std::pow(static_cast<double>(update.beta1), step))),
           static_cast<float>(1.0 / (1.0 - std::pow(static_cast<double>(update.beta2), step))),
-          update.nesterov};
+          update.nesterov,
+          update.clip,
+          update.clip > 0.0f ? update.squared_norm : nullptr};
+}
+
+/// The gradient with the penalties' share. Without any it is left out: a compiler may not leave out 0 * w.
+template <bool penalised>
+constexpr float penalised_gradient(const UpdateFactors& f, float gradient, float parameter) {
+  if constexpr (!penalised) return gradient;
+  return gradient + f.coupled_decay * parameter + f.l1 * sign(parameter);
 }
 
 /// Velocity v = momentum v + g; the step is v, or g + momentum v with Nesterov's look-ahead.
+template <bool penalised>
 constexpr void sgd(const UpdateFactors& f, float gradient, float& parameter, float& velocity) {
-  const float g = gradient + f.coupled_decay * parameter + f.l1 * sign(parameter);
+  const float g = penalised_gradient<penalised>(f, gradient, parameter);
   velocity = f.momentum * velocity + g;
   parameter -= f.rate * (f.nesterov ? g + f.momentum * velocity : velocity);
 }
 
 /// Adam and AdamW: they differ in the factors only.
+template <bool penalised>
 constexpr void adam(const UpdateFactors& f, float gradient, float& parameter, float& m, float& v) {
-  const float g = gradient + f.coupled_decay * parameter + f.l1 * sign(parameter);
+  const float g = penalised_gradient<penalised>(f, gradient, parameter);
   m = f.beta1 * m + (1.0f - f.beta1) * g;
   v = f.beta2 * v + (1.0f - f.beta2) * g * g;
   const float root = std::sqrt(v * f.correction2);
-  parameter -= f.decoupled_decay * parameter + f.rate * (m * f.correction1) / (root + f.epsilon);
+  if constexpr (penalised) parameter -= f.decoupled_decay * parameter;
+  parameter -= f.rate * (m * f.correction1) / (root + f.epsilon);
 }
 
 }  // namespace regatta::device::formulas

@@ -15,9 +15,9 @@ std::vector<space::Definition> definitions(const std::vector<std::pair<std::stri
 }
 
 void see(Study& study, WorkerId worker, double time) {
-  const auto last = study.last_joining.find(worker);
-  if (last == study.last_joining.end()) return;
-  WorkerRow& row = study.workers[last->second];
+  const auto place = static_cast<std::size_t>(worker.value);
+  if (place >= study.last_joining.size() || study.last_joining[place] == Study::no_attempt) return;
+  WorkerRow& row = study.workers[study.last_joining[place]];
   row.last_seen = std::max(row.last_seen, time);
 }
 
@@ -86,7 +86,10 @@ void Study::record(search::Event event) {
         attempt != no_attempt && !attempts[attempt].end;  // a paused trial's attempt has ended before
     if (open) attempts[attempt].end = std::move(*ended);
   } else if (auto* joined = std::get_if<search::WorkerJoined>(&event)) {
-    last_joining[joined->worker] = workers.size();
+    require(joined->worker.valid(), "a worker that joins has a number from 0 on, got ", joined->worker.value);
+    const auto index = static_cast<std::size_t>(joined->worker.value);
+    if (index >= last_joining.size()) last_joining.resize(index + 1, no_attempt);
+    last_joining[index] = workers.size();
     workers.push_back({*joined, joined->time});
   } else if (auto* job = std::get_if<search::JobStarted>(&event)) {
     jobs.push_back({std::move(*job), std::nullopt});

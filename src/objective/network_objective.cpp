@@ -78,6 +78,7 @@ class DataCheck {
     check_folds();
     check_metrics();
     check_training();
+    check_images();
   }
 
  private:
@@ -109,12 +110,32 @@ class DataCheck {
   }
 
   void check_training() {
+    for (const std::string& model : possible_texts(network_options(), options_, space_, "model"))
+      add("model", model_problem(model, shape()));
     for (const std::string& loss : possible_texts(network_options(), options_, space_, "loss"))
-      add("loss", loss_problem(loss, {data_.features, data_.classes, data_.outputs}));
+      add("loss", loss_problem(loss, shape()));
     for (const std::string& weights : possible_texts(network_options(), options_, space_, "class_weight"))
       if (weights == "balanced" && data_.classes == 0)
         add("class_weight", "class_weight = balanced needs data with classes");
+    if (may_be("label_smoothing", is_positive) && data_.classes == 0)
+      add("label_smoothing", "label_smoothing needs data with classes");
   }
+
+  /// Options that only make sense of images.
+  void check_images() {
+    if (may_be("random_crop", is_positive)) add("random_crop", image_problem("random_crop", shape()));
+    if (may_be("random_flip", is_true)) add("random_flip", image_problem("random_flip", shape()));
+  }
+
+  /// Whether `holds` of a text that the option can have.
+  template <class Holds>
+  bool may_be(const std::string& option, const Holds& holds) const {
+    return std::ranges::any_of(possible_texts(network_options(), options_, space_, option), holds);
+  }
+  static bool is_true(const std::string& flag) { return parse_bool(flag).value_or(false); }
+  static bool is_positive(const std::string& number) { return parse_number(number).value_or(0) > 0; }
+
+  DataShape shape() const { return shape_of(data_); }
 
   const ObjectiveOptions& options_;
   const space::Space& space_;
@@ -165,14 +186,15 @@ class NetworkObjective final : public Objective {
       data_.divisions.push_back({train::Part(train), train::Part(data_.placed->valid())});
       return;
     }
-    for (auto& fold : train::make_folds(train.host.rows, train.host.labels, study_.folds, study_.fold_seed))
+    const bool one_label = data_.dataset.labels_per_sample == 1;
+    const auto strata = one_label ? train.host.labels : std::span<const std::int32_t>();
+    for (auto& fold : train::make_folds(train.host.rows, strata, study_.folds, study_.fold_seed))
       data_.divisions.push_back({{train, std::move(fold.train)}, {train, std::move(fold.held_out)}});
   }
 
   std::unique_ptr<Trainable> start(const space::Config& config, const TrialContext& context) override {
     require(!data_.divisions.empty(), "prepare() comes before start()");
-    const DataShape shape{data_.dataset.features, data_.dataset.classes, data_.dataset.outputs};
-    const train::TrainingSpec spec = training_spec(settings_.at(config), shape, context.seed);
+    const train::TrainingSpec spec = training_spec(settings_.at(config), shape_of(data_.dataset), context.seed);
     WorkerContext worker = worker_;
     if (context.team) worker.team = context.team;
     return std::make_unique<NetworkTrainable>(worker, data_, study_, spec);

@@ -23,7 +23,6 @@ Option number(const char* name, const char* fallback, const char* help, double l
 std::vector<Option> study_table() {
   return {
       {"data", OptionType::Path, "", "data set (HDF5), relative to the input file"},
-      word("model", "mlp", "kind of network", {"mlp"}),
       word("task", "auto", "what the data must be made for; auto: whatever it is",
            {"auto", "classification", "regression"}),
       {"metrics", OptionType::Text, "auto",
@@ -43,15 +42,18 @@ std::vector<Option> study_table() {
 
 std::vector<Option> network_table() {
   return {
-      whole("layers", "2", "hidden layers; 0: linear or logistic regression", 0, 16),
-      whole("units", "64", "units of each hidden layer", 1, 1048576),
+      word("model", "mlp", "kind of network: dense layers, or convolutions of images or recurrent layers before them",
+           {"mlp", "cnn", "lstm", "gru", "rnn"}),
+      whole("layers", "2", "hidden dense layers; 0: linear or logistic regression", 0, 16),
+      whole("units", "64", "units of each hidden dense layer", 1, 1048576),
       word("activation", "relu", "of the hidden layers; gelu is its tanh form",
            {"relu", "tanh", "gelu", "sigmoid"}),
-      number("dropout", "0", "share of each hidden layer's units that is dropped while training", 0, 0.99),
+      number("dropout", "0", "share of each hidden dense or recurrent layer's outputs that is dropped while training", 0, 0.99),
       word("init", "auto", "variance of the first weights; auto: he for relu and gelu, xavier for others",
            {"auto", "he", "xavier", "lecun"}),
       word("loss", "auto", "auto: cross_entropy for classes, squared for numbers",
            {"auto", "cross_entropy", "binary_cross_entropy", "squared", "absolute", "absolute_percentage"}),
+      number("label_smoothing", "0", "share of each label that is spread evenly over all classes", 0, 0.99),
       number("l1", "0", "strength of the L1 penalty on weights", 0, 1000),
       number("weight_decay", "0", "added to the gradient (sgd, adam) or decoupled (adamw)", 0, 1000),
       word("class_weight", "none", "balanced: rare classes count as much as frequent ones",
@@ -59,11 +61,49 @@ std::vector<Option> network_table() {
   };
 }
 
+std::vector<Option> sequence_table() {
+  return {
+      whole("recurrent_layers", "1", "of lstm, gru and rnn: recurrent layers", 1, 16),
+      whole("hidden", "64", "of lstm, gru and rnn: units of each recurrent layer, in each direction", 1, 65536),
+      {"bidirectional", OptionType::Flag, "false", "of lstm, gru and rnn: layers read sequences from both ends"},
+      word("readout", "last",
+           "of lstm, gru and rnn: what the layers behind see, the state at the end of a sequence or the mean of all; "
+           "where each step has a label, each state",
+           {"last", "mean"}),
+      whole("embedding", "32", "numbers that stand for each token, where data are tokens", 1, 65536),
+  };
+}
+
+/// Of `model = cnn`.
+std::vector<Option> image_table() {
+  return {
+      whole("blocks", "2", "cnn: blocks of convolutions, each of which ends in a pooling", 1, 16),
+      whole("convolutions", "1", "cnn: convolutions of each block", 1, 16),
+      whole("channels", "16", "cnn: channels of the first block", 1, 65536),
+      number("channel_factor", "2", "cnn: channels of each block relative to those of the one before", 0.125, 8),
+      whole("kernel_size", "3", "cnn: height and width of the filters [pixels]", 1, 15),
+      whole("stride", "1", "cnn: of the first convolution of each block; 2 halves the image", 1, 8),
+      word("pooling", "max", "cnn: at the end of each block", {"max", "average", "none"}),
+      whole("pool_size", "2", "cnn: height, width and stride of pooling windows [pixels]", 1, 16),
+      {"batch_norm", OptionType::Flag, "true", "cnn: batch normalization between convolutions and activations"},
+      {"residual", OptionType::Flag, "false",
+       "cnn: add each block's input to its last convolution, by a convolution of size 1 where shapes differ"},
+      {"global_pooling", OptionType::Flag, "false",
+       "cnn: the dense layers see the mean of each channel instead of all pixels"},
+      whole("random_crop", "0", "training images are moved at random by up to so many pixels", 0, 1024),
+      {"random_flip", OptionType::Flag, "false", "every other training image is mirrored left to right"},
+  };
+}
+
 std::vector<Option> training_table() {
   return {
       whole("batch_size", "64", "samples per step, of the whole team; at most all rows", 1, 16777216),
+      word("team_updates", "auto",
+           "of a team: auto: in the memory of its node, where each rank updates a share of the parameters; messages: sums by MPI",
+           {"auto", "messages"}),
       word("optimizer", "adam", "rule of the steps", {"sgd", "adam", "adamw"}),
       number("learning_rate", "0.001", "length of the steps", 1e-12, 1000),
+      number("gradient_clip", "0", "most norm of the gradient of a step; larger ones are scaled down; 0: any", 0, 1e30),
       number("momentum", "0.9", "of sgd", 0, below_one),
       {"nesterov", OptionType::Flag, "false", "look-ahead momentum of sgd"},
       number("beta1", "0.9", "of adam and adamw: memory of the mean", 0, below_one),
@@ -85,7 +125,7 @@ std::vector<Option> training_table() {
 const std::vector<Option>& network_options() {
   static const std::vector<Option> table = [] {
     std::vector<Option> all = study_table();
-    for (const auto& part : {network_table(), training_table()})
+    for (const auto& part : {network_table(), image_table(), sequence_table(), training_table()})
       all.insert(all.end(), part.begin(), part.end());
     return all;
   }();

@@ -43,15 +43,19 @@ NetworkTrainable::NetworkTrainable(const WorkerContext& worker, const NetworkDat
       spec_(spec),
       team_(worker.team && worker.team->size() > 1 ? worker.team : nullptr),
       spread_(team_ && study.folds > 0 && study.spread_folds),
+      divided_(worker.parts != nullptr),
       scores_(data.divisions.size()) {
   const auto ranks = team_ ? static_cast<std::size_t>(team_->size()) : 1;
   const auto rank = team_ ? static_cast<std::size_t>(team_->rank().value) : 0;
+  train::Team team{team_, nullptr};
+  if (divided_) team = {worker.replicas, worker.parts};
+  if (spread_) team = {};
   within_memory([&] {
     for (std::size_t d = 0; d < data.divisions.size(); ++d) {
       if (spread_ && d % ranks != rank) continue;
       runs_.push_back(
           {d, std::make_unique<train::Trainer>(*worker.backend, data.divisions[d].train, data.dataset.classes,
-                                               spec_, spread_ ? nullptr : team_)});
+                                               spec_, team)});
     }
   });
 }
@@ -94,11 +98,12 @@ std::vector<double> NetworkTrainable::scores(Run& run) {
   const Division& division = data_.divisions[run.division];
   std::map<train::Where, std::vector<float>> outputs;
   std::vector<double> scores;
+  const std::size_t columns = run.trainer->network().outputs() / data_.dataset.labels_per_sample;
   for (const train::Metric& metric : study_.metrics) {
     const train::Part& part = part_of(metric.where, division, data_);
     if (!outputs.contains(metric.where)) outputs[metric.where] = run.trainer->outputs(part);
-    scores.push_back(train::score(metric.measure, {outputs[metric.where], spec_.network.outputs, spec_.loss,
-                                                   part.labels(), data_.dataset.classes, part.values()}));
+    scores.push_back(train::score(metric.measure, {outputs[metric.where], columns, spec_.loss, part.labels(),
+                                                   data_.dataset.classes, part.values()}));
   }
   return scores;
 }

@@ -47,6 +47,7 @@ class NetworkTrainable final : public Trainable {
   std::optional<Progress> advance() override;
   /// Nothing where the folds are spread over the ranks of a team: each rank has others.
   std::vector<std::byte> save() const override;
+  bool saves_together() const override { return divided_; }
   void load(std::span<const std::byte> saved) override;
   double communicate_seconds() const override;
 
@@ -68,6 +69,7 @@ class NetworkTrainable final : public Trainable {
   train::TrainingSpec spec_;
   comm::Communicator* team_;  ///< null where ranks do not divide this trial
   bool spread_;               ///< whole folds over the ranks of the team
+  bool divided_;              ///< the ranks of the team hold parts of the model
   std::vector<Run> runs_;     ///< of this rank
   std::size_t next_run_ = 0;
   std::vector<std::vector<double>> scores_;  ///< by division and metric, of this epoch

@@ -139,4 +139,16 @@ std::optional<std::size_t> TableLookup::nearest(const space::Config& config) con
   return best;
 }
 
+std::vector<space::Config> TableLookup::listed() const {
+  std::vector<space::Config> configs;
+  for (std::size_t index = 0; index < ordered_.size(); ++index) {
+    const space::Config entries(row(index), row(index) + own_.size());
+    space::Config config(asked_.size(), unknown);
+    for (std::size_t i = 0; i < own_.size(); ++i)
+      config[place_[i]] = entry_in(asked_.parameters()[place_[i]], own_.value(entries, i), true);
+    if (asked_.violation(config).empty()) configs.push_back(std::move(config));
+  }
+  return configs;
+}
+
 }  // namespace regatta::objective

@@ -27,6 +27,8 @@ class TableLookup {
   /// The row at the least distance in the unit cube, where two values of a choice are as far apart as the
   /// ends of an axis; the first of equal ones. None for a configuration with inactive parameters.
   std::optional<std::size_t> nearest(const space::Config& config) const;
+  /// The rows that the space that is searched has, as its configurations.
+  std::vector<space::Config> listed() const;
 
  private:
   space::Config translated(const space::Config& config, bool exact) const;

@@ -133,6 +133,9 @@ class TableObjective final : public Objective {
   std::int32_t epochs() const override { return static_cast<std::int32_t>(behaviour_.table.epochs); }
   void prepare(const WorkerContext&) override {}
   bool simulated() const override { return true; }
+  std::vector<space::Config> listed() const override {
+    return exact_ ? std::vector<space::Config>{} : lookup_.listed();
+  }
 
   std::unique_ptr<Trainable> start(const space::Config& config, const TrialContext&) override {
     const auto row = exact_ ? lookup_.exact(config) : lookup_.nearest(config);

@@ -8,8 +8,11 @@ namespace regatta::objective {
 namespace {
 
 using device::Activation;
+using device::CellKind;
 using device::LossKind;
 using device::OptimizerKind;
+using device::PoolKind;
+using device::Readout;
 using train::Init;
 using train::ScheduleKind;
 
@@ -24,6 +27,9 @@ constexpr Names<Init, 4> inits = {
     {{"auto", Init::Auto}, {"he", Init::He}, {"xavier", Init::Xavier}, {"lecun", Init::Lecun}}};
 constexpr Names<OptimizerKind, 3> optimizers = {
     {{"sgd", OptimizerKind::Sgd}, {"adam", OptimizerKind::Adam}, {"adamw", OptimizerKind::AdamW}}};
+constexpr Names<CellKind, 3> cells = {
+    {{"lstm", CellKind::Lstm}, {"gru", CellKind::Gru}, {"rnn", CellKind::Rnn}}};
+constexpr Names<Readout, 2> readouts = {{{"last", Readout::Last}, {"mean", Readout::Mean}}};
 constexpr Names<ScheduleKind, 3> schedules = {
     {{"constant", ScheduleKind::Constant}, {"step", ScheduleKind::Step}, {"cosine", ScheduleKind::Cosine}}};
 constexpr Names<LossKind, 5> losses = {{{"cross_entropy", LossKind::CrossEntropy},
@@ -44,17 +50,94 @@ LossKind loss_of(const std::string& text, const DataShape& shape) {
   return named(losses, text);
 }
 
+constexpr Names<PoolKind, 2> poolings = {{{"max", PoolKind::Max}, {"average", PoolKind::Average}}};
+
+std::size_t output_count(const DataShape& shape, LossKind loss) {
+  if (loss == LossKind::BinaryCrossEntropy) return 1;
+  return shape.classes > 0 ? shape.classes : shape.outputs;
+}
+
+/// Hidden layers and linear outputs; all of the model `mlp`, the last ones of others.
+train::MlpSpec dense_layers(const Values& values, const DataShape& shape, LossKind loss) {
+  train::MlpSpec layers;
+  layers.inputs = train::size_of(shape.shape);
+  layers.hidden.assign(values.count("layers"), values.count("units"));
+  layers.outputs = output_count(shape, loss);
+  layers.activation = named(activations, values.text("activation"));
+  layers.dropout = static_cast<float>(values.number("dropout"));
+  layers.init = named(inits, values.text("init"));
+  return layers;
+}
+
+void add_recurrent_layers(const Values& values, const DataShape& shape, train::NetworkSpec& network) {
+  train::RecurrentSpec layer;
+  layer.kind = named(cells, values.text("model"));
+  layer.units = values.count("hidden");
+  layer.bidirectional = values.flag("bidirectional");
+  layer.readout = Readout::All;
+  layer.dropout = static_cast<float>(values.number("dropout"));
+  for (std::size_t l = values.count("recurrent_layers"); l > 0; --l) {
+    const bool ends = l == 1 && shape.labels_per_sample == 1;
+    if (ends) layer.readout = named(readouts, values.text("readout"));
+    network.layers.push_back(layer);
+  }
+}
+
+/// For each step where each has a label.
+void add_dense_layers(const Values& values, const DataShape& shape, LossKind loss, train::NetworkSpec& network) {
+  for (train::LayerSpec& layer : train::mlp(dense_layers(values, shape, loss)).layers) {
+    std::get<train::DenseSpec>(layer).per_step = shape.labels_per_sample > 1;
+    network.layers.push_back(layer);
+  }
+}
+
+/// {height, width, channels}
+train::Shape image_shape(train::Shape sample) {
+  if (sample.size() == 2) sample.push_back(1);
+  return sample;
+}
+
+train::NetworkSpec image_network(const Values& values, const DataShape& shape, LossKind loss) {
+  train::CnnSpec network;
+  network.input = image_shape(shape.shape);
+  network.blocks = values.count("blocks");
+  network.convolutions = values.count("convolutions");
+  network.channels = values.count("channels");
+  network.channel_factor = values.number("channel_factor");
+  network.kernel = values.count("kernel_size");
+  network.stride = values.count("stride");
+  if (values.text("pooling") != "none") network.pooling = named(poolings, values.text("pooling"));
+  network.pool_size = values.count("pool_size");
+  network.batch_norm = values.flag("batch_norm");
+  network.residual = values.flag("residual");
+  network.global_pooling = values.flag("global_pooling");
+  network.head = dense_layers(values, shape, loss);
+  try {
+    return train::cnn(network);
+  } catch (const InvalidInput& error) {
+    throw TrialFailure(FailureKind::Invalid, error.what());
+  }
+}
+
 train::NetworkSpec network_spec(const Values& values, const DataShape& shape, LossKind loss) {
-  train::NetworkSpec network;
-  network.inputs = shape.features;
-  network.hidden.assign(values.count("layers"), values.count("units"));
-  network.outputs = loss == LossKind::BinaryCrossEntropy ? 1
-                    : shape.classes > 0                  ? shape.classes
-                                                         : shape.outputs;
-  network.activation = named(activations, values.text("activation"));
-  network.dropout = static_cast<float>(values.number("dropout"));
-  network.init = named(inits, values.text("init"));
+  const std::string& model = values.text("model");
+  if (const std::string problem = model_problem(model, shape); !problem.empty())
+    throw TrialFailure(FailureKind::Invalid, problem);
+  if (model == "cnn") return image_network(values, shape, loss);
+  train::NetworkSpec network{shape.shape, {}};
+  if (shape.tokens > 0) network.layers.push_back(train::EmbeddingSpec{shape.tokens, values.count("embedding")});
+  if (model != "mlp") add_recurrent_layers(values, shape, network);
+  add_dense_layers(values, shape, loss, network);
   return network;
+}
+
+void take_image_changes(const Values& values, const DataShape& shape, train::TrainingSpec& spec) {
+  spec.random_crop = values.count("random_crop");
+  spec.random_flip = values.flag("random_flip");
+  if (spec.random_crop == 0 && !spec.random_flip) return;
+  const std::string problem = image_problem("random_crop or random_flip", shape);
+  if (!problem.empty()) throw TrialFailure(FailureKind::Invalid, problem);
+  spec.network.input = image_shape(shape.shape);
 }
 
 train::OptimizerSpec optimizer_spec(const Values& values) {
@@ -92,16 +175,42 @@ std::string loss_problem(const std::string& loss, const DataShape& shape) {
   return "";
 }
 
+std::string lengths_text(const train::Shape& shape) {
+  std::string text;
+  for (const std::size_t length : shape) text += concat(text.empty() ? "" : " x ", length);
+  return text;
+}
+
+std::string model_problem(const std::string& model, const DataShape& shape) {
+  if (model == "mlp") return "";
+  if (model == "cnn") return image_problem("model = cnn", shape);
+  if (shape.tokens > 0 || shape.shape.size() == 2) return "";
+  return concat("model = ", model, " needs sequences, samples of steps x channels or of tokens, got samples of ",
+                lengths_text(shape.shape));
+}
+
+std::string image_problem(const std::string& what, const DataShape& shape) {
+  if (shape.shape.size() == 2 || shape.shape.size() == 3) return "";
+  return concat(what, " needs images: samples of height x width or height x width x channels numbers, got ",
+                lengths_text(shape.shape));
+}
+
 train::TrainingSpec training_spec(const Values& values, const DataShape& shape, std::uint64_t seed) {
+  if (const std::string problem = model_problem(values.text("model"), shape); !problem.empty())
+    throw TrialFailure(FailureKind::Invalid, problem);
   if (const std::string problem = loss_problem(values.text("loss"), shape); !problem.empty())
     throw TrialFailure(FailureKind::Invalid, problem);
   train::TrainingSpec spec;
   spec.loss = loss_of(values.text("loss"), shape);
   spec.network = network_spec(values, shape, spec.loss);
   spec.balanced = values.text("class_weight") == "balanced";
+  spec.label_smoothing = values.number("label_smoothing");
+  spec.gradient_clip = values.number("gradient_clip");
+  take_image_changes(values, shape, spec);
   spec.optimizer = optimizer_spec(values);
   spec.learning_rate = learning_rate(values);
   spec.batch = values.count("batch_size");
+  spec.share_updates = values.text("team_updates") == "auto";
   spec.divergence_factor = values.number("divergence_factor");
   spec.seed = seed;
   return spec;

@@ -9,12 +9,26 @@
 
 namespace regatta::objective {
 
-/// What a network's ends must fit.
+/// What a network's ends must fit; fields as those of train::Dataset.
 struct DataShape {
-  std::size_t features = 0;
-  std::size_t classes = 0;  ///< 0: a regression
-  std::size_t outputs = 0;  ///< of a regression
+  train::Shape shape;
+  std::size_t classes = 0;
+  std::size_t outputs = 0;
+  std::size_t tokens = 0;
+  std::size_t labels_per_sample = 1;
 };
+
+/// @param data  a train::Dataset or what train::inspect_dataset() says of one
+template <class Data>
+DataShape shape_of(const Data& data) {
+  return {data.shape, data.classes, data.outputs, data.tokens, data.labels_per_sample};
+}
+
+/// Whether such data suit a kind of network (a value of the option `model`); else one sentence.
+std::string model_problem(const std::string& model, const DataShape& shape);
+
+/// Whether samples of this shape are images; else one sentence, which begins with `what` needs them.
+std::string image_problem(const std::string& what, const DataShape& shape);
 
 /// Whether a network can be trained with this loss (a value of the option `loss`) on such data; else one
 /// sentence.

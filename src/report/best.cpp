@@ -4,6 +4,7 @@
 #include <sstream>
 #include <variant>
 
+#include "lineage.hpp"
 #include "phrases.hpp"
 #include "regatta/core/clock.hpp"
 #include "regatta/core/error.hpp"
@@ -52,8 +53,35 @@ std::string section_of(std::string_view line) {
   return std::string(trim(text.substr(1, text.find(']') - 1)));
 }
 
+/// The space as it was, since hyperparameters vary, the configuration that the training began with, and what
+/// they became.
+std::string schedule_text(const log::Study& study, const std::vector<Stretch>& stretches) {
+  std::string text = "[space]\n", changes;
+  for (const auto& [name, definition] : study.header.space) text += name + " = " + definition + "\n";
+  if (!study.header.constraints.empty()) text += "[constraints]\n";
+  for (const auto& [name, rule] : study.header.constraints) text += name + " = " + rule + "\n";
+  text += "[trial]\n";
+  const search::Config* before = nullptr;
+  for (const Stretch& stretch : stretches) {
+    std::string differences;
+    for (std::size_t i = 0; i < study.space.size(); ++i) {
+      const double entry = stretch.config[i];
+      if (std::isnan(entry) || (before && entry == (*before)[i])) continue;
+      const space::Value value = study.space.value(stretch.config, i);
+      const std::string& name = study.space.parameters()[i].name;
+      if (before)
+        differences += concat(" ", name, "=", space::to_text(value));
+      else
+        text += name + " = " + literal(value) + "\n";
+    }
+    if (!differences.empty()) changes += concat(changes.empty() ? "" : "; ", stretch.after, ":", differences);
+    before = &stretch.config;
+  }
+  return text + "[scheduler]\nalgorithm = replay\nschedule = " + changes + "\n";
+}
+
 /// The inputs in force, line by line, as an input file for this one trial.
-std::string inputs_for(const log::Study& study) {
+std::string inputs_for(const log::Study& study, bool with_scheduler) {
   std::istringstream lines(study.header.used_inputs);
   std::string result;
   std::string section;
@@ -61,6 +89,7 @@ std::string inputs_for(const log::Study& study) {
     const bool opens_section = trim(line).starts_with('[');
     if (opens_section) section = section_of(line);
     if (section == "space" || section == "constraints" || section == "trial") continue;
+    if (section == "scheduler" && !with_scheduler) continue;
     const std::string key = section + "." + key_of(line);
     if (key == "study.trials") line = "trials = 1";
     if (key == "study.initial") continue;
@@ -71,14 +100,16 @@ std::string inputs_for(const log::Study& study) {
 }
 
 std::string ini_text(const log::Study& study, const Trial& trial) {
+  const std::vector<Stretch> stretches = lineage(study, trial.id);
+  const bool scheduled = stretches.size() > 1;
   std::ostringstream text;
   text << "# Trial " << trial.id.value << " of study '" << study.header.name
        << "', the best: " << study.header.metric << " = " << score_text(trial) << ".\n"
        << "# It took " << effort_text(trial) << " with seed " << trial.seed << ", ended "
        << iso_time(trial.t_end) << ", run " << study.header.run_uuid << ".\n"
        << "# To train it again: regatta run THIS_FILE\n\n"
-       << inputs_for(study) << "\n"
-       << constants(study, trial);
+       << inputs_for(study, !scheduled) << "\n"
+       << (scheduled ? schedule_text(study, stretches) : constants(study, trial));
   return text.str();
 }
 

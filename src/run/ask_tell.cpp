@@ -23,6 +23,7 @@ struct Study::Impl final : Effects {
     options.width = {};  // who asks knows what a trial takes
     options.workers = 1;
     options.prefetch = 0;
+    options.in_flight = 0;  // who asks decides
     controller = std::make_unique<Controller>(options, *proposals, *scheduler, *this);
     controller->leave(WorkerId{0});
     const double now = wall_time();

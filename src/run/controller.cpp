@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "regatta/core/error.hpp"
 #include "regatta/core/random.hpp"
@@ -15,6 +16,9 @@ namespace {
 constexpr double short_trial_seconds = 100 * 200e-6;
 constexpr double covered_seconds = 2e-3;  ///< that waiting assignments should last for
 constexpr std::size_t deepest = 4;
+constexpr std::int64_t enough_timed = 8;  // trials before their length is believed to be short
+constexpr double mean_memory = 10;        // trials that their mean length remembers
+constexpr double much_faster = 1.5;       // what a move must gain
 
 }  // namespace
 
@@ -29,6 +33,9 @@ Controller::Controller(const ControllerOptions& options, ProposalSource& proposa
   require(options.workers > 0, "a study needs a worker, got ", options.workers);
   require(options.trials >= 0, "the number of trials must not be negative, got ", options.trials);
   require(options.batch > 0, "a batch has at least one trial, got ", options.batch);
+  require(!options.width || (options.in_flight == 0 && !options.move_stragglers),
+          "with trials of several widths workers.in_flight must be all, and workers.move_stragglers false");
+  if (options.in_flight < 0) ramp_.emplace(workers_.size());
   for (std::int32_t worker = 0; worker < options.workers; ++worker) by_load_.emplace(0, WorkerId{worker});
   if (options.width) teams_ = std::make_unique<TeamSlots>(options.workers, options.nodes);
 }
@@ -68,6 +75,23 @@ WorkerId Controller::join() {
 
 void Controller::leave(WorkerId worker) { by_load_.erase({0, worker}); }
 
+void Controller::lose(WorkerId worker, double now) {
+  require(!teams_, "workers cannot be lost where trials take several of them");
+  auto& held = workers_.at(static_cast<std::size_t>(worker.value)).trials;
+  by_load_.erase({held.size(), worker});
+  for (const TrialId trial : held) {
+    record(search::TrialRequeued{trial, now});
+    requeued_.push_back(trial);
+    pending_.erase(trial);
+    moving_.erase(trial);
+    --in_flight_;
+  }
+  held.clear();
+  for (Place& place : places_)
+    if (place.keeper == worker) place.keeper = {};
+  flush();
+}
+
 void Controller::receive(WorkerId from, const Report& report, double now) {
   const auto& held = workers_.at(static_cast<std::size_t>(from.value)).trials;
   require(std::ranges::find(held, report.trial) != held.end(), "worker ", from.value, " reports trial ",
@@ -75,7 +99,8 @@ void Controller::receive(WorkerId from, const Report& report, double now) {
   schedule::Decision decision;
   if (report.epoch > history_[report.trial].epochs) {
     record(search::TrialReported{report.trial, report.epoch, report.value, now, report.metrics});
-    decision = decide(report);
+    if (!is_final(report.state))  // the trial could train on
+      decision = scheduler_.on_result(history_, std::get<search::TrialReported>(unlogged_.back()));
   }
   if (report.state == search::TrialState::Running)
     react(from, report.trial, decision);
@@ -83,12 +108,6 @@ void Controller::receive(WorkerId from, const Report& report, double now) {
     pause(from, report, decision, now);
   else
     finish(from, report, now);
-}
-
-/// The scheduler's answer for a trial that could train on.
-schedule::Decision Controller::decide(const Report& report) {
-  if (is_final(report.state)) return {};
-  return scheduler_.on_result(history_, {report.trial, report.epoch, report.value, 0, report.metrics});
 }
 
 void Controller::react(WorkerId worker, TrialId trial, const schedule::Decision& decision) {
@@ -109,7 +128,8 @@ void Controller::pause(WorkerId worker, const Report& report, schedule::Decision
   using schedule::Answer;
   if (auto waiting = pending_.extract(report.trial); waiting && decision.answer != Answer::Stop)
     decision = std::move(waiting.mapped());
-  hold(report.trial, worker);
+  const bool moves = moving_.erase(report.trial) > 0 && report.epoch != history_[report.trial].until_epoch;
+  place_of(report.trial).keeper = worker;
   if (decision.answer == Answer::Stop) {
     Report stopped = report;
     stopped.state = search::TrialState::Stopped;
@@ -121,6 +141,8 @@ void Controller::pause(WorkerId worker, const Report& report, schedule::Decision
   if (decision.answer == Answer::Checkpoint) orders_.emplace_back(worker, Checkpoint{report.trial});
   if (decision.answer == Answer::Change || decision.answer == Answer::Restart)
     change(report.trial, decision, now);
+  else if (moves)
+    moved_.push_back(report.trial);
 }
 
 void Controller::change(TrialId trial, const schedule::Decision& decision, double now) {
@@ -135,7 +157,9 @@ void Controller::finish(WorkerId from, const Report& report, double now) {
   set_load(from, held.size() + 1);
   --in_flight_;
   if (teams_) teams_->release(report.trial);
+  freed_ = true;
   pending_.erase(report.trial);
+  moving_.erase(report.trial);
   if (interrupted_ && report.state == search::TrialState::Cancelled) {
     record(search::TrialRequeued{report.trial, now});
     return;
@@ -155,9 +179,19 @@ void Controller::finish(WorkerId from, const Report& report, double now) {
   event.message = report.message;
   event.exit_code = report.exit_code;
   record(std::move(event));
-  constexpr double weight = 0.1;  // of the newest trial in the moving average
-  mean_seconds_ = mean_seconds_ < 0 ? report.seconds : (1 - weight) * mean_seconds_ + weight * report.seconds;
+  learn(from, report, now);
+}
+
+/// How long trials take, how fast their worker is, and how many of them end.
+void Controller::learn(WorkerId worker, const Report& report, double now) {
+  const double remembered = std::min(static_cast<double>(++trials_timed_), mean_memory);
+  mean_seconds_ =
+      mean_seconds_ < 0 ? report.seconds : mean_seconds_ + (report.seconds - mean_seconds_) / remembered;
   proposals_.pace(mean_seconds_);
+  const std::int32_t epochs = report.epoch - place_of(report.trial).from_epoch;
+  if (epochs > 0) speeds_.take(worker, (report.seconds - report.load_seconds) / epochs);
+  if (ramp_ && ramp_->trial_ended(now))
+    record(search::Note{search::in_flight_note, {static_cast<double>(ramp_->limit()), ramp_->throughput()}});
 }
 
 void Controller::step(double now) {
@@ -169,13 +203,13 @@ void Controller::step(double now) {
     else
       start(trial, history_[trial].worker, now);
   }
+  start_moved(now);
   if (teams_) fill_teams(now);
-  // The least laden first: one trial for everybody before any waits at a worker.
-  while (!teams_ && !by_load_.empty() && by_load_.begin()->first <= depth() && fill_slot(by_load_.begin()->second, now)) {
-  }
+  const bool all_filled = teams_ || fill_slots(now);
+  if (options_.move_stragglers && !all_filled && std::exchange(freed_, false)) move_straggler();
   // Without a worker that takes part nothing was tried, and the study may go on.
-  if (!draining_ && in_flight_ == 0 && !waits_for_proposal_ && !by_load_.empty()) {
-    if (too_late(now)) {
+  if (!draining_ && in_flight_ == 0 && !waits_for_proposal_ && (!by_load_.empty() || resting_)) {
+    if (resting_ || too_late(now)) {
       interrupt("wall time");
     } else {
       end_paused(now);
@@ -183,6 +217,67 @@ void Controller::step(double now) {
     }
   }
   flush();
+}
+
+/// The least laden first: one trial for everybody before any waits at a worker. False when there is nothing
+/// to start for a slot that is free.
+bool Controller::fill_slots(double now) {
+  while (!by_load_.empty() && by_load_.begin()->first <= depth() && in_flight_ < in_flight_limit()) {
+    const WorkerId worker = by_load_.begin()->second;
+    if (!rest(worker, now) && !fill_slot(worker, now)) return false;
+  }
+  return true;
+}
+
+std::size_t Controller::in_flight_limit() const {
+  if (ramp_) return ramp_->limit();
+  return options_.in_flight > 0 ? static_cast<std::size_t>(options_.in_flight)
+                                : std::numeric_limits<std::size_t>::max();
+}
+
+/// Whether the worker gets nothing more: it is so slow that a trial would last beyond the deadline.
+bool Controller::rest(WorkerId worker, double now) {
+  if (too_late(now) || !too_late(now, speeds_.slowness(worker))) return false;
+  by_load_.erase(by_load_.begin());
+  resting_ = true;
+  return true;
+}
+
+/// Calls the trial of the slowest worker in, so that it goes on with the fastest free one.
+void Controller::move_straggler() {
+  const WorkerId free = fastest_free();
+  if (draining_ || waits_for_proposal_ || !free.valid()) return;
+  double worst = much_faster * speeds_.slowness(free);
+  WorkerId slowest;
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    const WorkerId worker{static_cast<std::int32_t>(i)};
+    const auto& held = workers_[i].trials;
+    if (held.size() != 1 || speeds_.slowness(worker) < worst) continue;
+    if (pending_.contains(held.front()) || moving_.contains(held.front())) continue;
+    worst = speeds_.slowness(worker);
+    slowest = worker;
+  }
+  if (!slowest.valid()) return;
+  const TrialId trial = workers_[static_cast<std::size_t>(slowest.value)].trials.front();
+  moving_.insert(trial);
+  orders_.emplace_back(slowest, Cancel{trial, search::TrialState::Paused});
+}
+
+void Controller::start_moved(double now) {
+  for (; !moved_.empty() && !draining_; moved_.pop_front()) {
+    const WorkerId free = fastest_free();
+    if (!free.valid()) return;
+    if (history_[moved_.front()].state == search::TrialState::Paused) start(moved_.front(), free, now);
+  }
+}
+
+WorkerId Controller::fastest_free() const {
+  WorkerId fastest;
+  for (const auto& [load, worker] : by_load_) {
+    if (load > 0) break;
+    if (!fastest.valid() || speeds_.slowness(worker) < speeds_.slowness(fastest)) fastest = worker;
+  }
+  return fastest;
 }
 
 /// Why nothing was started although every slot is free.
@@ -256,24 +351,26 @@ void Controller::start(TrialId id, WorkerId worker, double now, const std::vecto
   assign.awaited = keeper.valid() && keeper != worker;
   record(search::TrialStarted{id, worker, 0, from, until, now});
   if (team.size() > 1) name_team(assign, team);
+  place_of(id).from_epoch = from;
   auto& held = workers_[static_cast<std::size_t>(worker.value)].trials;
   held.push_back(id);
   set_load(worker, held.size() - 1);
   ++in_flight_;
   if (assign.awaited) orders_.emplace_back(keeper, Hand{weights, id, worker, Rank{}});
-  if (assign.awaited && weights == id) hold(id, worker);
+  if (assign.awaited && weights == id) place_of(id).keeper = worker;
   orders_.emplace_back(worker, std::move(assign));
 }
 
-WorkerId Controller::holder(TrialId trial) const {
-  const auto place = static_cast<std::size_t>(trial.value);
-  return place < holders_.size() ? holders_[place] : WorkerId{};
+Controller::Place& Controller::place_of(TrialId trial) {
+  const auto index = static_cast<std::size_t>(trial.value);
+  if (index >= places_.size()) places_.resize(index + 1);
+  return places_[index];
 }
 
-void Controller::hold(TrialId trial, WorkerId worker) {
-  const auto place = static_cast<std::size_t>(trial.value);
-  if (place >= holders_.size()) holders_.resize(place + 1);
-  holders_[place] = worker;
+const Controller::Place& Controller::place_of(TrialId trial) const {
+  static const Place nowhere;
+  const auto index = static_cast<std::size_t>(trial.value);
+  return index < places_.size() ? places_[index] : nowhere;
 }
 
 bool Controller::more() const {
@@ -281,8 +378,9 @@ bool Controller::more() const {
 }
 
 /// Whether what starts now would, as the last trials have shown, be called in before it has ended.
-bool Controller::too_late(double now) const {
-  return options_.deadline > 0 && mean_seconds_ >= 0 && now + mean_seconds_ > options_.deadline;
+/// @param slowness  of the worker
+bool Controller::too_late(double now, double slowness) const {
+  return options_.deadline > 0 && mean_seconds_ >= 0 && now + slowness * mean_seconds_ > options_.deadline;
 }
 
 std::optional<TrialId> Controller::next_trial(double now) {
@@ -367,7 +465,7 @@ void Controller::set_load(WorkerId worker, std::size_t before) {
 
 std::size_t Controller::depth() const {
   if (options_.prefetch >= 0) return static_cast<std::size_t>(options_.prefetch);
-  if (mean_seconds_ < 0 || mean_seconds_ > short_trial_seconds) return 0;
+  if (trials_timed_ < enough_timed || mean_seconds_ > short_trial_seconds) return 0;
   const double wanted = std::ceil(covered_seconds / std::max(mean_seconds_, 1e-9));
   return static_cast<std::size_t>(std::clamp(wanted, 1.0, static_cast<double>(deepest)));
 }

@@ -23,6 +23,11 @@ RankInfo describe_this_rank(const LayoutOptions& options) {
   return info;
 }
 
+/// The ranks that train one trial together, and where models are divided the rows and columns of their grid.
+struct OwnTeam {
+  std::unique_ptr<comm::MpiCommunicator> all, replicas, parts;
+};
+
 }  // namespace
 
 struct Job::Impl {
@@ -55,11 +60,23 @@ struct Job::Impl {
     });
   }
 
-  /// The communicator of this rank's team, or null for a team of one.
-  std::unique_ptr<comm::MpiCommunicator> form_team(WorkerId worker) {
-    if (!worker.valid()) return nullptr;
+  /// The communicators of this rank's team; none for a team of one.
+  OwnTeam form_team(WorkerId worker) {
+    OwnTeam team;
+    if (!worker.valid()) return team;
     const auto& ranks = facts.layout.teams[static_cast<std::size_t>(worker.value)].ranks;
-    return ranks.size() > 1 ? session->world().subgroup(ranks) : nullptr;
+    if (ranks.size() == 1) return team;
+    team.all = session->world().subgroup(ranks);
+    const int parts = plan.layout.model_parallel;
+    if (parts == 1) return team;
+    std::vector<Rank> same_model, same_part;
+    for (int member = 0; member < team.all->size(); ++member) {
+      if (member / parts == team.all->rank().value / parts) same_model.push_back(Rank{member});
+      if (member % parts == team.all->rank().value % parts) same_part.push_back(Rank{member});
+    }
+    team.parts = team.all->subgroup(same_model);
+    team.replicas = team.all->subgroup(same_part);
+    return team;
   }
 
   StudyOutcome run_rank0(Observer& observer) {
@@ -104,7 +121,8 @@ struct Job::Impl {
       if (fresh) entry->second = team_of(ranks);
       return entry->second;
     };
-    work(plan, facts, rank(), leads ? &session->world() : nullptr, team.get(), memory(), form_team);
+    work(plan, facts, rank(), leads ? &session->world() : nullptr,
+         {team.all.get(), team.replicas.get(), team.parts.get()}, memory(), form_team);
   }
 
   /// Collective over these ranks.

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <ctime>
 
+#include "outages.hpp"
 #include "regatta/core/error.hpp"
 #include "virtual_workers.hpp"
 
@@ -78,6 +79,7 @@ class Simulation {
         options_(options),
         objective_(checked_objective(plan, options)),
         workers_(*objective_, options),
+        outages_(options),
         proposals_(timed_searcher(plan), plan.controller.maximize),
         scheduler_(schedule::make_scheduler(plan.scheduler, facts_with(plan, objective_->epochs()))),
         controller_(controller_options(plan, options), proposals_, *scheduler_, workers_) {}
@@ -87,10 +89,9 @@ class Simulation {
     controller_.enqueue(plan_.user_trials);
     controller_.step(now_);
     while (!controller_.finished()) {
-      require(std::isfinite(workers_.next()), "the simulation stands still after ", now_,
+      require(std::isfinite(next()), "the simulation stands still after ", now_,
               " s: nothing runs and nothing can be started");
       move_on();
-      act([this] { controller_.step(now_); });
     }
     controller_.note(search::JobEnded{now_, controller_.reason()});
     return summed_up();
@@ -111,19 +112,38 @@ class Simulation {
       controller_.note(search::WorkerJoined{WorkerId{i}, i + 1, 1, 1, now_, "virtual", "virtual", ""});
   }
 
-  /// Lets time pass until the next report, or to the end of the wall time.
+  double next() const { return std::min(workers_.next(), outages_.next()); }
+
+  /// Workers that fail now, and workers that are there again.
+  void let_fail() {
+    while (outages_.next() <= now_) {
+      const auto [worker, fails] = outages_.take();
+      result_.failures += fails ? 1 : 0;
+      if (fails) {
+        workers_.fail(worker);
+        controller_.lose(worker, now_);
+      } else {
+        controller_.rejoin(worker);
+      }
+    }
+  }
+
+  /// Lets time pass until the next report or failure, or to the end of the wall time, and lets the controller
+  /// act.
   void move_on() {
     const bool limited = options_.walltime > 0 && !controller_.interrupted();
     const double end = limited ? options_.walltime : HUGE_VAL;
-    now_ = std::min(std::max(now_, workers_.next()), end);
+    now_ = std::min(std::max(now_, next()), end);
     workers_.pass_until(now_);
     const VirtualWorkers::Mail mail = workers_.collect();
     result_.reports += mail.size();
     result_.longest_queue = std::max(result_.longest_queue, mail.size());
     act([&] {
       for (const auto& [worker, report] : mail) controller_.receive(worker, report, now_);
+      let_fail();
+      if (now_ >= end) controller_.interrupt("wall time");
+      controller_.step(now_);
     });
-    if (now_ >= end) controller_.interrupt("wall time");
   }
 
   /// Takes the controller's time, and lets it pass where it is charged: what it sends leaves when it is done.
@@ -152,6 +172,7 @@ class Simulation {
   SimulationResult result_;
   std::unique_ptr<objective::Objective> objective_;
   VirtualWorkers workers_;
+  Outages outages_;
   TimedSearcher* searcher_ = nullptr;  ///< of proposals_
   DirectProposals proposals_;
   std::unique_ptr<schedule::Scheduler> scheduler_;

@@ -78,8 +78,20 @@ VirtualWorkers::Mail VirtualWorkers::collect() {
     ready.push_back(due_.begin()->second);
     due_.erase(due_.begin());
   }
-  for (const WorkerId id : ready) mail.emplace_back(id, report(id));
+  for (const WorkerId id : ready)
+    if (auto arrived = report(id)) mail.emplace_back(id, std::move(*arrived));
   return mail;
+}
+
+void VirtualWorkers::fail(WorkerId id) {
+  VirtualWorker& lost = worker(id);
+  if (lost.running) {
+    due_.erase({lost.due, id});
+    busy_seconds_ += std::max(0.0, now_ - lost.running->begun);
+  }
+  lost.running.reset();
+  lost.inbox.clear();
+  std::erase_if(kept_, [id](const auto& entry) { return entry.second.keeper == id; });
 }
 
 /// @param time  when the worker has the assignment and is free
@@ -90,6 +102,7 @@ void VirtualWorkers::begin(WorkerId id, double time) {
   running.assign = std::move(free.inbox.front());
   free.inbox.pop_front();
   running.begun = time;
+  free.reported = time;
   running.last.trial = running.assign.trial;
   try {
     take_up(running);
@@ -109,7 +122,7 @@ void VirtualWorkers::take_up(Running& running) {
       objective_.start(assign.config, {assign.trial.value, assign.attempt, assign.seed, true});
   auto kept = kept_.find(assign.weights);
   if (kept == kept_.end() && assign.weights.valid()) kept = kept_.find(assign.trial);
-  if (kept != kept_.end()) running.trainable->load(kept->second);
+  if (kept != kept_.end()) running.trainable->load(kept->second.bytes);
 }
 
 double VirtualWorkers::next_epoch_seconds(WorkerId id) const {
@@ -124,7 +137,8 @@ void VirtualWorkers::schedule(WorkerId id, double time) {
   due_.emplace(worker(id).due, id);
 }
 
-Report VirtualWorkers::report(WorkerId id) {
+/// None: the epoch goes unreported.
+std::optional<Report> VirtualWorkers::report(WorkerId id) {
   Running& running = *worker(id).running;
   if (!running.end) advance(running);
   Report report = running.last;
@@ -132,12 +146,15 @@ Report VirtualWorkers::report(WorkerId id) {
   const double left_at = worker(id).due - options_.latency;
   report.seconds = left_at - running.begun;
   if (report.state == TrialState::Running) {
-    schedule(id, worker(id).due + next_epoch_seconds(id));
+    const double arrived = worker(id).due;
+    schedule(id, arrived + next_epoch_seconds(id));
+    if (arrived < worker(id).reported + options_.report_seconds) return std::nullopt;
+    worker(id).reported = arrived;
     return report;
   }
   busy_seconds_ += report.seconds * static_cast<double>(std::max<std::size_t>(1, running.assign.team.size()));
   if (report.state == TrialState::Paused)
-    kept_[report.trial] = running.trainable->save();
+    kept_[report.trial] = {id, running.trainable->save()};
   else
     kept_.erase(report.trial);
   worker(id).running.reset();

@@ -29,6 +29,9 @@ class VirtualWorkers final : public Effects {
   void send(WorkerId, const Hand&) override {}  // every worker finds what any of them keeps
   void send(WorkerId, const Checkpoint&) override {}
 
+  /// Takes away what the worker holds and keeps.
+  void fail(WorkerId worker);
+
   /// When the next report falls due [s]; infinite: never.
   double next() const;
   /// Lets time pass until `now`, which must not lie behind next().
@@ -44,6 +47,7 @@ class VirtualWorkers final : public Effects {
     std::deque<Assign> inbox;
     std::unique_ptr<Running> running;
     double due = 0;  ///< when its next report arrives
+    double reported = 0;  ///< when the last one did
     double slowness = 1;
   };
 
@@ -52,7 +56,7 @@ class VirtualWorkers final : public Effects {
   void take_up(Running& running);
   void schedule(WorkerId id, double time);
   double next_epoch_seconds(WorkerId id) const;
-  Report report(WorkerId id);
+  std::optional<Report> report(WorkerId id);
   void advance(Running& running);
 
   objective::Objective& objective_;
@@ -60,7 +64,11 @@ class VirtualWorkers final : public Effects {
   std::vector<VirtualWorker> workers_;
   std::set<std::pair<double, WorkerId>> due_;  ///< (time, worker) of each that has a trial
   Mail answers_;                               ///< of trials that were called in before they began
-  std::map<TrialId, std::vector<std::byte>> kept_;  ///< what trials need to go on
+  struct Kept {
+    WorkerId keeper;
+    std::vector<std::byte> bytes;
+  };
+  std::map<TrialId, Kept> kept_;  ///< what trials need to go on
   double now_ = 0;
   double busy_seconds_ = 0;
 };

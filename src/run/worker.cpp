@@ -332,7 +332,11 @@ void Worker::judge(const Verdict& verdict) {
     return;
   }
   running_->last.state = verdict.state;
-  for (int member = 1; team_ && member < team_->size(); ++member) send(*team_, Rank{member}, running_->last);
+  for (int member = 1; team_ && member < team_->size(); ++member) {
+    if (running_->saves) send(*team_, Rank{member}, Checkpoint{running_->assign.trial});
+    send(*team_, Rank{member}, running_->last);
+  }
+  send_words();
   if (verdict.state == TrialState::Running) {
     if (running_->saves) keep_or_drop(TrialState::Running);
     report(running_->last);
@@ -343,6 +347,8 @@ void Worker::judge(const Verdict& verdict) {
 
 void Worker::obey(const Report& order) {
   running_->waits_for_leader = false;
+  const bool saves = std::exchange(running_->saves, false) || order.state == TrialState::Paused;
+  if (saves && running_->trainable->saves_together()) running_->trainable->save();
   if (order.state == TrialState::Running) return;
   running_.reset();
   leave_team();

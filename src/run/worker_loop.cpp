@@ -55,14 +55,15 @@ void show(const Incumbent& incumbent, const std::string& metric, const space::Sp
 /// @param loaded  called once the data is there
 template <class Loaded>
 void live(const StudyPlan& plan, const JobFacts& facts, Rank rank, comm::Communicator* controller,
-          comm::Communicator* team, comm::NodeMemory& memory, FormTeam form_team, Loaded loaded) {
+          const TeamView& team, comm::NodeMemory& memory, FormTeam form_team, Loaded loaded) {
   std::unique_ptr<device::Backend> backend;
   const auto objective = objective::make_objective(plan.objective, plan.space);
   const int gpu = facts.layout.gpu[static_cast<std::size_t>(rank.value)];
   if (objective->computes_here()) backend = gpu >= 0 ? device::make_cuda_backend(gpu) : device::make_cpu_backend();
-  objective->prepare({backend.get(), &memory, team, place_of(plan, facts, rank)});
+  objective->prepare(
+      {backend.get(), &memory, team.all, place_of(plan, facts, rank), team.replicas, team.parts});
   loaded();
-  Worker worker(controller, team, *objective, plan.checkpoints, std::move(form_team));
+  Worker worker(controller, team.all, *objective, plan.checkpoints, std::move(form_team));
   Backoff backoff(polling_ceiling(facts, rank));
   TrialId shown;
   while (!worker.finished()) {
@@ -108,14 +109,14 @@ objective::Place place_of(const StudyPlan& plan, const JobFacts& facts, Rank ran
 }
 
 void work(const StudyPlan& plan, const JobFacts& facts, Rank rank, comm::Communicator* controller,
-          comm::Communicator* team, comm::NodeMemory& memory, FormTeam form_team) {
+          const TeamView& team, comm::NodeMemory& memory, FormTeam form_team) {
   live(plan, facts, rank, controller, team, memory, std::move(form_team), [] {});
 }
 
 WorkerThread::WorkerThread(const StudyPlan& plan, const JobFacts& facts, comm::NodeMemory& memory) : memory_(memory) {
   thread_ = std::thread([this, &plan, &facts] {
     try {
-      live(plan, facts, Rank{0}, &group_.at(Rank{1}), nullptr, memory_, {}, [this] { memory_.close(); });
+      live(plan, facts, Rank{0}, &group_.at(Rank{1}), {}, memory_, {}, [this] { memory_.close(); });
     } catch (...) {
       const std::lock_guard lock(mutex_);
       failure_ = std::current_exception();

@@ -24,9 +24,16 @@ void wait_for_shutdown(comm::Communicator& controller, double ceiling);
 /// @param team  the ranks that a trial has for itself; null: those of the layout
 objective::Place place_of(const StudyPlan& plan, const JobFacts& facts, Rank rank, const TeamPlan* team = nullptr);
 
+/// A rank's team as WorkerContext has it; all null for a team of one.
+struct TeamView {
+  comm::Communicator* all = nullptr;
+  comm::Communicator* replicas = nullptr;
+  comm::Communicator* parts = nullptr;
+};
+
 /// A worker's whole life.
 void work(const StudyPlan& plan, const JobFacts& facts, Rank rank, comm::Communicator* controller,
-          comm::Communicator* team, comm::NodeMemory& memory, FormTeam form_team = {});
+          const TeamView& team, comm::NodeMemory& memory, FormTeam form_team = {});
 
 /// Rank 0's worker: a thread that talks to the controller over an in-process link.
 class WorkerThread {

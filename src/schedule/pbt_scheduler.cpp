@@ -61,7 +61,7 @@ Decision PbtScheduler::on_result(const search::History& history, const search::T
                 static_cast<std::uint64_t>(report.epoch));
   const TrialId chosen = donor(history, report, random);
   if (!chosen.valid()) return {Answer::Pause};  // to go on at once, where it has its slot for itself
-  return {Answer::Restart, explore(history[chosen].config, random), chosen};
+  return {Answer::Restart, explore(history, chosen, random), chosen};
 }
 
 void PbtScheduler::catch_up(const search::History& history) {
@@ -94,16 +94,24 @@ TrialId PbtScheduler::donor(const search::History& history, const search::TrialR
   return donors.empty() ? TrialId{} : donors[random.below(donors.size())];
 }
 
-search::Config PbtScheduler::explore(const search::Config& config, Random& random) const {
+search::Config PbtScheduler::explore(const search::History& history, TrialId donor, Random& random) {
+  const search::Config& config = history[donor].config;
   for (int i = 0; i < tries; ++i) {
-    search::Config changed = config;
-    for (const std::size_t index : mutable_)
-      if (!std::isnan(config[index]))
-        changed[index] = mutated(space_.parameters()[index], config[index], random);
-    space_.deactivate(changed);
-    if (space_.feasible(changed)) return changed;
+    auto varied = changed(config, [&](std::size_t index, double entry) {
+      return mutated(space_.parameters()[index], entry, random);
+    });
+    if (varied) return *varied;
   }
   return config;
+}
+
+std::optional<search::Config> PbtScheduler::changed(
+    const search::Config& config, const std::function<double(std::size_t, double)>& entry_of) const {
+  search::Config result = config;
+  for (const std::size_t index : mutable_)
+    if (!std::isnan(config[index])) result[index] = entry_of(index, config[index]);
+  space_.deactivate(result);
+  return space_.feasible(result) ? std::optional(std::move(result)) : std::nullopt;
 }
 
 double PbtScheduler::mutated(const space::Parameter& parameter, double entry, Random& random) const {

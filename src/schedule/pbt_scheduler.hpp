@@ -1,6 +1,8 @@
 #pragma once
 
+#include <functional>
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "regatta/core/random.hpp"
@@ -17,7 +19,7 @@ namespace regatta::schedule {
 ///
 /// A donor has come as far as the trial itself or farther, so that the trial's epochs never go back. Where
 /// there are fewer slots than trials, the trial that is farthest behind goes on.
-class PbtScheduler final : public Scheduler {
+class PbtScheduler : public Scheduler {
  public:
   /// @throws InvalidInput  a name in `mutate` that the space does not have
   PbtScheduler(const SchedulerOptions& options, const StudyFacts& facts);
@@ -26,17 +28,30 @@ class PbtScheduler final : public Scheduler {
   std::int32_t until_epoch(const search::History& history, const search::Trial& trial) override;
   Decision on_result(const search::History& history, const search::TrialReported& report) override;
 
+ protected:
+  /// The hyperparameters of a trial that takes the weights of `donor`.
+  virtual search::Config explore(const search::History& history, TrialId donor, Random& random);
+  /// `config` with other entries of its active mutable parameters; none where constraints forbid it.
+  /// @param entry_of  the new entry of a parameter, of its index and its entry in `config`
+  std::optional<search::Config> changed(const search::Config& config,
+                                        const std::function<double(std::size_t, double)>& entry_of) const;
+  double mutated(const space::Parameter& parameter, double entry, Random& random) const;
+
+  std::int32_t epochs() const { return epochs_; }
+  std::int32_t interval() const { return interval_; }
+  const space::Space& space() const { return space_; }
+  /// Parameters that may change during a training.
+  const std::vector<std::size_t>& mutable_parameters() const { return mutable_; }
+
  private:
   void catch_up(const search::History& history);
   TrialId donor(const search::History& history, const search::TrialReported& report, Random& random) const;
-  search::Config explore(const search::Config& config, Random& random) const;
-  double mutated(const space::Parameter& parameter, double entry, Random& random) const;
 
   double quantile_, resample_;
   std::uint64_t seed_;
   std::int32_t epochs_, interval_;
   space::Space space_;
-  std::vector<std::size_t> mutable_;                         ///< parameters that may change during a training
+  std::vector<std::size_t> mutable_;
   std::map<std::int32_t, std::set<Rung::Entry>> standings_;  ///< by epoch
   std::vector<std::int32_t> reached_;                        ///< multiples of the interval, by trial
   std::size_t reports_seen_ = 0;

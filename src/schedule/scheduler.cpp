@@ -9,11 +9,13 @@
 #include "halving_scheduler.hpp"
 #include "median_scheduler.hpp"
 #include "pasha_scheduler.hpp"
+#include "pb2_scheduler.hpp"
 #include "pbt_scheduler.hpp"
 #include "plateau_scheduler.hpp"
 #include "regatta/core/error.hpp"
 #include "regatta/core/plugin.hpp"
 #include "regatta/core/text.hpp"
+#include "replay_scheduler.hpp"
 
 namespace regatta::schedule {
 namespace {
@@ -59,6 +61,8 @@ const std::vector<Entry>& table() {
       {"plateau", plain<PlateauScheduler>},
       {"bandit", plain<BanditScheduler>},
       {"pbt", plain<PbtScheduler>},
+      {"pb2", plain<Pb2Scheduler>},
+      {"replay", plain<ReplayScheduler>},
   };
   return entries;
 }

@@ -112,6 +112,7 @@ std::optional<Config> BayesianSearcher::ask(const History& history, TrialId tria
                           ? options_.bayesian.beta * std::pow(results, -options_.bayesian.beta_decay)
                           : options_.bayesian.jitter;
   if (surrogate_.embedding().continuous().empty()) terrain.excluded = seen;
+  if (options_.bayesian.cost_aware && rule != Rule::Mean) terrain.costs = &surrogate_.costs();
   if (!options_.bayesian.prior.empty()) {
     terrain.prior = &options_.bayesian.prior;
     terrain.prior_weight = options_.bayesian.prior_strength / static_cast<double>(surrogate_.size());

@@ -106,6 +106,8 @@ void History::apply(const TrialEnded& event) {
     if (!std::isnan(event.objective)) trial.objective = event.objective;
   }
   move(trial, event.state);
+  outcomes_.push_back({trial.id, trial.state, trial.reason, trial.epochs, trial.objective,
+                       trial.standard_error, trial.seconds, reports_.size()});
   if (event.state == TrialState::Completed || event.state == TrialState::Stopped) consider(trial);
 }
 
@@ -118,6 +120,7 @@ void History::apply(const TrialChanged& event) {
   require(trial.state == TrialState::Paused, "only a paused trial can change, and trial ", event.trial.value,
           " is ", name_of(trial.state));
   if (event.donor.valid()) static_cast<void>((*this)[event.donor]);
+  changes_.push_back({event.trial, event.donor, trial.config, reports_.size()});
   if (event.donor != event.trial) trial.parent = event.donor;
   trial.weights = event.donor;
   trial.changed_epoch = event.epoch;

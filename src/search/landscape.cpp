@@ -145,6 +145,11 @@ double Landscape::surroundings(std::size_t i, std::span<double> by_feature) cons
   double value = 0;
   if (penalty_) value += (*penalty_)(features, by_feature);
   if (!feasibility_.trivial()) value += feasibility_(features, by_feature);
+  if (setting_.costs) {
+    std::vector<double> slopes(by_feature.size());
+    value -= (*setting_.costs)(features, slopes);
+    for (std::size_t c = 0; c < slopes.size(); ++c) by_feature[c] -= slopes[c];
+  }
   if (configs_.empty()) return value;
   if (!space_.feasible(configs_[i]) || (setting_.excluded && setting_.excluded(configs_[i])))
     return -infinity;

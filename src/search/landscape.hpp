@@ -24,6 +24,7 @@ class Landscape {
     Rule rule = nullptr;
     double parameter = 0;                                ///< of the rule: jitter or beta
     std::function<bool(const space::Config&)> excluded;  ///< null: none
+    const CostModel* costs = nullptr;                    ///< divide the acquisition, null: none
     const UserPrior* prior = nullptr;                    ///< multiplies the acquisition, null: none
     double prior_weight = 0;                             ///< the power to which it does
   };

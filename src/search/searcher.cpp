@@ -5,6 +5,7 @@
 #include "ais_searcher.hpp"
 #include "bayesian_searcher.hpp"
 #include "grid_searcher.hpp"
+#include "listed_searcher.hpp"
 #include "random_searcher.hpp"
 #include "regatta/core/error.hpp"
 #include "regatta/core/plugin.hpp"
@@ -25,12 +26,19 @@ std::unique_ptr<Searcher> make(const SearcherOptions& options, const space::Spac
   return std::make_unique<Kind>(options, space);
 }
 
+std::unique_ptr<Searcher> mobster(const SearcherOptions& options, const space::Space& space) {
+  SearcherOptions aligned = options;
+  aligned.bayesian.align_epochs = true;
+  return std::make_unique<BayesianSearcher>(aligned, space);
+}
+
 /// Every searcher, the default first.
 const std::vector<Entry>& table() {
   static const std::vector<Entry> entries = {
-      {"sobol", make<SobolSearcher>}, {"random", make<RandomSearcher>}, {"grid", make<GridSearcher>},
-      {"bo", make<BayesianSearcher>}, {"ais", make<AisSearcher>},       {"tpe", make<TpeSearcher>},
-      {"bohb", make<TpeSearcher>},
+      {"sobol", make<SobolSearcher>}, {"random", make<RandomSearcher>},
+      {"grid", make<GridSearcher>},   {"bo", make<BayesianSearcher>},
+      {"ais", make<AisSearcher>},     {"tpe", make<TpeSearcher>},
+      {"bohb", make<TpeSearcher>},    {"mobster", mobster},
   };
   return entries;
 }
@@ -59,7 +67,9 @@ std::unique_ptr<Searcher> make_searcher(const SearcherOptions& options, const sp
   const auto found = std::ranges::find(table(), options.algorithm, &Entry::name);
   require(found != table().end(), "unknown search algorithm '", options.algorithm, "': expected one of ",
           join(searcher_names(), ", "), suggestion(options.algorithm, searcher_names()));
-  return found->make(options, space);
+  auto searcher = found->make(options, space);
+  if (options.listed.empty()) return searcher;
+  return std::make_unique<ListedSearcher>(std::move(searcher), space, options.listed);
 }
 
 }  // namespace regatta::search

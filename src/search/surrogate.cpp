@@ -43,6 +43,11 @@ double prior_weight(const Surrogate::Model& model) {
   return by_kind * by_kernel * by_warp;
 }
 
+bool same_outcome(const Outcome& a, const Outcome& b) {
+  const bool same_value = a.value == b.value || (std::isnan(a.value) && std::isnan(b.value));
+  return a.trial == b.trial && a.state == b.state && a.epoch == b.epoch && same_value;
+}
+
 }  // namespace
 
 Surrogate::Surrogate(const space::Space& space, const BayesianOptions& options)
@@ -50,61 +55,97 @@ Surrogate::Surrogate(const space::Space& space, const BayesianOptions& options)
       options_(options),
       solver_(options.device == "cuda" ? device::make_cuda_evidence_solver(0) : nullptr),
       embedding_(space),
-      feasibility_(embedding_.features(), vote_radius * std::sqrt(static_cast<double>(std::max<std::size_t>(
-                                                            1, embedding_.groups().groups)))) {}
+      feasibility_(
+          embedding_.features(),
+          vote_radius * std::sqrt(static_cast<double>(std::max<std::size_t>(1, embedding_.groups().groups)))),
+      costs_(embedding_.features()) {
+  if (options.align_epochs) offsets_.emplace();
+}
 
 std::size_t Surrogate::exact_limit() const { return solver_ ? device_limit : host_limit; }
 
 void Surrogate::reset() {
   seen_.clear();
+  if (offsets_) offsets_->clear();
+  places_.clear();
+  known_.clear();
   all_ = {};
   feasibility_.clear();
+  costs_.clear();
   active_ = {};
+  active_places_.clear();
   models_.clear();
   next_fit_ = reviewed_ = 0;
 }
 
-bool Surrogate::Seen::operator==(const Seen& other) const {
-  const bool same_objective =
-      objective == other.objective || (std::isnan(objective) && std::isnan(other.objective));
-  return trial == other.trial && state == other.state && same_objective;
-}
-
 void Surrogate::update(const History& history) {
-  const auto& finished = history.finished();
-  const bool goes_on =
-      seen_.size() <= finished.size() &&
-      std::equal(seen_.begin(), seen_.end(), finished.begin(),
-                 [&](const Seen& before, TrialId id) { return before == seen(history[id]); });
+  const auto& outcomes = history.outcomes();
+  const bool goes_on = seen_.size() <= outcomes.size() &&
+                       std::equal(seen_.begin(), seen_.end(), outcomes.begin(), same_outcome);
   if (!goes_on) reset();
-  for (std::size_t i = seen_.size(); i < finished.size(); ++i) take(history, history[finished[i]]);
+  for (std::size_t i = seen_.size(); i < outcomes.size(); ++i) take(history, outcomes[i]);
+  set_losses(history.maximize());
 }
 
-void Surrogate::take(const History& history, const Trial& trial) {
-  seen_.push_back(seen(trial));
-  if (trial.state == TrialState::Cancelled || trial.reason == Reason::Lost) return;
-  std::vector<double> features(embedding_.features());
-  embedding_.embed(trial.config, features);
-  const bool failed = trial.state == TrialState::Failed || !std::isfinite(trial.objective);
-  feasibility_.add(features, failed);
-  // A failed trial is as bad as the worst result so far: without a value there, its neighbourhood would stay
-  // promising.
-  if (failed && all_.losses.empty()) return;
-  const double loss = failed               ? *std::ranges::max_element(all_.losses)
-                      : history.maximize() ? -trial.objective
-                                           : trial.objective;
-  all_.losses.push_back(std::clamp(loss, -largest_loss, largest_loss));
-  all_.deviations.push_back(std::isfinite(trial.standard_error) ? std::max(0.0, trial.standard_error) : 0);
-  all_.units.push_back(space_.encode(trial.config));
-  all_.features.insert(all_.features.end(), features.begin(), features.end());
-  activate(all_.losses.size() - 1);
+void Surrogate::take(const History& history, const Outcome& outcome) {
+  seen_.push_back(outcome);
+  if (outcome.state == TrialState::Cancelled || outcome.reason == Reason::Lost) return;
+  if (offsets_) offsets_->take(history, outcome);
+  const bool failed = outcome.state == TrialState::Failed || !std::isfinite(outcome.value);
+  const auto found = places_.find(outcome.trial);
+  if (found == places_.end() && !append(history, outcome, failed)) return;
+  const std::size_t place = places_.at(outcome.trial), d = embedding_.features();
+  if (found != places_.end() && failed) feasibility_.add({all_.features.data() + place * d, d}, true);
+  known_[place] = {outcome.value, outcome.epoch, failed};
+  all_.deviations[place] = std::isfinite(outcome.standard_error) ? std::max(0.0, outcome.standard_error) : 0;
+  if (found != places_.end()) return;
+  activate(place);
   if (active_.losses.size() < next_fit_) return;
+  set_losses(history.maximize());
   if (active_.losses.size() > exact_limit()) choose_active();
   learn();
 }
 
+/// A trial's first outcome; whether it counts.
+bool Surrogate::append(const History& history, const Outcome& outcome, bool failed) {
+  const Config& config = history[outcome.trial].config;
+  std::vector<double> features(embedding_.features());
+  embedding_.embed(config, features);
+  feasibility_.add(features, failed);
+  if (outcome.epoch > 0 && outcome.seconds > 0) costs_.add(features, outcome.seconds / outcome.epoch);
+  if (failed && known_.empty()) return false;
+  places_[outcome.trial] = known_.size();
+  known_.emplace_back();
+  all_.losses.push_back(0);
+  all_.deviations.push_back(0);
+  all_.units.push_back(space_.encode(config));
+  all_.features.insert(all_.features.end(), features.begin(), features.end());
+  return true;
+}
+
+/// A failed trial is as bad as the worst result before it: without a value there, its neighbourhood would
+/// stay promising.
+void Surrogate::set_losses(bool maximize) {
+  double worst = -largest_loss;
+  for (std::size_t i = 0; i < known_.size(); ++i) {
+    const double value = maximize ? -known_[i].value : known_[i].value;
+    const double loss = offsets_ ? value - offsets_->fall_from(known_[i].epoch) : value;
+    all_.losses[i] = known_[i].failed ? worst : std::clamp(loss, -largest_loss, largest_loss);
+    worst = std::max(worst, all_.losses[i]);
+  }
+  bool changed = false;
+  for (std::size_t i = 0; i < active_places_.size(); ++i) {
+    const double loss = all_.losses[active_places_[i]];
+    changed = changed || active_.losses[i] != loss;
+    active_.losses[i] = loss;
+  }
+  if (changed)
+    for (Model& model : models_) model.values.clear();
+}
+
 void Surrogate::activate(std::size_t result) {
   const std::size_t d = embedding_.features();
+  active_places_.push_back(result);
   active_.losses.push_back(all_.losses[result]);
   active_.deviations.push_back(all_.deviations[result]);
   active_.units.push_back(all_.units[result]);
@@ -124,6 +165,7 @@ void Surrogate::choose_active() {
   order.resize(static_cast<std::size_t>(kept * static_cast<double>(exact_limit())));
   std::ranges::sort(order);
   active_ = {};
+  active_places_.clear();
   for (const std::size_t i : order) activate(i);
 }
 

@@ -1,11 +1,14 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <vector>
 
+#include "cost_model.hpp"
 #include "embedding.hpp"
+#include "epoch_offsets.hpp"
 #include "feasibility.hpp"
 #include "output_transform.hpp"
 #include "regatta/device/evidence.hpp"
@@ -53,12 +56,14 @@ class Surrogate {
 
   Surrogate(const space::Space& space, const BayesianOptions& options);
 
-  /// Takes what has ended since the last call; begins anew when `history` does not go on from what was seen.
+  /// Takes what has paused or ended since the last call; begins anew when `history` does not go on from what
+  /// was seen.
   void update(const History& history);
   /// A model drawn by weight, conditioned on all active results. `uniform` in [0, 1).
   Model& draw(double uniform);
 
-  /// Results so far, active or not; failed trials count with the worst loss before them.
+  /// Results so far, active or not: one per trial, its latest; failed trials count with the worst loss before
+  /// them.
   std::size_t size() const { return all_.losses.size(); }
   /// All results have the same loss.
   bool constant() const;
@@ -66,11 +71,14 @@ class Surrogate {
   const Results& active() const { return active_; }
   const Embedding& embedding() const { return embedding_; }
   const Feasibility& feasibility() const { return feasibility_; }
+  const CostModel& costs() const { return costs_; }
   const std::vector<Model>& models() const { return models_; }
 
  private:
   void reset();
-  void take(const History& history, const Trial& trial);
+  void take(const History& history, const Outcome& outcome);
+  bool append(const History& history, const Outcome& outcome, bool failed);
+  void set_losses(bool maximize);
   void activate(std::size_t result);
   void choose_active();
   void learn();
@@ -94,18 +102,21 @@ class Surrogate {
   std::unique_ptr<device::EvidenceSolver> solver_;  ///< null: the host does all
   Embedding embedding_;
   Feasibility feasibility_;
-  struct Seen {
-    TrialId trial;
-    TrialState state;
-    double objective;
-
-    bool operator==(const Seen& other) const;
+  CostModel costs_;
+  /// The latest value of a result.
+  struct Known {
+    double value = 0;
+    std::int32_t epoch = 0;
+    bool failed = false;
   };
-  static Seen seen(const Trial& trial) { return {trial.id, trial.state, trial.objective}; }
 
-  std::vector<Seen> seen_;
+  std::vector<Outcome> seen_;
+  std::optional<EpochOffsets> offsets_;    ///< none: values count as they are
+  std::map<TrialId, std::size_t> places_;  ///< of the trials among the results
+  std::vector<Known> known_;               ///< by result
   Results all_;
   Results active_;
+  std::vector<std::size_t> active_places_;  ///< among all results
   std::vector<Model> models_;
   std::size_t next_fit_ = 0, reviewed_ = 0;
 };

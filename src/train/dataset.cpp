@@ -19,16 +19,20 @@ struct Prologue {
   char problem[4096];
   bool system_failure;
   std::uint64_t rows[split_names.size()];
+  bool has_lengths[split_names.size()];
   std::uint64_t dimensions, shape[most_dimensions];
-  std::uint64_t features, classes, outputs, text_bytes;
+  std::uint64_t features, classes, outputs, tokens, labels_per_sample, text_bytes;
 
   void describe(const DatasetHead& head, std::size_t bytes_of_text) {
     std::ranges::copy(head.rows, rows);
+    std::ranges::copy(head.has_lengths, has_lengths);
     dimensions = head.shape.size();
     std::ranges::copy(head.shape, shape);
     features = head.features;
     classes = head.classes;
     outputs = head.outputs;
+    tokens = head.tokens;
+    labels_per_sample = head.labels_per_sample;
     text_bytes = bytes_of_text;
   }
 
@@ -69,6 +73,7 @@ struct SplitSpans {
   std::span<float> x;
   std::span<std::int32_t> labels;
   std::span<float> values;
+  std::span<std::int32_t> lengths;
 };
 
 struct Spans {
@@ -83,8 +88,10 @@ Spans carve(const Prologue& prologue, std::span<std::byte> block) {
   for (std::size_t i = 0; i < split_names.size(); ++i) {
     const std::size_t rows = prologue.rows[i];
     spans.splits[i].x = carver.take<float>(rows * prologue.features);
-    spans.splits[i].labels = carver.take<std::int32_t>(prologue.classes > 0 ? rows : 0);
+    spans.splits[i].labels =
+        carver.take<std::int32_t>(prologue.classes > 0 ? rows * prologue.labels_per_sample : 0);
     spans.splits[i].values = carver.take<float>(rows * prologue.outputs);
+    spans.splits[i].lengths = carver.take<std::int32_t>(prologue.has_lengths[i] ? rows : 0);
   }
   spans.text = carver.take<char>(prologue.text_bytes);
   spans.bytes = carver.used();
@@ -113,6 +120,8 @@ void read_numbers(const DatasetFile& file, const Spans& spans) {
     file.read_x(i, spans.splits[i].x);
     file.read_labels(i, spans.splits[i].labels);
     file.read_values(i, spans.splits[i].values);
+    file.read_lengths(i, spans.splits[i].lengths);
+    file.check_padding(i, spans.splits[i].labels, spans.splits[i].lengths);
   }
 }
 
@@ -121,6 +130,8 @@ Dataset views(const Prologue& prologue, const Spans& spans) {
   data.features = prologue.features;
   data.classes = prologue.classes;
   data.outputs = prologue.outputs;
+  data.tokens = prologue.tokens;
+  data.labels_per_sample = prologue.labels_per_sample;
   data.shape.assign(prologue.shape, prologue.shape + prologue.dimensions);
   const std::vector<std::string> texts = unpacked_texts(spans.text);
   data.origin = texts.at(0);
@@ -128,7 +139,8 @@ Dataset views(const Prologue& prologue, const Spans& spans) {
   data.class_names.assign(texts.begin() + 2, texts.end());
   const std::array splits{&data.train, &data.valid, &data.test};
   for (std::size_t i = 0; i < splits.size(); ++i)
-    *splits[i] = {prologue.rows[i], spans.splits[i].x, spans.splits[i].labels, spans.splits[i].values};
+    *splits[i] = {prologue.rows[i], spans.splits[i].x, spans.splits[i].labels, spans.splits[i].values,
+                  spans.splits[i].lengths};
   return data;
 }
 
@@ -141,13 +153,20 @@ void check_table(const TableSet& data, const Table& table, std::string_view name
   require(table.x.size() % features == 0, name, ": ", table.x.size(), " numbers are no whole rows of ",
           features);
   const std::size_t rows = table.x.size() / features;
-  const std::size_t labels = data.classes > 0 ? rows : 0;
+  const std::size_t labels = data.classes > 0 ? rows * data.labels_per_sample : 0;
   require(table.labels.size() == labels, name, ": has ", table.labels.size(), " labels, expected ", labels);
   require(table.values.size() == rows * data.outputs, name, ": has ", table.values.size(),
           " targets, expected ", rows * data.outputs);
   check_finite(table.x, features, concat(name, "/x"));
-  check_labels(table.labels, data.classes, concat(name, "/y"));
+  check_labels(table.labels, data.labels_per_sample, data.classes, concat(name, "/y"));
   check_finite(table.values, data.outputs, concat(name, "/y"));
+  if (data.tokens > 0) check_tokens(table.x, features, data.tokens, concat(name, "/x"));
+  if (table.lengths.empty()) return;
+  const std::size_t steps = steps_of(data.shape, data.tokens);
+  require(steps > 0 && table.lengths.size() == rows, name, ": has ", table.lengths.size(),
+          " lengths, expected ", steps > 0 ? rows : 0);
+  check_lengths(table.lengths, steps, concat(name, "/lengths"));
+  if (data.labels_per_sample > 1) check_padding(table.labels, table.lengths, concat(name, "/y"));
 }
 
 void check_scaling(const Scaling& scaling, std::size_t columns, std::string_view what) {
@@ -164,8 +183,10 @@ void write_table(h5::File& file, const TableSet& data, const Table& table, std::
   shape.insert(shape.end(), data.shape.begin(), data.shape.end());
   file.write(concat('/', name, "/x"), table.x, shape);
   const std::string y = concat('/', name, "/y");
+  if (!table.lengths.empty()) file.write(concat('/', name, "/lengths"), table.lengths);
   if (data.classes > 0) {
-    file.write(y, table.labels);
+    shape = data.labels_per_sample == 1 ? std::vector{rows} : std::vector{rows, data.labels_per_sample};
+    file.write(y, table.labels, shape);
     return;
   }
   shape = data.outputs == 1 ? std::vector{rows} : std::vector{rows, data.outputs};
@@ -178,6 +199,7 @@ void write_all(h5::File& file, const TableSet& data) {
   file.set_attribute("/", "origin", data.origin);
   file.set_attribute("/", "licence", data.licence);
   if (data.classes > 0) file.set_attribute("/", "classes", static_cast<std::int64_t>(data.classes));
+  if (data.tokens > 0) file.set_attribute("/", "tokens", static_cast<std::int64_t>(data.tokens));
   if (!data.class_names.empty()) file.write("/class_names", data.class_names);
   write_table(file, data, data.train, "train");
   write_table(file, data, data.valid, "valid");
@@ -195,8 +217,8 @@ void write_all(h5::File& file, const TableSet& data) {
 
 DatasetInfo inspect_dataset(const std::filesystem::path& file) {
   const DatasetHead head = DatasetFile(file).head();
-  return {head.features, head.classes, head.outputs, head.rows[0],
-          head.rows[1],  head.rows[2], head.origin,  head.licence};
+  return {head.features, head.classes, head.outputs, head.rows[0], head.rows[1],          head.rows[2],
+          head.origin,   head.licence, head.shape,   head.tokens,  head.labels_per_sample};
 }
 
 Dataset load_dataset(const std::filesystem::path& file, comm::NodeMemory& memory) {
@@ -235,11 +257,16 @@ void check_dataset(const TableSet& data) {
           data.outputs);
   require(data.class_names.empty() || data.class_names.size() == data.classes, "got ",
           data.class_names.size(), " names for ", data.classes, " classes");
+  const std::size_t steps = steps_of(data.shape, data.tokens);
+  require(data.tokens == 0 || steps > 0, "sequences of tokens have one dimension, got ", data.shape.size());
+  require(data.labels_per_sample == 1 || data.labels_per_sample == steps, "a sample has 1 label or ", steps,
+          ", got ", data.labels_per_sample);
   require(!data.train.x.empty(), "train: has no rows");
   check_table(data, data.train, "train");
   check_table(data, data.valid, "valid");
   check_table(data, data.test, "test");
-  check_scaling(data.scaling, product(data.shape), "features");
+  const bool by_channel = steps > 0 && data.scaling.offset.size() == data.shape.back();
+  check_scaling(data.scaling, by_channel ? data.shape.back() : product(data.shape), "features");
   check_scaling(data.target_scaling, data.outputs, "targets");
 }
 

@@ -22,6 +22,21 @@ std::vector<double> unit_weights(std::size_t features, Random& random) {
   return weights;
 }
 
+/// One more sequence of generate_recall().
+void add_sequence(const RecallOptions& options, Random& random, Table& table) {
+  const std::size_t least = (options.steps + 1) / 2, length = least + random.below(options.steps - least + 1);
+  std::int32_t last = no_label;
+  for (std::size_t step = 0; step < options.steps; ++step) {
+    const bool symbol = random.uniform() < 0.2;
+    const std::size_t token =
+        symbol ? random.below(options.symbols) : options.symbols + random.below(options.noise);
+    if (symbol) last = static_cast<std::int32_t>(token);
+    table.x.push_back(step < length ? static_cast<float>(token) : 0.0f);
+    table.labels.push_back(step < length ? last : no_label);
+  }
+  table.lengths.push_back(static_cast<std::int32_t>(length));
+}
+
 }  // namespace
 
 TableSet generate_regression(const RegressionOptions& options) {
@@ -71,6 +86,44 @@ TableSet generate_regression(const std::map<std::string, std::string>& options) 
   return generate_regression(RegressionOptions{
       static_cast<std::size_t>(texts.number("samples")), static_cast<std::size_t>(texts.number("features")),
       texts.number("noise"), static_cast<std::uint64_t>(texts.number("seed"))});
+}
+
+TableSet generate_recall(const RecallOptions& options) {
+  require(options.samples >= 10, "recalling needs at least 10 samples, got ", options.samples);
+  require(options.steps >= 2 && options.symbols >= 2 && options.noise >= 1,
+          "recalling needs at least 2 steps, 2 symbols and 1 token of noise, got ", options.steps, ", ",
+          options.symbols, " and ", options.noise);
+  TableSet data;
+  data.shape = {options.steps};
+  data.classes = options.symbols;
+  data.tokens = options.symbols + options.noise;
+  data.labels_per_sample = options.steps;
+  data.origin = concat("generated: the last symbol so far, seed ", options.seed);
+  data.licence = "CC0-1.0";
+  Random random(options.seed, 0);
+  for (std::size_t i = 0; i < options.samples; ++i) {
+    const double place = static_cast<double>(i) / static_cast<double>(options.samples);
+    add_sequence(options, random, place < 0.7 ? data.train : place < 0.85 ? data.valid : data.test);
+  }
+  check_dataset(data);
+  return data;
+}
+
+std::vector<Option> recall_options() {
+  return {
+      {"samples", OptionType::Integer, "2000", "sequences in all parts together", {}, 10},
+      {"steps", OptionType::Integer, "20", "of the longest sequences", {}, 2},
+      {"symbols", OptionType::Integer, "4", "tokens to be recalled: the classes", {}, 2},
+      {"noise", OptionType::Integer, "8", "further tokens, which say nothing", {}, 1},
+      {"seed", OptionType::Integer, "1", "another seed gives other sequences", {}, 0},
+  };
+}
+
+TableSet generate_recall(const std::map<std::string, std::string>& options) {
+  const OptionTexts texts(recall_options(), options);
+  const auto count = [&](const char* name) { return static_cast<std::size_t>(texts.number(name)); };
+  return generate_recall(RecallOptions{count("samples"), count("steps"), count("symbols"), count("noise"),
+                                       static_cast<std::uint64_t>(texts.number("seed"))});
 }
 
 }  // namespace regatta::train

@@ -10,7 +10,16 @@
 namespace regatta::train {
 namespace {
 
-enum class Format { Table, Idx };
+enum class Format { Table, Idx, Sequences };
+
+/// Whether the first line that is no comment begins with @.
+bool holds_sequences(const std::filesystem::path& file) {
+  std::ifstream text(file);
+  for (std::string line; std::getline(text, line);)
+    if (const std::string_view content = trim(line); !content.empty() && !content.starts_with('#'))
+      return content.starts_with('@');
+  return false;
+}
 
 Format format_of(const std::filesystem::path& file) {
   std::error_code failure;
@@ -23,16 +32,17 @@ Format format_of(const std::filesystem::path& file) {
   require(start != "\x89HDF", file.string(),
           ": is an HDF5 file; where it has the layout of a data set, use it as it is");
   require(!start.starts_with("PK"), file.string(), ": is packed by zip, unpack it first");
-  return start.starts_with(std::string_view("\0\0", 2)) ? Format::Idx : Format::Table;
+  if (start.starts_with(std::string_view("\0\0", 2))) return Format::Idx;
+  return holds_sequences(file) ? Format::Sequences : Format::Table;
 }
 
 /// `scale` is a word or the number to divide by.
 void read_scale(const OptionTexts& texts, Format format, SplitOptions& split) {
   const std::string text = texts.text("scale");
-  split.scale = text == "none"                                  ? Scale::None
-                : text == "minmax"                              ? Scale::MinMax
-                : text == "standard" || format == Format::Table ? Scale::Standard
-                                                                : Scale::Divide;
+  split.scale = text == "none"                                ? Scale::None
+                : text == "minmax"                            ? Scale::MinMax
+                : text == "standard" || format != Format::Idx ? Scale::Standard
+                                                              : Scale::Divide;
   split.divisor = 255.0;
   if (!parse_number(text)) return;
   split.scale = Scale::Divide;
@@ -81,13 +91,35 @@ CsvOptions csv_options(const std::vector<std::filesystem::path>& inputs, const O
   return options;
 }
 
+/// That nothing is asked of this file that only tables have.
+void refuse_options(const OptionTexts& texts, std::initializer_list<const char*> names,
+                    const std::filesystem::path& file, std::string_view what) {
+  for (const char* const name : names)
+    require(!texts.given(name), "command line: ", name, " is an option for tables, ", file.string(), " is ",
+            what);
+}
+
+SequenceOptions sequence_options(const std::vector<std::filesystem::path>& inputs, const OptionTexts& texts) {
+  require(inputs.size() == 1, "expected one file of series, got ", inputs.size(),
+          " files; give test samples of their own with test_file=FILE");
+  refuse_options(texts, {"target", "ignore", "shape", "task", "header"}, inputs.front(), "a file of series");
+  SequenceOptions options;
+  read_split(texts, Format::Sequences, options);
+  options.file = inputs.front();
+  options.test_file = texts.text("test_file");
+  if (!options.test_file.empty())
+    require(format_of(options.test_file) == Format::Sequences, options.test_file.string(),
+            ": is no file of series");
+  options.scale_targets = texts.flag("scale_targets");
+  return options;
+}
+
 IdxOptions idx_options(const std::vector<std::filesystem::path>& inputs, const OptionTexts& texts) {
   require(inputs.size() == 2 || inputs.size() == 4,
           "IDX files come as IMAGES LABELS [TEST_IMAGES TEST_LABELS], got ", inputs.size(),
           inputs.size() == 1 ? " file" : " files");
-  for (const char* const name : {"target", "ignore", "shape", "task", "header", "scale_targets", "test_file"})
-    require(!texts.given(name), "command line: ", name, " is an option for tables, ", inputs.front().string(),
-            " is an IDX file");
+  refuse_options(texts, {"target", "ignore", "shape", "task", "header", "scale_targets", "test_file"},
+                 inputs.front(), "an IDX file");
   IdxOptions options;
   read_split(texts, Format::Idx, options);
   options.images = inputs[0];
@@ -129,7 +161,9 @@ TableSet import_data(const std::vector<std::filesystem::path>& inputs,
                      const std::map<std::string, std::string>& options) {
   const OptionTexts texts(import_options(), options);
   require(!inputs.empty(), "no file to import was given");
-  if (format_of(inputs.front()) == Format::Idx) return import_idx(idx_options(inputs, texts));
+  const Format format = format_of(inputs.front());
+  if (format == Format::Idx) return import_idx(idx_options(inputs, texts));
+  if (format == Format::Sequences) return import_sequences(sequence_options(inputs, texts));
   return import_csv(csv_options(inputs, texts));
 }
 

@@ -79,11 +79,24 @@ std::vector<float> scaled(std::span<const double> numbers, std::size_t columns, 
   for (const std::size_t row : rows)
     for (std::size_t column = 0; column < columns; ++column) {
       const double raw = numbers[row * columns + column];
+      const std::size_t scale = scaling.offset.empty() ? 0 : column % scaling.offset.size();
       const double value =
-          scaling.offset.empty() ? raw : (raw - scaling.offset[column]) / scaling.divisor[column];
+          scaling.offset.empty() ? raw : (raw - scaling.offset[scale]) / scaling.divisor[scale];
       out.push_back(static_cast<float>(value));
     }
   return out;
+}
+
+/// The steps of the sequences `rows`, without their padding, as rows of channels.
+Rows steps_of(const RawSamples& samples, const Rows& rows) {
+  const std::size_t steps = samples.steps;
+  Rows all;
+  for (const std::size_t row : rows) {
+    const std::size_t length =
+        samples.lengths.empty() ? steps : static_cast<std::size_t>(samples.lengths[row]);
+    for (std::size_t step = 0; step < length; ++step) all.push_back(row * steps + step);
+  }
+  return all;
 }
 
 Table table_of(const RawSamples& samples, const Rows& rows, std::size_t features, const TableSet& data) {
@@ -92,6 +105,13 @@ Table table_of(const RawSamples& samples, const Rows& rows, std::size_t features
   table.values = scaled(samples.values, data.outputs, rows, data.target_scaling);
   if (data.classes > 0)
     for (const std::size_t row : rows) table.labels.push_back(samples.labels[row]);
+  if (samples.lengths.empty()) return table;
+  const std::size_t channels = data.shape.back();
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    table.lengths.push_back(samples.lengths[rows[i]]);
+    const std::size_t used = static_cast<std::size_t>(table.lengths.back()) * channels;
+    std::fill_n(table.x.begin() + static_cast<std::ptrdiff_t>(i * features + used), features - used, 0.0f);
+  }
   return table;
 }
 
@@ -131,7 +151,9 @@ void split_and_scale(const RawSamples& samples, const RawSamples& test, const Sp
   const std::array<Rows, 3> parts = split_rows(samples.rows, samples.labels, split);
   const std::size_t features =
       std::accumulate(data.shape.begin(), data.shape.end(), std::size_t{1}, std::multiplies<>());
-  data.scaling = fit(samples.x, features, parts[0], options.scale, options.divisor);
+  const bool sequences = samples.steps > 0;
+  data.scaling = fit(samples.x, sequences ? data.shape.back() : features,
+                     sequences ? steps_of(samples, parts[0]) : parts[0], options.scale, options.divisor);
   data.target_scaling =
       fit(samples.values, data.outputs, parts[0], scale_targets ? Scale::Standard : Scale::None, 1.0);
   data.origin = options.origin;

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "regatta/core/error.hpp"
+#include "regatta/train/dataset.hpp"
 
 namespace regatta::train {
 namespace {
@@ -51,15 +52,17 @@ std::size_t answer(std::span<const float> row) {
   return static_cast<std::size_t>(std::ranges::max_element(row) - row.begin());
 }
 
-/// Counts by class: rows of the truth, answers, and answers that are right.
+/// Counts by class: rows of the truth, answers, and answers that are right, where there is a label.
 struct Counts {
   std::vector<double> truth, answered, right;
   double rows = 0;
 
   explicit Counts(const Answers& a)
-      : truth(a.classes), answered(a.classes), right(a.classes), rows(static_cast<double>(a.labels.size())) {
+      : truth(a.classes), answered(a.classes), right(a.classes) {
     for (std::size_t i = 0; i < a.labels.size(); ++i) {
+      if (a.labels[i] == no_label) continue;
       const auto label = static_cast<std::size_t>(a.labels[i]);
+      ++rows;
       const std::size_t given = answer(a.outputs.subspan(i * a.columns, a.columns));
       ++truth[label];
       ++answered[given];
@@ -142,14 +145,16 @@ double cross_entropy(std::span<const float> row, std::size_t label) {
 }
 
 double classification_loss(const Answers& a) {
-  double sum = 0;
+  double sum = 0, rows = 0;
   for (std::size_t i = 0; i < a.labels.size(); ++i) {
+    if (a.labels[i] == no_label) continue;
+    ++rows;
     const auto row = a.outputs.subspan(i * a.columns, a.columns);
     const auto label = static_cast<std::size_t>(a.labels[i]);
     sum += a.columns == 1 ? softplus(label == 1 ? -static_cast<double>(row[0]) : static_cast<double>(row[0]))
                           : cross_entropy(row, label);
   }
-  return sum / static_cast<double>(a.labels.size());
+  return sum / rows;
 }
 
 Measure measure_of(LossKind loss) {

@@ -1,154 +1,240 @@
 #include "regatta/train/network.hpp"
 
 #include <algorithm>
-#include <cmath>
 
+#include "parallel_dense_layer.hpp"
 #include "regatta/core/error.hpp"
 #include "regatta/core/random.hpp"
 
 namespace regatta::train {
 namespace {
 
-/// inputs, hidden widths, outputs
-std::vector<std::size_t> widths_of(const NetworkSpec& spec) {
-  std::vector<std::size_t> widths{spec.inputs};
-  widths.insert(widths.end(), spec.hidden.begin(), spec.hidden.end());
-  widths.push_back(spec.outputs);
-  return widths;
+using Layers = std::vector<std::unique_ptr<Layer>>;
+
+/// The dense layer at this place, if it and the next one can be divided among `parts`.
+const DenseSpec* first_of_pair(const NetworkSpec& spec, std::size_t place, const comm::Communicator* parts) {
+  if (!parts || place + 1 >= spec.layers.size()) return nullptr;
+  const auto* first = std::get_if<DenseSpec>(&spec.layers[place]);
+  const auto* second = std::get_if<DenseSpec>(&spec.layers[place + 1]);
+  const bool pair = first && second && !first->per_step && !second->per_step;
+  return pair && first->units >= static_cast<std::size_t>(parts->size()) ? first : nullptr;
 }
 
-double variance(const NetworkSpec& spec, std::size_t inputs, std::size_t outputs) {
-  const bool rectifier =
-      spec.activation == device::Activation::Relu || spec.activation == device::Activation::Gelu;
-  const Init init = spec.init != Init::Auto ? spec.init : rectifier ? Init::He : Init::Xavier;
-  if (init == Init::He) return 2.0 / static_cast<double>(inputs);
-  if (init == Init::Lecun) return 1.0 / static_cast<double>(inputs);
-  return 2.0 / static_cast<double>(inputs + outputs);
+Layers layers_of(const NetworkSpec& spec, comm::Communicator* parts = nullptr) {
+  require(!spec.layers.empty(), "a network needs a layer");
+  Layers layers;
+  Shape shape = spec.input;
+  while (layers.size() < spec.layers.size()) {
+    const std::size_t place = layers.size();
+    if (const DenseSpec* first = first_of_pair(spec, place, parts)) {
+      const auto& second = std::get<DenseSpec>(spec.layers[place + 1]);
+      layers.push_back(std::make_unique<ParallelDenseLayer>(*first, shape, Division::Columns, *parts));
+      layers.push_back(
+          std::make_unique<ParallelDenseLayer>(second, Shape{first->units}, Division::Rows, *parts));
+    } else {
+      layers.push_back(make_layer(spec.layers[place], shape));
+    }
+    shape = layers.back()->output();
+  }
+  return layers;
 }
 
-void check(const NetworkSpec& spec) {
-  require(spec.inputs > 0 && spec.outputs > 0, "a network needs inputs and outputs, got ", spec.inputs,
-          " and ", spec.outputs);
-  require(spec.dropout >= 0 && spec.dropout < 1, "dropout must lie in [0, 1), got ", spec.dropout);
-  for (const std::size_t width : spec.hidden) require(width > 0, "a hidden layer needs units");
+ParameterCounts& operator+=(ParameterCounts& sum, const ParameterCounts& counts) {
+  sum.weights += counts.weights;
+  sum.biases += counts.biases;
+  sum.statistics += counts.statistics;
+  return sum;
+}
+
+ParameterCounts counts_of(const Layers& layers) {
+  ParameterCounts sum;
+  for (const auto& layer : layers) sum += layer->counts();
+  return sum;
+}
+
+struct FirstValues {
+  std::vector<float> parameters, statistics;
+};
+
+FirstValues first_values(const Layers& layers, std::uint64_t seed) {
+  const ParameterCounts all = counts_of(layers);
+  FirstValues values{std::vector<float>(all.weights + all.biases, 0.0f),
+                     std::vector<float>(all.statistics, 0.0f)};
+  std::span<float> weights(values.parameters.data(), all.weights);
+  std::span<float> biases(values.parameters.data() + all.weights, all.biases);
+  std::span<float> statistics(values.statistics);
+  const auto next = [](std::span<float>& from, std::size_t count) {
+    const auto first = from.first(count);
+    from = from.subspan(count);
+    return first;
+  };
+  for (std::size_t l = 0; l < layers.size(); ++l) {
+    const ParameterCounts counts = layers[l]->counts();
+    Random random(seed, l);
+    layers[l]->draw(random, next(weights, counts.weights), next(biases, counts.biases),
+                    next(statistics, counts.statistics));
+  }
+  return values;
 }
 
 }  // namespace
 
-std::size_t weight_count(const NetworkSpec& spec) {
-  const auto widths = widths_of(spec);
-  std::size_t count = 0;
-  for (std::size_t l = 0; l + 1 < widths.size(); ++l) count += widths[l] * widths[l + 1];
-  return count;
+std::size_t weight_count(const NetworkSpec& spec) { return counts_of(layers_of(spec)).weights; }
+
+std::size_t parameter_count(const NetworkSpec& spec, comm::Communicator* parts) {
+  const ParameterCounts counts = counts_of(layers_of(spec, parts));
+  return counts.weights + counts.biases;
 }
 
-std::size_t parameter_count(const NetworkSpec& spec) {
-  std::size_t count = weight_count(spec) + spec.outputs;
-  for (const std::size_t width : spec.hidden) count += width;
+std::size_t activation_count(const NetworkSpec& spec) {
+  std::size_t count = 0;
+  for (const auto& layer : layers_of(spec)) count += layer->activations();
   return count;
 }
 
 std::vector<float> initial_parameters(const NetworkSpec& spec, std::uint64_t seed) {
-  check(spec);
-  const auto widths = widths_of(spec);
-  std::vector<float> parameters(parameter_count(spec), 0.0f);
-  std::size_t next = 0;
-  for (std::size_t l = 0; l + 1 < widths.size(); ++l) {
-    Random random(seed, l);
-    const double deviation = std::sqrt(variance(spec, widths[l], widths[l + 1]));
-    for (std::size_t i = 0; i < widths[l] * widths[l + 1]; ++i)
-      parameters[next++] = static_cast<float>(deviation * random.normal());
-  }
-  return parameters;
+  return first_values(layers_of(spec), seed).parameters;
+}
+
+ArenaLayout::ArenaLayout(std::size_t parameters) {
+  constexpr std::size_t line = 64 / sizeof(float);
+  const std::size_t padded = (parameters + line - 1) / line * line;
+  gradients = padded;
+  first_moment = 2 * padded;
+  second_moment = 3 * padded;
+  size = 4 * padded;
 }
 
 Network::Network(device::Backend& backend, const NetworkSpec& spec, std::size_t most_samples,
-                 std::uint64_t seed)
-    : backend_(backend), weights_(weight_count(spec)), most_samples_(most_samples) {
-  const std::size_t count = parameter_count(spec);
-  gradients_ =
-      device::Buffer<float>(backend, count);  // asks the device before the host draws as many numbers
-  first_moment_ = device::Buffer<float>(backend, count);
-  second_moment_ = device::Buffer<float>(backend, count);
-  parameters_ = device::Buffer<float>(backend, initial_parameters(spec, seed));
-  const auto widths = widths_of(spec);
-  for (auto& slopes : slopes_)
-    slopes =
-        device::Buffer<float>(backend, most_samples * *std::max_element(widths.begin() + 1, widths.end()));
-  std::size_t weight = 0, bias = weights_;
-  for (std::size_t l = 0; l + 1 < widths.size(); ++l) {
-    const bool hidden = l + 2 < widths.size();
-    Layer layer{widths[l],
-                widths[l + 1],
-                weight,
-                bias,
-                {backend, most_samples * widths[l + 1]},
-                {},
-                hidden ? spec.activation : device::Activation::Identity,
-                hidden ? spec.dropout : 0.0f,
-                {}};
-    if (hidden) layer.y = device::Buffer<float>(backend, most_samples * widths[l + 1]);
-    weight += layer.inputs * layer.outputs;
-    bias += layer.outputs;
-    layers_.push_back(std::move(layer));
+                 std::uint64_t seed, const Team& team, std::span<float> arena)
+    : backend_(backend), team_(team), most_samples_(most_samples) {
+  Layers layers = layers_of(spec, team.parts);
+  const ParameterCounts all = counts_of(layers);
+  weights_ = all.weights;
+  const std::size_t count = all.weights + all.biases;
+  const ArenaLayout layout(count);
+  arena_ = arena.empty() ? device::Buffer<float>(backend, layout.size)  // asks before the host draws as many numbers
+                         : device::Buffer<float>::over(backend, arena);
+  const auto part = [&](std::size_t first) {
+    return device::Buffer<float>::over(backend, {arena_.data() + first, count});
+  };
+  parameters_ = part(0);
+  gradients_ = part(layout.gradients);
+  first_moment_ = part(layout.first_moment);
+  second_moment_ = part(layout.second_moment);
+  const FirstValues first = first_values(layers, seed);
+  backend.upload(first.parameters, parameters_.data());
+  statistics_ = device::Buffer<float>(backend, first.statistics);
+  std::size_t inputs = size_of(spec.input), widest = 0, weight = 0, bias = weights_, statistic = 0;
+  for (auto& layer : layers) {
+    const ParameterCounts counts = layer->counts();
+    layer->place(backend,
+                 {parameters_.data() + weight, gradients_.data() + weight, parameters_.data() + bias,
+                  gradients_.data() + bias, statistics_.data() + statistic},
+                 most_samples);
+    const std::size_t outputs = size_of(layer->output());
+    layers_.push_back({std::move(layer), inputs, outputs, weight});
+    widest = std::max(widest, outputs);
+    inputs = outputs;
+    weight += counts.weights;
+    bias += counts.biases;
+    statistic += counts.statistics;
   }
+  squared_norm_ = device::Buffer<float>(backend, 1);
+  for (auto& slopes : slopes_) slopes = device::Buffer<float>(backend, most_samples * widest);
 }
 
-device::MatrixView<const float> Network::forward(device::MatrixView<const float> x) {
-  return pass(x, false, 0, 0);
+double Network::operations() const {
+  double sum = 0;
+  for (const Stage& stage : layers_) sum += stage.layer->operations();
+  return sum;
+}
+
+double Network::wait_seconds() const {
+  double sum = 0;
+  for (const Stage& stage : layers_) sum += stage.layer->wait_seconds();
+  return sum;
+}
+
+device::MatrixView<const float> Network::forward(device::MatrixView<const float> x,
+                                                 const std::int32_t* lengths) {
+  return pass(x, {false, 0, 0, x.rows, nullptr, lengths});
 }
 
 device::MatrixView<const float> Network::forward(device::MatrixView<const float> x, std::uint64_t key,
-                                                 std::size_t first_sample) {
-  return pass(x, true, key, first_sample);
+                                                 std::size_t first_sample, std::size_t batch,
+                                                 const std::int32_t* lengths) {
+  return pass(x, {true, key, first_sample, batch, team_.replicas, lengths});
 }
 
-device::MatrixView<const float> Network::pass(device::MatrixView<const float> x, bool training,
-                                              std::uint64_t key, std::size_t first_sample) {
+device::MatrixView<const float> Network::pass(device::MatrixView<const float> x, const Pass& pass) {
   require(x.rows <= most_samples_, "this network takes at most ", most_samples_, " samples at once, got ",
           x.rows);
+  x_ = x;
+  Pass own = pass;
   for (std::size_t l = 0; l < layers_.size(); ++l) {
-    Layer& layer = layers_[l];
-    float* y = layer.y.size() > 0 ? layer.y.data() : layer.z.data();
-    layer.last = {x,
-                  {parameters_.data() + layer.first_weight, layer.inputs, layer.outputs},
-                  parameters_.data() + layer.first_bias,
-                  {layer.z.data(), x.rows, layer.outputs},
-                  {y, x.rows, layer.outputs},
-                  layer.activation,
-                  {training ? layer.dropout : 0.0f, derive_seed(key, l), first_sample}};
-    backend_.forward(layer.last);
-    x = layer.last.y;
+    own.key = derive_seed(pass.key, l);
+    x = layers_[l].layer->forward(x, own);
   }
   return x;
 }
 
-device::MatrixView<float> Network::output_gradient() {
-  const device::Dense& last = layers_.back().last;
-  return {slopes_[0].data(), last.y.rows, last.y.columns};
-}
+device::MatrixView<float> Network::output_gradient() { return {slopes_[0].data(), x_.rows, outputs()}; }
 
 void Network::backward(const std::function<void(std::size_t first)>& ready) {
   std::size_t current = 0;
   for (std::size_t l = layers_.size(); l-- > 0;) {
-    Layer& layer = layers_[l];
-    const std::size_t samples = layer.last.y.rows;
+    const Stage& stage = layers_[l];
     float* before = l > 0 ? slopes_[1 - current].data() : nullptr;  // no gradient by the data
-    backend_.backward(layer.last, {{slopes_[current].data(), samples, layer.outputs},
-                                   {gradients_.data() + layer.first_weight, layer.inputs, layer.outputs},
-                                   gradients_.data() + layer.first_bias,
-                                   {before, samples, layer.inputs}});
-    ready(layer.first_weight);
+    stage.layer->backward({slopes_[current].data(), x_.rows, stage.outputs}, {before, x_.rows, stage.inputs});
+    ready(stage.first_weight);
     current = 1 - current;
   }
 }
 
-void Network::backward_nothing(const std::function<void(std::size_t first)>& ready) {
+void Network::learn_nothing(std::uint64_t key, std::size_t batch,
+                            const std::function<void(std::size_t first)>& ready) {
+  for (std::size_t l = 0; l < layers_.size(); ++l)
+    layers_[l].layer->forward_nothing({true, derive_seed(key, l), 0, batch, team_.replicas});
   backend_.zero(gradients_.data(), gradients_.size());
-  for (std::size_t l = layers_.size(); l-- > 0;) ready(layers_[l].first_weight);
+  for (std::size_t l = layers_.size(); l-- > 0;) {
+    layers_[l].layer->backward_nothing();
+    ready(layers_[l].first_weight);
+  }
 }
 
-void Network::update(const OptimizerSpec& optimizer, double rate, std::int64_t step) {
+/// Of the whole network: what all parts have alike counts on the first one.
+void Network::take_squared_norm() {
+  float* sum = squared_norm_.data();
+  backend_.zero(sum, 1);
+  const bool first = !team_.parts || team_.parts->rank().value == 0;
+  const float *weights = gradients_.data(), *biases = weights + weights_;
+  for (const Stage& stage : layers_) {
+    const ParameterCounts part = stage.layer->counts(), whole = stage.layer->whole_counts();
+    if (part.weights > 0 && (first || part.weights < whole.weights))
+      backend_.add_squares(weights, part.weights, sum);
+    if (part.biases > 0 && (first || part.biases < whole.biases))
+      backend_.add_squares(biases, part.biases, sum);
+    weights += part.weights;
+    biases += part.biases;
+  }
+  if (!team_.parts) return;
+  std::vector<float> total = squared_norm_.download();
+  team_.parts->begin_sum(total)->wait();
+  backend_.upload(total, sum);
+}
+
+void Network::update(const OptimizerSpec& optimizer, double rate, std::int64_t step, double clip) {
+  if (clip > 0) take_squared_norm();
+  apply(update_of(optimizer, rate, step, clip), 0, parameters_.size());
+}
+
+void Network::update(const OptimizerSpec& optimizer, double rate, std::int64_t step, std::size_t first,
+                     std::size_t end) {
+  apply(update_of(optimizer, rate, step, 0), first, end);
+}
+
+device::Update Network::update_of(const OptimizerSpec& optimizer, double rate, std::int64_t step, double clip) {
   device::Update update;
   update.kind = optimizer.kind;
   update.learning_rate = static_cast<float>(rate);
@@ -158,32 +244,87 @@ void Network::update(const OptimizerSpec& optimizer, double rate, std::int64_t s
   update.beta2 = static_cast<float>(optimizer.beta2);
   update.epsilon = static_cast<float>(optimizer.epsilon);
   update.step = step;
-  const auto apply = [&](std::size_t first, std::size_t count, double decay, double l1) {
-    update.weight_decay = static_cast<float>(decay);
-    update.l1 = static_cast<float>(l1);
-    update.parameters = parameters_.data() + first;
-    update.gradients = gradients_.data() + first;
-    update.first_moment = first_moment_.data() + first;
-    update.second_moment = second_moment_.data() + first;
-    update.count = count;
-    backend_.update(update);
-  };
-  apply(0, weights_, optimizer.weight_decay, optimizer.l1);
-  apply(weights_, parameters_.size() - weights_, 0, 0);
+  update.weight_decay = static_cast<float>(optimizer.weight_decay);
+  update.l1 = static_cast<float>(optimizer.l1);
+  update.clip = static_cast<float>(clip);
+  update.squared_norm = squared_norm_.data();
+  return update;
+}
+
+/// @param update  all but the places
+void Network::apply(device::Update update, std::size_t first, std::size_t end) {
+  update.penalised = weights_ > first ? weights_ - first : 0;
+  update.parameters = parameters_.data() + first;
+  update.gradients = gradients_.data() + first;
+  update.first_moment = first_moment_.data() + first;
+  update.second_moment = second_moment_.data() + first;
+  update.count = end - first;
+  backend_.update(update);
+}
+
+/// Calls visit(place in the part's arena, place in the whole network's, whether this rank's number counts)
+/// for all parameters.
+template <class Visit>
+void Network::match(Visit visit) const {
+  ParameterCounts all;
+  for (const Stage& stage : layers_) all += stage.layer->whole_counts();
+  const bool first = !team_.parts || team_.parts->rank().value == 0;
+  std::size_t weight = 0, bias = weights_, whole_weight = 0, whole_bias = all.weights;
+  for (const Stage& stage : layers_) {
+    const Layer& layer = *stage.layer;
+    const ParameterCounts part = layer.counts(), whole = layer.whole_counts();
+    const bool weights_count = first || part.weights < whole.weights,
+               biases_count = first || part.biases < whole.biases;
+    for (std::size_t i = 0; i < part.weights; ++i)
+      visit(weight + i, whole_weight + layer.weight_in_whole(i), weights_count);
+    for (std::size_t i = 0; i < part.biases; ++i)
+      visit(bias + i, whole_bias + layer.bias_in_whole(i), biases_count);
+    weight += part.weights;
+    bias += part.biases;
+    whole_weight += whole.weights;
+    whole_bias += whole.biases;
+  }
+}
+
+std::size_t Network::whole_size() const {
+  ParameterCounts all;
+  for (const Stage& stage : layers_) all += stage.layer->whole_counts();
+  return all.weights + all.biases;
+}
+
+std::vector<float> Network::whole(const device::Buffer<float>& part) const {
+  std::vector<float> own = part.download();
+  if (!team_.parts) return own;
+  std::vector<float> all(whole_size(), 0.0f);
+  match([&](std::size_t place, std::size_t in_whole, bool counts) {
+    if (counts) all[in_whole] = own[place];
+  });
+  team_.parts->begin_sum(all)->wait();
+  return all;
+}
+
+void Network::take_part(const std::vector<float>& whole, device::Buffer<float>& part) {
+  std::vector<float> own(part.size());
+  match([&](std::size_t place, std::size_t in_whole, bool) { own[place] = whole[in_whole]; });
+  backend_.upload(own, part.data());
 }
 
 void Network::save(ByteWriter& writer) const {
-  writer.add(static_cast<std::uint64_t>(parameters_.size()));
+  writer.add(static_cast<std::uint64_t>(whole_size()));
+  writer.add(static_cast<std::uint64_t>(statistics_.size()));
   for (const auto* values : {&parameters_, &first_moment_, &second_moment_})
-    writer.add_all<float>(values->download());
+    writer.add_all<float>(whole(*values));
+  writer.add_all<float>(statistics_.download());
 }
 
 void Network::load(ByteReader& reader) {
-  const auto count = reader.take<std::uint64_t>();
-  require(count == parameters_.size(), "a network of ", parameters_.size(), " parameters cannot take over ",
-          count);
+  const std::size_t size = whole_size();
+  const auto count = reader.take<std::uint64_t>(), statistics = reader.take<std::uint64_t>();
+  require(count == size && statistics == statistics_.size(), "a network of ", size, " parameters and ",
+          statistics_.size(), " statistics cannot take over ", count, " and ", statistics);
   for (auto* values : {&parameters_, &first_moment_, &second_moment_})
-    backend_.upload(reader.take_all<std::vector<float>>(count), values->data());
+    take_part(reader.take_all<std::vector<float>>(size), *values);
+  if (statistics > 0) backend_.upload(reader.take_all<std::vector<float>>(statistics), statistics_.data());
 }
 
 }  // namespace regatta::train

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "image_shape.hpp"
 #include "regatta/core/clock.hpp"
 #include "regatta/core/error.hpp"
 #include "regatta/core/random.hpp"
@@ -12,64 +13,88 @@ namespace regatta::train {
 namespace {
 
 /// Streams of random numbers of one trial: never renumber, or the same seed trains another network.
-enum Stream : std::uint64_t { initial_weights = 1, dropout = 2, order = 3 };
+enum Stream : std::uint64_t { initial_weights = 1, dropout = 2, order = 3, changes = 4 };
 
-/// Rows of one forward pass without training, where a batch is not larger.
-constexpr std::size_t least_chunk = 512;
+/// Rows of one forward pass without training, where a batch is not larger: many, but not more than 64 MB.
+std::size_t chunk_of(const NetworkSpec& spec) {
+  constexpr std::size_t most = 512, numbers = std::size_t{1} << 24;
+  return std::clamp(numbers / activation_count(spec), std::size_t{1}, most);
+}
 
-/// Floating-point operations of one advance(): about a hundredth of a second on a processor core, so that messages are read in time.
+/// Floating-point operations of one advance(): about a hundredth of a second on a processor core, so that
+/// messages are read in time.
 constexpr double slice_work = 5e8;
+
+/// Null for a group of one rank.
+comm::Communicator* group_of(comm::Communicator* group) {
+  return group && group->size() > 1 ? group : nullptr;
+}
 
 std::vector<float> weights_for(const Part& part, std::size_t classes, bool balanced) {
   if (!balanced || part.labels().empty()) return {};
   return balanced_class_weights(part.labels(), classes);
 }
 
+std::optional<device::Augmentation> augmentation_of(const TrainingSpec& spec) {
+  if (spec.random_crop == 0 && !spec.random_flip) return std::nullopt;
+  return device::Augmentation{image_of(spec.network.input, "random_crop and random_flip"), spec.random_crop,
+                              spec.random_flip, 0};
+}
+
 }  // namespace
 
 std::vector<float> balanced_class_weights(std::span<const std::int32_t> labels, std::size_t classes) {
   std::vector<std::size_t> counts(classes, 0);
-  for (const std::int32_t label : labels) ++counts[static_cast<std::size_t>(label)];
+  double labelled = 0;
+  for (const std::int32_t label : labels) {
+    if (label == no_label) continue;
+    ++counts[static_cast<std::size_t>(label)];
+    ++labelled;
+  }
   const auto present =
       static_cast<double>(classes) - static_cast<double>(std::ranges::count(counts, std::size_t{0}));
   std::vector<float> weights(classes, 1.0f);
   for (std::size_t c = 0; c < classes; ++c)
     if (counts[c] > 0)
-      weights[c] =
-          static_cast<float>(static_cast<double>(labels.size()) / (present * static_cast<double>(counts[c])));
+      weights[c] = static_cast<float>(labelled / (present * static_cast<double>(counts[c])));
   return weights;
 }
 
 Trainer::Trainer(device::Backend& backend, const Part& part, std::size_t classes, const TrainingSpec& spec,
-                 comm::Communicator* team)
+                 const Team& team)
     : backend_(backend),
       part_(part),
       spec_(spec),
-      team_(team && team->size() > 1 ? team : nullptr),
+      team_{group_of(team.replicas), group_of(team.parts)},
       batch_(std::min(spec.batch, part.size())),
-      chunk_(std::max(batch_, least_chunk)),
-      network_(backend, spec.network, chunk_, derive_seed(spec.seed, initial_weights)),
-      reducer_(backend, team, network_.weights(), network_.parameters().size()),
+      chunk_(std::max(batch_, chunk_of(spec.network))),
+      shared_(backend, spec.share_updates && spec.gradient_clip == 0 ? team_.replicas : nullptr,
+              team_.replicas ? parameter_count(spec.network, team_.parts) : 0),
+      network_(backend, spec.network, chunk_, derive_seed(spec.seed, initial_weights), team_, shared_.arena()),
+      reducer_(backend, team_.replicas, network_.weights(), network_.parameters().size()),
+      augmentation_(augmentation_of(spec)),
       order_(part.rows().begin(), part.rows().end()),
       rows_(backend, std::max(order_.size(), chunk_)),
-      labels_(backend, part.split().labels ? batch_ : 0),
-      x_(backend, chunk_ * spec.network.inputs),
+      labels_(backend, batch_ * part.split().labels.columns),
+      lengths_(backend, chunk_),
+      x_(backend, chunk_ * part.split().x.columns),
       values_(backend, batch_ * part.split().values.columns),
       loss_sum_(backend, 1),
       class_weights_(backend, weights_for(part, classes, spec.balanced)) {
   require(batch_ > 0, "training needs rows and a batch of at least 1, got ", part.size(), " and ",
           spec.batch);
+  require(size_of(spec.network.input) == part.split().x.columns, "the network takes samples of ",
+          size_of(spec.network.input), " numbers, the data has ", part.split().x.columns);
 }
 
 std::optional<EpochLoss> Trainer::advance() {
-  const double step_work =
-      6.0 * static_cast<double>(network_.parameters().size()) * static_cast<double>(batch_);
+  const double step_work = 3.0 * network_.operations() * static_cast<double>(batch_);
   if (next_ == 0) begin_epoch();
   for (double work = 0; work < slice_work && next_ < order_.size(); work += step_work) step();
   if (next_ == order_.size()) return end_epoch();
   // A team learns of a loss that is no number at the end of the epoch, because all of it must end in the same
   // step.
-  const double sum = team_ ? 0 : static_cast<double>(loss_sum_.download()[0]);
+  const double sum = team_.replicas || team_.parts ? 0 : static_cast<double>(loss_sum_.download()[0]);
   if (std::isfinite(sum)) return std::nullopt;
   return EpochLoss{epoch_ + 1, sum, true};
 }
@@ -78,6 +103,8 @@ void Trainer::begin_epoch() {
   order_.assign(part_.rows().begin(), part_.rows().end());
   Random random(derive_seed(spec_.seed, order), static_cast<std::uint64_t>(epoch_));
   random.shuffle(std::span(order_));
+  if (augmentation_)
+    augmentation_->key = derive_seed(derive_seed(spec_.seed, changes), static_cast<std::uint64_t>(epoch_));
   backend_.upload(order_, rows_.data());
   backend_.zero(loss_sum_.data(), 1);
 }
@@ -87,7 +114,8 @@ EpochLoss Trainer::end_epoch() {
   std::array<float, 1> total{};
   backend_.download(loss_sum_.data(), total);
   sum(total);
-  EpochLoss result{++epoch_, static_cast<double>(total[0]) / static_cast<double>(order_.size()), false};
+  shared_.complete();
+  EpochLoss result{++epoch_, static_cast<double>(total[0]) / static_cast<double>(targets_of(order_)), false};
   if (epoch_ == 1) first_loss_ = result.mean;
   const double limit = spec_.divergence_factor * std::max(first_loss_, 1e-6);
   result.diverged = !std::isfinite(result.mean) || result.mean > limit;
@@ -96,9 +124,9 @@ EpochLoss Trainer::end_epoch() {
 
 /// Rank r of g takes the places from n r / g to n (r + 1) / g, so that shares differ by one row at most.
 Trainer::Share Trainer::share_of(std::size_t first, std::size_t end) const {
-  if (!team_) return {first, end};
-  const auto rank = static_cast<std::size_t>(team_->rank().value),
-             size = static_cast<std::size_t>(team_->size());
+  if (!team_.replicas) return {first, end};
+  const auto rank = static_cast<std::size_t>(team_.replicas->rank().value),
+             size = static_cast<std::size_t>(team_.replicas->size());
   const std::size_t count = end - first;
   return {first + count * rank / size, first + count * (rank + 1) / size};
 }
@@ -106,16 +134,24 @@ Trainer::Share Trainer::share_of(std::size_t first, std::size_t end) const {
 void Trainer::step() {
   const std::size_t first = next_, end = std::min(first + batch_, order_.size());
   const Share share = share_of(first, end);
-  float* gradients = network_.gradients().data();
   if (share.end > share.first)
     learn(share, first, end - first);
   else
-    network_.backward_nothing([&](std::size_t weight) { reducer_.ready(gradients, weight); });
-  reducer_.finish(gradients);
+    network_.learn_nothing(step_key(), end - first, [this](std::size_t weight) { gradients_ready(weight); });
   const auto per_epoch = static_cast<std::int64_t>((order_.size() + batch_ - 1) / batch_);
-  const double rate = spec_.learning_rate.at(steps_, per_epoch);
-  network_.update(spec_.optimizer, rate, ++steps_);
+  const double rate = spec_.learning_rate.at(steps_++, per_epoch);
   next_ = end;
+  if (shared_.active()) return shared_.step(network_, spec_.optimizer, rate, steps_);
+  reducer_.finish(network_.gradients().data());
+  network_.update(spec_.optimizer, rate, steps_, spec_.gradient_clip);
+}
+
+void Trainer::gradients_ready(std::size_t first_weight) {
+  if (!shared_.active()) reducer_.ready(network_.gradients().data(), first_weight);
+}
+
+std::uint64_t Trainer::step_key() const {
+  return derive_seed(derive_seed(spec_.seed, dropout), static_cast<std::uint64_t>(steps_));
 }
 
 /// Gradients of this rank's share of one batch, handed to the team layer by layer.
@@ -124,38 +160,73 @@ void Trainer::learn(Share share, std::size_t batch_first, std::size_t batch_rows
   const std::size_t count = share.end - share.first;
   const std::int32_t* rows = rows_.data() + share.first;
   const device::MatrixView<float> x{x_.data(), count, split.x.columns};
-  backend_.gather(split.x, rows, x);
-  device::Targets targets{nullptr, nullptr, class_weights_.data()};
-  if (split.labels) {
-    backend_.gather(split.labels, rows, {labels_.data(), count});
+  gather_inputs(rows, x);
+  device::Targets targets{nullptr, nullptr, class_weights_.data(), static_cast<float>(spec_.label_smoothing)};
+  const std::size_t per_sample = std::max<std::size_t>(split.labels.columns, 1);
+  if (split.labels.data) {
+    backend_.gather(split.labels, rows, {labels_.data(), count, per_sample});
     targets.labels = labels_.data();
   }
   if (split.values.data) {
     backend_.gather(split.values, rows, {values_.data(), count, split.values.columns});
     targets.values = values_.data();
   }
-  const std::uint64_t key = derive_seed(derive_seed(spec_.seed, dropout), static_cast<std::uint64_t>(steps_));
-  const auto outputs = network_.forward(x, key, share.first - batch_first);
-  backend_.loss(spec_.loss, outputs, targets, 1.0f / static_cast<float>(batch_rows),
-                network_.output_gradient(), loss_sum_.data());
-  network_.backward([&](std::size_t weight) { reducer_.ready(network_.gradients().data(), weight); });
+  const auto outputs = network_.forward(x, step_key(), share.first - batch_first, batch_rows,
+                                        lengths_of(part_, rows, count));
+  const std::size_t all = targets_of(std::span(order_).subspan(batch_first, batch_rows));
+  const auto by_target = [&](auto matrix) {  // a row for each step that may have a label
+    return decltype(matrix){matrix.data, count * per_sample, matrix.columns / per_sample};
+  };
+  backend_.loss(spec_.loss, by_target(outputs), targets, 1.0f / static_cast<float>(all),
+                by_target(network_.output_gradient()), loss_sum_.data());
+  network_.backward([this](std::size_t weight) { gradients_ready(weight); });
+}
+
+/// Of `count` rows of the split, gathered.
+const std::int32_t* Trainer::lengths_of(const Part& part, const std::int32_t* rows, std::size_t count) {
+  const DeviceSplit& split = part.split();
+  if (!split.lengths) return nullptr;
+  backend_.gather(device::MatrixView<const std::int32_t>{split.lengths, split.x.rows, 1}, rows,
+                  {lengths_.data(), count, 1});
+  return lengths_.data();
+}
+
+/// How many terms the loss of these rows of the split has; at least 1.
+std::size_t Trainer::targets_of(std::span<const std::int32_t> rows) const {
+  const std::size_t per_sample = part_.split().labels.columns;
+  if (per_sample <= 1) return rows.size();
+  std::ptrdiff_t labelled = 0;
+  for (const std::int32_t row : rows)
+    labelled += std::ranges::count_if(
+        part_.split().host.labels.subspan(static_cast<std::size_t>(row) * per_sample, per_sample),
+        [](std::int32_t label) { return label != no_label; });
+  return static_cast<std::size_t>(std::max<std::ptrdiff_t>(labelled, 1));
+}
+
+void Trainer::gather_inputs(const std::int32_t* rows, device::MatrixView<float> x) {
+  if (augmentation_)
+    backend_.gather(part_.split().x, rows, *augmentation_, x);
+  else
+    backend_.gather(part_.split().x, rows, x);
 }
 
 std::vector<float> Trainer::outputs(const Part& part) {
-  const std::size_t columns = spec_.network.outputs, inputs = spec_.network.inputs;
+  const std::size_t columns = network_.outputs(), inputs = part.split().x.columns;
   std::vector<float> all(part.size() * columns, 0.0f);
   const Share share = share_of(0, part.size());
   const device::MatrixView<const float> source = part.split().x;
   for (std::size_t first = share.first; first < share.end; first += chunk_) {
     const std::size_t count = std::min(chunk_, share.end - first);
     device::MatrixView<const float> x{source.data + first * inputs, count, inputs};
+    const std::int32_t* lengths = part.split().lengths ? part.split().lengths + first : nullptr;
     if (!part.whole()) {
       backend_.upload(part.rows().subspan(first, count), rows_.data());
       const device::MatrixView<float> batch{x_.data(), count, inputs};
       backend_.gather(source, rows_.data(), batch);
       x = batch;
+      lengths = lengths_of(part, rows_.data(), count);
     }
-    const auto outputs = network_.forward(x);
+    const auto outputs = network_.forward(x, lengths);
     backend_.download(outputs.data, std::span(all).subspan(first * columns, count * columns));
   }
   sum(all);
@@ -177,9 +248,9 @@ void Trainer::load(ByteReader& reader) {
 }
 
 void Trainer::sum(std::span<float> values) {
-  if (!team_ || values.empty()) return;
+  if (!team_.replicas || values.empty()) return;
   const Stopwatch clock;
-  team_->begin_sum(values)->wait();
+  team_.replicas->begin_sum(values)->wait();
   wait_seconds_ += clock.seconds();
 }
 

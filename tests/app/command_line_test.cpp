@@ -84,7 +84,8 @@ TEST(CommandLine, ChecksAnInputAndShowsWhatWouldRun) {
 
 TEST(CommandLine, CheckRefusesADirectoryAndAWrongLayout) {
   EXPECT_EQ(regatta({"check", inputs}).err, inputs + ": is a directory, expected an input file\n");
-  EXPECT_EQ(regatta({"check", inputs + "branin.ini", "workers.ranks_per_trial=9"}).exit_code, 2);
+  EXPECT_EQ(regatta({"check", inputs + "branin.ini", "--ranks", "9", "workers.ranks_per_trial=9"}).exit_code, 2);
+  EXPECT_EQ(regatta({"check", inputs + "branin.ini", "workers.ranks_per_trial=9"}).exit_code, 0);
 }
 
 TEST(CommandLine, EndsWithExitCode3WhereTheMachineLacksADevice) {
@@ -115,7 +116,7 @@ TEST(CommandLine, ImportRefusesWhatItDoesNotKnow) {
   EXPECT_EQ(regatta({"import", "regression", "r.h5", "sampels=3"}).err,
             "command line: unknown option 'sampels'; did you mean 'samples'?\n");
   EXPECT_EQ(regatta({"import", "date", "a.csv", "a.h5"}).err,
-            "regatta: error: regatta import knows data, curves and regression, got 'date'; did you mean 'data'?\n");
+            "regatta: error: regatta import knows data, curves, regression and recall, got 'date'; did you mean 'data'?\n");
   EXPECT_EQ(regatta({"import", "data", "a.h5", "b.csv"}).err,
             "regatta: error: the last file is the one to write and must end in .h5, got 'b.csv'\n");
   EXPECT_EQ(regatta({"import", "data", "missing.csv", "/dev/null/a.h5"}).exit_code, 2);

@@ -44,6 +44,13 @@ TEST_F(RunDirectory, ShowsStatusAndReport) {
   EXPECT_THAT(report.out, HasSubstr("20 completed"));
 }
 
+TEST_F(RunDirectory, IsShownAsAPage) {
+  const ProcessResult page = ask({"report", "runs/x", "--html", "page.html"});
+
+  EXPECT_EQ(page.exit_code, 0) << page;
+  EXPECT_THAT(read_file(folder.path() / "page.html"), HasSubstr("<title>trial 19, completed"));
+}
+
 TEST_F(RunDirectory, GivesTheBestAsAnInputThatRunsAgain) {
   const ProcessResult best = ask({"best", "runs/x"});
   folder.write("best.ini", best.out);
@@ -130,6 +137,29 @@ TEST(NoRunDirectory, IsBadInputForEveryCommand) {
     EXPECT_EQ(result.exit_code, 2) << result;
     EXPECT_THAT(result.err, HasSubstr(nowhere));
   }
+}
+
+TEST(Schedule, OfTheBestTrainingIsReplayedOnAFreshTrial) {
+  const support::TemporaryFolder folder;
+  const support::ProcessOptions here{.cwd = folder.path()};
+  const ProcessResult pbt =
+      regatta({"run", REGATTA_SOURCE_DIR "/inputs/digits_pbt.ini", "study.seed=2", "study.trials=6",
+               "objective.epochs=8", "objective.units=16", "scheduler.algorithm=pb2", "scheduler.interval=1",
+               "scheduler.quantile=0.5", "workers.prefetch=0", "log.directory=pbt"},
+              here);
+  ASSERT_EQ(pbt.exit_code, 0) << pbt;
+  const ProcessResult best = regatta({"best", "pbt"}, here);
+  folder.write("best.ini", best.out);
+  ASSERT_THAT(best.out, HasSubstr("algorithm = replay\nschedule = "));
+
+  const ProcessResult again =
+      regatta({"run", "best.ini", "objective.data=" REGATTA_SOURCE_DIR "/inputs/data/digits.h5"}, here);
+
+  ASSERT_EQ(again.exit_code, 0) << again;
+  EXPECT_THAT(again.out, HasSubstr("1 completed"));
+  const std::string schedule = best.out.substr(best.out.find("schedule = "));
+  const ProcessResult of_replay = regatta({"best", "pbt-best"}, here);
+  EXPECT_THAT(of_replay.out, HasSubstr(schedule)) << "what it was trained with is what was recorded";
 }
 
 }  // namespace

@@ -140,6 +140,10 @@ TEST_F(Simulate, TakesLatencyAndUnequalWorkersIntoAccount) {
   EXPECT_THAT(simulated({"--latency", "250ms"}), Not(HasSubstr("utilisation  100.0 %")));
   EXPECT_NE(simulated({}), simulated({"--speed-spread", "0.5"}));
   EXPECT_THAT(simulated({"--charge"}), HasSubstr("waiting at once"));
+  EXPECT_THAT(simulated({"--failures", "10s", "--repair", "1s"}), HasSubstr(" of workers\n"));
+  EXPECT_THAT(
+      simulated({"--report-interval", "1s", "workers.in_flight=auto", "workers.move_stragglers=true"}),
+      HasSubstr("200: 200 completed"));
 }
 
 TEST_F(Simulate, PreviewsHowFarTrialsTrainBeforeAJobStarts) {

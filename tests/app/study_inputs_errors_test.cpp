@@ -46,9 +46,10 @@ TEST(StudyInputsErrors, NamesLineAndRuleOfAWrongOption) {
             "x.ini:8: unknown section [sarch]; did you mean 'search'?");
   EXPECT_EQ(with_line("[workers]\nlanes = 2"), "x.ini:9: lanes must be at most 1, got 2");
   EXPECT_EQ(with_line("[log]\nverbosity = 4"), "x.ini:9: verbosity must be at most 3, got 4");
-  EXPECT_EQ(with_line("[search]\nalgorithm = sobl"),
-            "x.ini:9: algorithm must be one of sobol, random, grid, bo, ais, tpe, bohb, got 'sobl'; did you mean "
-            "'sobol'?");
+  EXPECT_EQ(
+      with_line("[search]\nalgorithm = sobl"),
+      "x.ini:9: algorithm must be one of sobol, random, grid, bo, ais, tpe, bohb, mobster, got 'sobl'; did "
+      "you mean 'sobol'?");
 }
 
 TEST(StudyInputsErrors, NamesTheDuplicateOfARepeatedSection) {
@@ -110,14 +111,15 @@ TEST(StudyInputsErrors, NamesLineAndRuleOfAWrongSpace) {
 
 TEST(StudyInputsErrors, NamesLineAndRuleOfAWrongPrior) {
   const auto with_prior = [](const std::string& belief) {
-    const auto problems = with_space(
-        "rate = loguniform(1e-3, 1)\nx = int(1, 3)\nact = choice(a, b, c)\n[prior]\n" + belief);
+    const auto problems =
+        with_space("rate = loguniform(1e-3, 1)\nx = int(1, 3)\nact = choice(a, b, c)\n[prior]\n" + belief);
     return problems.size() == 1 ? problems.front() : concat(problems.size(), " problems");
   };
   EXPECT_EQ(with_prior("rat = normal(0.1, 1)"),
             "x.ini:8: unknown parameter 'rat' in section [prior]; did you mean 'rate'?");
   EXPECT_EQ(with_prior("x = 3"), "x.ini:8: 'x': a belief about int is normal(centre, sd), got '3'");
-  EXPECT_EQ(with_prior("x = normal(3)"), "x.ini:8: 'x': a belief about int is normal(centre, sd), got 'normal(3)'");
+  EXPECT_EQ(with_prior("x = normal(3)"),
+            "x.ini:8: 'x': a belief about int is normal(centre, sd), got 'normal(3)'");
   EXPECT_EQ(with_prior("x = weights(1, 2, 3)"),
             "x.ini:8: 'x': a belief about int is normal(centre, sd), got 'weights(1, 2, 3)'");
   EXPECT_EQ(with_prior("x = normal(2, 0)"), "x.ini:8: 'x': the standard deviation must be above 0, got 0");
@@ -138,9 +140,9 @@ TEST(StudyInputsErrors, MissesTheSpaceOfAnObjectiveThatBringsNone) {
 }
 
 TEST(StudyInputsErrors, JudgesTheObjective) {
-  EXPECT_THAT(
-      problems_of("[objective]\ntype = netwrk\ndata = x.h5\n[space]\nx = uniform(0, 1)\n"),
-      ElementsAre("x.ini:2: type must be one of network, function, command, external, plugin, table, got 'netwrk'; did you mean 'network'?"));
+  EXPECT_THAT(problems_of("[objective]\ntype = netwrk\ndata = x.h5\n[space]\nx = uniform(0, 1)\n"),
+              ElementsAre("x.ini:2: type must be one of network, function, command, external, plugin, table, "
+                          "got 'netwrk'; did you mean 'network'?"));
   EXPECT_THAT(problems_of("[objective]\ntype = network\n[space]\nlearning_rate = loguniform(0.001, 1)\n"),
               ElementsAre(testing::HasSubstr("needs a data set")));
 }

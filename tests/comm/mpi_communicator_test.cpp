@@ -4,6 +4,7 @@
 #include <map>
 
 #include "../src/comm/shared_node_memory.hpp"
+#include "regatta/comm/team_memory.hpp"
 
 namespace regatta::comm {
 namespace {
@@ -65,6 +66,22 @@ TEST(MpiCommunicator, SumsOverItsRanks) {
 
   EXPECT_EQ(values[0], static_cast<float>(comm.size()));
   EXPECT_EQ(values[1], static_cast<float>(comm.size() * (comm.size() - 1) / 2));
+}
+
+TEST(TeamMemory, ConnectsProcesses) {
+  MpiCommunicator comm(MPI_COMM_WORLD);
+  TeamMemory memory(2000);
+  for (float& number : memory.block()) number = static_cast<float>(comm.rank().value + 1);
+
+  ASSERT_TRUE(memory.connect(comm));
+  const auto [first, end] = memory.slice_of(memory.rank(), memory.block().size());
+  memory.wait_for_all();
+  memory.sum(first, end);
+  memory.give(first, end);
+  memory.wait_for_all();
+
+  const float sum = static_cast<float>(comm.size() * (comm.size() + 1) / 2);
+  for (const float number : memory.block()) ASSERT_EQ(number, sum);
 }
 
 TEST(MpiCommunicator, FormsATeamWithoutTheOthers) {

@@ -46,7 +46,7 @@ TEST_F(CpuBackend, GathersRows) {
   std::vector<std::int32_t> taken(2);
 
   backend->gather(MatrixView<const float>{source.data(), 3, 2}, rows.data(), {batch.data(), 2, 2});
-  backend->gather(labels.data(), rows.data(), taken);
+  backend->gather(MatrixView<const std::int32_t>{labels.data(), 3, 1}, rows.data(), {taken.data(), 2, 1});
 
   EXPECT_THAT(batch, ElementsAre(5, 6, 1, 2));
   EXPECT_THAT(taken, ElementsAre(9, 7));
@@ -82,6 +82,24 @@ TEST_F(CpuBackend, ComputesGradientsOfALayerByHand) {
   expect(weights, {-5, 0.5f, 4, 1});
   expect(bias, {-1, 0.5f});
   expect(x, {0.5f, 1.5f, -2, -1});
+}
+
+TEST_F(CpuBackend, GivesTheSameGradientsWhereYTakesThePlaceOfZ) {
+  for (const Activation kind : {Activation::Identity, Activation::Relu, Activation::Tanh, Activation::Sigmoid})
+    for (const float rate : {0.0f, 0.5f}) {
+      const auto gradients = [&](bool shares) {
+        SmallLayer layer;
+        layer.dense.activation = kind;
+        layer.dense.dropout = {rate, 3, 0};
+        if (shares) layer.dense.y = layer.dense.z;
+        backend->forward(layer.dense);
+        Floats slope{1, 0.5f, -2, 4}, weights(4), bias(2), x(4);
+        backend->backward(layer.dense,
+                          {{slope.data(), 2, 2}, {weights.data(), 2, 2}, bias.data(), {x.data(), 2, 2}});
+        return std::vector{shares ? layer.z : layer.y, slope, weights, bias, x};
+      };
+      EXPECT_EQ(gradients(true), gradients(false)) << static_cast<int>(kind) << ", dropout " << rate;
+    }
 }
 
 TEST_F(CpuBackend, AppliesEachActivationToWholeRows) {
@@ -162,6 +180,23 @@ TEST_F(CpuBackend, WeighsClassesInLossAndGradient) {
 
   EXPECT_NEAR(sum, 3.5 * std::log(2.0), 1e-6);
   expect(gradient, {-1.5f, 1.5f, 0.25f, -0.25f});
+}
+
+TEST_F(CpuBackend, SpreadsAShareOfEachLabelOverAllClasses) {
+  const Floats logits{0, std::log(3.0f)}, logit{std::log(3.0f)};
+  const std::vector<std::int32_t> labels{0};
+  Floats gradient(2), binary(1);
+  float sum = 0, binary_sum = 0;
+  const Targets targets{labels.data(), nullptr, nullptr, 0.2f};
+
+  backend->loss(LossKind::CrossEntropy, {logits.data(), 1, 2}, targets, 1, {gradient.data(), 1, 2}, &sum);
+  backend->loss(LossKind::BinaryCrossEntropy, {logit.data(), 1, 1}, targets, 1, {binary.data(), 1, 1},
+                &binary_sum);
+
+  EXPECT_NEAR(sum, std::log(4.0) - 0.1 * std::log(3.0), 1e-6);
+  expect(gradient, {0.25f - 0.9f, 0.75f - 0.1f});
+  EXPECT_NEAR(binary_sum, std::log(4.0) - 0.1 * std::log(3.0), 1e-6);
+  expect(binary, {0.75f - 0.1f});
 }
 
 TEST_F(CpuBackend, KnowsTheBinaryCrossEntropyByHand) {
@@ -266,6 +301,25 @@ TEST_F(CpuBackend, PullsTowardsZeroByTheL1PenaltyAndDecaysWithSgd) {
   backend->update(update);
 
   expect(w, {1.9f, -1.9f, 0});
+}
+
+TEST_F(CpuBackend, SparesParametersBehindThePenalisedOnes) {
+  for (const OptimizerKind kind : {OptimizerKind::Sgd, OptimizerKind::Adam, OptimizerKind::AdamW}) {
+    Update update = rule(kind);
+    update.weight_decay = update.l1 = 0.1f;
+    update.penalised = 20;
+    Floats w(40, 1.0f), g(40), m(40), v(40);
+    update.parameters = w.data();
+    update.gradients = g.data();
+    update.first_moment = m.data();
+    update.second_moment = v.data();
+    update.count = 40;
+
+    backend->update(update);
+
+    EXPECT_THAT(std::span(w).first(20), testing::Each(testing::Lt(1.0f)));
+    EXPECT_THAT(std::span(w).last(20), testing::Each(1.0f));
+  }
 }
 
 TEST_F(CpuBackend, TreatsDenormalsAsZero) {

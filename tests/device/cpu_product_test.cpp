@@ -1,6 +1,7 @@
 #include "device/cpu/product.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdlib>
 
@@ -47,9 +48,22 @@ double term(const Product& p, std::size_t i, std::size_t j) {
 
 void expect_right(const Product& p) {
   for (std::size_t i = 0; i < p.rows; ++i)
-    for (std::size_t j = 0; j < p.columns; ++j)
-      ASSERT_NEAR(p.c[i * p.columns + j], term(p, i, j), 1e-5 * (1 + std::sqrt(static_cast<double>(p.depth))))
+    for (std::size_t j = 0; j < p.columns; ++j) {
+      double wanted = term(p, i, j);
+      if (p.bias) wanted = std::max<double>(p.least, wanted + static_cast<double>(p.bias[j]));
+      ASSERT_NEAR(p.c[i * p.columns + j], wanted, 1e-5 * (1 + std::sqrt(static_cast<double>(p.depth))))
           << p.rows << "x" << p.columns << "x" << p.depth << " at " << i << ", " << j;
+    }
+}
+
+/// The product by the loops for each instruction set of this processor.
+void expect_right_loops(Product p, std::vector<float>& c) {
+  std::vector<float> scratch;
+  for (const Multiply loops : multiply_loops()) {
+    std::ranges::fill(c, -1.0f);
+    loops(p, scratch);
+    ASSERT_NO_FATAL_FAILURE(expect_right(p));
+  }
 }
 
 TEST(Product, MultipliesByHand) {
@@ -62,20 +76,61 @@ TEST(Product, MultipliesByHand) {
 }
 
 TEST(Product, IsRightForEveryShapeOfTileTranspositionAndProcessor) {
-  std::vector<float> c, scratch;
+  std::vector<float> c;
   for (const std::size_t rows : {1, 2, 5, 7, 8, 9, 17})
     for (const std::size_t columns : {1, 10, 15, 16, 17, 31, 32, 33, 50, 64})
       for (const std::size_t depth : {1, 3, 40})
         for (const bool a_turned : {false, true})
           for (const bool b_turned : {false, true}) {
             const Operands operands(rows, columns, depth);
-            const Product product = operands.product(a_turned, b_turned, c);
-            for (const Multiply loops : multiply_loops()) {
-              std::ranges::fill(c, -1.0f);
-              loops(product, scratch);
-              ASSERT_NO_FATAL_FAILURE(expect_right(product));
-            }
+            ASSERT_NO_FATAL_FAILURE(expect_right_loops(operands.product(a_turned, b_turned, c), c));
           }
+}
+
+TEST(Product, CutsALongDepthAndPacksWhatLiesFarApart) {
+  std::vector<float> c;
+  for (const auto [rows, columns, depth] : {std::array<std::size_t, 3>{40, 70, 600}, {600, 130, 70}, {3, 1, 700}})
+    for (const bool a_turned : {false, true})
+      for (const bool b_turned : {false, true}) {
+        const Operands operands(rows, columns, depth);
+        ASSERT_NO_FATAL_FAILURE(expect_right_loops(operands.product(a_turned, b_turned, c), c));
+      }
+}
+
+TEST(Product, AddsABiasAndRaisesToTheLeastValue) {
+  std::vector<float> c, scratch;
+  std::vector<float> bias(50);
+  for (std::size_t j = 0; j < bias.size(); ++j) bias[j] = 0.1f * static_cast<float>(j % 7) - 0.3f;
+  for (const std::size_t columns : {1, 10, 16, 50})
+    for (const std::size_t depth : {1, 9, 600}) {
+      const Operands operands(13, columns, depth);
+      Product product = operands.product(false, false, c);
+      product.bias = bias.data();
+      ASSERT_NO_FATAL_FAILURE(expect_right_loops(product, c));
+      product.least = 0;
+      ASSERT_NO_FATAL_FAILURE(expect_right_loops(product, c));
+    }
+  const Operands large(300, 50, 1200);  // by the library, where there is one
+  Product product = large.product(false, false, c);
+  product.bias = bias.data();
+  product.least = 0;
+  multiply(product, scratch);
+  expect_right(product);
+}
+
+TEST(Product, KeepsWhatIsNotANumber) {
+  std::vector<float> c(20, 0.0f), a(20, std::nanf("")), b{1.0f};
+  const std::vector<float> bias{0.5f};
+  for (const std::size_t columns : {1, 20}) {
+    const bool one = columns == 1;
+    Product product{one ? a.data() : b.data(), 1, 1, one ? b.data() : a.data(), columns, 1, c.data(), one ? 20u : 1u,
+                    columns, 1, one ? bias.data() : a.data(), 0};
+    for (const Multiply loops : multiply_loops()) {
+      std::vector<float> scratch;
+      loops(product, scratch);
+      EXPECT_THAT(c, testing::Each(testing::IsNan()));
+    }
+  }
 }
 
 TEST(Product, IsTheSameByLibraryAndByLoops) {

@@ -84,7 +84,7 @@ TEST_F(CudaAgreement, GathersRowsAndIndices) {
 
     cuda->gather(MatrixView<const float>{source_block.data(), 100, columns}, row_block.data(),
                  {batch.data(), 41, columns});
-    cuda->gather(label_block.data(), row_block.data(), {taken.data(), 41});
+    cuda->gather(MatrixView<const std::int32_t>{label_block.data(), 100, 1}, row_block.data(), {taken.data(), 41, 1});
 
     Floats copied(41 * columns), label_bits(41);
     cpu->gather(MatrixView<const float>{source.data(), 100, columns}, rows.data(), {copied.data(), 41, columns});
@@ -142,16 +142,20 @@ TEST_F(CudaAgreement, TrainsLayersOfEveryActivationAndSize) {
 }
 
 TEST_F(CudaAgreement, LetsZAndYShareABlock) {
-  Layer layer(*cuda, {70, 20, 40}, Activation::Identity, 0), reference(*cpu, {70, 20, 40}, Activation::Identity, 0);
-  layer.dense.y = layer.dense.z;
-  layer.gradient.x = {};
+  using enum Activation;
+  for (const Activation activation : {Identity, Relu, Tanh, Sigmoid})
+    for (const float rate : {0.0f, 0.4f}) {
+      Layer layer(*cuda, {70, 20, 40}, activation, rate), reference(*cpu, {70, 20, 40}, activation, rate);
+      layer.dense.y = layer.dense.z;
+      layer.gradient.x = {};
 
-  layer.run();
+      layer.run();
 
-  reference.run();
-  expect_agreement(layer.z.download(), reference.z.download());
-  expect_agreement(layer.dw.download(), reference.dw.download());
-  EXPECT_EQ(layer.dx.download(), Floats(70 * 20, 0.0f)) << "was not asked for";
+      reference.run();
+      expect_agreement(layer.z.download(), reference.y.download());
+      expect_agreement(layer.dw.download(), reference.dw.download());
+      EXPECT_EQ(layer.dx.download(), Floats(70 * 20, 0.0f)) << "was not asked for";
+    }
 }
 
 TEST_F(CudaAgreement, GivesZeroGradientsForNoSamples) {
@@ -177,17 +181,111 @@ TEST_F(CudaAgreement, RepeatsItselfBitForBit) {
   EXPECT_EQ(first.dx.download(), second.dx.download());
 }
 
+/// All blocks of one direction of a recurrent layer and its gradients on one backend, the same numbers on each.
+struct RecurrentLayer {
+  struct Sizes {
+    std::size_t samples, steps, inputs, units;
+  };
+
+  RecurrentLayer(Backend& device, const Sizes& n, CellKind kind, Readout readout, bool reverse, bool padded)
+      : backend(device), columns(gates_of(kind) * n.units), width(n.units + 3),
+        outputs(readout == Readout::All ? n.steps * width : width),
+        x(device, normal_numbers(n.samples * n.steps * n.inputs, 3)), weights(device, scaled(n.inputs * columns, 4, n.inputs)),
+        recurrent(device, scaled(n.units * columns, 5, n.units)), bias(device, normal_numbers(cell_biases(kind, n.units), 6)),
+        kept(device, n.samples * kept_numbers(kind, n.steps, n.inputs, n.units)), y(device, Floats(n.samples * outputs, 7)),
+        dy(device, normal_numbers(n.samples * outputs, 7)), dw(device, n.inputs * columns), du(device, n.units * columns),
+        db(device, cell_biases(kind, n.units)), dx(device, Floats(n.samples * n.steps * n.inputs, 2)),
+        lengths(device, lengths_up_to(n.steps, n.samples)) {
+    layer = {kind, reverse, readout, n.steps, {x.data(), n.samples, n.steps * n.inputs}, padded ? lengths.data() : nullptr,
+             {weights.data(), n.inputs, columns}, {recurrent.data(), n.units, columns}, bias.data(), kept.data(),
+             {y.data(), n.samples, outputs}, 2, width};
+    gradient = {{dy.data(), n.samples, outputs}, {dw.data(), n.inputs, columns}, {du.data(), n.units, columns}, db.data(),
+                {dx.data(), n.samples, n.steps * n.inputs}, reverse};
+  }
+
+  static Floats scaled(std::size_t count, std::uint64_t seed, std::size_t inputs) {
+    Floats numbers = normal_numbers(count, seed);
+    for (float& number : numbers) number /= std::sqrt(static_cast<float>(inputs));
+    return numbers;
+  }
+  static Indices lengths_up_to(std::size_t steps, std::size_t samples) {
+    Indices lengths = indices_below(static_cast<std::int32_t>(steps), samples);
+    for (auto& length : lengths) ++length;
+    return lengths;
+  }
+
+  void run() {
+    backend.forward(layer);
+    backend.backward(layer, gradient);
+  }
+
+  Backend& backend;
+  std::size_t columns, width, outputs;
+  Buffer<float> x, weights, recurrent, bias, kept, y, dy, dw, du, db, dx;
+  Buffer<std::int32_t> lengths;
+  Recurrence layer;
+  RecurrenceGradient gradient;
+};
+
+void expect_same_layer(const RecurrentLayer& got, const RecurrentLayer& wanted) {
+  for (const auto part : {&RecurrentLayer::y, &RecurrentLayer::dw, &RecurrentLayer::du, &RecurrentLayer::db, &RecurrentLayer::dx})
+    expect_agreement((got.*part).download(), (wanted.*part).download());
+}
+
+TEST_F(CudaAgreement, TrainsRecurrentLayersOfEveryKindReadoutAndDirection) {
+  for (const RecurrentLayer::Sizes& sizes : {RecurrentLayer::Sizes{1, 1, 1, 1}, {9, 7, 5, 33}})
+    for (const CellKind kind : {CellKind::Rnn, CellKind::Gru, CellKind::Lstm})
+      for (const Readout readout : {Readout::All, Readout::Last, Readout::Mean})
+        for (const bool reverse : {false, true})
+          for (const bool padded : {false, true}) {
+            SCOPED_TRACE(testing::Message() << sizes.samples << " samples, cell " << static_cast<int>(kind) << ", readout "
+                                            << static_cast<int>(readout) << (reverse ? ", reverse" : "")
+                                            << (padded ? ", padded" : ""));
+            RecurrentLayer layer(*cuda, sizes, kind, readout, reverse, padded),
+                reference(*cpu, sizes, kind, readout, reverse, padded);
+
+            layer.run();
+
+            reference.run();
+            expect_same_layer(layer, reference);
+            if (HasFatalFailure()) return;
+          }
+}
+
+/// Outputs and gradient of an embedding, and numbers after dropout.
+std::vector<Floats> embedded_on(Backend& backend) {
+  const Indices tokens = indices_below(37, 50);
+  Buffer<float> x(backend, Floats(tokens.begin(), tokens.end())), table(backend, normal_numbers(37 * 40, 3)),
+      y(backend, 50 * 40), dy(backend, normal_numbers(50 * 40, 4)), gradient(backend, Floats(37 * 40, 9));
+  const Embedding layer{{x.data(), 10, 5}, {table.data(), 37, 40}, {y.data(), 10, 200}};
+  backend.forward(layer);
+  backend.backward(layer, {dy.data(), 10, 200}, {gradient.data(), 37, 40});
+  backend.drop({0.3f, 5, 100}, {dy.data(), 10, 200});
+  return {y.download(), gradient.download(), dy.download()};
+}
+
+TEST_F(CudaAgreement, EmbedsTokensAndDropsNumbers) {
+  const auto got = embedded_on(*cuda), wanted = embedded_on(*cpu);
+
+  for (std::size_t part = 0; part < got.size(); ++part) expect_agreement(got[part], wanted[part]);
+  EXPECT_NEAR(static_cast<double>(std::ranges::count(got[2], 0.0f)), 600, 80);
+}
+
 struct LossResult {
   Floats gradient, sum;
 };
 
-LossResult loss_on(Backend& backend, LossKind kind, std::size_t samples, std::size_t outputs, bool weighted) {
+/// @param changed  with class weights and smoothed labels
+LossResult loss_on(Backend& backend, LossKind kind, std::size_t samples, std::size_t outputs, bool changed) {
   const auto classes = static_cast<std::int32_t>(std::max<std::size_t>(outputs, 2));
   Buffer<float> y(backend, normal_numbers(samples * outputs, 7)), values(backend, normal_numbers(samples * outputs, 8));
   Buffer<float> weights(backend, normal_numbers(static_cast<std::size_t>(classes), 9));
-  Buffer<std::int32_t> labels(backend, indices_below(classes, samples));
+  Indices truth = indices_below(classes, samples);
+  for (std::size_t i = 3; i < samples; i += 5) truth[i] = -1;  // no label
+  Buffer<std::int32_t> labels(backend, truth);
   Buffer<float> gradient(backend, samples * outputs), sum(backend, Floats{2.5f});
-  const Targets targets{labels.data(), values.data(), weighted ? weights.data() : nullptr};
+  const Targets targets{labels.data(), values.data(), changed ? weights.data() : nullptr,
+                        changed ? 0.1f : 0.0f};
   const MatrixView<const float> view{y.data(), samples, outputs};
   backend.loss(kind, view, targets, 0.125f, {gradient.data(), samples, outputs}, sum.data());
   backend.loss(kind, view, targets, 0.125f, {}, sum.data());
@@ -198,13 +296,13 @@ TEST_F(CudaAgreement, MeasuresEveryLoss) {
   using enum LossKind;
   for (const std::size_t samples : {1u, 128u, 129u, 700u})
     for (const LossKind kind : {CrossEntropy, BinaryCrossEntropy, Squared, Absolute, AbsolutePercentage})
-      for (const bool weighted : {false, true}) {
+      for (const bool changed : {false, true}) {
         SCOPED_TRACE(testing::Message() << samples << " samples, loss " << static_cast<int>(kind));
         const std::size_t outputs = kind == BinaryCrossEntropy ? 1 : 7;
 
-        const LossResult got = loss_on(*cuda, kind, samples, outputs, weighted);
+        const LossResult got = loss_on(*cuda, kind, samples, outputs, changed);
 
-        const LossResult wanted = loss_on(*cpu, kind, samples, outputs, weighted);
+        const LossResult wanted = loss_on(*cpu, kind, samples, outputs, changed);
         expect_agreement(got.gradient, wanted.gradient);
         expect_agreement(got.sum, wanted.sum);
         if (HasFatalFailure()) return;
@@ -232,14 +330,16 @@ TEST_F(CudaAgreement, PassesOnWhatIsNotANumber) {
 
 std::vector<Floats> three_updates(Backend& backend, Update update, std::size_t count) {
   Buffer<float> parameters(backend, normal_numbers(count, 12)), gradients(backend, normal_numbers(count, 13));
-  Buffer<float> first(backend, count), second(backend, count);
+  Buffer<float> first(backend, count), second(backend, count), squares(backend, 1);
+  backend.add_squares(gradients.data(), count, squares.data());
+  update.squared_norm = squares.data();
   update.parameters = parameters.data();
   update.gradients = gradients.data();
   update.first_moment = first.data();
   update.second_moment = update.kind == OptimizerKind::Sgd ? nullptr : second.data();
   update.count = count;
   for (update.step = 1; update.step <= 3; ++update.step) backend.update(update);
-  return {parameters.download(), first.download(), second.download()};
+  return {parameters.download(), first.download(), second.download(), squares.download()};
 }
 
 TEST_F(CudaAgreement, UpdatesParametersWithEveryOptimizer) {
@@ -251,6 +351,8 @@ TEST_F(CudaAgreement, UpdatesParametersWithEveryOptimizer) {
         Update update{.kind = kind, .learning_rate = 0.05f, .momentum = 0.9f, .nesterov = nesterov};
         update.weight_decay = 0.01f;
         update.l1 = 0.02f;
+        update.penalised = count / 2;
+        update.clip = nesterov ? 0.5f : 0.0f;
 
         const std::vector<Floats> got = three_updates(*cuda, update, count);
 

@@ -76,6 +76,25 @@ inline void write_data(const support::TemporaryFolder& folder, const std::string
   train::write_dataset(folder / name, data);
 }
 
+/// Writes `name` into the folder: images of 6 x 5 pixels with a bright corner, upper left or lower right.
+inline void write_images(const support::TemporaryFolder& folder, const std::string& name) {
+  train::TableSet data;
+  data.shape = {6, 5};
+  data.classes = 2;
+  data.class_names = {"upper", "lower"};
+  Random random(3);
+  for (train::Table* part : {&data.train, &data.valid})
+    for (int row = 0; row < 96; ++row) {
+      const bool lower = random.below(2) == 1;
+      part->labels.push_back(lower);
+      for (int pixel = 0; pixel < 30; ++pixel) {
+        const bool bright = lower ? pixel >= 20 && pixel % 5 >= 3 : pixel < 10 && pixel % 5 < 2;
+        part->x.push_back(static_cast<float>((bright ? 1.5 : 0) + 0.7 * random.normal()));
+      }
+    }
+  train::write_dataset(folder / name, data);
+}
+
 /// An objective on the CPU, ready to start trials.
 class Workshop {
  public:

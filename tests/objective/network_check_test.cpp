@@ -1,6 +1,7 @@
 #include "fixture.hpp"
 #include "regatta/core/error.hpp"
 #include "regatta/objective/network_objective.hpp"
+#include "regatta/train/generate.hpp"
 
 namespace regatta::objective {
 namespace {
@@ -50,6 +51,31 @@ TEST_F(NetworkCheck, AcceptsEveryTrainingOptionInTheSpace) {
               IsEmpty());
 }
 
+TEST_F(NetworkCheck, SaysWhichModelsTheDataDoNotSuit) {
+  train::TableSet sequences;
+  sequences.shape = {1, 2};
+  sequences.classes = 2;
+  sequences.train = table(20, 2, 1);
+  sequences.valid = table(20, 2, 2);
+  train::write_dataset(folder / "sequences.h5", sequences);
+  train::write_dataset(folder / "tokens.h5", train::generate_recall(train::RecallOptions{}));
+
+  EXPECT_THAT(
+      check({{"model", "lstm"}}),
+      ElementsAre(HasSubstr("model = lstm needs sequences, samples of steps x channels or of tokens, got "
+                            "samples of 2")));
+  EXPECT_THAT(check({}, {{"model", "choice(mlp, gru)"}}),
+              ElementsAre(HasSubstr("model = gru needs sequences")));
+  for (const char* file : {"sequences.h5", "tokens.h5"})
+    EXPECT_THAT(check({{"data", file}}, {{"model", "choice(mlp, lstm, gru, rnn)"},
+                                         {"hidden", "logint(4, 64) if model != mlp"},
+                                         {"recurrent_layers", "int(1, 2)"},
+                                         {"bidirectional", "choice(true, false)"},
+                                         {"readout", "choice(last, mean)"},
+                                         {"embedding", "int(4, 32)"}}),
+                IsEmpty());
+}
+
 TEST_F(NetworkCheck, WantsADataSet) {
   EXPECT_THAT(problems_of(options_of({{"epochs", "3"}}), {}), ElementsAre(HasSubstr("needs a data set")));
   EXPECT_THAT(check({{"data", "absent.h5"}}), ElementsAre(HasSubstr("absent.h5")));
@@ -90,6 +116,38 @@ TEST_F(NetworkCheck, WantsALossThatFitsTheData) {
               ElementsAre(HasSubstr("loss = cross_entropy needs data with classes")));
   EXPECT_THAT(check({{"data", "line.h5"}, {"class_weight", "balanced"}}),
               ElementsAre(HasSubstr("needs data with classes")));
+}
+
+TEST_F(NetworkCheck, AcceptsEveryOptionOfImagesInTheSpace) {
+  write_images(folder, "images.h5");
+  EXPECT_THAT(check({{"data", "images.h5"}}, {{"model", "choice(mlp, cnn)"},
+                                              {"blocks", "int(1, 3) if model == cnn"},
+                                              {"convolutions", "int(1, 2) if model == cnn"},
+                                              {"channels", "logint(4, 16) if model == cnn"},
+                                              {"channel_factor", "uniform(1, 2) if model == cnn"},
+                                              {"kernel_size", "choice(1, 3, 5) if model == cnn"},
+                                              {"stride", "int(1, 2) if model == cnn"},
+                                              {"pooling", "choice(max, average, none) if model == cnn"},
+                                              {"pool_size", "int(2, 3) if model == cnn"},
+                                              {"batch_norm", "choice(true, false) if model == cnn"},
+                                              {"residual", "choice(true, false) if model == cnn"},
+                                              {"global_pooling", "choice(true, false) if model == cnn"},
+                                              {"random_crop", "int(0, 2)"},
+                                              {"random_flip", "choice(true, false)"},
+                                              {"label_smoothing", "uniform(0, 0.2)"},
+                                              {"gradient_clip", "loguniform(0.1, 10)"}}),
+              IsEmpty());
+}
+
+TEST_F(NetworkCheck, WantsImagesForConvolutionsAndTheirChanges) {
+  EXPECT_THAT(check({{"model", "cnn"}}), ElementsAre(HasSubstr("model = cnn needs images")));
+  EXPECT_THAT(check({}, {{"model", "choice(mlp, cnn)"}}),
+              ElementsAre(testing::AllOf(HasSubstr("needs images"), HasSubstr("channels numbers, got 2"))));
+  EXPECT_THAT(check({{"random_crop", "1"}}), ElementsAre(HasSubstr("random_crop needs images")));
+  EXPECT_THAT(check({}, {{"random_flip", "choice(false, true)"}}),
+              ElementsAre(HasSubstr("random_flip needs images")));
+  EXPECT_THAT(check({{"data", "line.h5"}, {"label_smoothing", "0.1"}}),
+              ElementsAre(HasSubstr("label_smoothing needs data with classes")));
 }
 
 TEST_F(NetworkCheck, WantsTheTaskThatTheDataIsFor) {

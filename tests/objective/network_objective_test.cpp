@@ -7,6 +7,7 @@
 #include "regatta/comm/local_group.hpp"
 #include "regatta/core/error.hpp"
 #include "regatta/train/folds.hpp"
+#include "regatta/train/generate.hpp"
 
 namespace regatta::objective {
 namespace {
@@ -39,6 +40,52 @@ class NetworkObjective : public testing::Test {
   support::TemporaryFolder folder;
 };
 
+TEST_F(NetworkObjective, TrainsConvolutionsOfEveryStructure) {
+  write_images(folder, "images.h5");
+  const auto space = space_of({{"model", "choice(mlp, cnn)"},
+                               {"convolutions", "int(1, 2) if model == cnn"},
+                               {"stride", "int(1, 2) if model == cnn"},
+                               {"pooling", "choice(max, average, none) if model == cnn"},
+                               {"residual", "choice(true, false) if model == cnn"},
+                               {"global_pooling", "choice(true, false) if model == cnn"}});
+  Workshop workshop(options({{"data", "images.h5"},
+                             {"channels", "6"},
+                             {"layers", "1"},
+                             {"units", "16"},
+                             {"learning_rate", "0.01"},
+                             {"batch_size", "16"},
+                             {"epochs", "4"}}),
+                    space);
+  const auto accuracy = [&](const std::string& pooling, const std::string& flag, const std::string& count) {
+    return workshop
+        .run({{"model", "cnn"},
+              {"convolutions", count},
+              {"stride", count},
+              {"pooling", pooling},
+              {"residual", flag},
+              {"global_pooling", flag}})
+        .back()
+        .value;
+  };
+
+  EXPECT_GT(workshop.run({{"model", "mlp"}}).back().value, 0.85);
+  EXPECT_GT(accuracy("max", "false", "1"), 0.85);
+  EXPECT_GT(accuracy("average", "true", "2"), 0.7);
+  EXPECT_GT(accuracy("none", "true", "1"), 0.7);
+}
+
+TEST_F(NetworkObjective, FailsATrialOfMoreChannelsThanAnyMemoryHolds) {
+  write_images(folder, "images.h5");
+  Workshop workshop(options({{"data", "images.h5"},
+                             {"model", "cnn"},
+                             {"blocks", "16"},
+                             {"channels", "65536"},
+                             {"channel_factor", "8"}}),
+                    {});
+
+  EXPECT_EQ(failure_of(workshop, {}), FailureKind::Invalid);
+}
+
 TEST_F(NetworkObjective, TrainsForItsEpochsAndReportsEach) {
   Workshop workshop(options({{"data", "three.h5"}, {"epochs", "5"}, {"learning_rate", "0.01"}}), {});
 
@@ -52,6 +99,26 @@ TEST_F(NetworkObjective, TrainsForItsEpochsAndReportsEach) {
   EXPECT_GT(epochs[4].value, 0.6);
   EXPECT_TRUE(std::isnan(epochs[4].standard_error));
   EXPECT_TRUE(epochs[4].fold_scores.empty());
+}
+
+/// An mlp that works step by step sees nothing of the past; a symbol is its own label in one step of five.
+TEST_F(NetworkObjective, LearnsToLabelSequencesWhereThatNeedsMemory) {
+  train::write_dataset(folder / "recall.h5", train::generate_recall(train::RecallOptions{1000, 12, 4, 6, 1}));
+  Workshop workshop(options({{"data", "recall.h5"},
+                             {"layers", "0"},
+                             {"hidden", "24"},
+                             {"embedding", "12"},
+                             {"epochs", "12"},
+                             {"learning_rate", "0.02"},
+                             {"batch_size", "32"}}),
+                    space_of({{"model", "choice(mlp, lstm, gru, rnn)"}}));
+
+  const auto accuracy = [&](const char* model) { return workshop.run({{"model", model}}).back().value; };
+
+  EXPECT_GT(accuracy("lstm"), 0.95);
+  EXPECT_GT(accuracy("gru"), 0.95);
+  EXPECT_GT(accuracy("rnn"), 0.9);
+  EXPECT_LT(accuracy("mlp"), 0.7);
 }
 
 TEST_F(NetworkObjective, TakesAParameterOfTheSpaceInPlaceOfTheOption) {

@@ -214,5 +214,18 @@ TEST_F(PublishedTables, HoldTheCurvesOfTaskset) {
   EXPECT_NEAR(least, 0.3561, 1e-4);
 }
 
+TEST_F(TableObjectiveTest, ListsItsRowsWhereTheNearestIsTaken) {
+  write(curves());
+  const auto listed = [&](const std::string& match, const Texts& space) {
+    return make_objective(options({{"match", match}}), space_of(space))->listed();
+  };
+  const Texts wide{
+      {"lr", "uniform(0, 0.05)"}, {"units", "ordinal(8, 16, 512)"}, {"rule", "choice(tanh, relu)"}};
+
+  EXPECT_EQ(listed("nearest", wide), (std::vector<space::Config>{{0.001, 0, 1}, {0.01, 1, 0}}))
+      << "the third lies outside";
+  EXPECT_TRUE(listed("exact", wide).empty());
+}
+
 }  // namespace
 }  // namespace regatta::objective

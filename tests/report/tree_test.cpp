@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "log/sample_study.hpp"
+#include "regatta/report/html.hpp"
 #include "regatta/report/report.hpp"
 #include "regatta/search/tree_nodes.hpp"
 
@@ -86,6 +87,37 @@ TEST(Tree, IsShownInTheReport) {
 TEST(Tree, IsNotShownForOtherSearchers) {
   EXPECT_THAT(tree_text(study_of("sobol"), 100), IsEmpty());
   EXPECT_THAT(report_text(study_of("sobol")), Not(HasSubstr("the way to the best result")));
+}
+
+std::size_t count(const std::string& text, const std::string& part) {
+  std::size_t found = 0;
+  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;
+  return found;
+}
+
+TEST(HtmlPage, DrawsTrialsParametersAndTree) {
+  const log::Study study = study_of("ais");
+  const auto nodes =
+      tree_nodes(study.space, search::tree_options_in(study.header.used_inputs), study.history);
+
+  const std::string page = html_page(study);
+
+  EXPECT_EQ(count(page, "<svg"), 6u) << "one over time, four parameters, one tree";
+  EXPECT_EQ(count(page, "</svg>"), 6u);
+  EXPECT_EQ(count(page, "<circle"), 60u + 3 * 60 + 30) << "momentum is inactive in half of the trials";
+  EXPECT_EQ(count(page, "<rect"), nodes.size());
+  EXPECT_THAT(page, HasSubstr("learning_rate &lt; "));
+  EXPECT_EQ(count(page, "learning_rate < "), 0u);
+}
+
+TEST(HtmlPage, ShowsAStudyWithoutResults) {
+  search::StudyHeader header = log::sample_header();
+  header.name = "<b>&\"";
+
+  const std::string page = html_page(log::Study(header));
+
+  EXPECT_THAT(page, HasSubstr("<h1>&lt;b&gt;&amp;&quot;</h1>"));
+  EXPECT_EQ(count(page, "<svg"), 0u);
 }
 
 }  // namespace

@@ -80,6 +80,14 @@ class ControllerTest : public testing::Test {
     controller->step(now);
   }
 
+  /// The trial that the worker was given last.
+  TrialId running_on(WorkerId worker) const {
+    TrialId trial;
+    for (const auto& [to, assign] : book.assigned)
+      if (to == worker) trial = assign.trial;
+    return trial;
+  }
+
   double now = 0;
   Notebook book;
   std::unique_ptr<Numbers> source;
@@ -241,14 +249,16 @@ TEST_F(ControllerTest, CountsAFailedTrialAsAResult) {
 TEST_F(ControllerTest, LetsShortTrialsWaitAtTheirWorkerButNotLongOnes) {
   build(100, 1000, -1);
   controller->step(now);
-  end(first, TrialId{0}, 1, TrialState::Completed, 0.0005);
+  for (int turn = 0; turn < 7; ++turn) end(first, running_on(first), 1, TrialState::Completed, 0.0005);
+  EXPECT_EQ(controller->in_flight(), 2u) << "the first trials may be short by chance";
+  end(first, running_on(first), 1, TrialState::Completed, 0.0005);
   EXPECT_GT(controller->in_flight(), 2u);
   EXPECT_LE(controller->in_flight(), 10u);
 
   book = {};
   build(100, 1000, -1);
   controller->step(now);
-  end(first, TrialId{0}, 1, TrialState::Completed, 1.0);
+  for (int turn = 0; turn < 9; ++turn) end(first, running_on(first), 1, TrialState::Completed, 1.0);
   EXPECT_EQ(controller->in_flight(), 2u);
 }
 
@@ -677,6 +687,124 @@ TEST(TeamSlots, KeepsATrialOnOneNodeWhereOneIsLargeEnough) {
   slots.release(TrialId{1});
   EXPECT_EQ(slots.next()->team.size(), 5u);
   EXPECT_THROW(slots.add(TrialId{3}, 6, WorkerId{}), InvalidInput);
+}
+
+TEST_F(ControllerTest, RunsTheTrialsOfALostWorkerElsewhereAndGoesOnWithItLater) {
+  build(4);
+  controller->step(now);
+
+  controller->lose(second, ++now);
+  controller->step(now);
+  EXPECT_EQ(controller->in_flight(), 1u);
+  EXPECT_EQ(controller->history()[TrialId{1}].state, TrialState::Queued);
+  end(first, TrialId{0}, 1);
+  EXPECT_EQ(running_on(first), TrialId{1}) << "the one that was lost comes first";
+  controller->rejoin(second);
+  controller->step(now);
+
+  EXPECT_EQ(running_on(second), TrialId{2});
+  EXPECT_EQ(controller->history()[TrialId{1}].attempt, 2);
+}
+
+TEST_F(AnswersTest, ALostWorkerTakesWhatItKeepsOfPausedTrialsWithIt) {
+  prepared->until = 3;
+  prepared->waits = true;
+  build(2);
+  prepared->waits = false;
+  controller->step(now);
+  prepared->waits = true;
+  report(second, 1, 3, TrialState::Paused);
+  controller->lose(second, ++now);
+  prepared->waits = false;
+
+  report(first, 0, 3, TrialState::Completed);
+
+  EXPECT_EQ(running_on(first), TrialId{1});
+  EXPECT_TRUE(book.handed.empty()) << "nobody has its weights";
+}
+
+TEST_F(ControllerTest, HoldsNoMoreTrialsAtOnceThanAreAllowed) {
+  source = std::make_unique<Numbers>(1000);
+  ControllerOptions options{100, 7, false, 8, 0};
+  options.in_flight = 3;
+  controller = std::make_unique<Controller>(options, *source, *scheduler, book);
+
+  controller->step(now);
+
+  EXPECT_EQ(controller->in_flight(), 3u);
+}
+
+TEST_F(ControllerTest, LogsEachNumberOfTrialsAtOnceThatItTries) {
+  source = std::make_unique<Numbers>(1000);
+  ControllerOptions options{100, 7, false, 4, 0};
+  options.in_flight = -1;
+  controller = std::make_unique<Controller>(options, *source, *scheduler, book);
+  controller->step(now);
+  EXPECT_EQ(controller->in_flight(), 1u);
+
+  for (int turn = 0; turn < 6; ++turn) end(book.assigned.back().first, book.assigned.back().second.trial, 1);
+
+  EXPECT_EQ(controller->in_flight(), 2u);
+  const search::Note* note = controller->history().note(search::in_flight_note);
+  ASSERT_NE(note, nullptr);
+  EXPECT_EQ(note->values, (std::vector<double>{2, 1})) << "a trial a second";
+}
+
+TEST_F(AnswersTest, MovesTheTrialOfASlowWorkerToAFasterOneThatIsFree) {
+  source = std::make_unique<Numbers>(1000);
+  ControllerOptions options{8, 7, false, 2, 0};
+  options.move_stragglers = true;
+  controller = std::make_unique<Controller>(options, *source, *scheduler, book);
+  controller->step(now);
+  for (int turn = 0; turn < 3; ++turn) {
+    end(first, running_on(first), 1, TrialState::Completed, 1);
+    end(second, running_on(second), 1, TrialState::Completed, 10);
+  }
+  EXPECT_TRUE(book.cancelled.empty());
+  const TrialId slow = running_on(second);
+  end(first, running_on(first), 1, TrialState::Completed, 1);
+
+  ASSERT_EQ(book.cancelled.size(), 1u);
+  EXPECT_EQ(book.cancelled[0].first, second);
+  report(second, slow.value, 1, TrialState::Paused);
+
+  EXPECT_EQ(running_on(first), slow);
+  EXPECT_TRUE(book.assigned.back().second.awaited) << "by its checkpoint";
+  ASSERT_EQ(book.handed.size(), 1u);
+  EXPECT_EQ(book.handed[0].first, second);
+}
+
+TEST(Ramp, DoublesWhileTrialsEndFasterAndThenGoesBack) {
+  Ramp ramp(16);
+  double now = 0;
+  std::vector<std::size_t> limits{ramp.limit()};
+  for (int trial = 0; trial < 200; ++trial) {
+    now += 1 / std::min(4.0, static_cast<double>(ramp.limit()));  // four at once are all that helps
+    if (ramp.trial_ended(now)) limits.push_back(ramp.limit());
+  }
+
+  EXPECT_EQ(limits, (std::vector<std::size_t>{1, 2, 4, 8, 4}));
+}
+
+TEST(Ramp, EndsAtTheNumberOfWorkers) {
+  Ramp ramp(6);
+  double now = 0;
+  for (int trial = 0; trial < 200; ++trial) ramp.trial_ended(now += 1.0 / static_cast<double>(ramp.limit()));
+
+  EXPECT_EQ(ramp.limit(), 6u);
+}
+
+TEST(Speeds, LearnsWhichWorkerIsSlow) {
+  Speeds speeds;
+  EXPECT_EQ(speeds.slowness(WorkerId{3}), 1);
+  for (int trial = 0; trial < 20; ++trial) {
+    const double work = trial % 2 == 0 ? 1 : 3;
+    speeds.take(WorkerId{0}, work);
+    speeds.take(WorkerId{1}, 2 * work);
+  }
+
+  EXPECT_GT(speeds.slowness(WorkerId{1}) / speeds.slowness(WorkerId{0}), 1.5);
+  EXPECT_LT(speeds.slowness(WorkerId{1}) / speeds.slowness(WorkerId{0}), 2.5);
 }
 
 }  // namespace

@@ -476,18 +476,22 @@ INSTANTIATE_TEST_SUITE_P(All, ShippedInput, testing::ValuesIn(shipped_inputs()),
   return example.param.substr(0, example.param.find('.'));
 });
 
-/// The same training by teams of one, two and three ranks. The learning rates are calm: where training is chaotic, the
-/// rounding of sums in another order grows without bound.
+/// The learning rates are calm: where training is chaotic, the rounding of sums in another order grows without bound.
+std::string calm_training(const std::string& data) {
+  return "[study]\ntrials = 3\nmetric = val_loss\n[space]\nunits = int(8, 40)\nlearning_rate = loguniform(1e-3, 1e-2)\n"
+         "[objective]\ndata = " + data + "\nlayers = 2\nactivation = gelu\ndropout = 0.2\n"
+         "optimizer = sgd\nmomentum = 0.9\nepochs = 4\n";
+}
+
+/// The same training by teams of several ranks: replicas, and replicas that are divided.
 TEST_F(JobTest, TrainsATeamLikeOneRank) {
-  const std::string input =
-      written("[study]\ntrials = 3\nmetric = val_loss\n[space]\nunits = int(8, 40)\nlearning_rate = loguniform(1e-3, 1e-2)\n"
-              "[objective]\ndata = " + shipped("data/digits.h5") + "\nlayers = 2\nactivation = gelu\ndropout = 0.2\n"
-              "optimizer = sgd\nmomentum = 0.9\nepochs = 4\n");
+  const std::string input = written(calm_training(shipped("data/digits.h5")));
   ASSERT_EQ(run(2, input).exit_code, 0);
   const log::Study alone = study();
-  for (const int team : {2, 3}) {
+  for (const auto& [team, parts] : {std::pair{2, 1}, {3, 1}, {4, 2}}) {
     directory = folder.path() / ("team" + std::to_string(team));
-    const ProcessResult result = run(1 + 2 * team, input, {"workers.ranks_per_trial=" + std::to_string(team)});
+    const ProcessResult result = run(1 + 2 * team, input, {"workers.ranks_per_trial=" + std::to_string(team),
+                                                           "workers.model_parallel=" + std::to_string(parts)});
     ASSERT_EQ(result.exit_code, 0) << result;
 
     const log::Study together = study();
@@ -497,6 +501,28 @@ TEST_F(JobTest, TrainsATeamLikeOneRank) {
       EXPECT_NEAR(together.history[TrialId{i}].objective, alone.history[TrialId{i}].objective,
                   1e-4 * alone.history[TrialId{i}].objective);
   }
+}
+
+TEST_F(JobTest, PausesADividedNetworkAndGoesOnWithIt) {
+  const std::string input = written(calm_training(shipped("data/digits.h5")));
+  const std::vector<std::string> halving{"scheduler.algorithm=sh", "study.trials=6", "objective.epochs=9"};
+  ASSERT_EQ(run(2, input, halving).exit_code, 0);
+  const log::Study alone = study();
+  directory = folder.path() / "divided";
+  std::vector<std::string> divided = halving;
+  divided.insert(divided.end(), {"workers.ranks_per_trial=2", "workers.model_parallel=2"});
+  const ProcessResult result = run(3, input, divided);
+
+  ASSERT_EQ(result.exit_code, 0) << result;
+  const log::Study together = study();
+  ASSERT_EQ(together.history.trials().size(), 6u);
+  for (int i = 0; i < 6; ++i) {
+    const search::Trial &one = alone.history[TrialId{i}], &other = together.history[TrialId{i}];
+    EXPECT_EQ(other.epochs, one.epochs);
+    EXPECT_NEAR(other.objective, one.objective, 1e-4 * one.objective);
+  }
+  const auto went_on = [](const search::Trial& trial) { return trial.attempt > 1; };
+  EXPECT_TRUE(std::ranges::any_of(together.history.trials(), went_on));
 }
 
 }  // namespace

@@ -294,5 +294,42 @@ TEST(Simulator, TakesSecondsForAHundredThousandTrialsOnTenThousandWorkers) {
   EXPECT_LT(clock.seconds(), 60) << "it takes about a second without sanitizers";
 }
 
+TEST(Simulator, RunsEveryTrialAlthoughWorkersFail) {
+  StudyPlan plan = plan_of(60, {{"sleep", "9"}, {"epochs", "9"}});
+  plan.scheduler = {.algorithm = "asha", .promotion = true};
+  const SimulationOptions options{.workers = 5, .failure_seconds = 30, .repair_seconds = 5};
+
+  const Recorded run = record(plan, options);
+  const Recorded again = record(plan, options);
+
+  EXPECT_GE(run.result.failures, 3u);
+  EXPECT_FALSE(run.all<search::TrialRequeued>().empty());
+  EXPECT_EQ(run.result.history.trials().size(), 60u);
+  for (const Trial& trial : run.result.history.trials()) EXPECT_TRUE(is_final(trial.state)) << trial.id.value;
+  EXPECT_EQ(run.result.seconds, again.result.seconds);
+  EXPECT_LE(run.result.utilisation, 1);
+}
+
+TEST(Simulator, LeavesEpochsUnreportedWhereWorkersReportSeldom) {
+  const StudyPlan plan = plan_of(4, {{"sleep", "20"}, {"epochs", "20"}});
+
+  const Recorded run = record(plan, {.workers = 2, .report_seconds = 5});
+
+  EXPECT_EQ(run.all<search::TrialReported>().size(), 4u * 4);
+  for (const Trial& trial : run.result.history.trials()) EXPECT_EQ(trial.epochs, 20);
+}
+
+TEST(Simulator, FinishesEarlierWhenStragglersMove) {
+  StudyPlan plan = plan_of(40, {{"sleep", "100"}, {"epochs", "100"}});
+  const SimulationOptions options{.workers = 8, .speed_spread = 1};
+
+  const double left_alone = simulate(plan, options).seconds;
+  plan.controller.move_stragglers = true;
+  const SimulationResult moved = simulate(plan, options);
+
+  EXPECT_LT(moved.seconds, left_alone);
+  EXPECT_EQ(moved.history.count(TrialState::Completed), 40u);
+}
+
 }  // namespace
 }  // namespace regatta::run

@@ -25,6 +25,8 @@ std::vector<Form> all_forms() {
     options.algorithm = name;
     options.threshold = 1.5;
     options.parameter = "rate";
+    options.schedule = "5: rate=0.5; 20: rate=0.1";
+    if (name == "pb2") options.interval = 9;  // each comparison fits a model
     forms.push_back({name, options});
   }
   SchedulerOptions promotion{.algorithm = "asha", .brackets = 3, .promotion = true};

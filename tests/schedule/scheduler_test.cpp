@@ -9,6 +9,7 @@
 #include "regatta/core/error.hpp"
 #include "regatta/core/random.hpp"
 #include "schedule/rung.hpp"
+#include "schedule/time_varying_process.hpp"
 
 // The rules, on histories small enough to be computed by hand.
 namespace regatta::schedule {
@@ -433,6 +434,100 @@ TEST(PbtScheduler, GoesOnFromWhereTheDonorIs) {
   EXPECT_EQ(story.report(3, 2, 9), Answer::Restart);
   EXPECT_EQ(story.decision.donor, TrialId{0});
   EXPECT_EQ(story.started_until(3), 6) << "the donor's weights are those of epoch 4";
+}
+
+TEST(TimeVaryingProcess, BelievesNearbyAndRecentValues) {
+  std::vector<std::vector<double>> points;
+  std::vector<double> values;
+  for (int i = 0; i < 20; ++i) {
+    points.push_back({0.05 * i, 0.1 * (i % 10)});
+    values.push_back(i % 10 < 5 ? -1 : 1);
+  }
+  const TimeVaryingProcess process(points, values, {}), beside(points, values, {{1, 0.75}});
+
+  EXPECT_GT(process.predict({1, 0.8}).mean, 0.3);
+  EXPECT_LT(process.predict({1, 0.1}).mean, -0.3);
+  EXPECT_GT(process.predict({1, 5}).deviation, 0.9) << "far from everything";
+  EXPECT_LT(process.predict({0.9, 0.8}).deviation, 0.5);
+  EXPECT_EQ(beside.predict({1, 0.75}).mean, process.predict({1, 0.75}).mean);
+  EXPECT_LT(beside.predict({1, 0.75}).deviation, process.predict({1, 0.75}).deviation);
+}
+
+/// The last learning rate that a trial of a population takes over, where losses fall faster the nearer the
+/// rate is to 0.1.
+double explored_rate(const std::string& algorithm, std::uint64_t seed) {
+  Problems problems;
+  const std::vector<space::Definition> definitions{{"learning_rate", "loguniform(1e-3, 1)", {}}};
+  const auto scheduler = make_scheduler({.algorithm = algorithm, .interval = 1},
+                                        {30, 8, seed, space::Space::parse(definitions, {}, problems)});
+  search::History history;
+  const std::vector<double> exponents{-1.4, -0.6, -1.8, -0.3, -2.1, -2.4, -2.7, -3};  // the worst report last
+  std::vector<double> losses(8, 10.0);
+  for (int id = 0; id < 8; ++id) {
+    search::TrialCreated created;
+    created.trial = TrialId{id};
+    created.config = {std::pow(10, exponents[static_cast<std::size_t>(id)])};
+    history.record(created);
+    search::TrialStarted started;
+    started.trial = created.trial;
+    started.until_epoch = 1;
+    history.record(started);
+  }
+  double last = 0;
+  for (std::int32_t epoch = 1; epoch < 12; ++epoch)
+    for (int id = 0; id < 8; ++id) {
+      const TrialId trial{id};
+      losses[static_cast<std::size_t>(id)] -= 1 / (1 + std::abs(std::log10(history[trial].config[0]) + 1));
+      search::TrialReported report;
+      report.trial = trial;
+      report.epoch = epoch;
+      report.value = losses[static_cast<std::size_t>(id)];
+      history.record(report);
+      const Decision decision = scheduler->on_result(history, report);
+      search::TrialEnded paused;
+      paused.trial = trial;
+      paused.state = TrialState::Paused;
+      history.record(paused);
+      if (decision.answer == Answer::Restart) {
+        last = decision.config[0];
+        losses[static_cast<std::size_t>(id)] = losses[static_cast<std::size_t>(decision.donor.value)];
+        history.record(search::TrialChanged{trial, epoch, decision.donor, 0, decision.config});
+      }
+      search::TrialStarted started;
+      started.trial = trial;
+      started.until_epoch = epoch + 1;
+      history.record(started);
+    }
+  return last;
+}
+
+TEST(Pb2Scheduler, LearnsWhichHyperparametersGainMost) {
+  for (const std::uint64_t seed : {1, 2, 3}) {
+    EXPECT_NEAR(std::log10(explored_rate("pb2", seed)), -1, 0.5) << seed;
+    EXPECT_EQ(explored_rate("pb2", seed), explored_rate("pb2", seed));
+  }
+}
+
+TEST(ReplayScheduler, GivesEveryTrialTheSchedule) {
+  Story story({.algorithm = "replay", .schedule = "2: learning_rate=0.01 layers=5; 4: learning_rate=0.002"},
+              {9, 0, 1, network_space()});
+  story.trials(1);
+  EXPECT_EQ(story.until(0), 2);
+  EXPECT_EQ(story.report(0, 1, 1), Answer::Continue);
+  EXPECT_EQ(story.report(0, 2, 1), Answer::Change);
+  EXPECT_EQ(story.decision.config, (search::Config{0.01, 5}));
+  EXPECT_EQ(story.started_until(0), 4);
+  EXPECT_EQ(story.report(0, 4, 1), Answer::Change);
+  EXPECT_EQ(story.decision.config, (search::Config{0.002, 5}));
+  EXPECT_EQ(story.started_until(0), 0);
+}
+
+TEST(ReplayScheduler, RefusesASchedule) {
+  for (const std::string schedule : {"", "learning_rate=0.1", "0: learning_rate=0.1", "3: rate=0.1",
+                                     "3: learning_rate", "3: learning_rate=7", "3: layers=1.5"})
+    EXPECT_THROW(make_scheduler({.algorithm = "replay", .schedule = schedule}, {9, 0, 1, network_space()}),
+                 InvalidInput)
+        << schedule;
 }
 
 }  // namespace

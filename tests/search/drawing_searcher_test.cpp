@@ -115,5 +115,36 @@ TEST(SobolSearcher, RefusesMoreParametersThanTheSequenceHasDimensions) {
   EXPECT_NO_THROW(make_searcher({.algorithm = "random"}, space));
 }
 
+TEST(ListedSearcher, ProposesEveryConfigurationOfTheListOnceAndNothingElse) {
+  const space::Space space = space_of({{"x", "uniform(0, 1)", {}}, {"c", "choice(p, q)", {}}});
+  const std::vector<Config> listed{{0.1, 0}, {0.1, 1}, {0.7, 1}, {0.9, 0}, {0.95, 0}};
+  for (const std::string algorithm : {"random", "sobol", "tpe", "bo"}) {
+    const auto subject = make_searcher({.algorithm = algorithm, .seed = 3, .listed = listed}, space);
+    History history;
+    std::set<Config> proposed;
+    while (const auto config = subject->propose(history, next_trial(history), {})) {
+      EXPECT_TRUE(holds(listed, *config)) << algorithm;
+      EXPECT_TRUE(proposed.insert(*config).second) << algorithm;
+      create(history, *config);
+      finish(history, TrialState::Completed, (*config)[0]);
+    }
+
+    EXPECT_EQ(proposed.size(), listed.size()) << algorithm;
+    EXPECT_EQ(subject->exhausted_reason(), "every configuration tried");
+  }
+}
+
+TEST(ListedSearcher, TakesTheNearestThatIsNotAvoided) {
+  const space::Space line = space_of({{"x", "uniform(0, 1)", {}}});
+  const auto random = make_searcher({.algorithm = "random", .seed = 3}, line);
+  const History history;
+  const double wish = (*random->propose(history, TrialId{0}, {}))[0];
+  const std::vector<Config> listed{{wish + 0.01}, {wish - 0.005}, {wish - 0.02}};
+  const auto subject = make_searcher({.algorithm = "random", .seed = 3, .listed = listed}, line);
+
+  EXPECT_EQ(*subject->propose(history, TrialId{0}, {}), listed[1]);
+  EXPECT_EQ(*subject->propose(history, TrialId{0}, {listed[1]}), listed[0]);
+}
+
 }  // namespace
 }  // namespace regatta::search

@@ -336,5 +336,91 @@ TEST(Surrogate, SeesWhatLiesAroundTheBestOfVeryManyResults) {
   EXPECT_EQ(losses[model.best], best);
 }
 
+/// Reports at the end of a stretch, and a pause or an end there.
+void bring(History& history, TrialId trial, std::int32_t epoch, double value, TrialState state) {
+  TrialStarted started;
+  started.trial = trial;
+  history.record(started);
+  TrialReported report;
+  report.trial = trial;
+  report.epoch = epoch;
+  report.value = value;
+  history.record(report);
+  TrialEnded ended;
+  ended.trial = trial;
+  ended.state = state;
+  ended.epochs = epoch;
+  ended.objective = value;
+  history.record(ended);
+}
+
+/// Six trials that pause after an epoch; the two best go on for three.
+History with_pauses() {
+  History history;
+  for (int i = 0; i < 6; ++i) {
+    create(history, {0.15 * i, 0.1 * i});
+    bring(history, TrialId{i}, 1, 10.0 + i, TrialState::Paused);
+  }
+  bring(history, TrialId{0}, 3, 4, TrialState::Paused);
+  bring(history, TrialId{1}, 3, 6, TrialState::Completed);
+  return history;
+}
+
+TEST(Surrogate, SeesPausedTrialsByTheirLatestValues) {
+  Surrogate surrogate(plane(), {});
+
+  surrogate.update(with_pauses());
+
+  EXPECT_EQ(surrogate.active().losses, (std::vector<double>{4, 6, 12, 13, 14, 15}));
+  EXPECT_EQ(surrogate.draw(0.5).incumbent, surrogate.draw(0.5).incumbent);
+}
+
+TEST(Surrogate, LowersValuesOfShorterTrainingsByTheMedianFall) {
+  BayesianOptions options;
+  options.align_epochs = true;
+  Surrogate surrogate(plane(), options);
+
+  surrogate.update(with_pauses());
+
+  EXPECT_EQ(surrogate.active().losses, (std::vector<double>{4, 6, 6, 7, 8, 9})) << "falls of 5 and 6";
+}
+
+TEST(Surrogate, BelievesTheSameWheneverItIsAskedAboutTrialsThatPause) {
+  for (const bool align : {false, true}) {
+    BayesianOptions options = single();
+    options.align_epochs = align;
+    Surrogate at_once(plane(), options), again_and_again(plane(), options);
+    History history;
+    Random random(5);
+    for (int i = 0; i < 30; ++i) {
+      create(history, {random.uniform(), random.uniform()});
+      bring(history, TrialId{i}, 1, random.uniform(), TrialState::Paused);
+      if (i % 3 == 2) bring(history, TrialId{i - 1}, 3, random.uniform(), TrialState::Stopped);
+      if (i % 4 == 1) again_and_again.update(history), again_and_again.draw(0.3);
+    }
+
+    again_and_again.update(history);
+    at_once.update(history);
+
+    expect_same(at_once, again_and_again);
+  }
+}
+
+TEST(CostModel, LearnsHowAnEpochsTimeDependsOnTheConfiguration) {
+  CostModel costs(2);
+  EXPECT_EQ(costs(std::vector<double>{0.5, 0.5}, {}), 0);
+  for (int i = 0; i < 100; ++i) {
+    const std::vector<double> features{0.1 * (i % 10), 0.1 * (i / 10)};
+    costs.add(features, 2 * std::exp(3 * features[0]));
+  }
+  std::vector<double> slopes{1, 1};
+
+  const double dear = costs(std::vector<double>{1, 0.5}, slopes);
+
+  EXPECT_NEAR(dear - costs(std::vector<double>{0, 0.5}, {}), 3, 0.4) << "logarithms";
+  EXPECT_NEAR(slopes[0], 1 + 3, 0.4);
+  EXPECT_NEAR(slopes[1], 1, 0.1);
+}
+
 }  // namespace
 }  // namespace regatta::search

@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "regatta/device/devices.hpp"
+#include "regatta/train/generate.hpp"
 #include "regatta/train/trainer.hpp"
 #include "samples.hpp"
 
@@ -40,16 +41,27 @@ void expect_same_training(const Samples& samples, const TrainingSpec& spec) {
 TEST(CudaTraining, OfAClassifierWithDropoutAgreesWithTheHost) {
   const Samples samples = clouds(1000, 20, 5);
   TrainingSpec spec;
-  spec.network = {20, {64, 33}, 5, device::Activation::Gelu, 0.2f};
+  spec.network = mlp({20, {64, 33}, 5, device::Activation::Gelu, 0.2f});
   spec.balanced = true;
   spec.seed = 4;
+  expect_same_training(samples, spec);
+}
+
+TEST(CudaTraining, OfARecurrentNetworkForTokensAgreesWithTheHost) {
+  const TableSet data = generate_recall(RecallOptions{300, 10, 3, 4, 1});
+  const Samples samples{10, 3, 0, data.train, data.valid, data.test, data.tokens, data.labels_per_sample};
+  TrainingSpec spec;
+  spec.network = {{10}, {EmbeddingSpec{7, 5}}};
+  spec.network.layers.push_back(RecurrentSpec{device::CellKind::Lstm, 16, true, device::Readout::All, 0.2f});
+  spec.network.layers.push_back(RecurrentSpec{device::CellKind::Gru, 33, false, device::Readout::All});
+  spec.network.layers.push_back(DenseSpec{3, device::Activation::Identity, 0, Init::Auto, true});
   expect_same_training(samples, spec);
 }
 
 TEST(CudaTraining, OfALinearRegressionAgreesWithTheHost) {
   const Samples samples = line(1000, 10, 2, 0.1);
   TrainingSpec spec;
-  spec.network = {10, {}, 2};
+  spec.network = mlp({10, {}, 2});
   spec.loss = device::LossKind::Squared;
   spec.optimizer = {device::OptimizerKind::Sgd, 0.9, true, 0.9, 0.999, 1e-8, 0.001, 0.001};
   spec.learning_rate.base = 0.01;

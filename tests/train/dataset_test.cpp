@@ -108,6 +108,96 @@ TEST(Dataset, KeepsTheShapeOfImages) {
   EXPECT_EQ(data.features, 2u);
 }
 
+/// Two labelled sequences of three steps, the second padded.
+TableSet tagged() {
+  TableSet data;
+  data.shape = {3};
+  data.tokens = 5;
+  data.classes = 2;
+  data.labels_per_sample = 3;
+  data.train = {{0, 4, 2, 1, 3, 0}, {0, no_label, 1, 1, 0, no_label}, {}, {3, 2}};
+  data.valid = {{1, 1, 1}, {1, 1, 1}, {}, {}};
+  return data;
+}
+
+/// Two sequences of up to two steps of two channels.
+TableSet signals() {
+  TableSet data;
+  data.shape = {2, 2};
+  data.classes = 2;
+  data.train = {{0, 1, 2, 3, 4, 5, 0, 0}, {0, 1}, {}, {2, 1}};
+  return data;
+}
+
+TEST(Dataset, KeepsSequencesOfTokensWithALabelPerStep) {
+  const TemporaryFolder folder;
+  PrivateMemory memory;
+  write_dataset(folder / "a.h5", tagged());
+
+  const Dataset data = load_dataset(folder / "a.h5", memory);
+
+  EXPECT_EQ(data.tokens, 5u);
+  EXPECT_EQ(data.labels_per_sample, 3u);
+  EXPECT_THAT(data.train.labels, ElementsAre(0, -1, 1, 1, 0, -1));
+  EXPECT_THAT(data.train.lengths, ElementsAre(3, 2));
+  EXPECT_THAT(data.valid.lengths, IsEmpty());
+  const DatasetInfo info = inspect_dataset(folder / "a.h5");
+  EXPECT_THAT(info.shape, ElementsAre(3));
+  EXPECT_EQ(info.tokens, 5u);
+  EXPECT_EQ(info.labels_per_sample, 3u);
+}
+
+TEST(Dataset, KeepsTheLengthsOfSignals) {
+  const TemporaryFolder folder;
+  PrivateMemory memory;
+  write_dataset(folder / "a.h5", signals());
+
+  const Dataset data = load_dataset(folder / "a.h5", memory);
+
+  EXPECT_EQ(data.labels_per_sample, 1u);
+  EXPECT_THAT(data.train.lengths, ElementsAre(2, 1));
+}
+
+TEST(Dataset, RefusesSequencesThatBreakARule) {
+  const auto problem = [](TableSet data, auto change) {
+    change(data);
+    return message_of<InvalidInput>([&] { check_dataset(data); });
+  };
+
+  EXPECT_THAT(problem(signals(), [](TableSet& d) { d.train.lengths[1] = 3; }),
+              HasSubstr("train/lengths: row 1 (from 0) has length 3, expected 1 .. 2"));
+  EXPECT_THAT(problem(signals(), [](TableSet& d) { d.train.lengths[0] = 0; }), HasSubstr("has length 0"));
+  EXPECT_THAT(problem(signals(), [](TableSet& d) { d.train.labels[0] = no_label; }), HasSubstr("label -1"));
+  EXPECT_THAT(problem(signals(), [](TableSet& d) { d.shape = {4}; }), HasSubstr("2 lengths, expected 0"));
+  EXPECT_THAT(problem(tagged(), [](TableSet& d) { d.train.x[4] = 5; }),
+              HasSubstr("train/x: row 1 (from 0) holds 5, expected a token 0 .. 4"));
+  EXPECT_THAT(problem(tagged(), [](TableSet& d) { d.train.x[0] = 0.5f; }), HasSubstr("expected a token"));
+  EXPECT_THAT(problem(tagged(), [](TableSet& d) { d.train.labels[5] = 1; }),
+              HasSubstr("row 1 (from 0) has a label at step 2 behind its length 2, expected -1"));
+  EXPECT_THAT(problem(tagged(), [](TableSet& d) { d.train.labels[0] = 2; }), HasSubstr("expected -1 .. 1"));
+}
+
+TEST(Dataset, NamesTheFileWhereSequencesBreakARule) {
+  const TemporaryFolder folder;
+  const auto problem = [&](std::int32_t length, std::int64_t tokens, std::size_t columns) {
+    h5::File file = h5::File::create(folder / "a.h5");
+    file.write("/train/x", std::vector<float>(6, 1), std::vector<std::size_t>{6 / columns, columns});
+    file.write("/train/y", std::vector<std::int32_t>(6, 1), std::vector<std::size_t>{2, 3});
+    file.write("/train/lengths", std::vector<std::int32_t>{3, length});
+    file.set_attribute("/", "classes", std::int64_t{2});
+    if (tokens != 0) file.set_attribute("/", "tokens", tokens);
+    file.close();
+    return load_message(folder / "a.h5");
+  };
+
+  EXPECT_EQ(problem(3, 2, 3), "no exception");
+  EXPECT_THAT(problem(4, 2, 3), HasSubstr("a.h5: /train/lengths: row 1 (from 0) has length 4"));
+  EXPECT_THAT(problem(2, 2, 3), HasSubstr("a.h5: /train/y: row 1 (from 0) has a label at step 2"));
+  EXPECT_THAT(problem(3, 1, 3), HasSubstr("a.h5: /train/x: row 0 (from 0) holds 1, expected a token 0 .. 0"));
+  EXPECT_THAT(problem(3, -1, 3), HasSubstr("tokens must be a whole number from 1"));
+  EXPECT_THAT(problem(3, 0, 3), HasSubstr("a.h5: /train/y: must be one label per row, got 3"));
+}
+
 TEST(Dataset, IsInspectedWithoutReadingItsNumbers) {
   const TemporaryFolder folder;
   const float nan = std::numeric_limits<float>::quiet_NaN();

@@ -33,16 +33,57 @@ class FarBackend final : public device::Backend {
               device::MatrixView<float> batch) override {
     near_->gather(source, rows, batch);
   }
-  void gather(const std::int32_t* source, const std::int32_t* rows, std::span<std::int32_t> batch) override {
+  void gather(device::MatrixView<const std::int32_t> source, const std::int32_t* rows,
+              device::MatrixView<std::int32_t> batch) override {
     near_->gather(source, rows, batch);
   }
   void forward(const device::Dense& layer) override { near_->forward(layer); }
   void backward(const device::Dense& layer, const device::DenseGradient& gradient) override {
     near_->backward(layer, gradient);
   }
+  void forward(const device::Recurrence& layer) override { near_->forward(layer); }
+  void backward(const device::Recurrence& layer, const device::RecurrenceGradient& gradient) override {
+    near_->backward(layer, gradient);
+  }
+  void forward(const device::Embedding& layer) override { near_->forward(layer); }
+  void backward(const device::Embedding& layer, device::MatrixView<const float> y,
+                device::MatrixView<float> table) override {
+    near_->backward(layer, y, table);
+  }
+  void drop(const device::Dropout& dropout, device::MatrixView<float> values) override { near_->drop(dropout, values); }
+  void gather(device::MatrixView<const float> source, const std::int32_t* rows,
+              const device::Augmentation& augmentation, device::MatrixView<float> batch) override {
+    near_->gather(source, rows, augmentation, batch);
+  }
+  void forward(const device::Convolution& layer) override { near_->forward(layer); }
+  void backward(const device::Convolution& layer, const device::ConvolutionGradient& gradient) override {
+    near_->backward(layer, gradient);
+  }
+  void sum_moments(const device::BatchNorm& layer) override { near_->sum_moments(layer); }
+  void forward(const device::BatchNorm& layer) override { near_->forward(layer); }
+  void sum_gradients(const device::BatchNorm& layer, const device::BatchNormGradient& gradient) override {
+    near_->sum_gradients(layer, gradient);
+  }
+  void backward(const device::BatchNorm& layer, const device::BatchNormGradient& gradient) override {
+    near_->backward(layer, gradient);
+  }
+  void forward(const device::Pool& layer) override { near_->forward(layer); }
+  void backward(const device::Pool& layer, device::MatrixView<float> y,
+                device::MatrixView<float> x) override {
+    near_->backward(layer, y, x);
+  }
+  void forward(const device::Sum& sum) override { near_->forward(sum); }
+  void backward(const device::Sum& sum, device::MatrixView<const float> y, device::MatrixView<float> a,
+                device::MatrixView<float> b) override {
+    near_->backward(sum, y, a, b);
+  }
+  void activate(const device::Dense& layer) override { near_->activate(layer); }
   void loss(device::LossKind kind, device::MatrixView<const float> outputs, const device::Targets& targets,
             float scale, device::MatrixView<float> gradient, float* sum) override {
     near_->loss(kind, outputs, targets, scale, gradient, sum);
+  }
+  void add_squares(const float* numbers, std::size_t count, float* sum) override {
+    near_->add_squares(numbers, count, sum);
   }
   void update(const device::Update& update) override { near_->update(update); }
 

@@ -57,6 +57,26 @@ TEST(GenerateRegression, DependsOnTheSeed) {
   EXPECT_NE(generate_regression(one).train.x, generate_regression(two).train.x);
 }
 
+TEST(GenerateRecall, LabelsEachStepWithTheLastSymbolSoFar) {
+  const TableSet data = generate_recall(RecallOptions{200, 12, 3, 5, 1});
+
+  EXPECT_EQ(data.tokens, 8u);
+  ASSERT_EQ(data.train.lengths.size(), 140u);
+  std::size_t labelled = 0;
+  for (std::size_t row = 0; row < data.train.lengths.size(); ++row) {
+    std::int32_t last = no_label;
+    EXPECT_GE(data.train.lengths[row], 6);
+    for (std::size_t step = 0; step < 12; ++step) {
+      const float token = data.train.x[row * 12 + step];
+      const bool padding = static_cast<std::int32_t>(step) >= data.train.lengths[row];
+      if (!padding && token < 3) last = static_cast<std::int32_t>(token);
+      ASSERT_EQ(data.train.labels[row * 12 + step], padding ? no_label : last);
+      labelled += !padding && last != no_label;
+    }
+  }
+  EXPECT_GT(labelled, 500u);
+}
+
 TEST(GenerateRegression, NamesWrongOptions) {
   const auto message = [](const std::map<std::string, std::string>& options) {
     return message_of<InvalidInput>([&] { generate_regression(options); });

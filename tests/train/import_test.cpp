@@ -380,5 +380,45 @@ TEST(ImportIdx, RefusesAFileCutAnywhereOrWithHugeLengths) {
               HasSubstr("huge: is truncated"));
 }
 
+constexpr const char* two_series =
+    "# a comment\n@problemName Two\n@timeStamps false\n@classLabel true up down\n@data\n"
+    "1,2,3:10,10,10:up\n5:10:down\n";
+
+TEST(ImportSequences, PadsSeriesAndScalesTheirChannels) {
+  const TemporaryFolder folder;
+  const auto file = folder.write("a.ts", two_series),
+             test = folder.write("b.ts", std::string(two_series) + "1,1,1,1:0,0,0,0:up\n");
+
+  const TableSet data = import_data({file}, {{"test_file", test.string()}, {"valid_fraction", "0"}});
+
+  EXPECT_THAT(data.shape, ElementsAre(4, 2));
+  EXPECT_THAT(data.class_names, ElementsAre("up", "down"));
+  ASSERT_EQ(data.train.lengths.size(), 2u);
+  EXPECT_THAT(data.test.lengths, ElementsAre(3, 1, 4));
+  EXPECT_THAT(data.test.labels, ElementsAre(0, 1, 0));
+  EXPECT_THAT(data.scaling.offset, ElementsAre(2.75, 10));  // of 1, 2, 3, 5 and of a constant
+  const float deviation = std::sqrt((1.75f * 1.75f + 0.75f * 0.75f + 0.25f * 0.25f + 2.25f * 2.25f) / 4);
+  EXPECT_NEAR(data.test.x[0], -1.75f / deviation, 1e-6);
+  EXPECT_EQ(data.test.x[1], 0);
+  EXPECT_EQ(data.test.x[6], 0) << "padding";
+  EXPECT_NEAR(data.test.x[8], 2.25f / deviation, 1e-6);
+}
+
+TEST(ImportSequences, NamesTheLineThatBreaksARule) {
+  const TemporaryFolder folder;
+  const auto problem = [&](std::string text) {
+    const auto file = folder.write("a.ts", text);
+    return message_of<InvalidInput>([&] { import_data({file}, {}); });
+  };
+  const std::string series = two_series;
+
+  EXPECT_THAT(problem(series + "1:2:3:up\n"), HasSubstr("a.ts:8: has 3 channels, the first series has 2"));
+  EXPECT_THAT(problem(series + "1:2,3:up\n"), HasSubstr("a.ts:8: channel 2 has 2 steps, channel 1 has 1"));
+  EXPECT_THAT(problem(series + "1:?:up\n"), HasSubstr("expected a number such as 1.5, got '?'"));
+  EXPECT_THAT(problem(series + "1:2:dwn\n"), HasSubstr("did you mean 'down'?"));
+  EXPECT_THAT(problem("@timeStamps true\n@data\n"), HasSubstr("a.ts:1: series with time stamps"));
+  EXPECT_THAT(problem("@classLabel true a b\n"), HasSubstr("has no line @data"));
+}
+
 }  // namespace
 }  // namespace regatta::train

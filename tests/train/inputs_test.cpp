@@ -19,11 +19,15 @@ using testing::Pointwise;
 const std::filesystem::path inputs = std::filesystem::path(REGATTA_SOURCE_DIR) / "inputs" / "data";
 const std::filesystem::path digits = std::filesystem::path(REGATTA_SHARED_DIR) / "data" / "tab" / "optdigits";
 
+const std::filesystem::path vowels =
+    std::filesystem::path(REGATTA_SHARED_DIR) / "data" / "seq" / "japanese_vowels";
+
 /// Numbers of another processor or library may differ in their last digits.
 void expect_same(const Split& file, const Table& made) {
   EXPECT_THAT(file.x, Pointwise(testing::FloatNear(1e-5f), made.x));
   EXPECT_THAT(file.labels, testing::ElementsAreArray(made.labels));
   EXPECT_THAT(file.values, Pointwise(testing::FloatNear(1e-5f), made.values));
+  EXPECT_THAT(file.lengths, testing::ElementsAreArray(made.lengths));
 }
 
 void expect_same(const Dataset& file, const TableSet& made) {
@@ -72,6 +76,30 @@ TEST(Inputs, DigitsAreWhatTheirTablesGive) {
 
   expect_same(load_dataset(inputs / "digits.h5", memory),
               import_data({digits / "optdigits_train.csv"}, options));
+}
+
+TEST(Inputs, VowelsHaveTheirRowsAndLengths) {
+  comm::PrivateMemory memory;
+
+  const Dataset data = load_dataset(inputs / "vowels.h5", memory);
+
+  EXPECT_THAT(data.shape, ElementsAre(29, 12));
+  EXPECT_EQ(data.classes, 9u);
+  EXPECT_EQ(data.train.rows, 216u);
+  EXPECT_EQ(data.valid.rows, 54u);
+  EXPECT_EQ(data.test.rows, 370u);
+  EXPECT_EQ(std::ranges::min(data.test.lengths), 7);
+  EXPECT_EQ(std::ranges::max(data.test.lengths), 29);
+}
+
+TEST(Inputs, VowelsAreWhatTheirTextsGive) {
+  if (!std::filesystem::exists(vowels)) GTEST_SKIP() << "no series of the vowels in " << vowels;
+  comm::PrivateMemory memory;
+
+  expect_same(
+      load_dataset(inputs / "vowels.h5", memory),
+      import_data({vowels / "JapaneseVowels_TRAIN.ts"},
+                  {{"test_file", (vowels / "JapaneseVowels_TEST.ts").string()}, {"valid_fraction", "0.2"}}));
 }
 
 TEST(Inputs, ADamagedTableIsReadOrRefusedWithItsName) {

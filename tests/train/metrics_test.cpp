@@ -40,6 +40,15 @@ TEST_F(Classification, LeavesOutClassesThatDoNotOccurAtAll) {
     EXPECT_EQ(score_of(measure), 1);
 }
 
+TEST_F(Classification, DoesNotCountRowsWithoutALabel) {
+  const double accuracy = score_of(Measure::Accuracy), loss = score_of(Measure::Loss);
+  labels.push_back(-1);
+  outputs.insert(outputs.end(), {9, 0, 0, 0});
+
+  EXPECT_DOUBLE_EQ(score_of(Measure::Accuracy), accuracy);
+  EXPECT_DOUBLE_EQ(score_of(Measure::Loss), loss);
+}
+
 TEST_F(Classification, HasALossOfLogFourWhenTheAnswerIsAsGoodAsNone) {
   outputs.assign(24, 0.5f);
   EXPECT_NEAR(score_of(Measure::Loss), std::log(4.0), 1e-12);

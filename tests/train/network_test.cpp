@@ -19,7 +19,7 @@ constexpr std::size_t samples = 7, inputs = 5;
 /// The same network in double precision with the mathematical library, to take differences of.
 class Reference {
  public:
-  Reference(const NetworkSpec& spec, LossKind loss, std::vector<float> x, std::vector<std::int32_t> labels,
+  Reference(const MlpSpec& spec, LossKind loss, std::vector<float> x, std::vector<std::int32_t> labels,
             std::vector<float> values)
       : spec_(spec), loss_(loss), x_(std::move(x)), labels_(std::move(labels)), values_(std::move(values)) {}
 
@@ -51,7 +51,7 @@ class Reference {
   std::vector<double> outputs(std::vector<double> y, const std::vector<double>& parameters) const {
     std::vector<std::size_t> widths = spec_.hidden;
     widths.push_back(spec_.outputs);
-    std::size_t weight = 0, bias = weight_count(spec_);
+    std::size_t weight = 0, bias = weight_count(mlp(spec_));
     for (std::size_t l = 0; l < widths.size(); ++l) {
       std::vector<double> next(widths[l]);
       for (std::size_t j = 0; j < widths[l]; ++j) {
@@ -82,7 +82,7 @@ class Reference {
     return sum / static_cast<double>(y.size());
   }
 
-  NetworkSpec spec_;
+  MlpSpec spec_;
   LossKind loss_;
   std::vector<float> x_;
   std::vector<std::int32_t> labels_;
@@ -94,7 +94,7 @@ class GradientCheck : public testing::TestWithParam<std::tuple<Activation, LossK
 TEST_P(GradientCheck, AgreesWithDifferencesOfADoublePrecisionNetwork) {
   const auto [activation, loss] = GetParam();
   const std::size_t outputs = loss == LossKind::BinaryCrossEntropy ? 1 : 3;
-  const NetworkSpec spec{inputs, {6, 4}, outputs, activation, 0, Init::Auto};
+  const MlpSpec spec{inputs, {6, 4}, outputs, activation, 0, Init::Auto};
   Random random(3);
   std::vector<float> x(samples * inputs), values(samples * outputs);
   for (auto* numbers : {&x, &values})
@@ -102,10 +102,10 @@ TEST_P(GradientCheck, AgreesWithDifferencesOfADoublePrecisionNetwork) {
   std::vector<std::int32_t> labels(samples);
   for (auto& label : labels) label = static_cast<std::int32_t>(random.below(outputs == 1 ? 2 : outputs));
   const auto backend = device::make_cpu_backend();
-  Network network(*backend, spec, samples, 17);
+  Network network(*backend, mlp(spec), samples, 17);
   device::Buffer<float> sum(*backend, 1);
 
-  const auto y = network.forward({x.data(), samples, inputs}, 1, 0);
+  const auto y = network.forward({x.data(), samples, inputs}, 1, 0, samples);
   backend->loss(loss, y, {labels.data(), values.data()}, 1.0f / samples, network.output_gradient(),
                 sum.data());
   network.backward([](std::size_t) {});
@@ -134,13 +134,13 @@ INSTANTIATE_TEST_SUITE_P(All, GradientCheck,
                                                           LossKind::Absolute, LossKind::AbsolutePercentage)));
 
 TEST(Network, CountsItsParameters) {
-  EXPECT_EQ(weight_count({64, {128, 128}, 10}), 64u * 128 + 128 * 128 + 128 * 10);
-  EXPECT_EQ(parameter_count({64, {128, 128}, 10}), 26122u);
-  EXPECT_EQ(parameter_count({4, {}, 3}), 15u);
+  EXPECT_EQ(weight_count(mlp({64, {128, 128}, 10})), 64u * 128 + 128 * 128 + 128 * 10);
+  EXPECT_EQ(parameter_count(mlp({64, {128, 128}, 10})), 26122u);
+  EXPECT_EQ(parameter_count(mlp({4, {}, 3})), 15u);
 }
 
 double variance_of_first_layer(Init init, Activation activation) {
-  const NetworkSpec spec{200, {100}, 1, activation, 0, init};
+  const NetworkSpec spec = mlp({200, {100}, 1, activation, 0, init});
   const std::vector<float> parameters = initial_parameters(spec, 5);
   const auto squares = std::accumulate(parameters.begin(), parameters.begin() + 20000, 0.0,
                                        [](double sum, float w) { return sum + static_cast<double>(w * w); });
@@ -158,7 +158,7 @@ TEST(Network, DrawsWeightsWithTheVarianceOfItsInit) {
 }
 
 TEST(Network, StartsWithoutBiasesAndAlikeForTheSameSeed) {
-  const NetworkSpec spec{3, {4}, 2};
+  const NetworkSpec spec = mlp({3, {4}, 2});
   const std::vector<float> parameters = initial_parameters(spec, 5);
 
   EXPECT_TRUE(std::all_of(parameters.begin() + 20, parameters.end(), [](float b) { return b == 0; }));
@@ -168,20 +168,20 @@ TEST(Network, StartsWithoutBiasesAndAlikeForTheSameSeed) {
 
 TEST(Network, RefusesImpossibleSpecs) {
   const auto backend = device::make_cpu_backend();
-  EXPECT_THROW(Network(*backend, {0, {}, 1}, 1, 0), InvalidInput);
-  EXPECT_THROW(Network(*backend, {1, {0}, 1}, 1, 0), InvalidInput);
-  EXPECT_THROW(Network(*backend, {1, {2}, 1, Activation::Relu, 1.0f}, 1, 0), InvalidInput);
+  EXPECT_THROW(Network(*backend, mlp({0, {}, 1}), 1, 0), InvalidInput);
+  EXPECT_THROW(Network(*backend, mlp({1, {0}, 1}), 1, 0), InvalidInput);
+  EXPECT_THROW(Network(*backend, mlp({1, {2}, 1, Activation::Relu, 1.0f}), 1, 0), InvalidInput);
 }
 
 TEST(Network, TellsReadyGradientsFromTheLastLayerToTheFirst) {
   const auto backend = device::make_cpu_backend();
-  Network network(*backend, {3, {4, 5}, 2}, 2, 0);
+  Network network(*backend, mlp({3, {4, 5}, 2}), 2, 0);
   const std::vector<float> x(6, 1.0f);
   std::vector<std::size_t> order, order_of_nothing;
 
-  network.forward({x.data(), 2, 3}, 0, 0);
+  network.forward({x.data(), 2, 3}, 0, 0, 2);
   network.backward([&](std::size_t first) { order.push_back(first); });
-  network.backward_nothing([&](std::size_t first) { order_of_nothing.push_back(first); });
+  network.learn_nothing(0, 2, [&](std::size_t first) { order_of_nothing.push_back(first); });
 
   EXPECT_THAT(order, testing::ElementsAre(32, 12, 0));
   EXPECT_EQ(order_of_nothing, order);
@@ -190,7 +190,7 @@ TEST(Network, TellsReadyGradientsFromTheLastLayerToTheFirst) {
 
 TEST(Network, PenalisesWeightsButNotBiases) {
   const auto backend = device::make_cpu_backend();
-  Network network(*backend, {1, {}, 1}, 1, 3);
+  Network network(*backend, mlp({1, {}, 1}), 1, 3);
   const float before = network.parameters().download()[0];
   OptimizerSpec decay{device::OptimizerKind::Sgd, 0, false, 0.9, 0.999, 1e-8, 0.5, 0};
 
@@ -202,16 +202,16 @@ TEST(Network, PenalisesWeightsButNotBiases) {
 
 TEST(Network, AppliesDropoutOnlyWhenTraining) {
   const auto backend = device::make_cpu_backend();
-  Network network(*backend, {2, {100}, 1, Activation::Relu, 0.5f}, 1, 3);
+  Network network(*backend, mlp({2, {100}, 1, Activation::Relu, 0.5f}), 1, 3);
   const std::vector<float> x{1, 2};
   const auto output = [](device::MatrixView<const float> y) { return y.data[0]; };
 
   const float judged = output(network.forward({x.data(), 1, 2}));
-  const float trained = output(network.forward({x.data(), 1, 2}, 8, 0));
+  const float trained = output(network.forward({x.data(), 1, 2}, 8, 0, 1));
 
   EXPECT_NE(trained, judged);
-  EXPECT_EQ(output(network.forward({x.data(), 1, 2}, 8, 0)), trained);
-  EXPECT_NE(output(network.forward({x.data(), 1, 2}, 9, 0)), trained);
+  EXPECT_EQ(output(network.forward({x.data(), 1, 2}, 8, 0, 1)), trained);
+  EXPECT_NE(output(network.forward({x.data(), 1, 2}, 9, 0, 1)), trained);
   EXPECT_EQ(output(network.forward({x.data(), 1, 2})), judged);
 }
 

@@ -14,12 +14,15 @@ namespace regatta::train {
 struct Samples {
   std::size_t features = 0, classes = 0, outputs = 0;
   Table train, valid, test;
+  std::size_t tokens = 0, labels_per_sample = 1;
 
   Dataset dataset() const {
     Dataset data;
     data.features = features;
     data.classes = classes;
     data.outputs = outputs;
+    data.tokens = tokens;
+    data.labels_per_sample = labels_per_sample;
     data.train = view(train);
     data.valid = view(valid);
     data.test = view(test);
@@ -28,7 +31,7 @@ struct Samples {
 
  private:
   Split view(const Table& table) const {
-    return {table.x.size() / features, table.x, table.labels, table.values};
+    return {table.x.size() / features, table.x, table.labels, table.values, table.lengths};
   }
 };
 

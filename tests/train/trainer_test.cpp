@@ -1,10 +1,14 @@
 #include "regatta/train/trainer.hpp"
 
+#include <array>
 #include <cmath>
+#include <deque>
 #include <thread>
 
 #include "far_backend.hpp"
 #include "regatta/comm/local_group.hpp"
+#include "regatta/core/bytes.hpp"
+#include "regatta/train/generate.hpp"
 #include "regatta/train/metrics.hpp"
 #include "samples.hpp"
 
@@ -34,9 +38,9 @@ EpochLoss epoch(Trainer& trainer) {
     if (const auto loss = trainer.advance()) return *loss;
 }
 
-TrainingSpec classifier(const Samples& samples, std::vector<std::size_t> hidden) {
+TrainingSpec classifier(const Samples& samples, std::vector<std::size_t> hidden, float dropout = 0) {
   TrainingSpec spec;
-  spec.network = {samples.features, std::move(hidden), samples.classes, Activation::Relu, 0, Init::Auto};
+  spec.network = mlp({samples.features, std::move(hidden), samples.classes, Activation::Relu, dropout});
   spec.learning_rate.base = 0.01;
   spec.batch = 32;
   spec.seed = 5;
@@ -63,8 +67,7 @@ TEST(Trainer, LearnsToTellCloudsApart) {
 TEST(Trainer, GivesTheSameBitsForTheSameSeed) {
   const Samples samples = clouds(200, 6, 3);
   Bench bench(samples);
-  TrainingSpec spec = classifier(samples, {16, 16});
-  spec.network.dropout = 0.2f;
+  TrainingSpec spec = classifier(samples, {16, 16}, 0.2f);
   const auto parameters = [&] {
     Trainer trainer(*bench.backend, bench.train, 3, spec);
     for (int e = 0; e < 3; ++e) epoch(trainer);
@@ -82,7 +85,7 @@ TEST(Trainer, FindsTheLineOfALinearRegression) {
   const Samples samples = line(400, 3, 2, 0);
   Bench bench(samples);
   TrainingSpec spec;
-  spec.network = {3, {}, 2};
+  spec.network = mlp({3, {}, 2});
   spec.loss = LossKind::Squared;
   spec.learning_rate.base = 0.02;
   Trainer trainer(*bench.backend, bench.train, 0, spec);
@@ -104,7 +107,7 @@ TEST(Trainer, FindsTheLogOddsOfALogisticRegression) {
   Bench bench(samples);
   TrainingSpec spec = classifier(samples, {});
   spec.loss = LossKind::BinaryCrossEntropy;
-  spec.network.outputs = 1;
+  spec.network = mlp({samples.features, {}, 1});
   spec.optimizer.kind = device::OptimizerKind::Sgd;
   spec.learning_rate.base = 1;
   spec.batch = 400;
@@ -146,7 +149,7 @@ TEST(Trainer, TellsThatATrainingHasDiverged) {
   const Samples samples = line(200, 3, 1, 0.1);
   Bench bench(samples);
   TrainingSpec spec;
-  spec.network = {3, {16}, 1};
+  spec.network = mlp({3, {16}, 1});
   spec.loss = LossKind::Squared;
   spec.optimizer.kind = device::OptimizerKind::Sgd;
   spec.learning_rate.base = 100;
@@ -225,24 +228,41 @@ TEST(ClassWeights, PullTheDecisionToTheRareClass) {
   EXPECT_NEAR(gap(), 0, 0.1);
 }
 
-/// What a team of `ranks` makes of a training: losses of the epochs, outputs and parameters of its first
-/// rank.
+/// What a team makes of a training: losses of the epochs, outputs, and the whole network as it is saved.
 struct TeamResult {
   std::vector<double> losses;
   std::vector<float> outputs, parameters;
 };
 
-TeamResult train_as_team(int ranks, const Samples& samples, const TrainingSpec& spec,
-                         MakeBackend make = device::make_cpu_backend) {
-  comm::LocalGroup group(ranks);
+/// The parameters of a whole network.
+std::vector<float> parameters_of(const Trainer& trainer) {
+  ByteWriter writer;
+  trainer.network().save(writer);
+  const auto bytes = writer.take();
+  ByteReader reader(bytes);
+  const auto count = reader.take<std::uint64_t>();
+  reader.take<std::uint64_t>();
+  return reader.take_all<std::vector<float>>(count);
+}
+
+/// `replicas` networks, each divided among `parts` ranks.
+TeamResult train_as_team(int replicas, const Samples& samples, const TrainingSpec& spec,
+                         MakeBackend make = device::make_cpu_backend, int parts = 1) {
+  std::deque<comm::LocalGroup> rows, columns;
+  for (int part = 0; part < parts; ++part) rows.emplace_back(replicas);
+  for (int replica = 0; replica < replicas; ++replica) columns.emplace_back(parts);
+  const int ranks = replicas * parts;
   std::vector<TeamResult> results(static_cast<std::size_t>(ranks));
   const auto work = [&](int rank) {
+    const int replica = rank / parts, part = rank % parts;
     Bench bench(samples, make);
-    Trainer trainer(*bench.backend, bench.train, samples.classes, spec, &group.at(Rank{rank}));
+    Trainer trainer(*bench.backend, bench.train, samples.classes, spec,
+                    {&rows[static_cast<std::size_t>(part)].at(Rank{replica}),
+                     &columns[static_cast<std::size_t>(replica)].at(Rank{part})});
     TeamResult& result = results[static_cast<std::size_t>(rank)];
     for (int e = 0; e < 4; ++e) result.losses.push_back(epoch(trainer).mean);
     result.outputs = trainer.outputs(bench.valid);
-    result.parameters = trainer.network().parameters().download();
+    result.parameters = parameters_of(trainer);
   };
   std::vector<std::thread> threads;
   for (int rank = 0; rank < ranks; ++rank) threads.emplace_back(work, rank);
@@ -260,8 +280,7 @@ class TeamOf : public testing::TestWithParam<int> {};
 TEST_P(TeamOf, RanksEqualsOneRankWithinRounding) {
   const Samples samples =
       clouds(101, 6, 3);  // batches of 32, 32, 32 and 5: some ranks have nothing of the last
-  TrainingSpec spec = classifier(samples, {16, 12});
-  spec.network.dropout = 0.3f;
+  TrainingSpec spec = classifier(samples, {16, 12}, 0.3f);
   spec.balanced = true;
   spec.optimizer.weight_decay = 0.01;
   spec.optimizer.l1 = 0.001;
@@ -275,12 +294,61 @@ TEST_P(TeamOf, RanksEqualsOneRankWithinRounding) {
   EXPECT_THAT(team.outputs, testing::Pointwise(testing::FloatNear(2e-4f), alone.outputs));
 }
 
+TEST(DividedNetwork, EqualsOneRankWithinRounding) {
+  const Samples samples = clouds(101, 6, 3);
+  TrainingSpec spec =
+      classifier(samples, {16, 13}, 0.3f);  // a pair of layers is divided, the last one is not
+  spec.optimizer.weight_decay = 0.01;
+  spec.optimizer.kind = device::OptimizerKind::Sgd;
+  spec.gradient_clip = 0.3;
+  const TeamResult alone = train_as_team(1, samples, spec);
+  const auto expect_equal = [&](const TeamResult& team) {
+    for (std::size_t e = 0; e < alone.losses.size(); ++e) EXPECT_NEAR(team.losses[e], alone.losses[e], 1e-5);
+    EXPECT_THAT(team.parameters, testing::Pointwise(testing::FloatNear(2e-5f), alone.parameters));
+    EXPECT_THAT(team.outputs, testing::Pointwise(testing::FloatNear(2e-4f), alone.outputs));
+  };
+
+  expect_equal(train_as_team(1, samples, spec, device::make_cpu_backend, 2));
+  expect_equal(train_as_team(1, samples, spec, make_far_backend, 3));
+  expect_equal(train_as_team(2, samples, spec, device::make_cpu_backend, 2));
+}
+
+TEST(DividedNetwork, GoesOnFromWhatOneRankHasSaved) {
+  const Samples samples = clouds(64, 6, 3);
+  const TrainingSpec spec = classifier(samples, {8});
+  Bench bench(samples);
+  Trainer alone(*bench.backend, bench.train, 3, spec);
+  epoch(alone);
+  ByteWriter writer;
+  alone.save(writer);
+  const auto saved = writer.take();
+  const double expected = epoch(alone).mean;
+  comm::LocalGroup group(2);
+  std::array<std::size_t, 2> sizes{};
+  const auto work = [&](int rank) {
+    Bench own(samples);
+    Trainer part(*own.backend, own.train, 3, spec, {nullptr, &group.at(Rank{rank})});
+    ByteReader reader(saved);
+    part.load(reader);
+    sizes[static_cast<std::size_t>(rank)] = part.network().parameters().size();
+    ByteWriter again;
+    part.save(again);
+    EXPECT_EQ(again.take(), saved);
+    EXPECT_NEAR(epoch(part).mean, expected, 1e-5);
+  };
+  std::thread other(work, 1);
+  work(0);
+  other.join();
+  EXPECT_EQ(sizes[0], 6u * 4 + 4 * 3 + 4 + 3);  // half of the hidden units, and all biases of the outputs
+  EXPECT_EQ(sizes[1], sizes[0]);
+}
+
 INSTANTIATE_TEST_SUITE_P(Sizes, TeamOf, testing::Values(2, 3, 7));
 
 TEST(Team, EqualsOneRankForARegression) {
   const Samples samples = line(90, 4, 2, 0.1);
   TrainingSpec spec;
-  spec.network = {4, {10}, 2, Activation::Tanh};
+  spec.network = mlp({4, {10}, 2, Activation::Tanh});
   spec.loss = LossKind::Squared;
   spec.batch = 16;
 
@@ -289,15 +357,135 @@ TEST(Team, EqualsOneRankForARegression) {
   EXPECT_THAT(team.parameters, testing::Pointwise(testing::FloatNear(1e-4f), alone.parameters));
 }
 
+/// Sequences of tokens with a label for most steps.
+Samples recalled() {
+  const TableSet data = generate_recall(RecallOptions{120, 9, 3, 4, 1});
+  return {9, 3, 0, data.train, data.valid, data.test, data.tokens, data.labels_per_sample};
+}
+
+TrainingSpec recaller() {
+  TrainingSpec spec;
+  spec.network = {{9}, {EmbeddingSpec{7, 5}}};
+  spec.network.layers.push_back(RecurrentSpec{device::CellKind::Gru, 6, true, device::Readout::All, 0.2f});
+  spec.network.layers.push_back(RecurrentSpec{device::CellKind::Lstm, 8, false, device::Readout::All, 0.2f});
+  spec.network.layers.push_back(DenseSpec{3, Activation::Identity, 0, Init::Auto, true});
+  spec.balanced = true;
+  spec.batch = 16;
+  spec.learning_rate.base = 0.01;
+  return spec;
+}
+
+TEST(Team, EqualsOneRankForSequencesOfDifferentLength) {
+  const Samples samples = recalled();  // 84 rows: some ranks have nothing of the last batch
+
+  const TeamResult alone = train_as_team(1, samples, recaller()), team = train_as_team(5, samples, recaller());
+
+  for (std::size_t e = 0; e < alone.losses.size(); ++e) EXPECT_NEAR(team.losses[e], alone.losses[e], 1e-5);
+  EXPECT_THAT(team.parameters, testing::Pointwise(testing::FloatNear(1e-4f), alone.parameters));
+  EXPECT_EQ(alone.outputs, train_as_team(1, samples, recaller(), make_far_backend).outputs);
+}
+
+TEST(Trainer, TellsTheMeanLossOfLabelledStepsAndJudgesAPartOfThem) {
+  const Samples samples = recalled();
+  Bench bench(samples);
+  TrainingSpec spec = recaller();
+  for (std::size_t l : {1, 2}) std::get<RecurrentSpec>(spec.network.layers[l]).dropout = 0;
+  spec.balanced = false;
+  spec.batch = 1000;
+  spec.learning_rate.base = 0;
+  Trainer trainer(*bench.backend, bench.train, 3, spec);
+
+  const double trained = epoch(trainer).mean;
+
+  const auto outputs = trainer.outputs(bench.train);
+  const Answers answers{outputs, 3, LossKind::CrossEntropy, bench.train.labels(), 3, {}};
+  EXPECT_NEAR(trained, score(Measure::Loss, answers), 1e-6);
+  const Part some(bench.placed.train(), {7, 50});
+  const auto of_some = trainer.outputs(some);
+  for (std::size_t j = 0; j < 27; ++j) EXPECT_NEAR(of_some[j], outputs[7 * 27 + j], 1e-6);
+  EXPECT_EQ(some.labels()[5], bench.train.labels()[7 * 9 + 5]);
+}
+
 TEST(Team, GivesTheSameBitsWhereTheHostCannotReadTheBackend) {
   const Samples classes = clouds(101, 6, 3), numbers = line(60, 4, 2, 0.1);
   TrainingSpec regression;
-  regression.network = {4, {}, 2};
+  regression.network = mlp({4, {}, 2});
   regression.loss = LossKind::Squared;
   for (const auto& [samples, spec] : {std::pair{&classes, classifier(classes, {16})}, {&numbers, regression}})
     for (const int ranks : {1, 3})
       EXPECT_EQ(train_as_team(ranks, *samples, spec).outputs,
                 train_as_team(ranks, *samples, spec, make_far_backend).outputs);
+}
+
+/// Residual blocks with batch normalization over images of 2 x 3 x 2 numbers.
+TrainingSpec image_classifier() {
+  TrainingSpec spec;
+  CnnSpec network;
+  network.input = {2, 3, 2};
+  network.channels = 4;
+  network.residual = true;
+  network.head = {12, {6}, 3, Activation::Tanh, 0.2f};
+  spec.network = cnn(network);
+  spec.optimizer.kind = device::OptimizerKind::Sgd;
+  spec.learning_rate.base = 0.05;
+  spec.batch = 32;
+  spec.label_smoothing = 0.1;
+  spec.gradient_clip = 0.5;
+  spec.random_crop = 1;
+  spec.random_flip = true;
+  spec.seed = 5;
+  return spec;
+}
+
+TEST(Team, EqualsOneRankForImagesAlsoWhereRanksHaveNothing) {
+  const Samples samples = clouds(101, 12, 3);  // the last batch has 5 rows
+  const TrainingSpec spec = image_classifier();
+
+  const TeamResult alone = train_as_team(1, samples, spec), team = train_as_team(7, samples, spec);
+
+  for (std::size_t e = 0; e < alone.losses.size(); ++e) EXPECT_NEAR(team.losses[e], alone.losses[e], 1e-4);
+  EXPECT_THAT(team.parameters, testing::Pointwise(testing::FloatNear(5e-4f), alone.parameters));
+  EXPECT_THAT(team.outputs, testing::Pointwise(testing::FloatNear(5e-3f), alone.outputs));
+  EXPECT_EQ(train_as_team(3, samples, spec).outputs,
+            train_as_team(3, samples, spec, make_far_backend).outputs);
+}
+
+TEST(Trainer, GoesOnBitByBitWithTheStatisticsOfBatchNormalization) {
+  const Samples samples = clouds(101, 12, 3);
+  Bench bench(samples);
+  Trainer first(*bench.backend, bench.train, 3, image_classifier());
+  epoch(first);
+  ByteWriter writer;
+  first.save(writer);
+  const auto saved = writer.take();
+  Trainer second(*bench.backend, bench.train, 3, image_classifier());
+  ByteReader reader(saved);
+  second.load(reader);
+
+  EXPECT_EQ(epoch(first).mean, epoch(second).mean);
+  EXPECT_EQ(first.outputs(bench.valid), second.outputs(bench.valid));
+}
+
+TEST(Trainer, KeepsTheNormOfAGradientBelowItsLimit) {
+  const Samples samples = line(64, 3, 1, 0.1);
+  Bench bench(samples);
+  TrainingSpec spec;
+  spec.network = mlp({3, {}, 1});
+  spec.loss = LossKind::Squared;
+  spec.optimizer.kind = device::OptimizerKind::Sgd;
+  spec.learning_rate.base = 1;
+  spec.batch = 64;
+  spec.gradient_clip = 0.01;
+  Trainer trainer(*bench.backend, bench.train, 0, spec);
+  const auto before = trainer.network().parameters().download();
+
+  epoch(trainer);
+
+  double square = 0;
+  const auto after = trainer.network().parameters().download();
+  for (std::size_t i = 0; i < after.size(); ++i)
+    square += std::pow(static_cast<double>(after[i] - before[i]), 2);
+  EXPECT_NEAR(std::sqrt(square), 0.01, 1e-6);
 }
 
 TEST(DeviceData, IsUploadedOnceWhereTheHostsMemoryIsNotTheBackends) {
@@ -310,7 +498,7 @@ TEST(DeviceData, IsUploadedOnceWhereTheHostsMemoryIsNotTheBackends) {
   EXPECT_EQ(far.uploaded, 3u * 50 * 4);
   EXPECT_NE(placed.valid().x.data, data.valid.x.data());
   EXPECT_EQ(placed.valid().x.data[7], data.valid.x[7]);
-  EXPECT_EQ(placed.test().labels[3], data.test.labels[3]);
+  EXPECT_EQ(placed.test().labels.data[3], data.test.labels[3]);
 }
 
 TEST(DeviceData, IsReadInPlaceByTheHostsOwnBackend) {

@@ -1,15 +1,18 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
 
+#include "regatta/device/activation.hpp"
+#include "regatta/device/image.hpp"
 #include "regatta/device/matrix_view.hpp"
+#include "regatta/device/recurrence.hpp"
 
 namespace regatta::device {
 
-enum class Activation : std::int32_t { Identity, Relu, Tanh, Gelu, Sigmoid };
 enum class LossKind : std::int32_t { CrossEntropy, BinaryCrossEntropy, Squared, Absolute, AbsolutePercentage };
 enum class OptimizerKind : std::int32_t { Sgd, Adam, AdamW };
 
@@ -19,15 +22,16 @@ struct Dropout {
   float rate = 0;                  ///< [0, 1); 0: none
   std::uint64_t key = 0;           ///< of (trial seed, optimizer step, layer)
   std::uint64_t first_sample = 0;  ///< place of the first row in the global batch
+  std::uint32_t first_unit = 0;    ///< place of the first column among the units of a layer that ranks have divided
 };
 
 /// One dense layer: z = x W + b, y = dropout(activation(z)).
 struct Dense {
   MatrixView<const float> x;        ///< samples x inputs
   MatrixView<const float> weights;  ///< inputs x outputs
-  const float* bias = nullptr;      ///< outputs
+  const float* bias = nullptr;      ///< outputs; null: only z is wanted
   MatrixView<float> z;              ///< samples x outputs, kept for the backward pass
-  MatrixView<float> y;              ///< samples x outputs; may be the block of z when the activation is Identity and rate 0
+  MatrixView<float> y;              ///< samples x outputs, kept too; may be the block of z unless the activation is Gelu
   Activation activation = Activation::Identity;
   Dropout dropout;
 };
@@ -42,9 +46,10 @@ struct DenseGradient {
 
 /// What the network's outputs are compared with; blocks live on the backend.
 struct Targets {
-  const std::int32_t* labels = nullptr;  ///< per sample: class (CrossEntropy) or 0/1 (BinaryCrossEntropy)
+  const std::int32_t* labels = nullptr;  ///< per sample: class (CrossEntropy), 0/1 (BinaryCrossEntropy), below 0: none
   const float* values = nullptr;         ///< samples x outputs, for the regression losses
   const float* class_weights = nullptr;  ///< per class, or null: all 1
+  float label_smoothing = 0;             ///< share of a label that is spread evenly over all classes (Szegedy et al. 2016)
 };
 
 /// One step of an optimizer on `count` parameters. Sources: SGD with (Nesterov) momentum as in Sutskever et al. 2013, in the
@@ -59,7 +64,10 @@ struct Update {
   float epsilon = 1e-8f;   ///< Adam, AdamW
   float weight_decay = 0;  ///< added to the gradient (Sgd, Adam) or decoupled (AdamW)
   float l1 = 0;            ///< strength of the L1 penalty; its subgradient l1 sign(w) is added to the gradient
+  std::size_t penalised = std::numeric_limits<std::size_t>::max();  ///< the first so many have these two, the others none
+  float clip = 0;          ///< gradients are scaled down so that their norm is at most this; 0: they are not
   std::int64_t step = 1;   ///< counts from 1, for Adam's bias correction
+  const float* squared_norm = nullptr;  ///< of all gradients, on this backend; for `clip`
   float* parameters = nullptr;
   const float* gradients = nullptr;
   float* first_moment = nullptr;   ///< momentum buffer or Adam's m; zero at the start
@@ -93,10 +101,44 @@ class Backend {
 
   /// batch(i, .) = source(rows[i], .)
   virtual void gather(MatrixView<const float> source, const std::int32_t* rows, MatrixView<float> batch) = 0;
-  virtual void gather(const std::int32_t* source, const std::int32_t* rows, std::span<std::int32_t> batch) = 0;
+  virtual void gather(MatrixView<const std::int32_t> source, const std::int32_t* rows,
+                      MatrixView<std::int32_t> batch) = 0;
 
   virtual void forward(const Dense& layer) = 0;
   virtual void backward(const Dense& layer, const DenseGradient& gradient) = 0;
+  /// The second half of forward(): z += b, y = dropout(activation(z)).
+  virtual void activate(const Dense& layer) = 0;
+
+  virtual void forward(const Recurrence& layer) = 0;
+  /// Of the last forward pass; what it kept is lost.
+  virtual void backward(const Recurrence& layer, const RecurrenceGradient& gradient) = 0;
+  virtual void forward(const Embedding& layer) = 0;
+  /// @param y      dL/dy, laid out as y
+  /// @param table  out: dL/dtable (overwritten)
+  virtual void backward(const Embedding& layer, MatrixView<const float> y, MatrixView<float> table) = 0;
+  /// Dropout of `values` (samples x units) in place; the way back is the same.
+  virtual void drop(const Dropout& dropout, MatrixView<float> values) = 0;
+  // Images: regatta/device/image.hpp.
+  /// batch(i, .) = source(rows[i], .) with random changes
+  virtual void gather(MatrixView<const float> source, const std::int32_t* rows, const Augmentation& augmentation,
+                      MatrixView<float> batch) = 0;
+  virtual void forward(const Convolution& layer) = 0;
+  virtual void backward(const Convolution& layer, const ConvolutionGradient& gradient) = 0;
+  /// sums = per channel the sum of x - m and of (x - m)^2, with m the running mean.
+  virtual void sum_moments(const BatchNorm& layer) = 0;
+  virtual void forward(const BatchNorm& layer) = 0;
+  /// dL/dn in place of dL/dy; the sums [of it | of it times n] are the gradients of the parameters.
+  virtual void sum_gradients(const BatchNorm& layer, const BatchNormGradient& gradient) = 0;
+  /// @param gradient  as sum_gradients() left it; layer.sums: gradient.parameters of the whole team
+  virtual void backward(const BatchNorm& layer, const BatchNormGradient& gradient) = 0;
+  virtual void forward(const Pool& layer) = 0;
+  /// @param y  in: dL/dy; overwritten
+  /// @param x  out: dL/dx
+  virtual void backward(const Pool& layer, MatrixView<float> y, MatrixView<float> x) = 0;
+  virtual void forward(const Sum& sum) = 0;
+  /// @param y  dL/dy
+  /// @param a  out: dL/da, and likewise b; one of them may be the block of y
+  virtual void backward(const Sum& sum, MatrixView<const float> y, MatrixView<float> a, MatrixView<float> b) = 0;
 
   /// Adds the summed (class-weighted) loss of all samples to *sum and writes d(scale * sum)/d(outputs).
   /// CrossEntropy takes logits, samples x classes; BinaryCrossEntropy one logit per sample. AbsolutePercentage is
@@ -106,6 +148,8 @@ class Backend {
   virtual void loss(LossKind kind, MatrixView<const float> outputs, const Targets& targets, float scale,
                     MatrixView<float> gradient, float* sum) = 0;
 
+  /// Adds the squares of `count` numbers to *sum.
+  virtual void add_squares(const float* numbers, std::size_t count, float* sum) = 0;
   virtual void update(const Update& update) = 0;
 };
 

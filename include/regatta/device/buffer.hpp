@@ -11,7 +11,7 @@
 
 namespace regatta::device {
 
-/// Owns one block of a backend, which must outlive it. T is float or std::int32_t.
+/// One block of a backend, which must outlive it; owned unless made by over(). T is float or std::int32_t.
 template <class T>
 class Buffer {
   static_assert(std::is_same_v<T, float> || std::is_same_v<T, std::int32_t>);
@@ -29,15 +29,25 @@ class Buffer {
   Buffer(Backend& backend, std::span<const T> values) : Buffer(backend, values.size()) {
     if (size_ > 0) backend.upload(values, data_);
   }
+  /// Over numbers that belong to somebody else, who keeps them longer, where `backend` can work on them.
+  static Buffer over(Backend& backend, std::span<T> numbers) {
+    Buffer buffer;
+    buffer.backend_ = &backend;
+    buffer.data_ = numbers.data();
+    buffer.size_ = numbers.size();
+    buffer.owns_ = false;
+    return buffer;
+  }
   Buffer(Buffer&& other) noexcept { *this = std::move(other); }
   Buffer& operator=(Buffer&& other) noexcept {
     std::swap(backend_, other.backend_);
     std::swap(data_, other.data_);
     std::swap(size_, other.size_);
+    std::swap(owns_, other.owns_);
     return *this;
   }
   ~Buffer() {
-    if (data_) backend_->release(data_);
+    if (data_ && owns_) backend_->release(data_);
   }
 
   T* data() { return data_; }
@@ -55,6 +65,7 @@ class Buffer {
   Backend* backend_ = nullptr;
   T* data_ = nullptr;
   std::size_t size_ = 0;
+  bool owns_ = true;
 };
 
 }  // namespace regatta::device

@@ -11,7 +11,7 @@ struct MatrixView {
   std::size_t rows = 0;
   std::size_t columns = 0;
 
-  std::size_t size() const { return rows * columns; }
+  constexpr std::size_t size() const { return rows * columns; }
   operator MatrixView<const T>() const { return {data, rows, columns}; }
 };
 

@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -58,7 +57,7 @@ struct Study {
   std::vector<Attempt> attempts;          ///< in the order of their starts
   std::vector<std::size_t> last_attempt;  ///< by trial: index into attempts, or no_attempt
   std::vector<WorkerRow> workers;         ///< one row per joining
-  std::map<WorkerId, std::size_t> last_joining;  ///< by worker: index into workers
+  std::vector<std::size_t> last_joining;  ///< by worker: index into workers, or no_attempt
   std::vector<JobRow> jobs;
   /// Of hyperparameters during trainings; the first of a trial, at epoch 0, is what it began with.
   std::vector<search::TrialChanged> changes;

@@ -71,6 +71,8 @@ class Trainable {
   /// All that load() needs to go on bit by bit as this trial would; called between two epochs. Empty: it
   /// cannot be kept.
   virtual std::vector<std::byte> save() const { return {}; }
+  /// Whether all ranks of the team call save() together, though only the leader keeps what it returns.
+  virtual bool saves_together() const { return false; }
   /// Takes over what another trial has saved, before the first advance(). Hyperparameters stay its own.
   /// @throws InvalidInput  it does not fit
   virtual void load(std::span<const std::byte> saved);
@@ -100,6 +102,9 @@ struct WorkerContext {
   comm::NodeMemory* memory = nullptr;
   comm::Communicator* team = nullptr;  ///< the ranks that train one trial together; null: this rank alone
   Place place = {};
+  // The team as a grid, where models are divided (workers.model_parallel); else null.
+  comm::Communicator* replicas = nullptr;  ///< the ranks that hold the same part of their model
+  comm::Communicator* parts = nullptr;     ///< the ranks that hold the parts of one model
 };
 
 /// What a trial is started with.
@@ -132,6 +137,8 @@ class Objective {
   /// Whether trials can run in virtual time: they only look up or compute what would take long in truth. One object then
   /// serves all workers of a simulation.
   virtual bool simulated() const { return false; }
+  /// The configurations that differ: any other one is taken for the nearest of them. Empty: all differ.
+  virtual std::vector<space::Config> listed() const { return {}; }
   /// @throws TrialFailure  kind Invalid for a configuration that cannot be run
   virtual std::unique_ptr<Trainable> start(const space::Config& config, const TrialContext& context) = 0;
 };

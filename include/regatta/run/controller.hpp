@@ -15,6 +15,8 @@
 
 #include "regatta/run/messages.hpp"
 #include "regatta/run/proposals.hpp"
+#include "regatta/run/ramp.hpp"
+#include "regatta/run/speeds.hpp"
 #include "regatta/schedule/scheduler.hpp"
 #include "regatta/search/history.hpp"
 
@@ -36,6 +38,10 @@ struct ControllerOptions {
   /// How many workers a trial takes at once; empty: one, and some trials may wait at workers.
   std::function<std::int32_t(const search::Config&)> width = {};
   std::vector<std::int32_t> nodes = {};  ///< by worker, any numbers, for width; empty: all on one node
+  std::int32_t in_flight = 0;  ///< trials that workers hold at once; 0: as many as they take; -1: see Ramp
+  /// When nothing new can be started, the trial of the slowest worker moves to a free one that is much
+  /// faster.
+  bool move_stragglers = false;
 };
 
 /// What the controller does to the world. log() is always called before the messages that follow from its events.
@@ -69,6 +75,11 @@ class Controller {
   WorkerId join();
   /// A worker that holds no trial gets none until it joins again.
   void leave(WorkerId worker);
+  /// A worker is gone with all that it keeps: its trials are queued again, paused ones begin anew when they
+  /// go on.
+  void lose(WorkerId worker, double now);
+  /// A worker that was lost is there again.
+  void rejoin(WorkerId worker) { by_load_.emplace(0, worker); }
 
   /// A worker's report.
   void receive(WorkerId from, const Report& report, double now);
@@ -92,28 +103,36 @@ class Controller {
 
  private:
   struct Worker {
-    std::deque<TrialId> trials;  ///< the first is running, the others wait there
+    std::vector<TrialId> trials;  ///< the first is running, the others wait there
+  };
+  /// Where a trial is.
+  struct Place {
+    WorkerId keeper;              ///< who keeps its weights; none: nobody of this job
+    std::int32_t from_epoch = 0;  ///< of its latest start
   };
   using Order = std::variant<Assign, Cancel, Hand, Checkpoint>;
 
   // Reports.
-  schedule::Decision decide(const Report& report);
   void react(WorkerId worker, TrialId trial, const schedule::Decision& decision);
   void pause(WorkerId worker, const Report& report, schedule::Decision decision, double now);
   void change(TrialId trial, const schedule::Decision& decision, double now);
   void finish(WorkerId from, const Report& report, double now);
 
   // Free slots.
+  bool fill_slots(double now);
   bool fill_slot(WorkerId worker, double now);
   void fill_teams(double now);
   std::int32_t width(TrialId trial) const;
+  bool rest(WorkerId worker, double now);
+  void move_straggler();
+  void start_moved(double now);
+  WorkerId fastest_free() const;
   /// The next trial to start; none when there is nothing to start now.
   std::optional<TrialId> next_trial(double now);
   bool more() const;
   void start(TrialId trial, WorkerId worker, double now, const std::vector<WorkerId>& team = {});
   void name_team(Assign& assign, const std::vector<WorkerId>& team);
-  WorkerId holder(TrialId trial) const;
-  void hold(TrialId trial, WorkerId worker);
+  WorkerId holder(TrialId trial) const { return place_of(trial).keeper; }
   void end_paused(double now);
   std::string end_reason() const;
 
@@ -125,8 +144,12 @@ class Controller {
   bool batch_done() const;
   TrialId create(const Proposal& proposal, search::Origin origin, double now);
   bool budget_spent() const;
-  bool too_late(double now) const;
+  bool too_late(double now, double slowness = 1) const;
+  std::size_t in_flight_limit() const;
 
+  void learn(WorkerId worker, const Report& report, double now);
+  Place& place_of(TrialId trial);
+  const Place& place_of(TrialId trial) const;
   void set_load(WorkerId worker, std::size_t before);
   std::size_t depth() const;
   void record(search::Event event);
@@ -146,12 +169,19 @@ class Controller {
   std::deque<TrialId> changed_;  ///< paused for a change, to go on at once
   std::unordered_map<TrialId, schedule::Decision>
       pending_;                    ///< changes of running trials that are to pause for them
-  std::vector<WorkerId> holders_;  ///< by trial: who keeps its weights; none: nobody of this job
+  std::vector<Place> places_;      ///< by trial
+  std::set<TrialId> moving_;       ///< told to pause, to go on with a faster worker
+  std::deque<TrialId> moved_;      ///< paused for that
   std::deque<TrialId> batch_;  ///< created, not started yet
   std::vector<search::Event> unlogged_;
   std::vector<std::pair<WorkerId, Order>> orders_;  ///< to be sent once the log has what they follow from
   std::size_t in_flight_ = 0;
   double mean_seconds_ = -1;  ///< of a trial, moving average; < 0: none yet
+  std::int64_t trials_timed_ = 0;
+  Speeds speeds_;
+  std::optional<Ramp> ramp_;
+  bool resting_ = false;  ///< some workers get nothing more, since the deadline comes too soon for them
+  bool freed_ = false;    ///< a slot has become free since the last look for stragglers
   std::string reason_;
   bool waits_for_proposal_ = false;
   bool draining_ = false;

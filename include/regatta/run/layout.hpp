@@ -29,6 +29,7 @@ struct LayoutOptions {
   int widest = 0;           ///< ranks of a trial at most, where teams are formed for each trial; 0: they are not
   int workers_per_gpu = 1;  ///< at most
   int cores_per_trial = 0;  ///< that its programs are told to use; 0: the share of its ranks
+  int model_parallel = 1;  ///< ranks of a team that hold the parts of one model; divides ranks_per_trial
 };
 
 /// A team: the ranks that train one trial together, its leader first. Rank 0 stands for rank 0's worker thread.
@@ -48,7 +49,7 @@ struct Layout {
   WorkerId team_of(Rank rank) const;
 };
 
-/// @throws InvalidInput  two ranks on one GPU without `share_gpu`, teams that do not fit, nobody left to work: names ranks and option
+/// @throws InvalidInput  more than `workers_per_gpu` ranks on one GPU, teams that do not fit, nobody left to work: names ranks and option
 /// @throws Unavailable   device = cuda where some worker has none
 Layout plan_layout(const std::vector<RankInfo>& ranks, const LayoutOptions& options);
 

@@ -17,6 +17,12 @@ struct SimulationOptions {
   double latency = 0;        ///< of a message between controller and worker [s]
   double speed_spread =
       0;  ///< standard deviation of the logarithm of a worker's time per epoch; drawn once for each
+  /// Workers report at most once in this time [s]: epochs in between go unreported; 0: each epoch is
+  /// reported.
+  double report_seconds = 0;
+  double failure_seconds =
+      0;  ///< mean time until a worker fails, with all that it holds and keeps [s]; 0: none does
+  double repair_seconds = 600;  ///< until it is there again [s]
   /// The controller's own time passes in virtual time as well: it is measured, so that no two runs are the
   /// same.
   bool charge_controller = false;
@@ -34,6 +40,7 @@ struct SimulationResult {
   double controller_seconds =
       0;  ///< CPU time of the controller and the scheduler, the searcher's left out [s]
   std::size_t longest_queue = 0;  ///< reports that waited for the controller at once
+  std::size_t failures = 0;       ///< of workers
   std::size_t proposals = 0;
   double mean_proposal_seconds = 0;  ///< CPU time of the calling thread in the searcher [s]
   double max_proposal_seconds = 0;   ///< [s]

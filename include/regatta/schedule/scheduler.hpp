@@ -89,6 +89,7 @@ struct SchedulerOptions {
   double quantile = 0.25;     ///< pbt: share of the population that is replaced, and that replaces it
   double resample = 0.25;     ///< pbt: probability that a hyperparameter is drawn anew
   std::vector<std::string> mutate = {};  ///< pbt: which hyperparameters change; empty: all real numbers
+  std::string schedule = {};             ///< replay: "EPOCH: NAME=VALUE ...; ...", each after so many epochs
 };
 
 /// Names of all schedulers, the first is the default.

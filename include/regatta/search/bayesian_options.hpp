@@ -28,6 +28,8 @@ struct BayesianOptions {
   int trust_regions = -1;  ///< -1: by the numbers of parameters and running trials
   double explore = 1e-3;
   std::string device = "cpu";  ///< of the models' algebra: "cpu" or "cuda"
+  bool align_epochs = false;   ///< values of trials that have trained for less are lowered: "mobster"
+  bool cost_aware = false;     ///< the acquisition is weighed by what an epoch takes
   UserPrior prior = {};
   double prior_strength = 10;
 };

@@ -113,6 +113,8 @@ inline constexpr const char* gain_note = "search/gain";
 
 /// Key of the note that follows a trial's start where several workers train it: {trial, the workers beside the first}.
 inline constexpr const char* team_note = "run/team";
+/// Key of the note on how many trials run at once from there on: {trials, ends per second before [1/s]}.
+inline constexpr const char* in_flight_note = "workers/in_flight";
 
 /// The order of the alternatives reaches disk: only append.
 using Event = std::variant<TrialCreated, TrialStarted, TrialReported, TrialEnded, TrialRequeued, WorkerJoined,

@@ -30,6 +30,26 @@ struct CurvePoint {
   double value = not_a_number;  ///< the study's metric
 };
 
+/// What a trial had reached when it gave its worker back, paused or for good.
+struct Outcome {
+  TrialId trial;
+  TrialState state = TrialState::Completed;
+  Reason reason = Reason::None;
+  std::int32_t epoch = 0;
+  double value = not_a_number;           ///< the study's metric
+  double standard_error = not_a_number;  ///< of the value; NaN: not known
+  double seconds = 0;                    ///< device time over all attempts [s]
+  std::size_t reports = 0;               ///< of all trials, until then
+};
+
+/// A change of a trial's hyperparameters during its training.
+struct Change {
+  TrialId trial;
+  TrialId donor;            ///< whose weights it took; itself: its own; none: fresh ones
+  Config before;            ///< that was in force until then
+  std::size_t reports = 0;  ///< of all trials, until then
+};
+
 /// All trials in order and what follows from them: the fold of the events. record() is O(log n) at most.
 class History {
  public:
@@ -50,6 +70,9 @@ class History {
   const std::set<TrialId>& unfinished() const { return unfinished_; }
   /// Trials in a final state, in the order in which they came to it.
   const std::vector<TrialId>& finished() const { return finished_; }
+  /// Each pause and each end of a trial, in order.
+  const std::vector<Outcome>& outcomes() const { return outcomes_; }
+  const std::vector<Change>& changes() const { return changes_; }
   /// All reports in the order in which they came.
   const std::vector<CurvePoint>& reports() const { return reports_; }
   /// Whether some trial has exactly this configuration.
@@ -83,6 +106,8 @@ class History {
   std::optional<TrialId> incumbent_;
   std::set<TrialId> unfinished_;
   std::vector<TrialId> finished_;
+  std::vector<Outcome> outcomes_;
+  std::vector<Change> changes_;
   std::vector<CurvePoint> reports_;
   std::unordered_multimap<std::uint64_t, TrialId> by_config_;  ///< hash -> first trial of each configuration
   std::map<std::string, Note, std::less<>> notes_;             ///< latest by key

@@ -49,6 +49,7 @@ struct SearcherOptions {
   int grid_points = 5;  ///< points per continuous or long integer axis for `grid`
   BayesianOptions bayesian = {};  ///< of `bo` and `ais`
   TreeOptions tree = {};          ///< of `ais`
+  std::vector<Config> listed = {};  ///< nothing else is proposed; empty: the whole space
   double min_gain = 0;  ///< bo: ends the study when the best proposal promises less [unit of the objective]
 };
 

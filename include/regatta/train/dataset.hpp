@@ -13,12 +13,18 @@ namespace regatta::train {
 /// One part of a data set; owns nothing.
 struct Split {
   std::size_t rows = 0;
-  std::span<const float> x;              ///< rows x features
-  std::span<const std::int32_t> labels;  ///< rows, 0 .. classes-1; empty for regression
-  std::span<const float> values;         ///< rows x outputs; empty for classification
+  std::span<const float> x;               ///< rows x features
+  std::span<const std::int32_t> labels;   ///< rows x labels_per_sample, 0 .. classes-1; empty for regression
+  std::span<const float> values;          ///< rows x outputs; empty for classification
+  std::span<const std::int32_t> lengths;  ///< rows, 1 .. steps; empty: no sequence is shorter than the others
 };
 
+constexpr std::int32_t no_label = -1;  ///< of a step in sequence labelling
+
 /// A data set in memory: views into blocks of a NodeMemory.
+///
+/// A sequence has the shape {steps, channels}, or {steps} where x holds numbers of tokens; what lies behind its
+/// length is padding. In sequence labelling every step has a label, or no_label; those of the padding have none.
 struct Dataset {
   std::size_t features = 0;
   std::size_t classes = 0;  ///< 0: regression
@@ -26,8 +32,10 @@ struct Dataset {
   std::vector<std::string> class_names;
   std::string origin;
   std::string licence;
-  Split train, valid, test;        ///< valid and test may have no rows
-  std::vector<std::size_t> shape;  ///< of one sample, product = features: {64}, {8, 8, 1}
+  Split train, valid, test;           ///< valid and test may have no rows
+  std::vector<std::size_t> shape;     ///< of one sample, product = features: {64}, {8, 8, 1}
+  std::size_t tokens = 0;             ///< size of the vocabulary; 0: x holds numbers
+  std::size_t labels_per_sample = 1;  ///< classification: 1, or the steps of a sequence
 };
 
 /// Data in the host's own vectors, as importers and generators make it; parts as in Split.
@@ -35,6 +43,7 @@ struct Table {
   std::vector<float> x;
   std::vector<std::int32_t> labels;
   std::vector<float> values;
+  std::vector<std::int32_t> lengths;
 };
 
 /// What was taken from each column and what it was then divided by; both empty when nothing was done.
@@ -51,6 +60,8 @@ struct TableSet {
   Scaling scaling;         ///< of the features
   Scaling target_scaling;  ///< of the targets of a regression
   Table train, valid, test;
+  std::size_t tokens = 0;
+  std::size_t labels_per_sample = 1;
 };
 
 /// What a file holds, without its numbers.
@@ -58,6 +69,9 @@ struct DatasetInfo {
   std::size_t features = 0, classes = 0, outputs = 0;
   std::size_t train_rows = 0, valid_rows = 0, test_rows = 0;
   std::string origin, licence;
+  std::vector<std::size_t> shape;  ///< of one sample
+  std::size_t tokens = 0;
+  std::size_t labels_per_sample = 1;
 };
 
 /// Reads shapes and attributes only.
@@ -72,13 +86,15 @@ Dataset load_dataset(const std::filesystem::path& file, comm::NodeMemory& memory
 /// Writes the layout that load_dataset reads, by temporary file and rename:
 ///
 ///     /train/x, /valid/x, /test/x    [rows, ...shape]; valid and test are left out when they have no rows
-///     /train/y, ...                  int32 [rows] labels from 0, or float [rows] or [rows, outputs] targets
+///     /train/y, ...                  int32 [rows] labels from 0, or float [rows] or [rows, outputs] targets;
+///     sequence labelling: int32 [rows, steps], -1 where a step has no label
+///     /train/lengths, ...            int32 [rows], where sequences are padded
 ///     /class_names                   one text per class
-///     /standardise/mean, /scale      [features], and /standardise/target_mean, /target_scale [outputs]: what
+///     /standardise/mean, /scale      [features] or [channels], and /standardise/target_mean, /target_scale [outputs]: what
 ///     was done to
 ///                                    the numbers, (raw - mean) / scale
 ///     attributes of /                regatta_data = "1", task = "classification" or "regression", classes,
-///     origin, licence
+///     tokens, origin, licence
 ///
 /// A reader needs /train/x, /train/y and, for labels, the attribute classes or /class_names; the rest is
 /// optional.

@@ -13,9 +13,10 @@ namespace regatta::train {
 
 /// One part of a data set where a backend can read it, and on the host.
 struct DeviceSplit {
-  device::MatrixView<const float> x;       ///< rows x features
-  const std::int32_t* labels = nullptr;    ///< rows, or null
-  device::MatrixView<const float> values;  ///< rows x outputs; data null for classification
+  device::MatrixView<const float> x;              ///< rows x features
+  device::MatrixView<const std::int32_t> labels;  ///< rows x labels of a sample; data null for regression
+  device::MatrixView<const float> values;         ///< rows x outputs; data null for classification
+  const std::int32_t* lengths = nullptr;          ///< rows, or null
   Split host;
 };
 
@@ -36,7 +37,7 @@ class DeviceData {
 
   const Dataset* dataset_;
   std::vector<device::Buffer<float>> numbers_;
-  std::vector<device::Buffer<std::int32_t>> labels_;
+  std::vector<device::Buffer<std::int32_t>> indices_;
   DeviceSplit train_, valid_, test_;
 };
 

@@ -26,6 +26,22 @@ struct RegressionOptions {
 /// @see the function make_regression of scikit-learn, which leaves w unscaled
 TableSet generate_regression(const RegressionOptions& options);
 
+struct RecallOptions {
+  std::size_t samples = 2000;
+  std::size_t steps = 20;
+  std::size_t symbols = 4;  ///< to be recalled
+  std::size_t noise = 8;    ///< tokens that say nothing
+  std::uint64_t seed = 1;
+};
+
+/// Sequence labelling that needs memory, split 70 / 15 / 15: random tokens, one in five of them a symbol; the label of
+/// each step is the last symbol so far, and none before the first. Lengths lie between half of the steps and all.
+TableSet generate_recall(const RecallOptions& options);
+
+/// Options of `regatta import recall`, and the same from their texts.
+std::vector<Option> recall_options();
+TableSet generate_recall(const std::map<std::string, std::string>& options);
+
 /// Options of `regatta import regression`, and the same from their texts.
 std::vector<Option> regression_options();
 TableSet generate_regression(const std::map<std::string, std::string>& options);

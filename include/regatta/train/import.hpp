@@ -59,6 +59,14 @@ struct IdxOptions : SplitOptions {
   std::filesystem::path test_images, test_labels;  ///< empty: test rows are taken from `images`
 };
 
+/// Series of numbers in the text format of the UCR and UEA archives (.ts): one per line, with its label behind it;
+/// they may differ in length.
+struct SequenceOptions : SplitOptions {
+  std::filesystem::path file;
+  std::filesystem::path test_file;  ///< empty: test rows are taken from `file`
+  bool scale_targets = false;       ///< as in CsvOptions
+};
+
 /// Classes are in numeric order if all are numbers, else sorted as texts.
 /// @throws InvalidInputs  one line per problem: "file:line: rule"
 TableSet import_csv(const CsvOptions& options);
@@ -67,11 +75,16 @@ TableSet import_csv(const CsvOptions& options);
 /// @throws InvalidInput
 TableSet import_idx(const IdxOptions& options);
 
+/// Samples have the shape {steps, channels} of the longest series; classes are in the order of their header line.
+/// @throws InvalidInput  "file:line: rule"
+/// @see the loader load_from_tsfile of sktime for the format
+TableSet import_sequences(const SequenceOptions& options);
+
 /// Options of `regatta import data`.
 std::vector<Option> import_options();
 
-/// Tells by the first bytes what `inputs` are: one table, or IDX files (images, labels [, test images, test
-/// labels]).
+/// Tells by the first bytes what `inputs` are: one table, one file of series, or IDX files (images, labels
+/// [, test images, test labels]).
 /// @param options  texts for names of import_options()
 /// @throws InvalidInput  also for unknown options and values outside their bounds
 TableSet import_data(const std::vector<std::filesystem::path>& inputs,

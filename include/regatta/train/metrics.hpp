@@ -52,10 +52,10 @@ bool is_for(Measure measure, bool classification);
 
 /// A network's outputs beside the truth.
 struct Answers {
-  std::span<const float> outputs;  ///< rows x columns: logits or predictions
+  std::span<const float> outputs;  ///< rows x columns: logits or predictions; a row per step in sequence labelling
   std::size_t columns = 1;
   device::LossKind loss = device::LossKind::CrossEntropy;
-  std::span<const std::int32_t> labels;  ///< rows; empty for a regression
+  std::span<const std::int32_t> labels;  ///< rows, those with no_label do not count; empty for a regression
   std::size_t classes = 0;
   std::span<const float> values;  ///< rows x columns; empty for a classification
 };

@@ -11,6 +11,7 @@
 #include "regatta/train/gradient_reducer.hpp"
 #include "regatta/train/network.hpp"
 #include "regatta/train/optimizer.hpp"
+#include "regatta/train/shared_update.hpp"
 
 namespace regatta::train {
 
@@ -19,9 +20,14 @@ struct TrainingSpec {
   NetworkSpec network;
   device::LossKind loss = device::LossKind::CrossEntropy;
   bool balanced = false;  ///< weigh each class by rows / (classes * rows of the class)
+  double label_smoothing = 0;  ///< share of a label that is spread over all classes, of a classification
+  double gradient_clip = 0;    ///< most norm of the gradient of a step, of the whole team; 0: not limited
+  std::size_t random_crop = 0;  ///< of images: pixels of the frame that a random part is cut out of
+  bool random_flip = false;     ///< of images: every other one is mirrored left to right
   OptimizerSpec optimizer;
   LearningRate learning_rate;
   std::size_t batch = 64;         ///< of the whole team; more than the rows counts as all rows
+  bool share_updates = true;      ///< by a team in the memory of one node, where it can; false: all gradients are summed by messages
   double divergence_factor = 10;  ///< a mean loss above this times that of the first epoch has diverged
   std::uint64_t seed = 0;
 };
@@ -29,11 +35,11 @@ struct TrainingSpec {
 /// What one epoch has come to. Diverged: the mean loss is not finite or has passed its limit.
 struct EpochLoss {
   std::int32_t epoch = 0;  ///< from 1
-  double mean = 0;  ///< over the samples as trained on: with dropout and class weights, without penalties
+  double mean = 0;  ///< over the samples (labelled steps in sequence labelling) as trained on: with dropout and class weights, without penalties
   bool diverged = false;
 };
 
-/// Trains one network, alone or as one rank of a team.
+/// Trains one network, alone or as one rank of a team: each replica of the network takes a share of every batch.
 ///
 /// Each epoch takes the rows in an order drawn from (seed, epoch), in batches, the last one as short as it
 /// comes. In a team each rank computes a contiguous share of every batch, and the gradients are summed: the
@@ -43,7 +49,7 @@ class Trainer {
   /// Collective over the team from the first advance() on, but not here. All arguments outlive this object.
   /// @throws device::OutOfDeviceMemory
   Trainer(device::Backend& backend, const Part& part, std::size_t classes, const TrainingSpec& spec,
-          comm::Communicator* team = nullptr);
+          const Team& team = {});
 
   /// Some optimizer steps (about 0.5 GFLOP); what the epoch has come to when it is over. A rank alone ends an
   /// epoch as soon as its loss is no finite number.
@@ -53,14 +59,16 @@ class Trainer {
   /// computes a share and all have all of them.
   std::vector<float> outputs(const Part& part);
 
-  /// All that load() needs to go on bit by bit; called between two epochs.
+  /// All that load() needs to go on bit by bit; called between two epochs. Collective over the parts of a network.
   void save(ByteWriter& writer) const;
   /// @throws InvalidInput  of a network of another shape
   void load(ByteReader& reader);
 
   std::int32_t epochs() const { return epoch_; }  ///< completed
   const Network& network() const { return network_; }
-  double wait_seconds() const { return reducer_.wait_seconds() + wait_seconds_; }
+  double wait_seconds() const {
+    return reducer_.wait_seconds() + shared_.wait_seconds() + network_.wait_seconds() + wait_seconds_;
+  }
 
  private:
   struct Share {
@@ -71,19 +79,26 @@ class Trainer {
   EpochLoss end_epoch();
   void step();
   void learn(Share share, std::size_t batch_first, std::size_t batch_rows);
+  void gradients_ready(std::size_t first_weight);
+  void gather_inputs(const std::int32_t* rows, device::MatrixView<float> x);
+  std::uint64_t step_key() const;
   Share share_of(std::size_t first, std::size_t end) const;
+  const std::int32_t* lengths_of(const Part& part, const std::int32_t* rows, std::size_t count);
+  std::size_t targets_of(std::span<const std::int32_t> rows) const;
   void sum(std::span<float> values);
 
   device::Backend& backend_;
   const Part& part_;
   TrainingSpec spec_;
-  comm::Communicator* team_;
+  Team team_;  ///< groups of one rank are null
   std::size_t batch_;
   std::size_t chunk_;  ///< rows of one forward pass without training
+  SharedUpdate shared_;
   Network network_;
-  GradientReducer reducer_;
+  GradientReducer reducer_;  ///< where updates are not shared
+  std::optional<device::Augmentation> augmentation_;
   std::vector<std::int32_t> order_;  ///< of this epoch
-  device::Buffer<std::int32_t> rows_, labels_;
+  device::Buffer<std::int32_t> rows_, labels_, lengths_;
   device::Buffer<float> x_, values_, loss_sum_, class_weights_;
   std::size_t next_ = 0;  ///< place in the order
   std::int64_t steps_ = 0;
@@ -92,7 +107,7 @@ class Trainer {
   double wait_seconds_ = 0;
 };
 
-/// rows / (classes that occur * rows of the class); 1 for a class without rows.
+/// rows / (classes that occur * rows of the class); 1 for a class without rows. Steps without a label do not count.
 std::vector<float> balanced_class_weights(std::span<const std::int32_t> labels, std::size_t classes);
 
 }  // namespace regatta::train

@@ -3,16 +3,19 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <limits>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "../blas.hpp"
+#include "convolution.hpp"
 #include "elementwise.hpp"
+#include "image_loops.hpp"
 #include "product.hpp"
+#include "recurrence.hpp"
 #include "regatta/core/error.hpp"
+#include "regatta/core/memory.hpp"
 #include "regatta/core/text.hpp"
 #include "regatta/device/backend.hpp"
 #include "regatta/device/devices.hpp"
@@ -20,27 +23,10 @@
 namespace regatta::device {
 namespace {
 
-/// Memory that can be taken without swapping [bytes]; infinite where the system does not tell.
-double available_memory() {
-  std::ifstream file("/proc/meminfo");
-  for (std::string name, unit; file >> name;) {
-    double kilobytes = 0;
-    if (!(file >> kilobytes)) break;
-    if (name == "MemAvailable:") return kilobytes * 1024;
-    std::getline(file, unit);
-  }
-  return std::numeric_limits<double>::infinity();
-}
-
-/// The system promises more memory than it has and kills who uses it, so large blocks are checked beforehand.
-constexpr std::size_t large_block = std::size_t{64} << 20;
-
 void* allocate_zeroed(std::size_t bytes) {
   constexpr std::size_t line = 64;
   const std::size_t padded = std::max(line, (bytes + line - 1) / line * line);
-  const bool fits =
-      padded >= bytes && (padded < large_block || static_cast<double>(padded) < available_memory());
-  void* block = fits ? std::aligned_alloc(line, padded) : nullptr;
+  void* block = padded >= bytes && fits_memory(padded) ? std::aligned_alloc(line, padded) : nullptr;
   if (!block)
     throw OutOfDeviceMemory(
         concat("no host memory for a block of ", format_bytes(static_cast<double>(bytes))));
@@ -63,6 +49,14 @@ void flush_denormals() {
 template <class T>
 void copy(std::span<const T> from, T* to) {
   if (!from.empty()) std::memcpy(to, from.data(), from.size_bytes());
+}
+
+template <class T>
+void copy_rows(MatrixView<const T> source, const std::int32_t* rows, MatrixView<T> batch) {
+  const std::size_t columns = source.columns;
+  for (std::size_t i = 0; i < batch.rows; ++i)
+    std::memcpy(batch.data + i * columns, source.data + static_cast<std::size_t>(rows[i]) * columns,
+                columns * sizeof(T));
 }
 
 class CpuBackend final : public Backend {
@@ -88,21 +82,22 @@ class CpuBackend final : public Backend {
   void synchronise() override {}
 
   void gather(MatrixView<const float> source, const std::int32_t* rows, MatrixView<float> batch) override {
-    const std::size_t columns = source.columns;
-    for (std::size_t i = 0; i < batch.rows; ++i)
-      std::memcpy(batch.data + i * columns, source.data + static_cast<std::size_t>(rows[i]) * columns,
-                  columns * sizeof(float));
+    gather_rows(source, rows, batch);
   }
-  void gather(const std::int32_t* source, const std::int32_t* rows, std::span<std::int32_t> batch) override {
-    for (std::size_t i = 0; i < batch.size(); ++i) batch[i] = source[rows[i]];
+  void gather(MatrixView<const std::int32_t> source, const std::int32_t* rows,
+              MatrixView<std::int32_t> batch) override {
+    copy_rows(source, rows, batch);
   }
 
   void forward(const Dense& layer) override {
     const std::size_t inputs = layer.weights.rows, outputs = layer.weights.columns;
-    multiply({layer.x.data, inputs, 1, layer.weights.data, outputs, 1, layer.z.data, layer.x.rows, outputs,
-              inputs},
-             scratch_);
-    activate(layer);
+    Product product{layer.x.data, inputs, 1, layer.weights.data, outputs, 1, layer.z.data, layer.x.rows, outputs,
+                    inputs, layer.bias};
+    const bool rectifies = layer.activation == Activation::Relu, shared = layer.y.data == layer.z.data;
+    if (rectifies && shared) product.least = 0;
+    multiply(product, scratch_);
+    const bool done = shared && (rectifies || layer.activation == Activation::Identity);
+    if (layer.bias && (!done || layer.dropout.rate > 0)) device::activate(layer);
   }
 
   void backward(const Dense& layer, const DenseGradient& gradient) override {
@@ -117,11 +112,52 @@ class CpuBackend final : public Backend {
                scratch_);
   }
 
+  void forward(const Recurrence& layer) override { device::forward(layer, recurrence_); }
+  void backward(const Recurrence& layer, const RecurrenceGradient& gradient) override {
+    device::backward(layer, gradient, recurrence_);
+  }
+  void forward(const Embedding& layer) override { device::forward(layer); }
+  void backward(const Embedding& layer, MatrixView<const float> y, MatrixView<float> table) override {
+    device::backward(layer, y, table);
+  }
+  void drop(const Dropout& dropout, MatrixView<float> values) override { drop_rows(dropout, values); }
+  void activate(const Dense& layer) override {
+    add_bias(layer.bias, layer.z);
+    device::activate(layer);
+  }
+  void gather(MatrixView<const float> source, const std::int32_t* rows, const Augmentation& augmentation,
+              MatrixView<float> batch) override {
+    augment(source, rows, augmentation, batch);
+  }
+  void forward(const Convolution& layer) override { convolve(layer, convolution_scratch_); }
+  void backward(const Convolution& layer, const ConvolutionGradient& gradient) override {
+    convolution_gradient(layer, gradient, convolution_scratch_);
+  }
+  void sum_moments(const BatchNorm& layer) override { device::sum_moments(layer, scratch_); }
+  void forward(const BatchNorm& layer) override { normalise(layer, scratch_); }
+  void sum_gradients(const BatchNorm& layer, const BatchNormGradient& gradient) override {
+    sum_norm_gradients(layer, gradient, scratch_);
+  }
+  void backward(const BatchNorm& layer, const BatchNormGradient& gradient) override {
+    norm_gradient(layer, gradient, scratch_);
+  }
+  void forward(const Pool& layer) override { pool(layer); }
+  void backward(const Pool& layer, MatrixView<float> y, MatrixView<float> x) override {
+    pool_gradient(layer, y, x);
+  }
+  void forward(const Sum& sum) override { add(sum); }
+  void backward(const Sum& sum, MatrixView<const float> y, MatrixView<float> a, MatrixView<float> b) override {
+    sum_gradient(sum, y, a, b);
+  }
+
   void loss(LossKind kind, MatrixView<const float> outputs, const Targets& targets, float scale,
             MatrixView<float> gradient, float* sum) override {
     *sum += static_cast<float>(loss_sum(kind, outputs, targets, scale, gradient.data));
   }
 
+  void add_squares(const float* numbers, std::size_t count, float* sum) override {
+    *sum += static_cast<float>(sum_of_squares({numbers, count}));
+  }
   void update(const Update& update) override { update_parameters(update); }
 
  private:
@@ -132,7 +168,9 @@ class CpuBackend final : public Backend {
     return regression_loss(kind, outputs, targets.values, scale, gradient);
   }
 
-  std::vector<float> scratch_;  ///< of multiply()
+  std::vector<float> scratch_;  ///< of multiply() and of batch normalization
+  ConvolutionScratch convolution_scratch_;
+  RecurrenceScratch recurrence_;
 };
 
 }  // namespace

@@ -12,15 +12,16 @@ constexpr std::size_t rows_per_slice = 256;  ///< batches up to this need one ke
 /// A Dropout with everything that is the same for all elements worked out.
 struct Dropping {
   std::uint64_t key, first_sample;
-  std::uint32_t threshold;
+  std::uint32_t threshold, first_unit;
   float scale, kept;
 
   explicit Dropping(const Dropout& dropout)
-      : key(dropout.key), first_sample(dropout.first_sample), threshold(dropout_threshold(dropout.rate)),
+      : key(dropout.key), first_sample(dropout.first_sample), threshold(dropout_threshold(dropout.rate)), first_unit(dropout.first_unit),
         scale(1.0f / (1.0f - dropout.rate)), kept(1.0f - dropout.rate) {}
 
   constexpr float factor(std::uint64_t row, std::size_t unit) const {
-    return threshold == 0 ? 1.0f : dropout_factor(row, static_cast<std::uint32_t>(unit), threshold, scale);
+    if (threshold == 0) return 1.0f;
+    return dropout_factor(row, first_unit + static_cast<std::uint32_t>(unit), threshold, scale);
   }
 };
 

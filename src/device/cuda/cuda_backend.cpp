@@ -5,9 +5,12 @@
 #include <string>
 
 #include "check.hpp"
+#include "convolution.hpp"
 #include "handles.hpp"
+#include "image_kernels.hpp"
 #include "kernels.hpp"
 #include "product.hpp"
+#include "recurrence.hpp"
 
 namespace regatta::device::cuda {
 namespace {
@@ -58,16 +61,17 @@ class CudaBackend final : public Backend {
     device_.use();
     gather_rows(source, rows, batch, stream_);
   }
-  void gather(const std::int32_t* source, const std::int32_t* rows, std::span<std::int32_t> batch) override {
+  void gather(MatrixView<const std::int32_t> source, const std::int32_t* rows,
+              MatrixView<std::int32_t> batch) override {
     device_.use();
-    gather_indices(source, rows, batch.data(), batch.size(), stream_);
+    gather_rows(source, rows, batch, stream_);
   }
 
   void forward(const Dense& layer) override {
     if (layer.z.size() == 0) return;
     device_.use();
     multiply(blas_, layer.x, layer.weights, layer.z);
-    activate(layer, stream_);
+    if (layer.bias) cuda::activate(layer, stream_);
   }
 
   void backward(const Dense& layer, const DenseGradient& gradient) override {
@@ -78,11 +82,88 @@ class CudaBackend final : public Backend {
     if (gradient.x.data) input_gradient(blas_, gradient.y, layer.weights, gradient.x);
   }
 
+  void forward(const Recurrence& layer) override {
+    device_.use();
+    cuda::forward(layer, recurrence_, blas_, stream_);
+  }
+  void backward(const Recurrence& layer, const RecurrenceGradient& gradient) override {
+    device_.use();
+    cuda::backward(layer, gradient, recurrence_, blas_, stream_);
+  }
+  void forward(const Embedding& layer) override {
+    device_.use();
+    embed(layer, stream_);
+  }
+  void backward(const Embedding& layer, MatrixView<const float> y, MatrixView<float> table) override {
+    device_.use();
+    embedding_gradient(layer, y, table, stream_);
+  }
+  void drop(const Dropout& dropout, MatrixView<float> values) override {
+    device_.use();
+    cuda::drop(dropout, values, stream_);
+  }
+
+  void gather(MatrixView<const float> source, const std::int32_t* rows, const Augmentation& augmentation,
+              MatrixView<float> batch) override {
+    if (batch.size() == 0) return;
+    device_.use();
+    augment(source, rows, augmentation, batch, stream_);
+  }
+  void forward(const Convolution& layer) override {
+    device_.use();
+    convolver_.forward(layer);
+  }
+  void backward(const Convolution& layer, const ConvolutionGradient& gradient) override {
+    device_.use();
+    convolver_.backward(layer, gradient);
+  }
+  void sum_moments(const BatchNorm& layer) override {
+    device_.use();
+    cuda::sum_moments(layer, norm_partial(layer), stream_);
+  }
+  void forward(const BatchNorm& layer) override {
+    device_.use();
+    normalise(layer, stream_);
+  }
+  void sum_gradients(const BatchNorm& layer, const BatchNormGradient& gradient) override {
+    device_.use();
+    cuda::sum_gradients(layer, gradient, norm_partial(layer), stream_);
+  }
+  void backward(const BatchNorm& layer, const BatchNormGradient& gradient) override {
+    device_.use();
+    norm_gradient(layer, gradient, stream_);
+  }
+  void forward(const Pool& layer) override {
+    device_.use();
+    pool(layer, stream_);
+  }
+  void backward(const Pool& layer, MatrixView<float> y, MatrixView<float> x) override {
+    device_.use();
+    pool_gradient(layer, y.data, x.data, stream_);
+  }
+  void forward(const Sum& sum) override {
+    device_.use();
+    add(sum, stream_);
+  }
+  void backward(const Sum& sum, MatrixView<const float> y, MatrixView<float> a, MatrixView<float> b) override {
+    device_.use();
+    sum_gradient(sum, y.data, a.data, b.data, stream_);
+  }
+  void activate(const Dense& layer) override {
+    device_.use();
+    cuda::activate(layer, stream_);
+  }
+
   void loss(LossKind kind, MatrixView<const float> outputs, const Targets& targets, float scale,
             MatrixView<float> gradient, float* sum) override {
     if (outputs.size() == 0) return;
     device_.use();
     cuda::loss(kind, outputs, targets, scale, gradient.data, sum, scratch_.at_least(loss_slices(outputs.rows)), stream_);
+  }
+
+  void add_squares(const float* numbers, std::size_t count, float* sum) override {
+    device_.use();
+    cuda::add_squares(numbers, count, sum, scratch_.at_least(square_slices(count)), stream_);
   }
 
   void update(const Update& update) override {
@@ -115,6 +196,10 @@ class CudaBackend final : public Backend {
     return scratch_.at_least(gradient_slices(gradient.rows) * gradient.columns);
   }
 
+  float* norm_partial(const BatchNorm& layer) {
+    return scratch_.at_least(norm_slices(layer.x.rows) * 2 * layer.x.columns);
+  }
+
   /// A rank of a team may have no samples in the last batch; its gradients are zero all the same.
   void backward_of_nothing(const DenseGradient& gradient) {
     clear(gradient.weights.data, gradient.weights.size() * sizeof(float));
@@ -125,7 +210,9 @@ class CudaBackend final : public Backend {
   std::string name_;
   Stream stream_;
   Cublas blas_;
+  Convolver convolver_{blas_, stream_};
   Scratch<float> scratch_;
+  RecurrenceScratch recurrence_;
 };
 
 }  // namespace

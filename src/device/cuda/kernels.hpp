@@ -13,8 +13,8 @@ namespace regatta::device::cuda {
 
 /// As Backend::gather.
 void gather_rows(MatrixView<const float> source, const std::int32_t* rows, MatrixView<float> batch, cudaStream_t stream);
-void gather_indices(const std::int32_t* source, const std::int32_t* rows, std::int32_t* batch, std::size_t count,
-                    cudaStream_t stream);
+void gather_rows(MatrixView<const std::int32_t> source, const std::int32_t* rows, MatrixView<std::int32_t> batch,
+                 cudaStream_t stream);
 
 /// z += bias and y = dropout(activation(z)).
 void activate(const Dense& layer, cudaStream_t stream);
@@ -32,6 +32,11 @@ std::size_t loss_slices(std::size_t samples);
 
 /// out(j) = partial(0, j) + partial(1, j) + ... for a matrix of `slices` x `columns`; `add`: on top of what is there.
 void add_slices(const float* partial, std::size_t slices, std::size_t columns, float* out, bool add, cudaStream_t stream);
+
+/// As Backend::add_squares, for at least one number.
+/// @param partial  room for square_slices(count) numbers
+void add_squares(const float* numbers, std::size_t count, float* sum, float* partial, cudaStream_t stream);
+std::size_t square_slices(std::size_t count);
 
 /// As Backend::update.
 void update(const Update& update, cudaStream_t stream);

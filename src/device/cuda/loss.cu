@@ -24,15 +24,18 @@ constexpr float cross_entropy(const LossRows& rows, std::size_t i) {
   const float* logits = rows.outputs.data + i * columns;
   const auto label = static_cast<std::size_t>(rows.targets.labels[i]);
   const float weight = rows.class_weight(i), log_sum = formulas::log_sum_exp(logits, columns);
+  const formulas::Smoothed target = formulas::smoothed(rows.targets.label_smoothing, columns);
   if (rows.gradient)
     for (std::size_t j = 0; j < columns; ++j)
       rows.gradient[i * columns + j] =
-          weight * rows.scale * formulas::cross_entropy_slope(logits[j], log_sum, j == label);
-  return weight * (log_sum - logits[label]);
+          weight * rows.scale *
+          formulas::cross_entropy_slope(logits[j], log_sum, j == label ? target.label : target.other);
+  return weight * formulas::cross_entropy(logits, columns, log_sum, label, target);
 }
 
 constexpr float binary_cross_entropy(const LossRows& rows, std::size_t i) {
-  const float logit = rows.outputs.data[i], label = static_cast<float>(rows.targets.labels[i]);
+  const float logit = rows.outputs.data[i];
+  const float label = formulas::smoothed_binary(rows.targets.labels[i], rows.targets.label_smoothing);
   const float weight = rows.class_weight(i);
   if (rows.gradient) rows.gradient[i] = weight * rows.scale * formulas::binary_slope(logit, label);
   return weight * formulas::binary_loss(logit, label);
@@ -51,9 +54,20 @@ constexpr float regression(const LossRows& rows, std::size_t i) {
   return sum / count;
 }
 
+/// Of a row without a label.
+constexpr float no_loss(const LossRows& rows, std::size_t i) {
+  const std::size_t columns = rows.outputs.columns;
+  if (rows.gradient)
+    for (std::size_t at = i * columns; at < (i + 1) * columns; ++at) rows.gradient[at] = 0;
+  return 0;
+}
+
 /// The loss of sample i; writes its gradient.
 template <LossKind kind>
 constexpr float sample_loss(const LossRows& rows, std::size_t i) {
+  constexpr bool of_classes = kind == LossKind::CrossEntropy || kind == LossKind::BinaryCrossEntropy;
+  if constexpr (of_classes)
+    if (rows.targets.labels[i] < 0) return no_loss(rows, i);
   if constexpr (kind == LossKind::CrossEntropy) return cross_entropy(rows, i);
   else if constexpr (kind == LossKind::BinaryCrossEntropy) return binary_cross_entropy(rows, i);
   else return regression<kind>(rows, i);

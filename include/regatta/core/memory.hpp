@@ -1,0 +1,11 @@
+#pragma once
+
+#include <cstddef>
+
+namespace regatta {
+
+/// Whether a block of this many bytes can be taken without swapping. The system promises more memory than it has and kills who
+/// uses it, so large blocks are to be checked beforehand; small ones always fit.
+bool fits_memory(std::size_t bytes);
+
+}  // namespace regatta

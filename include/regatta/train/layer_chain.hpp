@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "regatta/device/buffer.hpp"
+#include "regatta/train/layer.hpp"
+
+namespace regatta::train {
+
+/// Layers one after another, and the slopes that pass between them.
+class LayerChain {
+ public:
+  /// @param layers  may be empty: the output is the input
+  /// @throws InvalidInput  layers that do not fit each other
+  LayerChain(const std::vector<LayerSpec>& layers, const Shape& input);
+
+  bool empty() const { return stages_.empty(); }
+  const Shape& output() const { return output_; }
+  ParameterCounts counts() const;  ///< sums of all layers, as operations() and activations()
+  double operations() const;
+  std::size_t activations() const;
+
+  /// The functions of Layer, for all layers in their order; each draws and drops from a stream of its own.
+  void draw(std::uint64_t seed, std::span<float> weights, std::span<float> biases,
+            std::span<float> statistics) const;
+  void place(device::Backend& backend, const Places& places, std::size_t most_samples);
+  device::MatrixView<const float> forward(device::MatrixView<const float> x, const Pass& pass);
+  void forward_nothing(const Pass& pass);
+  void backward(device::MatrixView<float> y, device::MatrixView<float> x);
+  void backward_nothing();
+  double wait_seconds() const;
+
+ private:
+  struct Stage {
+    std::unique_ptr<Layer> layer;
+    std::size_t inputs = 0;  ///< numbers of one sample
+  };
+
+  std::vector<Stage> stages_;
+  Shape output_;
+  device::Buffer<float> slopes_[2];  ///< dL/dx of a layer and of the one after it
+};
+
+}  // namespace regatta::train

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "regatta/device/image.hpp"
+
+// The convolutions of the CPU backend without bias and activation, one sample at a time.
+namespace regatta::device {
+
+/// Kept between calls, so that a training step allocates nothing.
+struct ConvolutionScratch {
+  std::vector<float> turned, weights, image, gradient, bias;
+};
+
+/// For one instruction set.
+struct ConvolutionLoops {
+  /// Brings weights into the order in which convolve() reads them.
+  void (*pack)(const Windows& windows, const float* weights, ConvolutionScratch& scratch);
+  /// z = x * W, with the weights that were packed last.
+  /// @param dilation  the numbers of x count as lying so far apart, with zeros between them
+  void (*convolve)(const Windows& windows, std::size_t dilation, const float* x, float* z,
+                   ConvolutionScratch& scratch);
+  /// Channels of the rows of add_gradient(): the output's and some more that fill a register.
+  std::size_t (*padded)(std::size_t channels);
+  /// Adds dL/dW to `weights`.
+  void (*add_gradient)(const Windows& windows, const float* x, const float* dz, float* weights,
+                       ConvolutionScratch& scratch);
+};
+
+/// Those that this processor can run, the fastest first.
+std::span<const ConvolutionLoops> convolution_loops();
+
+/// As Backend::forward and Backend::backward.
+void convolve(const Convolution& layer, ConvolutionScratch& scratch);
+void convolution_gradient(const Convolution& layer, const ConvolutionGradient& gradient,
+                          ConvolutionScratch& scratch);
+
+}  // namespace regatta::device

@@ -1,0 +1,32 @@
+#pragma once
+
+#include "handles.hpp"
+#include "regatta/device/image.hpp"
+
+namespace regatta::device::cuda {
+
+/// Convolutions as products of matrices: the windows are unrolled in memory, as many samples at a time as a block of
+/// bounded size holds.
+class Convolver {
+ public:
+  /// @param most_numbers  of unrolled windows
+  Convolver(cublasHandle_t blas, cudaStream_t stream, std::size_t most_numbers = std::size_t{1} << 25)
+      : blas_(blas), stream_(stream), most_numbers_(most_numbers) {}
+
+  /// As Backend::forward and Backend::backward, for at least one sample.
+  void forward(const Convolution& layer);
+  void backward(const Convolution& layer, const ConvolutionGradient& gradient);
+
+ private:
+  std::size_t samples_at_once(const Convolution& layer) const;
+  MatrixView<const float> windows(const Convolution& layer, std::size_t first, std::size_t count);
+  void weight_gradients(const Convolution& layer, const ConvolutionGradient& gradient);
+  void input_gradients(const Convolution& layer, const ConvolutionGradient& gradient);
+
+  cublasHandle_t blas_;
+  cudaStream_t stream_;
+  std::size_t most_numbers_;
+  Scratch<float> windows_, partial_;
+};
+
+}  // namespace regatta::device::cuda

@@ -1,0 +1,189 @@
+#include "../cell_formulas.hpp"
+#include "../dropout_hash.hpp"
+#include "check.hpp"
+#include "launch.hpp"
+#include "recurrence.hpp"
+
+namespace regatta::device::cuda {
+namespace {
+
+using formulas::CellState;
+
+/// One step of one direction, for kernels.
+struct Step {
+  Recurrence layer;
+  Kept kept;
+  std::size_t k, time;
+
+  Step(const Recurrence& layer_, const Kept& kept_, std::size_t k_)
+      : layer(layer_), kept(kept_), k(k_), time(layer_.reverse ? layer_.steps - 1 - k_ : k_) {}
+
+  constexpr std::size_t length(std::size_t sample) const {
+    return layer.lengths ? static_cast<std::size_t>(layer.lengths[sample]) : layer.steps;
+  }
+  constexpr std::size_t row(std::size_t sample) const { return time * layer.x.rows + sample; }
+
+  /// Where the output of a sample's unit lies.
+  constexpr std::size_t output(std::size_t sample, std::size_t unit) const {
+    const std::size_t first = sample * layer.y.columns + layer.y_first + unit;
+    return layer.readout == Readout::All ? first + time * layer.y_step : first;
+  }
+  /// Of this step's state in that output.
+  constexpr float share(std::size_t sample) const {
+    if (time >= length(sample)) return 0.0f;
+    if (layer.readout == Readout::All) return 1.0f;
+    if (layer.readout == Readout::Mean) return 1.0f / static_cast<float>(length(sample));
+    return time == (layer.reverse ? 0 : length(sample) - 1) ? 1.0f : 0.0f;
+  }
+};
+
+__global__ void collect_rows(Recurrence layer, float* to) {
+  const std::size_t row = row_of_thread(), samples = layer.x.rows, inputs = layer.inputs();
+  if (row >= samples * layer.steps) return;
+  const float* from = layer.x.data + row % samples * layer.x.columns + row / samples * inputs;
+  for (std::size_t j = column_first(); j < inputs; j += column_step()) to[row * inputs + j] = from[j];
+}
+
+__global__ void scatter_rows(Recurrence layer, const float* from, float* x, bool add) {
+  const std::size_t row = row_of_thread(), samples = layer.x.rows, inputs = layer.inputs();
+  if (row >= samples * layer.steps) return;
+  float* to = x + row % samples * layer.x.columns + row / samples * inputs;
+  for (std::size_t j = column_first(); j < inputs; j += column_step())
+    to[j] = (add ? to[j] : 0.0f) + from[row * inputs + j];
+}
+
+template <CellKind kind>
+__global__ void advance_rows(Step step, const float* recurrent) {
+  const std::size_t i = row_of_thread(), units = step.layer.units(), columns = step.layer.columns();
+  if (i >= step.layer.x.rows) return;
+  const bool valid = step.time < step.length(i), more = step.k + 1 < step.layer.steps;
+  const std::size_t row = step.row(i), next = step.layer.reverse ? row - step.layer.x.rows : row + step.layer.x.rows;
+  for (std::size_t j = column_first(); j < units; j += column_step()) {
+    const std::size_t at = row * units + j;
+    float kept = 0;
+    const CellState before{step.kept.before_h[at], kind == CellKind::Lstm ? step.kept.before_c[at] : 0.0f};
+    const CellState state = formulas::advance_cell<kind>(step.kept.gates + row * columns + j, recurrent + i * columns + j,
+                                                         step.layer.bias + j, units, before, kept);
+    if (kind != CellKind::Rnn) step.kept.more[at] = kept;
+    if (more) step.kept.before_h[next * units + j] = valid ? state.h : 0.0f;
+    if (more && kind == CellKind::Lstm) step.kept.before_c[next * units + j] = valid ? state.c : 0.0f;
+    float& y = step.layer.y.data[step.output(i, j)];
+    const bool first = step.k == 0 || step.layer.readout == Readout::All;
+    y = (first ? 0.0f : y) + step.share(i) * state.h;
+  }
+}
+
+template <CellKind kind>
+__global__ void gradient_rows(Step step, const float* dy, float* recurrent, const float* dh, float* carry) {
+  const std::size_t i = row_of_thread(), units = step.layer.units(), columns = step.layer.columns();
+  if (i >= step.layer.x.rows) return;
+  const bool valid = step.time < step.length(i);
+  const std::size_t row = step.row(i);
+  for (std::size_t j = column_first(); j < units; j += column_step()) {
+    const std::size_t at = row * units + j;
+    float* gates = step.kept.gates + row * columns + j;
+    float* own = kind == CellKind::Gru ? recurrent + i * columns + j : gates;
+    float& carried = carry[i * units + j];
+    const CellState before{step.kept.before_h[at], kind == CellKind::Lstm ? step.kept.before_c[at] : 0.0f};
+    CellState after{dh[i * units + j] + step.share(i) * dy[step.output(i, j)], carried};
+    if (kind == CellKind::Gru) after.h += carried;
+    const float kept = kind == CellKind::Rnn ? 0.0f : step.kept.more[at];
+    const float left = formulas::cell_gradient<kind>(gates, own, units, before, kept, after);
+    carried = valid ? left : 0.0f;
+    for (std::size_t gate = 0; gate < gates_of(kind) && !valid; ++gate) gates[gate * units] = own[gate * units] = 0.0f;
+  }
+}
+
+/// One block per warp of columns; its threads take every eighth row, then the first adds up.
+__global__ void add_rows(const float* numbers, std::size_t rows, std::size_t stride, std::size_t columns, float* sums) {
+  __shared__ float terms[tile_rows][warp];
+  const std::size_t j = std::size_t{blockIdx.x} * warp + threadIdx.x;
+  float sum = 0;
+  if (j < columns)
+    for (std::size_t i = threadIdx.y; i < rows; i += tile_rows) sum += numbers[i * stride + j];
+  terms[threadIdx.y][threadIdx.x] = sum;
+  __syncthreads();
+
+  if (threadIdx.y > 0 || j >= columns) return;
+  for (unsigned row = 1; row < tile_rows; ++row) sum += terms[row][threadIdx.x];
+  sums[j] = sum;
+}
+
+__global__ void embed_rows(Embedding layer) {
+  const std::size_t i = row_of_thread(), width = layer.table.columns;
+  if (i >= layer.tokens.size()) return;
+  const float* from = layer.table.data + static_cast<std::size_t>(layer.tokens.data[i]) * width;
+  for (std::size_t j = column_first(); j < width; j += column_step()) layer.y.data[i * width + j] = from[j];
+}
+
+/// Each thread adds up one number of one token, so that the order is fixed.
+__global__ void embedding_rows(Embedding layer, const float* y, MatrixView<float> table) {
+  const std::size_t token = row_of_thread(), width = table.columns;
+  if (token >= table.rows) return;
+  for (std::size_t j = column_first(); j < width; j += column_step()) {
+    float sum = 0;
+    for (std::size_t i = 0; i < layer.tokens.size(); ++i)
+      if (static_cast<std::size_t>(layer.tokens.data[i]) == token) sum += y[i * width + j];
+    table.data[token * width + j] = sum;
+  }
+}
+
+__global__ void drop_numbers(Dropout dropout, std::uint32_t threshold, MatrixView<float> values) {
+  const std::size_t i = row_of_thread();
+  if (i >= values.rows) return;
+  const std::uint64_t key = dropout_row(dropout.key, dropout.first_sample + i);
+  const float scale = 1.0f / (1.0f - dropout.rate);
+  for (std::size_t j = column_first(); j < values.columns; j += column_step())
+    values.data[i * values.columns + j] *= dropout_factor(key, static_cast<std::uint32_t>(j), threshold, scale);
+}
+
+auto advance_kernel(CellKind kind) {
+  if (kind == CellKind::Rnn) return advance_rows<CellKind::Rnn>;
+  return kind == CellKind::Gru ? advance_rows<CellKind::Gru> : advance_rows<CellKind::Lstm>;
+}
+
+auto gradient_kernel(CellKind kind) {
+  if (kind == CellKind::Rnn) return gradient_rows<CellKind::Rnn>;
+  return kind == CellKind::Gru ? gradient_rows<CellKind::Gru> : gradient_rows<CellKind::Lstm>;
+}
+
+}  // namespace
+
+void collect_inputs(const Recurrence& layer, const Kept& kept, cudaStream_t stream) {
+  check(launch(stream, matrix_shape(layer.x.rows * layer.steps, layer.inputs()), collect_rows, layer, kept.x));
+}
+
+void scatter_inputs(const Recurrence& layer, const float* dx, MatrixView<float> x, bool add, cudaStream_t stream) {
+  check(launch(stream, matrix_shape(layer.x.rows * layer.steps, layer.inputs()), scatter_rows, layer, dx, x.data, add));
+}
+
+void advance_cells(const Recurrence& layer, const Kept& kept, std::size_t k, const float* recurrent, cudaStream_t stream) {
+  check(launch(stream, matrix_shape(layer.x.rows, layer.units()), advance_kernel(layer.kind), Step(layer, kept, k), recurrent));
+}
+
+void cell_gradients(const Recurrence& layer, const Kept& kept, const float* dy, std::size_t k, float* recurrent,
+                    const float* dh, float* carry, cudaStream_t stream) {
+  check(launch(stream, matrix_shape(layer.x.rows, layer.units()), gradient_kernel(layer.kind), Step(layer, kept, k), dy,
+               recurrent, dh, carry));
+}
+
+void sum_rows(const float* numbers, std::size_t rows, std::size_t stride, std::size_t columns, float* sums,
+              cudaStream_t stream) {
+  const Shape shape = {{static_cast<unsigned>(blocks_for(columns, warp))}, {warp, tile_rows}};
+  check(launch(stream, shape, add_rows, numbers, rows, stride, columns, sums));
+}
+
+void embed(const Embedding& layer, cudaStream_t stream) {
+  check(launch(stream, matrix_shape(layer.tokens.size(), layer.table.columns), embed_rows, layer));
+}
+
+void embedding_gradient(const Embedding& layer, MatrixView<const float> y, MatrixView<float> table, cudaStream_t stream) {
+  check(launch(stream, matrix_shape(table.rows, table.columns), embedding_rows, layer, y.data, table));
+}
+
+void drop(const Dropout& dropout, MatrixView<float> values, cudaStream_t stream) {
+  check(launch(stream, matrix_shape(values.rows, values.columns), drop_numbers, dropout, dropout_threshold(dropout.rate),
+               values));
+}
+
+}  // namespace regatta::device::cuda

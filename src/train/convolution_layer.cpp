@@ -1,0 +1,87 @@
+#include "convolution_layer.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "image_shape.hpp"
+#include "regatta/core/error.hpp"
+
+namespace regatta::train {
+namespace {
+
+/// Outputs along an axis of `length` pixels, and pixels outside of it that the first window covers.
+struct Axis {
+  std::size_t outputs, before;
+};
+
+Axis axis_of(const ConvolutionSpec& spec, std::size_t length) {
+  if (!spec.padded) return {(length - spec.kernel) / spec.stride + 1, 0};
+  const std::size_t outputs = (length + spec.stride - 1) / spec.stride;
+  const std::size_t covered = (outputs - 1) * spec.stride + spec.kernel;
+  return {outputs, covered > length ? (covered - length) / 2 : 0};
+}
+
+device::Windows windows_of(const ConvolutionSpec& spec, const device::Image& image) {
+  require(spec.filters > 0 && spec.kernel > 0 && spec.stride > 0,
+          "a convolution needs filters, a kernel and a stride, got ", spec.filters, ", ", spec.kernel,
+          " and ", spec.stride);
+  require(spec.padded || spec.kernel <= std::min(image.height, image.width), "a kernel of ", spec.kernel,
+          " pixels does not fit into an image of ", image.height, " x ", image.width, " without padding");
+  const Axis rows = axis_of(spec, image.height), columns = axis_of(spec, image.width);
+  return {image,         {rows.outputs, columns.outputs, spec.filters}, spec.kernel, spec.stride, rows.before,
+          columns.before};
+}
+
+}  // namespace
+
+device::Image image_of(const Shape& shape, const char* layer) {
+  require(shape.size() == 3 && size_of(shape) > 0, layer, " needs images of height x width x channels");
+  return {shape[0], shape[1], shape[2]};
+}
+
+ConvolutionLayer::ConvolutionLayer(const ConvolutionSpec& spec, const Shape& input)
+    : spec_(spec), windows_(windows_of(spec, image_of(input, "a convolution"))) {}
+
+std::size_t ConvolutionLayer::terms() const { return spec_.kernel * spec_.kernel * windows_.input.channels; }
+
+ParameterCounts ConvolutionLayer::counts() const { return {terms() * spec_.filters, spec_.filters, 0}; }
+
+Shape ConvolutionLayer::output() const { return shape_of(windows_.output); }
+
+double ConvolutionLayer::operations() const {
+  return 2.0 * static_cast<double>(terms()) * static_cast<double>(windows_.output.size());
+}
+
+void ConvolutionLayer::draw(Random& random, std::span<float> weights, std::span<float>,
+                            std::span<float>) const {
+  const std::size_t taking_part = spec_.kernel * spec_.kernel * spec_.filters;
+  const double deviation = std::sqrt(initial_variance(spec_.init, spec_.activation, terms(), taking_part));
+  for (float& weight : weights) weight = static_cast<float>(deviation * random.normal());
+}
+
+void ConvolutionLayer::place(device::Backend& backend, const Places& places, std::size_t most_samples) {
+  backend_ = &backend;
+  places_ = places;
+  z_ = {backend, most_samples * windows_.output.size()};
+  if (spec_.activation == device::Activation::Gelu) y_ = {backend, z_.size()};
+}
+
+device::MatrixView<const float> ConvolutionLayer::forward(device::MatrixView<const float> x, const Pass&) {
+  const std::size_t outputs = windows_.output.size();
+  last_ = {windows_,
+           x,
+           {places_.weights, terms(), spec_.filters},
+           places_.biases,
+           {z_.data(), x.rows, outputs},
+           {y_.size() > 0 ? y_.data() : z_.data(), x.rows, outputs},
+           spec_.activation};
+  backend_->forward(last_);
+  return last_.y;
+}
+
+void ConvolutionLayer::backward(device::MatrixView<float> y, device::MatrixView<float> x) {
+  backend_->backward(last_,
+                     {y, {places_.weight_gradients, terms(), spec_.filters}, places_.bias_gradients, x});
+}
+
+}  // namespace regatta::train

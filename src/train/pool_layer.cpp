@@ -1,0 +1,47 @@
+#include "pool_layer.hpp"
+
+#include <algorithm>
+
+#include "image_shape.hpp"
+#include "regatta/core/error.hpp"
+
+namespace regatta::train {
+namespace {
+
+std::size_t outputs_along(std::size_t length, std::size_t side, std::size_t stride) {
+  return length > side ? (length - side + stride - 1) / stride + 1 : 1;
+}
+
+device::Windows windows_of(const PoolSpec& spec, const device::Image& image) {
+  require(spec.stride > 0, "a pooling needs a stride");
+  const std::size_t side = spec.window > 0 ? spec.window : std::max(image.height, image.width);
+  const device::Image output{outputs_along(image.height, side, spec.stride),
+                             outputs_along(image.width, side, spec.stride), image.channels};
+  return {image, output, side, spec.stride, 0, 0};
+}
+
+}  // namespace
+
+PoolLayer::PoolLayer(const PoolSpec& spec, const Shape& input)
+    : kind_(spec.kind), windows_(windows_of(spec, image_of(input, "a pooling"))) {}
+
+Shape PoolLayer::output() const { return shape_of(windows_.output); }
+
+double PoolLayer::operations() const { return static_cast<double>(windows_.input.size()); }
+
+void PoolLayer::place(device::Backend& backend, const Places&, std::size_t most_samples) {
+  backend_ = &backend;
+  y_ = {backend, most_samples * windows_.output.size()};
+}
+
+device::MatrixView<const float> PoolLayer::forward(device::MatrixView<const float> x, const Pass&) {
+  last_ = {kind_, windows_, x, {y_.data(), x.rows, windows_.output.size()}};
+  backend_->forward(last_);
+  return last_.y;
+}
+
+void PoolLayer::backward(device::MatrixView<float> y, device::MatrixView<float> x) {
+  if (x.data) backend_->backward(last_, y, x);
+}
+
+}  // namespace regatta::train

@@ -1,0 +1,157 @@
+// What a training step costs on one core beside PyTorch in eager mode: forward, loss, backward and Adam, with the shuffled
+// batch gathered here and lying ready there.
+//
+// CPU time of the thread, because other work on the machine would count as well otherwise. Both take turns in
+// every repetition, so that neither has the quieter machine.
+
+#include <algorithm>
+#include <array>
+#include <iostream>
+#include <map>
+#include <sstream>
+#include <thread>
+
+#include "benchmark.hpp"
+#include "regatta/core/error.hpp"
+#include "regatta/core/text.hpp"
+#include "support/process.hpp"
+#include "training.hpp"
+
+using namespace regatta;
+
+namespace {
+
+/// CPU time of a step of this thread [us].
+double step_microseconds(const benchmark::TrainingSize& size, double seconds) {
+  constexpr std::size_t rows = 4096;
+  benchmark::Training training(size, rows);
+  training.epoch();
+  const double start = benchmark::thread_cpu_seconds();
+  double spent = 0;
+  int epochs = 0;
+  for (; spent < seconds; ++epochs) {
+    training.epoch();
+    spent = benchmark::thread_cpu_seconds() - start;
+  }
+  return 1e6 * spent / (epochs * static_cast<double>(rows / size.batch));
+}
+
+/// Steps per CPU second of two trainings at the same time over those of one.
+double gain_of_two(const benchmark::TrainingSize& size, double seconds) {
+  const double alone = step_microseconds(size, seconds);
+  std::array<double, 2> both{};
+  {
+    std::jthread other([&] { both[1] = step_microseconds(size, seconds); });
+    both[0] = step_microseconds(size, seconds);
+  }
+  return alone / both[0] + alone / both[1];
+}
+
+/// Fused multiply-adds in registers: what no program on one core of this processor can surpass [GFLOP/s]. 0: it has none.
+double peak_gigaflops() {
+  constexpr long rounds = 1'000'000;
+  const bool avx512 = __builtin_cpu_supports("avx512f");
+  if (!avx512 && !__builtin_cpu_supports("fma")) return 0;
+  long left = rounds;
+  const double start = benchmark::thread_cpu_seconds();
+  if (avx512)
+    asm volatile(
+        ".irp i,0,1,2,3,4,5,6,7,8,9,10,11,14,15\n vpxorq %%zmm\\i, %%zmm\\i, %%zmm\\i\n .endr\n"
+        "1: .irp i,0,1,2,3,4,5,6,7,8,9,10,11\n vfmadd231ps %%zmm15, %%zmm14, %%zmm\\i\n .endr\n"
+        "sub $1, %0\n jne 1b\n vzeroupper"
+        : "+r"(left)::"xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",
+          "xmm11", "xmm14", "xmm15", "cc");
+  else
+    asm volatile(
+        ".irp i,0,1,2,3,4,5,6,7,8,9,10,11,14,15\n vxorps %%ymm\\i, %%ymm\\i, %%ymm\\i\n .endr\n"
+        "1: .irp i,0,1,2,3,4,5,6,7,8,9,10,11\n vfmadd231ps %%ymm15, %%ymm14, %%ymm\\i\n .endr\n"
+        "sub $1, %0\n jne 1b\n vzeroupper"
+        : "+r"(left)::"xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",
+          "xmm11", "xmm14", "xmm15", "cc");
+  return 1e-9 * rounds * 12 * 2 * (avx512 ? 16 : 8) / (benchmark::thread_cpu_seconds() - start);
+}
+
+/// PyTorch's figures of one repetition by size [us]; its first line beside them. Empty where it is not there.
+struct Peer {
+  std::string facts;
+  std::map<std::string, double> microseconds;
+};
+
+/// OpenBLAS of a distribution may not know this processor, and PyTorch would be compared with its slowest kernels.
+std::string best_blas_core() {
+  return __builtin_cpu_supports("avx512bw") ? "SkylakeX" : __builtin_cpu_supports("avx2") ? "Haswell" : "Nehalem";
+}
+
+Peer measure_peer(const std::string& python, const std::vector<std::string>& names) {
+  std::vector<std::string> command{python, REGATTA_SOURCE_DIR "/tests/benchmark/peers/trainer.py", "--sizes"};
+  command.insert(command.end(), names.begin(), names.end());
+  const auto result = support::run_process(
+      command, {.timeout_s = 600,
+                .environment = {{"OPENBLAS_NUM_THREADS", "1"},
+                                {"OMP_NUM_THREADS", "1"},
+                                {"OPENBLAS_CORETYPE", best_blas_core()}}});
+  if (result.exit_code != 0) {
+    const auto lines = split(std::string(trim(result.err)), '\n');
+    return {concat("PyTorch skipped: ", lines.empty() ? "no " + python : lines.back()), {}};
+  }
+  Peer peer;
+  std::istringstream text(result.out);
+  std::getline(text, peer.facts);
+  for (std::string name, value; text >> name >> value;)
+    peer.microseconds[name] = parse_number(value).value_or(0);
+  return peer;
+}
+
+/// What was measured of one size, one value per repetition.
+struct Measured {
+  std::vector<double> own, two_at_once, peer;
+};
+
+void add_figures(benchmark::Report& report, const benchmark::TrainingSize& size, const Measured& measured, double peak,
+                 const std::string& peer_facts) {
+  const double mine = benchmark::median(measured.own), rate = 1e-3 * size.operations / mine;
+  std::string note = concat(format_short(1e6 * static_cast<double>(size.batch) / mine, 3), " samples/s, ",
+                            format_short(rate, 3), " GFLOP/s");
+  if (peak > 0) note += concat(", ", format_short(100 * rate / peak, 2), " % of the peak");
+  const std::string letter = concat("(", size.name, ") ");
+  report.add({concat(letter, size.network, ", batch ", size.batch), measured.own, "us/step", "", note});
+  report.add({letter + "two trainings at once", measured.two_at_once, "times one", ">= 1.95", ""});
+  if (measured.peer.empty()) return;
+  report.add({letter + "PyTorch", measured.peer, "us/step", "", peer_facts});
+  std::vector<double> ratios;
+  for (std::size_t i = 0; i < measured.peer.size(); ++i) ratios.push_back(measured.peer[i] / measured.own[i]);
+  report.add({letter + "times faster than PyTorch", ratios, "", concat(">= ", size.target), ""});
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::vector<std::string> names;
+  for (const auto& size : benchmark::training_sizes()) names.push_back(size.name);
+  const benchmark::Arguments arguments(argc, argv,
+                                       {{"--json", "", "FILE"},
+                                        {"--repeat", "5", "N"},
+                                        {"--sizes", "all", concat("all|", join(names, ","))},
+                                        {"--python", "python3", "PROGRAM"}});
+  const auto chosen = arguments.words("--sizes", names);
+  benchmark::Report report("trainer", arguments);
+  std::map<std::string, Measured> measured;
+  std::vector<double> peaks;
+  Peer peer;
+  for (int i = 0; i < report.repeats(); ++i) {
+    peaks.push_back(peak_gigaflops());
+    for (const auto& size : benchmark::training_sizes()) {
+      if (std::ranges::find(chosen, size.name) == chosen.end()) continue;
+      measured[size.name].own.push_back(step_microseconds(size, 0.3));
+      measured[size.name].two_at_once.push_back(gain_of_two(size, 0.3));
+    }
+    if (i == 0 || !peer.microseconds.empty()) peer = measure_peer(arguments.text("--python"), chosen);
+    for (const auto& [name, value] : peer.microseconds) measured[name].peer.push_back(value);
+  }
+  const double peak = benchmark::median(peaks);
+  for (const auto& size : benchmark::training_sizes())
+    if (measured.contains(size.name)) add_figures(report, size, measured[size.name], peak, peer.facts);
+  report.add({"peak of a core", peaks, "GFLOP/s", "", "fused multiply-adds in registers"});
+  if (peer.microseconds.empty()) std::cout << peer.facts << '\n';
+  report.finish();
+}

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "regatta/train/trainer.hpp"
+
+namespace regatta::benchmark {
+
+/// A network that is trained to see how long a step takes; the letters are those of peers/trainer.py.
+struct TrainingSize {
+  std::string name, network;
+  train::NetworkSpec spec;
+  std::size_t batch;
+  std::size_t classes;  ///< 0: regression of one number
+  double operations;    ///< per step, floating-point, of the products alone
+  double target;        ///< times faster than PyTorch
+};
+
+const std::vector<TrainingSize>& training_sizes();
+
+/// A trainer of one size on the processor, with random rows of its own.
+class Training {
+ public:
+  /// @param rows    of an epoch
+  /// @param team    null: this rank is alone
+  /// @param shared  as TrainingSpec::share_updates
+  Training(const TrainingSize& size, std::size_t rows, comm::Communicator* team = nullptr, bool shared = true);
+
+  void epoch();
+
+ private:
+  train::Table table_;
+  train::Dataset dataset_;
+  std::unique_ptr<device::Backend> backend_;
+  std::unique_ptr<train::DeviceData> data_;
+  std::unique_ptr<train::Part> part_;
+  std::unique_ptr<train::Trainer> trainer_;
+};
+
+}  // namespace regatta::benchmark
