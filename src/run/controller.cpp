@@ -33,6 +33,8 @@ Controller::Controller(const ControllerOptions& options, ProposalSource& proposa
   require(options.workers > 0, "a study needs a worker, got ", options.workers);
   require(options.trials >= 0, "the number of trials must not be negative, got ", options.trials);
   require(options.batch > 0, "a batch has at least one trial, got ", options.batch);
+  require(!options.width || (options.in_flight == 0 && !options.move_stragglers),
+          "with trials of several widths workers.in_flight must be all, and workers.move_stragglers false");
   if (options.in_flight < 0) ramp_.emplace(workers_.size());
   for (std::int32_t worker = 0; worker < options.workers; ++worker) by_load_.emplace(0, WorkerId{worker});
   if (options.width) teams_ = std::make_unique<TeamSlots>(options.workers, options.nodes);
@@ -74,6 +76,7 @@ WorkerId Controller::join() {
 void Controller::leave(WorkerId worker) { by_load_.erase({0, worker}); }
 
 void Controller::lose(WorkerId worker, double now) {
+  require(!teams_, "workers cannot be lost where trials take several of them");
   auto& held = workers_.at(static_cast<std::size_t>(worker.value)).trials;
   by_load_.erase({held.size(), worker});
   for (const TrialId trial : held) {

@@ -49,7 +49,7 @@ struct Layout {
   WorkerId team_of(Rank rank) const;
 };
 
-/// @throws InvalidInput  two ranks on one GPU without `share_gpu`, teams that do not fit, nobody left to work: names ranks and option
+/// @throws InvalidInput  more than `workers_per_gpu` ranks on one GPU, teams that do not fit, nobody left to work: names ranks and option
 /// @throws Unavailable   device = cuda where some worker has none
 Layout plan_layout(const std::vector<RankInfo>& ranks, const LayoutOptions& options);
 
