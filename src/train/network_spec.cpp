@@ -70,7 +70,7 @@ class Block {
     const bool norm = spec_.batch_norm;
     layers.push_back(
         ConvolutionSpec{out_, kernel, stride, true, norm ? device::Activation::Identity : activation, init_});
-    if (norm) layers.push_back(BatchNormSpec{activation});
+    if (norm) layers.emplace_back(BatchNormSpec{activation});
   }
 
   const CnnSpec& spec_;
