@@ -2,8 +2,20 @@
 
 #include <algorithm>
 
+#include "parallel_dense_layer.hpp"
+
 namespace regatta::train {
 namespace {
+
+/// The dense layer at this place, if it and the next one can be divided among `parts`.
+const DenseSpec* first_of_pair(const std::vector<LayerSpec>& layers, std::size_t place,
+                               const comm::Communicator* parts) {
+  if (!parts || place + 1 >= layers.size()) return nullptr;
+  const auto* first = std::get_if<DenseSpec>(&layers[place]);
+  const auto* second = std::get_if<DenseSpec>(&layers[place + 1]);
+  const bool pair = first && second && !first->per_step && !second->per_step;
+  return pair && first->units >= static_cast<std::size_t>(parts->size()) ? first : nullptr;
+}
 
 std::span<float> take(std::span<float>& from, std::size_t count) {
   const auto first = from.first(count);
@@ -13,21 +25,36 @@ std::span<float> take(std::span<float>& from, std::size_t count) {
 
 }  // namespace
 
-LayerChain::LayerChain(const std::vector<LayerSpec>& layers, const Shape& input) : output_(input) {
-  for (const LayerSpec& layer : layers) {
-    stages_.push_back({make_layer(layer, output_), size_of(output_)});
-    output_ = stages_.back().layer->output();
+LayerChain::LayerChain(const std::vector<LayerSpec>& layers, const Shape& input, comm::Communicator* parts)
+    : output_(input) {
+  std::size_t weight = 0;
+  const auto add = [&](std::unique_ptr<Layer> layer) {
+    const std::size_t inputs = size_of(output_), first_weight = weight;
+    weight += layer->counts().weights;
+    output_ = layer->output();
+    stages_.push_back({std::move(layer), inputs, first_weight});
+  };
+  while (stages_.size() < layers.size()) {
+    const std::size_t place = stages_.size();
+    if (const DenseSpec* first = first_of_pair(layers, place, parts)) {
+      const auto& second = std::get<DenseSpec>(layers[place + 1]);
+      add(std::make_unique<ParallelDenseLayer>(*first, output_, Division::Columns, *parts));
+      add(std::make_unique<ParallelDenseLayer>(second, Shape{first->units}, Division::Rows, *parts));
+    } else {
+      add(make_layer(layers[place], output_));
+    }
   }
 }
 
 ParameterCounts LayerChain::counts() const {
   ParameterCounts sum;
-  for (const Stage& stage : stages_) {
-    const ParameterCounts counts = stage.layer->counts();
-    sum.weights += counts.weights;
-    sum.biases += counts.biases;
-    sum.statistics += counts.statistics;
-  }
+  for (const Stage& stage : stages_) sum += stage.layer->counts();
+  return sum;
+}
+
+ParameterCounts LayerChain::whole_counts() const {
+  ParameterCounts sum;
+  for (const Stage& stage : stages_) sum += stage.layer->whole_counts();
   return sum;
 }
 
@@ -87,18 +114,23 @@ void LayerChain::forward_nothing(const Pass& pass) {
   }
 }
 
-void LayerChain::backward(device::MatrixView<float> y, device::MatrixView<float> x) {
+void LayerChain::backward(device::MatrixView<float> y, device::MatrixView<float> x,
+                          const std::function<void(std::size_t first)>& ready) {
   for (std::size_t l = stages_.size(); l-- > 0;) {
     const Stage& stage = stages_[l];
     const device::MatrixView<float> before =
         l > 0 ? device::MatrixView<float>{slopes_[(l - 1) % 2].data(), y.rows, stage.inputs} : x;
     stage.layer->backward(y, before);
+    if (ready) ready(stage.first_weight);
     y = before;
   }
 }
 
-void LayerChain::backward_nothing() {
-  for (std::size_t l = stages_.size(); l-- > 0;) stages_[l].layer->backward_nothing();
+void LayerChain::backward_nothing(const std::function<void(std::size_t first)>& ready) {
+  for (std::size_t l = stages_.size(); l-- > 0;) {
+    stages_[l].layer->backward_nothing();
+    if (ready) ready(stages_[l].first_weight);
+  }
 }
 
 double LayerChain::wait_seconds() const {

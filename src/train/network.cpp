@@ -1,99 +1,41 @@
 #include "regatta/train/network.hpp"
 
-#include <algorithm>
-
-#include "parallel_dense_layer.hpp"
 #include "regatta/core/error.hpp"
-#include "regatta/core/random.hpp"
 
 namespace regatta::train {
 namespace {
 
-using Layers = std::vector<std::unique_ptr<Layer>>;
-
-/// The dense layer at this place, if it and the next one can be divided among `parts`.
-const DenseSpec* first_of_pair(const NetworkSpec& spec, std::size_t place, const comm::Communicator* parts) {
-  if (!parts || place + 1 >= spec.layers.size()) return nullptr;
-  const auto* first = std::get_if<DenseSpec>(&spec.layers[place]);
-  const auto* second = std::get_if<DenseSpec>(&spec.layers[place + 1]);
-  const bool pair = first && second && !first->per_step && !second->per_step;
-  return pair && first->units >= static_cast<std::size_t>(parts->size()) ? first : nullptr;
-}
-
-Layers layers_of(const NetworkSpec& spec, comm::Communicator* parts = nullptr) {
+LayerChain chain_of(const NetworkSpec& spec, comm::Communicator* parts = nullptr) {
   require(!spec.layers.empty(), "a network needs a layer");
-  Layers layers;
-  Shape shape = spec.input;
-  while (layers.size() < spec.layers.size()) {
-    const std::size_t place = layers.size();
-    if (const DenseSpec* first = first_of_pair(spec, place, parts)) {
-      const auto& second = std::get<DenseSpec>(spec.layers[place + 1]);
-      layers.push_back(std::make_unique<ParallelDenseLayer>(*first, shape, Division::Columns, *parts));
-      layers.push_back(
-          std::make_unique<ParallelDenseLayer>(second, Shape{first->units}, Division::Rows, *parts));
-    } else {
-      layers.push_back(make_layer(spec.layers[place], shape));
-    }
-    shape = layers.back()->output();
-  }
-  return layers;
-}
-
-ParameterCounts& operator+=(ParameterCounts& sum, const ParameterCounts& counts) {
-  sum.weights += counts.weights;
-  sum.biases += counts.biases;
-  sum.statistics += counts.statistics;
-  return sum;
-}
-
-ParameterCounts counts_of(const Layers& layers) {
-  ParameterCounts sum;
-  for (const auto& layer : layers) sum += layer->counts();
-  return sum;
+  return LayerChain(spec.layers, spec.input, parts);
 }
 
 struct FirstValues {
   std::vector<float> parameters, statistics;
 };
 
-FirstValues first_values(const Layers& layers, std::uint64_t seed) {
-  const ParameterCounts all = counts_of(layers);
+FirstValues first_values(const LayerChain& layers, std::uint64_t seed) {
+  const ParameterCounts all = layers.counts();
   FirstValues values{std::vector<float>(all.weights + all.biases, 0.0f),
                      std::vector<float>(all.statistics, 0.0f)};
-  std::span<float> weights(values.parameters.data(), all.weights);
-  std::span<float> biases(values.parameters.data() + all.weights, all.biases);
-  std::span<float> statistics(values.statistics);
-  const auto next = [](std::span<float>& from, std::size_t count) {
-    const auto first = from.first(count);
-    from = from.subspan(count);
-    return first;
-  };
-  for (std::size_t l = 0; l < layers.size(); ++l) {
-    const ParameterCounts counts = layers[l]->counts();
-    Random random(seed, l);
-    layers[l]->draw(random, next(weights, counts.weights), next(biases, counts.biases),
-                    next(statistics, counts.statistics));
-  }
+  const std::span<float> parameters(values.parameters);
+  layers.draw(seed, parameters.first(all.weights), parameters.subspan(all.weights), values.statistics);
   return values;
 }
 
 }  // namespace
 
-std::size_t weight_count(const NetworkSpec& spec) { return counts_of(layers_of(spec)).weights; }
+std::size_t weight_count(const NetworkSpec& spec) { return chain_of(spec).counts().weights; }
 
 std::size_t parameter_count(const NetworkSpec& spec, comm::Communicator* parts) {
-  const ParameterCounts counts = counts_of(layers_of(spec, parts));
+  const ParameterCounts counts = chain_of(spec, parts).counts();
   return counts.weights + counts.biases;
 }
 
-std::size_t activation_count(const NetworkSpec& spec) {
-  std::size_t count = 0;
-  for (const auto& layer : layers_of(spec)) count += layer->activations();
-  return count;
-}
+std::size_t activation_count(const NetworkSpec& spec) { return chain_of(spec).activations(); }
 
 std::vector<float> initial_parameters(const NetworkSpec& spec, std::uint64_t seed) {
-  return first_values(layers_of(spec), seed).parameters;
+  return first_values(chain_of(spec), seed).parameters;
 }
 
 ArenaLayout::ArenaLayout(std::size_t parameters) {
@@ -107,14 +49,14 @@ ArenaLayout::ArenaLayout(std::size_t parameters) {
 
 Network::Network(device::Backend& backend, const NetworkSpec& spec, std::size_t most_samples,
                  std::uint64_t seed, const Team& team, std::span<float> arena)
-    : backend_(backend), team_(team), most_samples_(most_samples) {
-  Layers layers = layers_of(spec, team.parts);
-  const ParameterCounts all = counts_of(layers);
+    : backend_(backend), team_(team), layers_(chain_of(spec, team.parts)), most_samples_(most_samples) {
+  const ParameterCounts all = layers_.counts();
   weights_ = all.weights;
   const std::size_t count = all.weights + all.biases;
   const ArenaLayout layout(count);
-  arena_ = arena.empty() ? device::Buffer<float>(backend, layout.size)  // asks before the host draws as many numbers
-                         : device::Buffer<float>::over(backend, arena);
+  arena_ = arena.empty()
+               ? device::Buffer<float>(backend, layout.size)  // asks before the host draws as many numbers
+               : device::Buffer<float>::over(backend, arena);
   const auto part = [&](std::size_t first) {
     return device::Buffer<float>::over(backend, {arena_.data() + first, count});
   };
@@ -122,38 +64,15 @@ Network::Network(device::Backend& backend, const NetworkSpec& spec, std::size_t 
   gradients_ = part(layout.gradients);
   first_moment_ = part(layout.first_moment);
   second_moment_ = part(layout.second_moment);
-  const FirstValues first = first_values(layers, seed);
+  const FirstValues first = first_values(layers_, seed);
   backend.upload(first.parameters, parameters_.data());
   statistics_ = device::Buffer<float>(backend, first.statistics);
-  std::size_t inputs = size_of(spec.input), widest = 0, weight = 0, bias = weights_, statistic = 0;
-  for (auto& layer : layers) {
-    const ParameterCounts counts = layer->counts();
-    layer->place(backend,
-                 {parameters_.data() + weight, gradients_.data() + weight, parameters_.data() + bias,
-                  gradients_.data() + bias, statistics_.data() + statistic},
-                 most_samples);
-    const std::size_t outputs = size_of(layer->output());
-    layers_.push_back({std::move(layer), inputs, outputs, weight});
-    widest = std::max(widest, outputs);
-    inputs = outputs;
-    weight += counts.weights;
-    bias += counts.biases;
-    statistic += counts.statistics;
-  }
+  layers_.place(backend,
+                {parameters_.data(), gradients_.data(), parameters_.data() + weights_,
+                 gradients_.data() + weights_, statistics_.data()},
+                most_samples);
   squared_norm_ = device::Buffer<float>(backend, 1);
-  for (auto& slopes : slopes_) slopes = device::Buffer<float>(backend, most_samples * widest);
-}
-
-double Network::operations() const {
-  double sum = 0;
-  for (const Stage& stage : layers_) sum += stage.layer->operations();
-  return sum;
-}
-
-double Network::wait_seconds() const {
-  double sum = 0;
-  for (const Stage& stage : layers_) sum += stage.layer->wait_seconds();
-  return sum;
+  output_slope_ = device::Buffer<float>(backend, most_samples * outputs());
 }
 
 device::MatrixView<const float> Network::forward(device::MatrixView<const float> x,
@@ -171,36 +90,20 @@ device::MatrixView<const float> Network::pass(device::MatrixView<const float> x,
   require(x.rows <= most_samples_, "this network takes at most ", most_samples_, " samples at once, got ",
           x.rows);
   x_ = x;
-  Pass own = pass;
-  for (std::size_t l = 0; l < layers_.size(); ++l) {
-    own.key = derive_seed(pass.key, l);
-    x = layers_[l].layer->forward(x, own);
-  }
-  return x;
+  return layers_.forward(x, pass);
 }
 
-device::MatrixView<float> Network::output_gradient() { return {slopes_[0].data(), x_.rows, outputs()}; }
+device::MatrixView<float> Network::output_gradient() { return {output_slope_.data(), x_.rows, outputs()}; }
 
 void Network::backward(const std::function<void(std::size_t first)>& ready) {
-  std::size_t current = 0;
-  for (std::size_t l = layers_.size(); l-- > 0;) {
-    const Stage& stage = layers_[l];
-    float* before = l > 0 ? slopes_[1 - current].data() : nullptr;  // no gradient by the data
-    stage.layer->backward({slopes_[current].data(), x_.rows, stage.outputs}, {before, x_.rows, stage.inputs});
-    ready(stage.first_weight);
-    current = 1 - current;
-  }
+  layers_.backward(output_gradient(), {nullptr, x_.rows, x_.columns}, ready);  // no gradient by the data
 }
 
 void Network::learn_nothing(std::uint64_t key, std::size_t batch,
                             const std::function<void(std::size_t first)>& ready) {
-  for (std::size_t l = 0; l < layers_.size(); ++l)
-    layers_[l].layer->forward_nothing({true, derive_seed(key, l), 0, batch, team_.replicas});
+  layers_.forward_nothing({true, key, 0, batch, team_.replicas});
   backend_.zero(gradients_.data(), gradients_.size());
-  for (std::size_t l = layers_.size(); l-- > 0;) {
-    layers_[l].layer->backward_nothing();
-    ready(layers_[l].first_weight);
-  }
+  layers_.backward_nothing(ready);
 }
 
 /// Of the whole network: what all parts have alike counts on the first one.
@@ -209,15 +112,15 @@ void Network::take_squared_norm() {
   backend_.zero(sum, 1);
   const bool first = !team_.parts || team_.parts->rank().value == 0;
   const float *weights = gradients_.data(), *biases = weights + weights_;
-  for (const Stage& stage : layers_) {
-    const ParameterCounts part = stage.layer->counts(), whole = stage.layer->whole_counts();
+  layers_.each([&](const Layer& layer) {
+    const ParameterCounts part = layer.counts(), whole = layer.whole_counts();
     if (part.weights > 0 && (first || part.weights < whole.weights))
       backend_.add_squares(weights, part.weights, sum);
     if (part.biases > 0 && (first || part.biases < whole.biases))
       backend_.add_squares(biases, part.biases, sum);
     weights += part.weights;
     biases += part.biases;
-  }
+  });
   if (!team_.parts) return;
   std::vector<float> total = squared_norm_.download();
   team_.parts->begin_sum(total)->wait();
@@ -234,7 +137,8 @@ void Network::update(const OptimizerSpec& optimizer, double rate, std::int64_t s
   apply(update_of(optimizer, rate, step, 0), first, end);
 }
 
-device::Update Network::update_of(const OptimizerSpec& optimizer, double rate, std::int64_t step, double clip) {
+device::Update Network::update_of(const OptimizerSpec& optimizer, double rate, std::int64_t step,
+                                  double clip) {
   device::Update update;
   update.kind = optimizer.kind;
   update.learning_rate = static_cast<float>(rate);
@@ -266,12 +170,9 @@ void Network::apply(device::Update update, std::size_t first, std::size_t end) {
 /// for all parameters.
 template <class Visit>
 void Network::match(Visit visit) const {
-  ParameterCounts all;
-  for (const Stage& stage : layers_) all += stage.layer->whole_counts();
   const bool first = !team_.parts || team_.parts->rank().value == 0;
-  std::size_t weight = 0, bias = weights_, whole_weight = 0, whole_bias = all.weights;
-  for (const Stage& stage : layers_) {
-    const Layer& layer = *stage.layer;
+  std::size_t weight = 0, bias = weights_, whole_weight = 0, whole_bias = layers_.whole_counts().weights;
+  layers_.each([&](const Layer& layer) {
     const ParameterCounts part = layer.counts(), whole = layer.whole_counts();
     const bool weights_count = first || part.weights < whole.weights,
                biases_count = first || part.biases < whole.biases;
@@ -283,12 +184,11 @@ void Network::match(Visit visit) const {
     bias += part.biases;
     whole_weight += whole.weights;
     whole_bias += whole.biases;
-  }
+  });
 }
 
 std::size_t Network::whole_size() const {
-  ParameterCounts all;
-  for (const Stage& stage : layers_) all += stage.layer->whole_counts();
+  const ParameterCounts all = layers_.whole_counts();
   return all.weights + all.biases;
 }
 

@@ -118,6 +118,12 @@ struct LayerOf<EmbeddingSpec> : std::type_identity<EmbeddingLayer> {};
 
 }  // namespace
 
+Share share_of(std::size_t count, const comm::Communicator* group) {
+  if (!group) return {0, count};
+  const auto rank = static_cast<std::size_t>(group->rank().value), ranks = static_cast<std::size_t>(group->size());
+  return {count * rank / ranks, count * (rank + 1) / ranks};
+}
+
 std::unique_ptr<Layer> make_layer(const LayerSpec& spec, const Shape& input) {
   return std::visit(
       [&]<class Spec>(const Spec& kind) -> std::unique_ptr<Layer> {

@@ -11,11 +11,10 @@ namespace regatta::train {
 ParallelDenseLayer::ParallelDenseLayer(const DenseSpec& spec, const Shape& input, Division division,
                                        comm::Communicator& parts)
     : spec_(spec), inputs_(size_of(input)), division_(division), parts_(parts) {
-  const auto rank = static_cast<std::size_t>(parts.rank().value), ranks = static_cast<std::size_t>(parts.size());
   const std::size_t all = by_columns() ? spec.units : inputs_;
-  require(all >= ranks, "cannot divide ", all, by_columns() ? " units" : " inputs", " among ", ranks, " ranks");
-  first_ = all * rank / ranks;
-  end_ = all * (rank + 1) / ranks;
+  require(all >= static_cast<std::size_t>(parts.size()), "cannot divide ", all, by_columns() ? " units" : " inputs",
+          " among ", parts.size(), " ranks");
+  own_ = share_of(all, &parts);
 }
 
 ParameterCounts ParallelDenseLayer::counts() const { return {inputs() * units(), units(), 0}; }
@@ -23,7 +22,7 @@ ParameterCounts ParallelDenseLayer::whole_counts() const { return {inputs_ * spe
 
 std::size_t ParallelDenseLayer::weight_in_whole(std::size_t weight) const {
   const std::size_t row = weight / units(), column = weight % units();
-  return by_columns() ? row * spec_.units + first_ + column : (first_ + row) * spec_.units + column;
+  return by_columns() ? row * spec_.units + own_.first + column : (own_.first + row) * spec_.units + column;
 }
 
 double ParallelDenseLayer::operations() const {

@@ -35,16 +35,16 @@ class ParallelDenseLayer final : public Layer {
 
  private:
   bool by_columns() const { return division_ == Division::Columns; }
-  std::size_t inputs() const { return by_columns() ? inputs_ : end_ - first_; }
-  std::size_t units() const { return by_columns() ? end_ - first_ : spec_.units; }
-  std::size_t first_unit() const { return by_columns() ? first_ : 0; }
+  std::size_t inputs() const { return by_columns() ? inputs_ : own_.end - own_.first; }
+  std::size_t units() const { return by_columns() ? own_.end - own_.first : spec_.units; }
+  std::size_t first_unit() const { return by_columns() ? own_.first : 0; }
   void sum(device::MatrixView<float> values);
 
   DenseSpec spec_;
   std::size_t inputs_;
   Division division_;
   comm::Communicator& parts_;
-  std::size_t first_, end_;  ///< this rank's units or inputs
+  Share own_;  ///< this rank's units or inputs
   device::Backend* backend_ = nullptr;
   Places places_;
   device::Buffer<float> z_, y_;

@@ -29,8 +29,8 @@ ResidualLayer::ResidualLayer(const ResidualSpec& spec, const Shape& input)
 }
 
 ParameterCounts ResidualLayer::counts() const {
-  const ParameterCounts body = body_.counts(), skip = skip_.counts();
-  return {body.weights + skip.weights, body.biases + skip.biases, body.statistics + skip.statistics};
+  ParameterCounts sum = body_.counts();
+  return sum += skip_.counts();
 }
 
 std::size_t ResidualLayer::activations() const {

@@ -122,18 +122,9 @@ EpochLoss Trainer::end_epoch() {
   return result;
 }
 
-/// Rank r of g takes the places from n r / g to n (r + 1) / g, so that shares differ by one row at most.
-Trainer::Share Trainer::share_of(std::size_t first, std::size_t end) const {
-  if (!team_.replicas) return {first, end};
-  const auto rank = static_cast<std::size_t>(team_.replicas->rank().value),
-             size = static_cast<std::size_t>(team_.replicas->size());
-  const std::size_t count = end - first;
-  return {first + count * rank / size, first + count * (rank + 1) / size};
-}
-
 void Trainer::step() {
   const std::size_t first = next_, end = std::min(first + batch_, order_.size());
-  const Share share = share_of(first, end);
+  const Share own = share_of(end - first, team_.replicas), share{first + own.first, first + own.end};
   if (share.end > share.first)
     learn(share, first, end - first);
   else
@@ -213,7 +204,7 @@ void Trainer::gather_inputs(const std::int32_t* rows, device::MatrixView<float> 
 std::vector<float> Trainer::outputs(const Part& part) {
   const std::size_t columns = network_.outputs(), inputs = part.split().x.columns;
   std::vector<float> all(part.size() * columns, 0.0f);
-  const Share share = share_of(0, part.size());
+  const Share share = share_of(part.size(), team_.replicas);
   const device::MatrixView<const float> source = part.split().x;
   for (std::size_t first = share.first; first < share.end; first += chunk_) {
     const std::size_t count = std::min(chunk_, share.end - first);

@@ -29,6 +29,13 @@ struct ParameterCounts {
   std::size_t statistics = 0;  ///< kept and saved, but not trained: running means
 };
 
+inline ParameterCounts& operator+=(ParameterCounts& sum, const ParameterCounts& counts) {
+  sum.weights += counts.weights;
+  sum.biases += counts.biases;
+  sum.statistics += counts.statistics;
+  return sum;
+}
+
 /// The places of a layer in the arenas of its network, on the backend.
 struct Places {
   float* weights = nullptr;
@@ -43,6 +50,15 @@ struct Team {
   comm::Communicator* replicas = nullptr;  ///< they hold the same parts of the model; each takes a share of every batch
   comm::Communicator* parts = nullptr;     ///< they hold the parts of one model and take the same samples
 };
+
+/// Part [first, end) of some things.
+struct Share {
+  std::size_t first = 0, end = 0;
+};
+/// What this rank of a group has of `count` things: rank r of g those from n r / g to n (r + 1) / g, so that shares differ
+/// by one at most.
+/// @param group  null: this rank is alone
+Share share_of(std::size_t count, const comm::Communicator* group);
 
 /// One layer of a network. It owns what it needs between forward and backward pass, but neither its
 /// parameters nor the slopes that pass through it.

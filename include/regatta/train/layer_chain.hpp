@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -15,12 +16,14 @@ namespace regatta::train {
 class LayerChain {
  public:
   /// @param layers  may be empty: the output is the input
+  /// @param parts   the ranks that divide pairs of dense layers among them; null: nothing is divided
   /// @throws InvalidInput  layers that do not fit each other
-  LayerChain(const std::vector<LayerSpec>& layers, const Shape& input);
+  LayerChain(const std::vector<LayerSpec>& layers, const Shape& input, comm::Communicator* parts = nullptr);
 
   bool empty() const { return stages_.empty(); }
   const Shape& output() const { return output_; }
-  ParameterCounts counts() const;  ///< sums of all layers, as operations() and activations()
+  ParameterCounts counts() const;  ///< sums of all layers, as the next ones
+  ParameterCounts whole_counts() const;
   double operations() const;
   std::size_t activations() const;
 
@@ -30,14 +33,24 @@ class LayerChain {
   void place(device::Backend& backend, const Places& places, std::size_t most_samples);
   device::MatrixView<const float> forward(device::MatrixView<const float> x, const Pass& pass);
   void forward_nothing(const Pass& pass);
-  void backward(device::MatrixView<float> y, device::MatrixView<float> x);
-  void backward_nothing();
+  /// @param ready  is told after each layer, the last one first, from which weight of the chain on gradients
+  /// are final
+  void backward(device::MatrixView<float> y, device::MatrixView<float> x,
+                const std::function<void(std::size_t first)>& ready = {});
+  void backward_nothing(const std::function<void(std::size_t first)>& ready = {});
   double wait_seconds() const;
+
+  /// Calls visit(layer) for all layers in their order.
+  template <class Visit>
+  void each(const Visit& visit) const {
+    for (const Stage& stage : stages_) visit(static_cast<const Layer&>(*stage.layer));
+  }
 
  private:
   struct Stage {
     std::unique_ptr<Layer> layer;
     std::size_t inputs = 0;  ///< numbers of one sample
+    std::size_t first_weight = 0;
   };
 
   std::vector<Stage> stages_;

@@ -3,14 +3,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <span>
 #include <vector>
 
 #include "regatta/core/bytes.hpp"
 #include "regatta/device/backend.hpp"
 #include "regatta/device/buffer.hpp"
-#include "regatta/train/layer.hpp"
+#include "regatta/train/layer_chain.hpp"
 #include "regatta/train/optimizer.hpp"
 
 namespace regatta::train {
@@ -86,19 +85,13 @@ class Network {
   device::Buffer<float>& gradients() { return gradients_; }
   const device::Buffer<float>& parameters() const { return parameters_; }
   std::size_t weights() const { return weights_; }
-  std::size_t outputs() const { return layers_.back().outputs; }
+  std::size_t outputs() const { return size_of(layers_.output()); }
   /// Floating-point operations of one sample in the forward pass.
-  double operations() const;
+  double operations() const { return layers_.operations(); }
   /// Time that layers have spent in sums over ranks so far [s].
-  double wait_seconds() const;
+  double wait_seconds() const { return layers_.wait_seconds(); }
 
  private:
-  struct Stage {
-    std::unique_ptr<Layer> layer;
-    std::size_t inputs = 0, outputs = 0;  ///< numbers of one sample
-    std::size_t first_weight = 0;
-  };
-
   void take_squared_norm();
   template <class Visit>
   void match(Visit visit) const;
@@ -111,14 +104,14 @@ class Network {
 
   device::Backend& backend_;
   Team team_;
+  LayerChain layers_;
   std::size_t weights_ = 0;
   device::Buffer<float> arena_;
   device::Buffer<float> parameters_, gradients_, first_moment_, second_moment_;  ///< parts of the arena
   device::Buffer<float> statistics_;
   device::Buffer<float> squared_norm_;  ///< of the gradient, where it is clipped
-  device::Buffer<float> slopes_[2];    ///< dL/dy of a layer and of the one before it
-  device::MatrixView<const float> x_;  ///< of the last forward pass
-  std::vector<Stage> layers_;
+  device::Buffer<float> output_slope_;  ///< dL/dy of the last layer
+  device::MatrixView<const float> x_;   ///< of the last forward pass
   std::size_t most_samples_;
 };
 

@@ -71,10 +71,6 @@ class Trainer {
   }
 
  private:
-  struct Share {
-    std::size_t first, end;
-  };
-
   void begin_epoch();
   EpochLoss end_epoch();
   void step();
@@ -82,7 +78,6 @@ class Trainer {
   void gradients_ready(std::size_t first_weight);
   void gather_inputs(const std::int32_t* rows, device::MatrixView<float> x);
   std::uint64_t step_key() const;
-  Share share_of(std::size_t first, std::size_t end) const;
   const std::int32_t* lengths_of(const Part& part, const std::int32_t* rows, std::size_t count);
   std::size_t targets_of(std::span<const std::int32_t> rows) const;
   void sum(std::span<float> values);
