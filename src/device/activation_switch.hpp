@@ -6,7 +6,8 @@
 
 namespace regatta::device {
 
-/// What `work` gives for `kind` as a constant, so that loops and kernels know their activation when they are compiled.
+/// What `work` gives for `kind` as a constant, so that loops and kernels know their activation when they are
+/// compiled.
 template <class Work>
 [[gnu::always_inline]] inline auto with_constant(Activation kind, const Work& work) {
   switch (kind) {

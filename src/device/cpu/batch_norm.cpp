@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "../activation_switch.hpp"
 #include "../formulas.hpp"
 #include "../image_formulas.hpp"
-#include "activation_switch.hpp"
 #include "image_loops.hpp"
 
 // target_clones as in elementwise.cpp.

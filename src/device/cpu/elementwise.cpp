@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "../activation_switch.hpp"
 #include "../dropout_hash.hpp"
 #include "../formulas.hpp"
 
@@ -148,18 +149,8 @@ float class_weight(const Targets& targets, std::size_t i) {
 }
 
 [[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void activate(const Dense& layer) {
-  switch (layer.activation) {
-    case Activation::Identity:
-      return activate_rows<Activation::Identity>(layer);
-    case Activation::Relu:
-      return activate_rows<Activation::Relu>(layer);
-    case Activation::Tanh:
-      return activate_rows<Activation::Tanh>(layer);
-    case Activation::Gelu:
-      return activate_rows<Activation::Gelu>(layer);
-    case Activation::Sigmoid:
-      return activate_rows<Activation::Sigmoid>(layer);
-  }
+  with_constant(
+      layer.activation, [&](auto kind) __attribute__((always_inline)) { activate_rows<kind>(layer); });
 }
 
 [[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void activation_gradient(
@@ -167,18 +158,8 @@ float class_weight(const Targets& targets, std::size_t i) {
   const bool rectifies = layer.activation == Activation::Relu;
   if (layer.dropout.rate == 0 && (rectifies || layer.activation == Activation::Identity))
     return rectified_gradient(rectifies ? layer.z.data : nullptr, gradient, bias);
-  switch (layer.activation) {
-    case Activation::Identity:
-      return gradient_rows<Activation::Identity>(layer, gradient, bias);
-    case Activation::Relu:
-      return gradient_rows<Activation::Relu>(layer, gradient, bias);
-    case Activation::Tanh:
-      return gradient_rows<Activation::Tanh>(layer, gradient, bias);
-    case Activation::Gelu:
-      return gradient_rows<Activation::Gelu>(layer, gradient, bias);
-    case Activation::Sigmoid:
-      return gradient_rows<Activation::Sigmoid>(layer, gradient, bias);
-  }
+  with_constant(
+      layer.activation, [&](auto kind) __attribute__((always_inline)) { gradient_rows<kind>(layer, gradient, bias); });
 }
 
 [[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void drop_rows(

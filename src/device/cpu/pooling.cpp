@@ -3,7 +3,7 @@
 
 #include "../formulas.hpp"
 #include "../image_formulas.hpp"
-#include "activation_switch.hpp"
+#include "../activation_switch.hpp"
 #include "image_loops.hpp"
 
 // target_clones as in elementwise.cpp.

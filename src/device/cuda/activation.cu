@@ -1,3 +1,4 @@
+#include "../activation_switch.hpp"
 #include "../dropout_hash.hpp"
 #include "../formulas.hpp"
 #include "check.hpp"
@@ -67,25 +68,11 @@ __global__ void gradient_rows(Dense layer, Dropping dropping, float* gradient, f
 }
 
 auto activate_kernel(Activation kind) {
-  switch (kind) {
-    case Activation::Relu: return activate_rows<Activation::Relu>;
-    case Activation::Tanh: return activate_rows<Activation::Tanh>;
-    case Activation::Gelu: return activate_rows<Activation::Gelu>;
-    case Activation::Sigmoid: return activate_rows<Activation::Sigmoid>;
-    case Activation::Identity: break;
-  }
-  return activate_rows<Activation::Identity>;
+  return with_constant(kind, [](auto constant) { return activate_rows<constant>; });
 }
 
 auto gradient_kernel(Activation kind) {
-  switch (kind) {
-    case Activation::Relu: return gradient_rows<Activation::Relu>;
-    case Activation::Tanh: return gradient_rows<Activation::Tanh>;
-    case Activation::Gelu: return gradient_rows<Activation::Gelu>;
-    case Activation::Sigmoid: return gradient_rows<Activation::Sigmoid>;
-    case Activation::Identity: break;
-  }
-  return gradient_rows<Activation::Identity>;
+  return with_constant(kind, [](auto constant) { return gradient_rows<constant>; });
 }
 
 }  // namespace

@@ -1,3 +1,4 @@
+#include "../activation_switch.hpp"
 #include "../formulas.hpp"
 #include "../image_formulas.hpp"
 #include "check.hpp"
@@ -99,14 +100,7 @@ __global__ void gradient_rows(BatchNorm layer, BatchNormGradient gradient) {
 }
 
 auto normalise_kernel(Activation kind) {
-  switch (kind) {
-    case Activation::Relu: return normalise_rows<Activation::Relu>;
-    case Activation::Tanh: return normalise_rows<Activation::Tanh>;
-    case Activation::Gelu: return normalise_rows<Activation::Gelu>;
-    case Activation::Sigmoid: return normalise_rows<Activation::Sigmoid>;
-    case Activation::Identity: break;
-  }
-  return normalise_rows<Activation::Identity>;
+  return with_constant(kind, [](auto constant) { return normalise_rows<constant>; });
 }
 
 }  // namespace
@@ -119,13 +113,8 @@ void sum_moments(const BatchNorm& layer, float* partial, cudaStream_t stream) {
 
 void sum_gradients(const BatchNorm& layer, const BatchNormGradient& gradient, float* partial, cudaStream_t stream) {
   float *g = gradient.y.data, *sums = gradient.parameters;
-  switch (layer.activation) {
-    case Activation::Relu: return sum(GradientTerms<Activation::Relu>{layer, g}, sums, partial, stream);
-    case Activation::Tanh: return sum(GradientTerms<Activation::Tanh>{layer, g}, sums, partial, stream);
-    case Activation::Gelu: return sum(GradientTerms<Activation::Gelu>{layer, g}, sums, partial, stream);
-    case Activation::Sigmoid: return sum(GradientTerms<Activation::Sigmoid>{layer, g}, sums, partial, stream);
-    case Activation::Identity: return sum(GradientTerms<Activation::Identity>{layer, g}, sums, partial, stream);
-  }
+  with_constant(layer.activation,
+                [&](auto constant) { sum(GradientTerms<constant>{layer, g}, sums, partial, stream); });
 }
 
 void normalise(const BatchNorm& layer, cudaStream_t stream) {

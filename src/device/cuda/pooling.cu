@@ -1,3 +1,4 @@
+#include "../activation_switch.hpp"
 #include "../formulas.hpp"
 #include "../image_formulas.hpp"
 #include "check.hpp"
@@ -95,25 +96,11 @@ __global__ void sum_slopes(Sum sum, const float* y, float* a, float* b) {
 }
 
 auto add_kernel(Activation kind) {
-  switch (kind) {
-    case Activation::Relu: return add_numbers<Activation::Relu>;
-    case Activation::Tanh: return add_numbers<Activation::Tanh>;
-    case Activation::Gelu: return add_numbers<Activation::Gelu>;
-    case Activation::Sigmoid: return add_numbers<Activation::Sigmoid>;
-    case Activation::Identity: break;
-  }
-  return add_numbers<Activation::Identity>;
+  return with_constant(kind, [](auto constant) { return add_numbers<constant>; });
 }
 
 auto slope_kernel(Activation kind) {
-  switch (kind) {
-    case Activation::Relu: return sum_slopes<Activation::Relu>;
-    case Activation::Tanh: return sum_slopes<Activation::Tanh>;
-    case Activation::Gelu: return sum_slopes<Activation::Gelu>;
-    case Activation::Sigmoid: return sum_slopes<Activation::Sigmoid>;
-    case Activation::Identity: break;
-  }
-  return sum_slopes<Activation::Identity>;
+  return with_constant(kind, [](auto constant) { return sum_slopes<constant>; });
 }
 
 __global__ void augment_rows(MatrixView<const float> source, const std::int32_t* rows, Augmentation augmentation,
