@@ -24,9 +24,7 @@ struct Outcome {
 /// What the trial was better by than the incumbent at its creation.
 double realised_gain(const log::Study& study, const log::Promise& promise) {
   const search::Trial& trial = study.history[promise.trial];
-  const bool succeeded =
-      trial.state == search::TrialState::Completed || trial.state == search::TrialState::Stopped;
-  const bool better = succeeded && study.history.better(trial.objective, promise.incumbent);
+  const bool better = search::succeeded(trial.state) && study.history.better(trial.objective, promise.incumbent);
   return better ? std::abs(trial.objective - promise.incumbent) : 0;
 }
 

@@ -51,8 +51,7 @@ std::string course_plot(const log::Study& study, const std::vector<const Trial*>
   std::vector<std::pair<double, double>> best;
   for (const Trial* trial : trials) {
     add(plot, study, *trial, trial->t_end);
-    const bool counts = trial->state == TrialState::Completed || trial->state == TrialState::Stopped;
-    if (counts && (best.empty() || study.history.better(trial->objective, best.back().second)))
+    if (search::succeeded(trial->state) && (best.empty() || study.history.better(trial->objective, best.back().second)))
       best.emplace_back(trial->t_end, trial->objective);
   }
   plot.steps(best, "#d22");

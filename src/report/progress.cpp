@@ -49,7 +49,7 @@ std::string trial_line(const search::StudyHeader& header, const space::Space& sp
   std::string line =
       concat("[", iso_time(trial.t_end), "] trial ", trial.id.value, " ", name_of(trial.state));
   if (trial.reason != search::Reason::None) line += concat(" (", name_of(trial.reason), ")");
-  if (trial.state == TrialState::Completed || trial.state == TrialState::Stopped)
+  if (search::succeeded(trial.state))
     line += ": " + header.metric + " = " + score_text(trial);
   else if (!trial.message.empty())
     line += ": " + trial.message.substr(0, trial.message.find('\n'));

@@ -24,11 +24,8 @@ using search::Trial;
 /// The best trials that have a result, the best first.
 std::vector<TrialId> best_trials(const log::Study& study, std::size_t count) {
   std::vector<TrialId> ids;
-  for (const Trial& trial : study.history.trials()) {
-    const bool succeeded =
-        trial.state == search::TrialState::Completed || trial.state == search::TrialState::Stopped;
-    if (succeeded && !std::isnan(trial.objective)) ids.push_back(trial.id);
-  }
+  for (const Trial& trial : study.history.trials())
+    if (search::succeeded(trial.state) && !std::isnan(trial.objective)) ids.push_back(trial.id);
   count = std::min(count, ids.size());
   const auto better = [&](TrialId a, TrialId b) {
     const double first = study.history[a].objective;

@@ -172,9 +172,8 @@ BayesianSearcher::Rule BayesianSearcher::hedged(const History& history, std::int
   for (const Trial& trial : history.trials()) {
     if (trial.origin != Origin::Searcher) continue;
     const std::int32_t own = proposal++;
-    const bool done = trial.state == TrialState::Completed || trial.state == TrialState::Stopped;
-    if (own < options_.bayesian.initial_trials || own % 2 != 0 || !done || std::isnan(trial.objective))
-      continue;
+    const bool done = succeeded(trial.state) && !std::isnan(trial.objective);
+    if (own < options_.bayesian.initial_trials || own % 2 != 0 || !done) continue;
     results.emplace_back(in_turn(own), history.maximize() ? -trial.objective : trial.objective);
     sorted.push_back(results.back().second);
   }

@@ -108,7 +108,7 @@ void History::apply(const TrialEnded& event) {
   move(trial, event.state);
   outcomes_.push_back({trial.id, trial.state, trial.reason, trial.epochs, trial.objective,
                        trial.standard_error, trial.seconds, reports_.size()});
-  if (event.state == TrialState::Completed || event.state == TrialState::Stopped) consider(trial);
+  if (succeeded(event.state)) consider(trial);
 }
 
 void History::apply(const TrialRequeued& event) { move(unfinished_trial(event.trial), TrialState::Queued); }

@@ -46,6 +46,10 @@ std::string_view name_of(Origin origin);     ///< "searcher", "user"
 inline constexpr int trial_state_count = 7;
 inline constexpr int reason_count = 7;
 inline bool is_final(TrialState state) { return state >= TrialState::Completed; }
+/// Whether its last value counts as a result.
+inline bool succeeded(TrialState state) {
+  return state == TrialState::Completed || state == TrialState::Stopped;
+}
 
 /// One Config and all that is known of it: the fold of its events.
 struct Trial {
