@@ -28,12 +28,7 @@ class LayerReference {
 
   Batch run(const std::vector<LayerSpec>& layers, Batch x) {
     for (const LayerSpec& layer : layers)
-      x = std::visit(
-          [&]<class Spec>(const Spec& spec) -> Batch {
-            if constexpr (requires { apply(spec, x); }) return apply(spec, x);
-            throw std::logic_error("no reference for this layer");
-          },
-          layer);
+      x = std::visit([&](const auto& spec) { return apply(spec, x); }, layer);
     return x;
   }
 
@@ -56,6 +51,11 @@ class LayerReference {
   const double* take(const Numbers& from, std::size_t& place, std::size_t count) {
     place += count;
     return from.data() + place - count;
+  }
+
+  template <class Other>
+  Batch apply(const Other&, Batch&) {
+    throw std::logic_error("no reference for this layer");
   }
 
   Batch apply(const DenseSpec& spec, Batch& x) {

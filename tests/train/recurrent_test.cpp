@@ -50,17 +50,17 @@ class Reference {
     weight_ = 0;
     bias_ = weight_count(spec_);
     for (const LayerSpec& layer : spec_.layers)
-      y = std::visit(
-          [&]<class Spec>(const Spec& one) -> Numbers {
-            if constexpr (requires { apply(one, y); }) return apply(one, y);
-            throw std::logic_error("no reference for this layer");
-          },
-          layer);
+      y = std::visit([&](const auto& one) { return apply(one, y); }, layer);
     return y;
   }
 
   double weight(std::size_t i) const { return (*parameters_)[weight_ + i]; }
   double bias(std::size_t i) const { return (*parameters_)[bias_ + i]; }
+
+  template <class Other>
+  Numbers apply(const Other&, const Numbers&) {
+    throw std::logic_error("no reference for this layer");
+  }
 
   Numbers apply(const EmbeddingSpec& spec, const Numbers& tokens) {
     Numbers y;
