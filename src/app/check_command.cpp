@@ -100,7 +100,8 @@ std::string layout_text(const StudyInputs& inputs, int ranks, const run::Layout&
 
 int planned_ranks(const Arguments& arguments, const run::LayoutOptions& options) {
   if (const auto given = parse_integer(arguments.option("ranks"))) return static_cast<int>(*given);
-  return options.ranks_per_trial > 1 ? 1 + options.ranks_per_trial : 1;  // rank 0 takes no part in teams
+  const int needed = std::max(options.ranks_per_trial, options.widest);
+  return needed > 1 ? 1 + needed : 1;  // rank 0 takes no part in teams
 }
 
 /// Where it is asked for.

@@ -86,6 +86,7 @@ TEST(CommandLine, CheckRefusesADirectoryAndAWrongLayout) {
   EXPECT_EQ(regatta({"check", inputs}).err, inputs + ": is a directory, expected an input file\n");
   EXPECT_EQ(regatta({"check", inputs + "branin.ini", "--ranks", "9", "workers.ranks_per_trial=9"}).exit_code, 2);
   EXPECT_EQ(regatta({"check", inputs + "branin.ini", "workers.ranks_per_trial=9"}).exit_code, 0);
+  EXPECT_EQ(regatta({"check", inputs + "digits.ini", "space.ranks_per_trial=choice(1, 4)"}).exit_code, 0);
 }
 
 TEST(CommandLine, EndsWithExitCode3WhereTheMachineLacksADevice) {
