@@ -74,13 +74,14 @@ const std::vector<TrainingSize>& training_sizes() {
   return sizes;
 }
 
-Training::Training(const TrainingSize& size, std::size_t rows, comm::Communicator* team, bool shared)
+Training::Training(const TrainingSize& size, std::size_t rows, comm::Communicator* team, bool shared,
+                   bool cuda)
     : table_(random_rows(rows, train::size_of(size.spec.input), size.classes)) {
   dataset_.features = train::size_of(size.spec.input);
   dataset_.classes = size.classes;
   dataset_.outputs = size.classes == 0 ? 1 : 0;
   dataset_.train = {rows, table_.x, table_.labels, table_.values};
-  backend_ = device::make_cpu_backend();
+  backend_ = cuda ? device::make_cuda_backend(0) : device::make_cpu_backend();
   data_ = std::make_unique<train::DeviceData>(*backend_, dataset_);
   part_ = std::make_unique<train::Part>(data_->train());
   train::TrainingSpec spec;

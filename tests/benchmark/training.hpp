@@ -21,13 +21,15 @@ struct TrainingSize {
 
 const std::vector<TrainingSize>& training_sizes();
 
-/// A trainer of one size on the processor, with random rows of its own.
+/// A trainer of one size, with random rows of its own.
 class Training {
  public:
   /// @param rows    of an epoch
   /// @param team    null: this rank is alone
   /// @param shared  as TrainingSpec::share_updates
-  Training(const TrainingSize& size, std::size_t rows, comm::Communicator* team = nullptr, bool shared = true);
+  /// @param cuda    on the first GPU instead of the processor
+  Training(const TrainingSize& size, std::size_t rows, comm::Communicator* team = nullptr, bool shared = true,
+           bool cuda = false);
 
   void epoch();
 
