@@ -81,6 +81,19 @@ struct Peer {
   std::map<std::string, double> microseconds;
 };
 
+/// Steps per second of all networks that train at once on the first GPU, each in a lane; 0 where this one fits into none.
+double lane_steps_per_second(const benchmark::TrainingSize& size, double seconds, std::size_t& lanes) {
+  constexpr std::size_t steps = 512;
+  benchmark::Population population(size, steps * size.batch);
+  lanes = population.lanes();
+  if (lanes == 0) return 0;
+  population.epoch();
+  const Stopwatch clock;
+  int epochs = 0;
+  for (; clock.seconds() < seconds; ++epochs) population.epoch();
+  return static_cast<double>(epochs) * static_cast<double>(lanes * steps) / clock.seconds();
+}
+
 /// OpenBLAS of a distribution may not know this processor, and PyTorch would be compared with its slowest kernels.
 std::string best_blas_core() {
   return __builtin_cpu_supports("avx512bw") ? "SkylakeX" : __builtin_cpu_supports("avx2") ? "Haswell" : "Nehalem";
@@ -156,12 +169,15 @@ void measure_on_processor(const benchmark::Arguments& arguments, const std::vect
 /// Steps on the first GPU, each repetition beside PyTorch in both modes.
 void measure_on_gpu(const benchmark::Arguments& arguments, const std::vector<std::string>& chosen,
                     benchmark::Report& report) {
-  std::map<std::string, std::vector<double>> own;
+  std::map<std::string, std::vector<double>> own, in_lanes;
+  std::map<std::string, std::size_t> lanes;
   std::map<std::string, std::map<std::string, std::vector<double>>> peers;  ///< by facts and size
   for (int i = 0; i < report.repeats(); ++i) {
     for (const auto& size : benchmark::training_sizes())
-      if (std::ranges::find(chosen, size.name) != chosen.end())
+      if (std::ranges::find(chosen, size.name) != chosen.end()) {
         own[size.name].push_back(step_microseconds(size, 0.3, true));
+        in_lanes[size.name].push_back(lane_steps_per_second(size, 0.3, lanes[size.name]));
+      }
     for (const char* mode : {"eager", "graph"}) {
       const Peer peer = measure_peer(arguments.text("--python"), chosen,
                                      {"--device", "cuda", "--seconds", "0.3", "--mode", mode});
@@ -176,6 +192,9 @@ void measure_on_gpu(const benchmark::Arguments& arguments, const std::vector<std
     report.add({concat(letter, size.network, ", batch ", size.batch), own[size.name], "us/step", "",
                 concat(format_short(1e6 * static_cast<double>(size.batch) / mine, 3), " samples/s, ",
                        format_short(1e-3 * size.operations / mine, 3), " GFLOP/s")});
+    if (lanes[size.name] > 0)
+      report.add({letter + "in lanes", in_lanes[size.name], "steps/s", size.name == "a" ? ">= 1e7" : "",
+                  concat(lanes[size.name], " networks at once")});
     for (auto& [facts, times] : peers)
       if (times.contains(size.name))
         report.add({letter + "PyTorch", times[size.name], "us/step", "",

@@ -75,6 +75,8 @@ struct Update {
   std::size_t count = 0;
 };
 
+class LaneEngine;
+
 /// Where numbers live and who works on them: the whole seam between Regatta and an accelerator.
 ///
 /// Operations are as coarse as a network layer, so the virtual call costs nothing beside the work. They may return before
@@ -151,6 +153,9 @@ class Backend {
   /// Adds the squares of `count` numbers to *sum.
   virtual void add_squares(const float* numbers, std::size_t count, float* sum) = 0;
   virtual void update(const Update& update) = 0;
+
+  /// For many small networks at once (regatta/device/lanes.hpp); null: this backend has none.
+  virtual std::unique_ptr<LaneEngine> make_lane_engine() = 0;
 };
 
 /// The host: OpenBLAS where it was found at run time for matrix products, plain loops for the rest.

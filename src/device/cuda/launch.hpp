@@ -15,7 +15,16 @@ constexpr std::size_t most_blocks_y = 65535;  ///< the hardware's limit
 struct Shape {
   dim3 grid;
   dim3 block;
+  std::size_t shared_bytes = 0;  ///< of each block, for shared_numbers()
 };
+
+#ifdef __CUDACC__
+/// The shared memory that a launch has asked for.
+__device__ inline float* shared_numbers() {
+  extern __shared__ float4 numbers[];
+  return reinterpret_cast<float*>(numbers);
+}
+#endif
 
 /// Work in flight on `stream`; goes through check().
 template <class... Parameters, class... Arguments>
@@ -23,6 +32,7 @@ cudaError_t launch(cudaStream_t stream, const Shape& shape, void (*kernel)(Param
   cudaLaunchConfig_t configuration{};
   configuration.gridDim = shape.grid;
   configuration.blockDim = shape.block;
+  configuration.dynamicSmemBytes = shape.shared_bytes;
   configuration.stream = stream;
   return cudaLaunchKernelEx(&configuration, kernel, arguments...);
 }
