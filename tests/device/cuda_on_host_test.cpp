@@ -10,14 +10,6 @@
 // The source files of the CUDA module, compiled for the host (see cuda_on_host/cuda_runtime.h).
 namespace regatta::device {
 
-std::unique_ptr<Backend> make_tested_backend() { return std::unique_ptr<Backend>(regatta_cuda_module()->create(0)); }
-
-std::unique_ptr<EvidenceSolver> make_tested_evidence_solver() {
-  return std::unique_ptr<EvidenceSolver>(regatta_cuda_module()->create_evidence_solver(0));
-}
-
-std::string tested_backend_absence() { return regatta_cuda_module()->failure(); }
-
 namespace {
 
 TEST(CudaModule, DescribesItsDevices) {
@@ -67,7 +59,7 @@ std::vector<float> convolve_in_slices(std::size_t most_numbers) {
                           Activation::Relu};
   cuda::Stream stream;
   cuda::Cublas blas(stream);
-  cuda::Convolver convolver(blas, stream, most_numbers);
+  cuda::Convolver convolver(blas, most_numbers);
   convolver.forward(layer);
   convolver.backward(layer, {{dy.data(), samples, out}, {dw.data(), 18, 3}, db.data(), {dx.data(), samples, in}});
   std::vector<float> all;
