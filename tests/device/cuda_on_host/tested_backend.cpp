@@ -1,5 +1,6 @@
 #include "device/cuda_tested_backend.hpp"
 
+#include "cuda_runtime.h"
 #include "device/cuda_module.hpp"
 
 namespace regatta::device {
@@ -9,6 +10,8 @@ std::unique_ptr<Backend> make_tested_backend() { return std::unique_ptr<Backend>
 std::unique_ptr<EvidenceSolver> make_tested_evidence_solver() {
   return std::unique_ptr<EvidenceSolver>(regatta_cuda_module()->create_evidence_solver(0));
 }
+
+std::optional<int> tested_graph_launches() { return host_graph_counts.launched; }
 
 std::string tested_backend_absence() { return regatta_cuda_module()->failure(); }
 
