@@ -148,7 +148,14 @@ EpochLoss Trainer::end_epoch(float loss_sum) {
   return result;
 }
 
+/// Where the sums of a team pass the host in the middle of a step, devices cannot start it as a whole.
 void Trainer::step() {
+  if (team_.replicas || team_.parts) return train_batch();
+  const bool whole = order_.size() - next_ >= batch_;
+  backend_.repeat(whole ? whole_batch_ : last_batch_, [this] { train_batch(); });
+}
+
+void Trainer::train_batch() {
   const std::size_t first = next_, end = std::min(first + batch_, order_.size());
   const Share own = share_of(end - first, team_.replicas), share{first + own.first, first + own.end};
   if (share.end > share.first)

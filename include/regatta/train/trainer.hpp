@@ -88,6 +88,7 @@ class Trainer {
   void begin_epoch();
   EpochLoss end_epoch(float loss_sum);
   void step();
+  void train_batch();
   void learn(Share share, std::size_t batch_first, std::size_t batch_rows);
   void gradients_ready(std::size_t first_weight);
   void gather_inputs(const std::int32_t* rows, device::MatrixView<float> x);
@@ -111,6 +112,7 @@ class Trainer {
   std::vector<std::int32_t> order_;  ///< of this epoch
   device::Buffer<std::int32_t> rows_, labels_, lengths_;
   device::Buffer<float> x_, values_, loss_sum_, class_weights_;
+  std::unique_ptr<device::Repetition> whole_batch_, last_batch_;
   std::size_t next_ = 0;  ///< place in the order
   std::int64_t steps_ = 0;
   std::int32_t epoch_ = 0;

@@ -52,11 +52,19 @@ class CudaBackend final : public Backend {
   }
   void download(const float* block, std::span<float> host) override {
     device_.use();
+    stream_.settle();
     check(cudaMemcpyAsync(host.data(), block, host.size_bytes(), cudaMemcpyDeviceToHost, stream_));
     synchronise();
   }
   void zero(float* block, std::size_t count) override { clear(block, count * sizeof(float)); }
-  void synchronise() override { check(cudaStreamSynchronize(stream_)); }
+  void synchronise() override {
+    stream_.settle();
+    check(cudaStreamSynchronize(stream_));
+  }
+  void repeat(std::unique_ptr<Repetition>& repetition, const std::function<void()>& work) override {
+    device_.use();
+    stream_.repeat(repetition, work);
+  }
 
   void gather(MatrixView<const float> source, const std::int32_t* rows, MatrixView<float> batch) override {
     device_.use();
@@ -180,11 +188,12 @@ class CudaBackend final : public Backend {
  private:
   void clear(void* block, std::size_t bytes) {
     device_.use();
-    check(cudaMemsetAsync(block, 0, bytes, stream_));
+    cuda::clear(block, bytes, stream_);
   }
 
   void* zeroed(std::size_t bytes) {
     device_.use();
+    stream_.settle();
     void* block = allocate_bytes(bytes);
     clear(block, bytes);
     return block;
@@ -193,6 +202,7 @@ class CudaBackend final : public Backend {
   /// Waits, since the caller may change or free its numbers right after.
   void copy_in(const void* host, void* block, std::size_t bytes) {
     device_.use();
+    stream_.settle();
     check(cudaMemcpyAsync(block, host, bytes, cudaMemcpyHostToDevice, stream_));
     synchronise();
   }
@@ -217,9 +227,9 @@ class CudaBackend final : public Backend {
   std::string name_;
   Stream stream_;
   Cublas blas_;
-  Convolver convolver_{blas_, stream_};
-  Scratch<float> scratch_;
-  RecurrenceScratch recurrence_;
+  Convolver convolver_{blas_};
+  Scratch<float> scratch_{stream_};
+  RecurrenceScratch recurrence_{stream_};
 };
 
 }  // namespace

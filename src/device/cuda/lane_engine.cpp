@@ -135,7 +135,7 @@ class CudaLaneEngine final : public LaneEngine {
   cudaEvent_t ready_ = nullptr;
   std::size_t processors_, threads_, shared_of_processor_, shared_of_block_;
   Pinned staged_;
-  Scratch<std::byte> block_;
+  Scratch<std::byte> block_{stream_};
 };
 
 }  // namespace

@@ -425,7 +425,7 @@ void allow_lanes(std::size_t shared_bytes) {
   check(cudaFuncSetAttribute(train_lane, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes)));
 }
 
-void train_lanes(const PlannedLane* lanes, std::size_t count, std::size_t shared_bytes, cudaStream_t stream) {
+void train_lanes(const PlannedLane* lanes, std::size_t count, std::size_t shared_bytes, Stream& stream) {
   check(launch(stream, {static_cast<unsigned>(count), lane_threads, shared_bytes}, train_lane, lanes));
 }
 

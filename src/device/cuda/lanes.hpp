@@ -5,6 +5,7 @@
 #include <cstddef>
 
 #include "lane_plan.hpp"
+#include "stream.hpp"
 
 namespace regatta::device::cuda {
 
@@ -24,6 +25,6 @@ void allow_lanes(std::size_t shared_bytes);
 /// @param lanes         on the device, as are their rates
 /// @param count         at least 1
 /// @param shared_bytes  at least what each plan takes
-void train_lanes(const PlannedLane* lanes, std::size_t count, std::size_t shared_bytes, cudaStream_t stream);
+void train_lanes(const PlannedLane* lanes, std::size_t count, std::size_t shared_bytes, Stream& stream);
 
 }  // namespace regatta::device::cuda

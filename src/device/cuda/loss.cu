@@ -41,7 +41,7 @@ auto loss_kernel(LossKind kind) {
 std::size_t loss_slices(std::size_t samples) { return blocks_for(samples, rows_per_slice); }
 
 void loss(LossKind kind, MatrixView<const float> outputs, const Targets& targets, float scale, float* gradient, float* sum,
-          float* partial, cudaStream_t stream) {
+          float* partial, Stream& stream) {
   const std::size_t slices = loss_slices(outputs.rows);
   const LossRows rows{outputs.data, outputs.columns, outputs.columns, targets, scale, gradient};
   check(launch(stream, {static_cast<unsigned>(slices), rows_per_slice}, loss_kernel(kind), rows, outputs.rows, sum, partial));
