@@ -1,6 +1,7 @@
 #include "../cell_formulas.hpp"
 #include "../dropout_hash.hpp"
 #include "check.hpp"
+#include "column_sums.hpp"
 #include "kernels.hpp"
 #include "launch.hpp"
 #include "recurrence_step.hpp"
@@ -9,8 +10,6 @@ namespace regatta::device::cuda {
 namespace {
 
 using formulas::CellState;
-
-constexpr std::size_t rows_per_slice = 256;  ///< of a sum over rows
 
 __global__ void collect_rows(Recurrence layer, float* to) {
   const std::size_t row = row_of_thread(), samples = layer.x.rows, inputs = layer.inputs();
@@ -70,20 +69,14 @@ __global__ void gradient_rows(Step step, const float* dy, float* recurrent, cons
   }
 }
 
-/// One block per slice of rows and warp of columns; its threads take every eighth row, then the first adds up.
 __global__ void add_rows(const float* numbers, std::size_t rows, std::size_t stride, std::size_t columns, float* partial) {
-  __shared__ float terms[tile_rows][warp];
-  const std::size_t j = column_first();
-  const std::size_t first = blockIdx.x * rows_per_slice, last = std::min(first + rows_per_slice, rows);
+  const std::size_t j = slice_column();
+  const SliceRows slice = slice_rows(rows);
   float sum = 0;
   if (j < columns)
-    for (std::size_t i = first + threadIdx.y; i < last; i += tile_rows) sum += numbers[i * stride + j];
-  terms[threadIdx.y][threadIdx.x] = sum;
-  __syncthreads();
-
-  if (threadIdx.y > 0 || j >= columns) return;
-  for (unsigned row = 1; row < tile_rows; ++row) sum += terms[row][threadIdx.x];
-  partial[blockIdx.x * columns + j] = sum;
+    for (std::size_t i = slice.first; i < slice.end; i += blockDim.y) sum += numbers[i * stride + j];
+  sum = column_sum(sum);
+  if (threadIdx.y == 0 && j < columns) partial[blockIdx.x * columns + j] = sum;
 }
 
 __global__ void embed_rows(Embedding layer) {
@@ -146,11 +139,9 @@ void cell_gradients(const Recurrence& layer, const Kept& kept, const float* dy, 
 
 void sum_rows(const float* numbers, std::size_t rows, std::size_t stride, std::size_t columns, float* sums,
               Scratch<float>& scratch, Stream& stream) {
-  const std::size_t slices = blocks_for(rows, rows_per_slice);
-  const Shape shape = {{static_cast<unsigned>(slices), static_cast<unsigned>(blocks_for(columns, warp))},
-                       {warp, tile_rows}};
+  const std::size_t slices = row_slices(rows);
   float* partial = slices == 1 ? sums : scratch.at_least(slices * columns);
-  check(launch(stream, shape, add_rows, numbers, rows, stride, columns, partial));
+  check(launch(stream, slices_shape(rows, columns), add_rows, numbers, rows, stride, columns, partial));
   if (slices > 1) add_slices(partial, slices, columns, sums, false, stream);
 }
 
