@@ -123,6 +123,16 @@ TEST_F(PausedPrograms, TakeOverTheCheckpointsOfOthersByPbt) {
   EXPECT_GT(std::ranges::count_if(study.changes, [](const auto& change) { return change.epoch > 0; }), 0);
 }
 
+TEST_F(PausedPrograms, TakeTurnsOnTheLanesOfARank) {
+  ranks = 2;
+  run(command("waits"), population + "mutate = x\n[workers]\nlanes = 4\n");
+
+  expect_nothing_lost_or_repeated();
+  expect_sums_to_be_taken_over();
+  EXPECT_EQ(study.workers.size(), 4u);
+  EXPECT_LT(study.attempts[3].start.time, study.attempts[0].end->time) << "four at once";
+}
+
 TEST_F(PausedPrograms, AreChangedWhereTheyWaitByPlateau) {
   run(command("waits"), "algorithm = plateau\npatience = 2\nmin_delta = 100\nparameter = x\n");
 
