@@ -94,7 +94,7 @@ std::string layout_text(const StudyInputs& inputs, int ranks, const run::Layout&
   std::string text = concat("Layout: ", counted(static_cast<std::size_t>(ranks), "rank"),
                             " on this machine, ", counted(layout.teams.size(), "worker"), " of ",
                             counted(static_cast<std::size_t>(inputs.layout.ranks_per_trial), "rank"),
-                            layout.lanes > 1 ? concat(" with ", layout.lanes, " lanes") : "", "\n");
+                            layout.lanes > 1 ? concat(", ", layout.lanes, " lanes of each rank") : "", "\n");
   for (const std::string& warning : layout.warnings) text += "  warning: " + warning + "\n";
   return text;
 }

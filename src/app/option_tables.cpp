@@ -202,7 +202,7 @@ std::vector<Option> checkpoint_options() {
       {"memory",
        OptionType::Bytes,
        "1GiB",
-       "Of each worker, for what its paused trials need to go on.",
+       "Of each rank that trains, for what its paused trials need to go on.",
        {},
        0,
        no_bound},

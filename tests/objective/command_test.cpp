@@ -491,9 +491,8 @@ TEST_F(CommandTest, HasAProgramForEachLane) {
 for line in sys.stdin: print('regatta: value=%d port=%s done' % (os.getpid(), os.environ['REGATTA_PORT']), flush=True)
 )");
   tune({{"command", "python3 serve.py"}, {"persistent", "true"}, {"port", "9000"}, {"metrics", "port"}});
-  process::Launcher first_lane;
-  std::vector<Place> places(2, Place{&first_lane, folder / "run", 3});
-  for (Place& place : places) place.launcher = &first_lane.another();
+  std::vector<Place> places(2, Place{nullptr, folder / "run", 3});
+  for (Place& place : places) place.launcher = &launcher.another();
   places[1].slot = 4;
   const auto start_at = [&](const Place& place) {
     TrialContext context{7 + place.slot};

@@ -529,13 +529,13 @@ TEST_F(JobTest, TrainsTheSameOnLanesAsOneAfterTheOther) {
 
 TEST_F(JobTest, GivesEachLaneOfEachRankTrials) {
   const ProcessResult result =
-      run(3, shipped("sleep.ini"), {"study.trials=200", "objective.sleep=0", "objective.epochs=9", "workers.lanes=4",
+      run(3, shipped("sleep.ini"), {"study.trials=100", "objective.sleep=0.2", "objective.epochs=9", "workers.lanes=4",
                                     "scheduler.algorithm=asha", "scheduler.variant=promotion"});
 
   ASSERT_EQ(result.exit_code, 0) << result;
   EXPECT_THAT(result.out, HasSubstr("3 ranks: 8 workers: 2 ranks x 4 lanes"));
   const log::Study done = study();
-  EXPECT_EQ(done.history.trials().size(), 200u);
+  EXPECT_EQ(done.history.trials().size(), 100u);
   EXPECT_EQ(done.history.count(TrialState::Failed), 0u);
   std::set<std::pair<std::int32_t, std::int32_t>> busy;
   for (const log::Attempt& attempt : done.attempts)
@@ -545,9 +545,9 @@ TEST_F(JobTest, GivesEachLaneOfEachRankTrials) {
   EXPECT_THAT(support::run_process({REGATTA_BINARY, "report", directory.string()}).out, HasSubstr("2 lane 3"));
 
   const ProcessResult resumed =
-      support::run_process({REGATTA_BINARY, "resume", directory.string(), "study.trials=220", "workers.lanes=2"});
+      support::run_process({REGATTA_BINARY, "resume", directory.string(), "study.trials=110", "workers.lanes=2"});
   ASSERT_EQ(resumed.exit_code, 0) << resumed;
-  EXPECT_EQ(study().history.trials().size(), 220u);
+  EXPECT_EQ(study().history.trials().size(), 110u);
   EXPECT_EQ(study().workers.size(), 10u);
 }
 
