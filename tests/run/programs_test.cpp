@@ -22,14 +22,15 @@ using search::TrialState;
 
 /// Adds $3 once per epoch, until epoch $4. It pauses as $1 says: it saves at SIGTERM and ends, or waits for words.
 constexpr const char* script = R"(#!/bin/sh
-n=0 sum=0
+n=0 sum=0 over=
 [ -e $2/state ] && . $2/state
 x=$3
 save() { echo "n=$n sum=$sum" >$2/state; }
 trap 'save $*; exit' TERM
+[ $1 = signal ] && trap over=1 TERM  # never between an epoch and its report
 while [ $n -lt $4 ]; do
   n=$((n+1)) sum=$((sum+x))
-  if [ $1 = signal ]; then echo "regatta: value=$sum own=$n"; sleep 0.02; continue; fi
+  if [ $1 = signal ]; then echo "regatta: value=$sum own=$n"; sleep 0.02; [ $over ] && save $* && exit; continue; fi
   echo "{\"value\": $sum, \"own\": $n}" >&3
   read word rest <&4
   if [ $word = pause ]; then save $*; echo '{"paused": true}' >&3; read word rest <&4; fi
