@@ -126,10 +126,9 @@ TEST_F(PausedPrograms, TakeOverTheCheckpointsOfOthersByPbt) {
 
 TEST_F(PausedPrograms, TakeTurnsOnTheLanesOfARank) {
   ranks = 2;
-  run(command("waits"), population + "mutate = x\n[workers]\nlanes = 4\n");
+  run(command("signal, waits"), promotion + "[workers]\nlanes = 4\n");
 
   expect_nothing_lost_or_repeated();
-  expect_sums_to_be_taken_over();
   EXPECT_EQ(study.workers.size(), 4u);
   const auto overlap = [](const log::Attempt& first, const log::Attempt& next) { return next.start.time < first.end->time; };
   EXPECT_NE(std::ranges::adjacent_find(study.attempts, overlap), study.attempts.end());
