@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstring>
+#include <type_traits>
 #include <utility>
 
 #include "stream.hpp"
@@ -30,13 +31,15 @@ void clear_padding(T& value) {
 /// A kernel with its arguments, for Stream::run.
 template <class... Parameters>
 class KernelCall {
-  static constexpr std::size_t place_size = 16;  ///< arguments start at multiples of it, beyond any alignment they need
+  static constexpr std::size_t place_size = 16;  ///< arguments start at its multiples; no alignment is larger
   static constexpr std::size_t room_of(std::size_t bytes) { return (bytes + place_size - 1) / place_size * place_size; }
 
  public:
   static constexpr std::size_t same_size = sizeof(void*) + sizeof(Shape);
 
-  KernelCall(const Shape& shape, void (*kernel)(Parameters...), Parameters... arguments) : kernel_(kernel), shape_(shape) {
+  KernelCall(const Shape& shape, void (*kernel)(Parameters...), Parameters... arguments)
+      : kernel_(kernel), shape_(shape) {
+    static_assert(((std::is_trivially_copyable_v<Parameters> && alignof(Parameters) <= place_size) && ...));
     std::byte* next = bytes_.data();
     const auto keep = [&next](auto& argument) {
       clear_padding(argument);
