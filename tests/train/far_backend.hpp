@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "regatta/device/backend.hpp"
+#include "regatta/device/lanes.hpp"
 
 namespace regatta::train {
 
@@ -94,6 +95,7 @@ class FarBackend final : public device::Backend {
     near_->add_squares(numbers, count, sum);
   }
   void update(const device::Update& update) override { near_->update(update); }
+  std::unique_ptr<device::LaneEngine> make_lane_engine() override { return nullptr; }
 
   std::size_t uploaded = 0;  ///< numbers so far
   std::size_t repeated = 0;  ///< calls of repeat() so far

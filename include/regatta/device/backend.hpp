@@ -76,6 +76,8 @@ struct Update {
   std::size_t count = 0;
 };
 
+class LaneEngine;
+
 /// What a backend keeps of work that is done again and again; to be destroyed before the backend.
 class Repetition {
  public:
@@ -166,6 +168,9 @@ class Backend {
   /// Adds the squares of `count` numbers to *sum.
   virtual void add_squares(const float* numbers, std::size_t count, float* sum) = 0;
   virtual void update(const Update& update) = 0;
+
+  /// For many small networks at once (regatta/device/lanes.hpp); null: this backend has none.
+  virtual std::unique_ptr<LaneEngine> make_lane_engine() = 0;
 };
 
 /// The host: OpenBLAS where it was found at run time for matrix products, plain loops for the rest.

@@ -9,6 +9,7 @@
 #include "handles.hpp"
 #include "image_kernels.hpp"
 #include "kernels.hpp"
+#include "lane_engine.hpp"
 #include "product.hpp"
 #include "recurrence.hpp"
 
@@ -30,7 +31,7 @@ std::size_t bytes_of(std::size_t count) {
 /// One stream of work on one device.
 class CudaBackend final : public Backend {
  public:
-  explicit CudaBackend(int ordinal) : device_(ordinal), name_(device_name(ordinal)), blas_(stream_) {}
+  explicit CudaBackend(int ordinal) : ordinal_(ordinal), device_(ordinal), name_(device_name(ordinal)), blas_(stream_) {}
   ~CudaBackend() override { device_.use(); }
 
   std::string name() const override { return name_; }
@@ -179,6 +180,11 @@ class CudaBackend final : public Backend {
     cuda::update(update, stream_);
   }
 
+  std::unique_ptr<LaneEngine> make_lane_engine() override {
+    device_.use();
+    return cuda::make_lane_engine(ordinal_, stream_);
+  }
+
  private:
   void clear(void* block, std::size_t bytes) {
     device_.use();
@@ -216,6 +222,7 @@ class CudaBackend final : public Backend {
     clear(gradient.bias, gradient.weights.columns * sizeof(float));
   }
 
+  int ordinal_;
   Device device_;
   std::string name_;
   Stream stream_;

@@ -19,7 +19,16 @@ constexpr std::size_t most_blocks_y = 65535;  ///< the hardware's limit
 struct Shape {
   dim3 grid;
   dim3 block;
+  std::size_t shared_bytes = 0;  ///< of each block, for shared_numbers()
 };
+
+#ifdef __CUDACC__
+/// The shared memory that a launch has asked for.
+__device__ inline float* shared_numbers() {
+  extern __shared__ float4 numbers[];
+  return reinterpret_cast<float*>(numbers);
+}
+#endif
 
 /// Bytes between the members of `value`, which belong to none of them, become 0 where the compiler can do that; elsewhere
 /// arguments that are alike may seem to differ, and are handed over once more.
@@ -31,15 +40,14 @@ void clear_padding(T& value) {
 /// A kernel with its arguments, for Stream::run.
 template <class... Parameters>
 class KernelCall {
-  static constexpr std::size_t place_size = 16;  ///< arguments start at its multiples; no alignment is larger
+  static constexpr std::size_t place_size = 8;  ///< arguments start at multiples of it
+  static_assert(((std::is_trivially_copyable_v<Parameters> && alignof(Parameters) <= place_size) && ...));
   static constexpr std::size_t room_of(std::size_t bytes) { return (bytes + place_size - 1) / place_size * place_size; }
 
  public:
   static constexpr std::size_t same_size = sizeof(void*) + sizeof(Shape);
 
-  KernelCall(const Shape& shape, void (*kernel)(Parameters...), Parameters... arguments)
-      : kernel_(kernel), shape_(shape) {
-    static_assert(((std::is_trivially_copyable_v<Parameters> && alignof(Parameters) <= place_size) && ...));
+  KernelCall(const Shape& shape, void (*kernel)(Parameters...), Parameters... arguments) : kernel_(kernel), shape_(shape) {
     std::byte* next = bytes_.data();
     const auto keep = [&next](auto& argument) {
       clear_padding(argument);
@@ -57,6 +65,7 @@ class KernelCall {
     call.func = reinterpret_cast<void*>(kernel_);
     call.gridDim = shape_.grid;
     call.blockDim = shape_.block;
+    call.sharedMemBytes = static_cast<unsigned>(shape_.shared_bytes);
     call.kernelParams = arguments.data();
     return cudaGraphExecKernelNodeSetParams(graph, node, &call);
   }
@@ -74,6 +83,7 @@ class KernelCall {
     cudaLaunchConfig_t configuration{};
     configuration.gridDim = shape_.grid;
     configuration.blockDim = shape_.block;
+    configuration.dynamicSmemBytes = shape_.shared_bytes;
     configuration.stream = stream;
     const auto arguments = places();
     return cudaLaunchKernelEx(&configuration, kernel_, *static_cast<const Parameters*>(arguments[index])...);

@@ -1,7 +1,9 @@
 #include <ucontext.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <map>
 #include <memory>
 #include <stdexcept>
@@ -36,6 +38,8 @@ struct Thread {
   std::unique_ptr<char[]> stack = std::make_unique_for_overwrite<char[]>(stack_bytes);
   bool done = false;
 };
+
+std::vector<float> shared;  ///< memory of the block that runs
 
 ucontext_t scheduler;
 Thread* running = nullptr;
@@ -75,6 +79,7 @@ std::size_t run_round(std::vector<Thread>& threads, bool backwards) {
 }
 
 void run_block(std::vector<Thread>& threads) {
+  std::ranges::fill(shared, std::numeric_limits<float>::quiet_NaN());
   for (std::size_t i = 0; i < threads.size(); ++i) {
     const auto place = static_cast<unsigned>(i);
     start(threads[i], dim3(place % blockDim.x, place / blockDim.x % blockDim.y, place / blockDim.x / blockDim.y));
@@ -86,12 +91,15 @@ void run_block(std::vector<Thread>& threads) {
 
 }  // namespace
 
+float* regatta::device::cuda::shared_numbers() { return shared.data(); }
+
 void __syncthreads() { swapcontext(&running->context, &scheduler); }
 
-void run_grid(const dim3& grid, const dim3& block, const std::function<void()>& thread) {
+void run_grid(const dim3& grid, const dim3& block, std::size_t shared_bytes, const std::function<void()>& thread) {
   gridDim = grid;
   blockDim = block;
   body = &thread;
+  shared.resize(shared_bytes / sizeof(float));
   static std::vector<Thread> threads;  // keeps their stacks
   threads.resize(std::size_t{blockDim.x} * blockDim.y * blockDim.z);
   for (unsigned z = 0; z < gridDim.z; ++z)
@@ -135,6 +143,24 @@ cudaError_t cudaFree(void* block) {
   std::free(block);
   return cudaSuccess;
 }
+
+cudaError_t cudaMallocHost(void** block, std::size_t bytes) { return *block = std::malloc(bytes), cudaSuccess; }
+cudaError_t cudaFreeHost(void* block) { return std::free(block), cudaSuccess; }
+
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device) {
+  if (device != 0) return cudaErrorInvalidDevice;
+  const std::map<cudaDeviceAttr, int> values = {{cudaDevAttrMultiProcessorCount, 4},
+                                                {cudaDevAttrMaxThreadsPerMultiProcessor, 2048},
+                                                {cudaDevAttrMaxSharedMemoryPerMultiprocessor, 228 << 10},
+                                                {cudaDevAttrMaxSharedMemoryPerBlockOptin, 227 << 10}};
+  *value = values.at(attribute);
+  return cudaSuccess;
+}
+
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) { return *event = nullptr, cudaSuccess; }
+cudaError_t cudaEventDestroy(cudaEvent_t) { return cudaSuccess; }
+cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) { return cudaSuccess; }
+cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned) { return cudaSuccess; }
 
 cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
   *total = device_bytes;

@@ -4,8 +4,7 @@
 
 #include "cuda_runtime.h"
 
-// Streams and graphs of the pretended device. The nodes of a graph are work in the order in which it was
-// captured.
+// Streams and graphs of the pretended device. The nodes of a graph are work in the order in which it was captured.
 
 struct HostGraphNode {
   std::function<void()> work;
@@ -18,7 +17,7 @@ struct HostGraph {
 };
 
 struct HostGraphExec {
-  HostGraph* graph;                          ///< the nodes' handles are its own
+  HostGraph* graph;                           ///< the nodes' handles are its own
   std::vector<std::function<void()>> works;  ///< one per node
 };
 
@@ -34,15 +33,17 @@ namespace {
 
 HostStream* capturing = nullptr;
 
-bool is_valid(const dim3& grid, const dim3& block) {
+constexpr std::size_t most_shared_bytes = std::size_t{227} << 10;  // of a block
+
+bool is_valid(const dim3& grid, const dim3& block, std::size_t shared_bytes) {
   const unsigned threads = block.x * block.y * block.z;
-  return threads > 0 && threads <= 1024 && block.z <= 64 && grid.x > 0 && grid.x <= 0x7fffffff &&
-         grid.y > 0 && grid.y <= 65535 && grid.z > 0 && grid.z <= 65535;
+  return threads > 0 && threads <= 1024 && block.z <= 64 && grid.x > 0 && grid.x <= 0x7fffffff && grid.y > 0 &&
+         grid.y <= 65535 && grid.z > 0 && grid.z <= 65535 && shared_bytes <= most_shared_bytes;
 }
 
-std::function<void()> grid_work(const dim3& grid, const dim3& block, const HostKernel& kernel,
+std::function<void()> grid_work(const dim3& grid, const dim3& block, std::size_t shared_bytes, const HostKernel& kernel,
                                 void** arguments) {
-  return [grid, block, thread = kernel(arguments)] { run_grid(grid, block, thread); };
+  return [grid, block, shared_bytes, thread = kernel(arguments)] { run_grid(grid, block, shared_bytes, thread); };
 }
 
 void add_node(HostStream& stream, HostGraphNode node) {
@@ -64,19 +65,16 @@ cudaError_t outside_of_captures() {
   return cudaErrorStreamCaptureUnsupported;
 }
 
-cudaError_t launch_on_host(const cudaLaunchConfig_t& launch, const void* name, const HostKernel& kernel,
-                           void** arguments) {
-  if (!is_valid(launch.gridDim, launch.blockDim)) return cudaErrorInvalidConfiguration;
-  const auto work = grid_work(launch.gridDim, launch.blockDim, kernel, arguments);
+cudaError_t launch_on_host(const cudaLaunchConfig_t& launch, const void* name, const HostKernel& kernel, void** arguments) {
+  if (!is_valid(launch.gridDim, launch.blockDim, launch.dynamicSmemBytes)) return cudaErrorInvalidConfiguration;
+  const auto work = grid_work(launch.gridDim, launch.blockDim, launch.dynamicSmemBytes, kernel, arguments);
   if (!launch.stream || !launch.stream->captured) return work(), cudaSuccess;
   if (launch.stream->spoilt) return cudaErrorStreamCaptureInvalidated;
   add_node(*launch.stream, {work, name, kernel});
   return cudaSuccess;
 }
 
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
-  return *stream = new HostStream, cudaSuccess;
-}
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) { return *stream = new HostStream, cudaSuccess; }
 cudaError_t cudaStreamDestroy(cudaStream_t stream) { return delete stream, cudaSuccess; }
 cudaError_t cudaStreamSynchronize(cudaStream_t) { return outside_of_captures(); }
 
@@ -97,9 +95,8 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
   return *graph ? cudaSuccess : cudaErrorStreamCaptureInvalidated;
 }
 
-cudaError_t cudaStreamGetCaptureInfo(cudaStream_t stream, cudaStreamCaptureStatus* status,
-                                     unsigned long long*, cudaGraph_t*, const cudaGraphNode_t** dependencies,
-                                     const cudaGraphEdgeData**, std::size_t* count) {
+cudaError_t cudaStreamGetCaptureInfo(cudaStream_t stream, cudaStreamCaptureStatus* status, unsigned long long*, cudaGraph_t*,
+                                     const cudaGraphNode_t** dependencies, const cudaGraphEdgeData**, std::size_t* count) {
   *status = stream->captured ? cudaStreamCaptureStatusActive : cudaStreamCaptureStatusNone;
   *dependencies = &stream->last;
   *count = stream->last ? 1 : 0;
@@ -113,14 +110,13 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph,
   return cudaSuccess;
 }
 
-cudaError_t cudaGraphExecKernelNodeSetParams(cudaGraphExec_t executable, cudaGraphNode_t node,
-                                             const cudaKernelNodeParams* call) {
+cudaError_t cudaGraphExecKernelNodeSetParams(cudaGraphExec_t executable, cudaGraphNode_t node, const cudaKernelNodeParams* call) {
   const auto& nodes = executable->graph->nodes;
   const auto found = std::ranges::find(nodes, node, [](const auto& owned) { return owned.get(); });
-  if (found == nodes.end() || node->name != call->func || !is_valid(call->gridDim, call->blockDim))
+  if (found == nodes.end() || node->name != call->func || !is_valid(call->gridDim, call->blockDim, call->sharedMemBytes))
     return cudaErrorInvalidValue;
   executable->works[static_cast<std::size_t>(found - nodes.begin())] =
-      grid_work(call->gridDim, call->blockDim, node->kernel, call->kernelParams);
+      grid_work(call->gridDim, call->blockDim, call->sharedMemBytes, node->kernel, call->kernelParams);
   ++host_graph_counts.patched;
   return cudaSuccess;
 }
