@@ -17,8 +17,8 @@ struct Dropping {
   float scale, kept;
 
   explicit Dropping(const Dropout& dropout)
-      : key(dropout.rate > 0 ? dropout.key : 0), first_sample(dropout.first_sample), threshold(dropout_threshold(dropout.rate)),
-        first_unit(dropout.first_unit), scale(1.0f / (1.0f - dropout.rate)), kept(1.0f - dropout.rate) {}
+      : key(dropout.rate > 0 ? dropout.key : 0), first_sample(dropout.first_sample),
+        threshold(dropout_threshold(dropout.rate)), first_unit(dropout.first_unit), scale(1.0f / (1.0f - dropout.rate)), kept(1.0f - dropout.rate) {}
 
   constexpr std::uint64_t row(std::size_t i) const { return threshold == 0 ? 0 : dropout_row(key, first_sample + i); }
 
@@ -97,7 +97,8 @@ void activation_gradient(const Dense& layer, float* gradient, float* bias, float
   const Shape shape = {{static_cast<unsigned>(slices), static_cast<unsigned>(blocks_for(columns, warp))},
                        {warp, tile_rows}};
   float* sums = slices == 1 ? bias : partial;
-  check(launch(stream, shape, gradient_kernel(layer.activation), without_dropout(layer), Dropping(layer.dropout), gradient, sums));
+  check(launch(stream, shape, gradient_kernel(layer.activation), without_dropout(layer), Dropping(layer.dropout),
+               gradient, sums));
   if (slices > 1) add_slices(partial, slices, columns, bias, false, stream);
 }
 
