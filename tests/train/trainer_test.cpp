@@ -245,9 +245,12 @@ std::vector<float> parameters_of(const Trainer& trainer) {
   return reader.take_all<std::vector<float>>(count);
 }
 
+enum class Divided { ByWidth, ByDepth };
+
 /// `replicas` networks, each divided among `parts` ranks.
 TeamResult train_as_team(int replicas, const Samples& samples, const TrainingSpec& spec,
-                         MakeBackend make = device::make_cpu_backend, int parts = 1) {
+                         MakeBackend make = device::make_cpu_backend, int parts = 1,
+                         Divided divided = Divided::ByWidth) {
   std::deque<comm::LocalGroup> rows, columns;
   for (int part = 0; part < parts; ++part) rows.emplace_back(replicas);
   for (int replica = 0; replica < replicas; ++replica) columns.emplace_back(parts);
@@ -256,9 +259,10 @@ TeamResult train_as_team(int replicas, const Samples& samples, const TrainingSpe
   const auto work = [&](int rank) {
     const int replica = rank / parts, part = rank % parts;
     Bench bench(samples, make);
-    Trainer trainer(*bench.backend, bench.train, samples.classes, spec,
-                    {&rows[static_cast<std::size_t>(part)].at(Rank{replica}),
-                     &columns[static_cast<std::size_t>(replica)].at(Rank{part})});
+    comm::Communicator& column = columns[static_cast<std::size_t>(replica)].at(Rank{part});
+    Team team{&rows[static_cast<std::size_t>(part)].at(Rank{replica})};
+    (divided == Divided::ByWidth ? team.parts : team.stages) = &column;
+    Trainer trainer(*bench.backend, bench.train, samples.classes, spec, team);
     TeamResult& result = results[static_cast<std::size_t>(rank)];
     for (int e = 0; e < 4; ++e) result.losses.push_back(epoch(trainer).mean);
     result.outputs = trainer.outputs(bench.valid);
@@ -418,12 +422,13 @@ TEST(Team, GivesTheSameBitsWhereTheHostCannotReadTheBackend) {
 }
 
 /// Residual blocks with batch normalization over images of 2 x 3 x 2 numbers.
-TrainingSpec image_classifier() {
+TrainingSpec image_classifier(bool batch_norm = true) {
   TrainingSpec spec;
   CnnSpec network;
   network.input = {2, 3, 2};
   network.channels = 4;
   network.residual = true;
+  network.batch_norm = batch_norm;
   network.head = {12, {6}, 3, Activation::Tanh, 0.2f};
   spec.network = cnn(network);
   spec.optimizer.kind = device::OptimizerKind::Sgd;
@@ -448,6 +453,50 @@ TEST(Team, EqualsOneRankForImagesAlsoWhereRanksHaveNothing) {
   EXPECT_THAT(team.outputs, testing::Pointwise(testing::FloatNear(5e-3f), alone.outputs));
   EXPECT_EQ(train_as_team(3, samples, spec).outputs,
             train_as_team(3, samples, spec, make_far_backend).outputs);
+}
+
+void expect_equal(const TeamResult& team, const TeamResult& alone, float tolerance) {
+  for (std::size_t e = 0; e < alone.losses.size(); ++e) EXPECT_NEAR(team.losses[e], alone.losses[e], tolerance);
+  EXPECT_THAT(team.parameters, testing::Pointwise(testing::FloatNear(tolerance), alone.parameters));
+  EXPECT_THAT(team.outputs, testing::Pointwise(testing::FloatNear(10 * tolerance), alone.outputs));
+}
+
+/// Pipelines of two and four stages; replicas of two stages; with activations computed again, where the host cannot read them.
+void expect_pipelines_equal_one_rank(const Samples& samples, TrainingSpec spec, float tolerance) {
+  const auto pipeline = [&](int replicas, int stages, MakeBackend make = device::make_cpu_backend) {
+    return train_as_team(replicas, samples, spec, make, stages, Divided::ByDepth);
+  };
+  const TeamResult alone = train_as_team(1, samples, spec);
+  const TeamResult two = pipeline(1, 2);
+  expect_equal(two, alone, tolerance);
+  expect_equal(pipeline(1, 4), alone, tolerance);
+  expect_equal(pipeline(3, 2), alone, tolerance);
+  spec.recompute = true;
+  EXPECT_EQ(pipeline(1, 2, make_far_backend).outputs, two.outputs);
+  spec.micro_batches = 7;
+  expect_equal(pipeline(1, 4), alone, tolerance);
+}
+
+TEST(Pipeline, EqualsOneRankWithinRounding) {
+  const Samples samples = clouds(101, 6, 3);  // batches of 32, 32, 32 and 5: some replicas have few of the last
+  TrainingSpec spec = classifier(samples, {16, 12, 9}, 0.3f);
+  spec.balanced = true;
+  spec.optimizer.weight_decay = 0.01;
+  spec.optimizer.l1 = 0.001;
+  spec.optimizer.kind = device::OptimizerKind::Sgd;
+  spec.optimizer.momentum = 0.9;
+  spec.gradient_clip = 0.3;
+  expect_pipelines_equal_one_rank(samples, spec, 2e-5f);
+}
+
+TEST(Pipeline, EqualsOneRankForSequencesOfDifferentLength) {
+  expect_pipelines_equal_one_rank(recalled(), recaller(), 1e-4f);
+}
+
+TEST(Pipeline, EqualsOneRankForImagesWithAndWithoutBatchNormalization) {
+  const Samples samples = clouds(101, 12, 3);
+  expect_pipelines_equal_one_rank(samples, image_classifier(), 5e-4f);
+  expect_pipelines_equal_one_rank(samples, image_classifier(false), 5e-5f);
 }
 
 TEST(Trainer, GoesOnBitByBitWithTheStatisticsOfBatchNormalization) {
