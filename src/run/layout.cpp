@@ -144,9 +144,9 @@ WorkerId Layout::team_of(Rank rank) const {
 Layout plan_layout(const std::vector<RankInfo>& ranks, const LayoutOptions& options) {
   require(!ranks.empty(), "a job needs a rank");
   require(options.ranks_per_trial >= 1, "workers.ranks_per_trial must be at least 1, got ", options.ranks_per_trial);
-  require(options.model_parallel >= 1 && options.ranks_per_trial % options.model_parallel == 0,
-          "workers.model_parallel must divide workers.ranks_per_trial, got ", options.model_parallel, " and ",
-          options.ranks_per_trial);
+  require(options.model_parallel >= 1 && options.pipeline >= 1 && options.ranks_per_trial % options.ranks_per_model() == 0,
+          "workers.model_parallel and workers.pipeline must divide workers.ranks_per_trial, got ", options.model_parallel, ", ",
+          options.pipeline, " and ", options.ranks_per_trial);
   Layout layout;
   layout.gpu.assign(ranks.size(), -1);
   layout.nodes = static_cast<int>(ranks_by_host(ranks).size());

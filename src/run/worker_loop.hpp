@@ -29,6 +29,7 @@ struct TeamView {
   comm::Communicator* all = nullptr;
   comm::Communicator* replicas = nullptr;
   comm::Communicator* parts = nullptr;
+  comm::Communicator* stages = nullptr;
 };
 
 /// A worker's whole life.
