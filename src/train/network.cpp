@@ -80,21 +80,19 @@ Network::Network(device::Backend& backend, const NetworkSpec& spec, std::size_t 
   const FirstValues first = first_values(layers(), seed);
   backend.upload(first.parameters, parameters_.data());
   statistics_ = device::Buffer<float>(backend, first.statistics);
-  place_chains(most_samples, micro);
+  place_chains(micro);
   squared_norm_ = device::Buffer<float>(backend, 1);
 }
 
-/// The first chain also serves passes without training, which are longer than micro-batches.
-void Network::place_chains(std::size_t most_samples, const MicroBatches& micro) {
+void Network::place_chains(const MicroBatches& micro) {
   if (micro.most > 1) micro_gradients_ = device::Buffer<float>(backend_, gradients_.size());
   float* gradients = micro.most > 1 ? micro_gradients_.data() : gradients_.data();
-  const std::size_t samples = micro.most > 1 ? micro.samples : most_samples;
   for (LayerChain& chain : chains_)
     chain.place(backend_,
                 {parameters_.data(), gradients, parameters_.data() + weights_, gradients + weights_, statistics_.data()},
-                &chain == &chains_.front() ? most_samples : samples);
-  output_slope_ = device::Buffer<float>(backend_, samples * size_of(layers().output()));
-  if (stage_.first > 0) input_slope_ = device::Buffer<float>(backend_, samples * inputs());
+                most_samples_);
+  output_slope_ = device::Buffer<float>(backend_, most_samples_ * size_of(layers().output()));
+  if (stage_.first > 0) input_slope_ = device::Buffer<float>(backend_, most_samples_ * inputs());
 }
 
 device::MatrixView<const float> Network::forward(device::MatrixView<const float> x,

@@ -21,16 +21,15 @@ std::size_t batch_of(const TrainingSpec& spec, const Part& part) {
   return batch;
 }
 
-/// How this rank's share of a batch passes the network. Statistics are those of a batch as a whole, so it stays whole where
-/// layers take any.
-MicroBatches micro_batches_of(const TrainingSpec& spec, const Team& team, std::size_t batch) {
-  const std::size_t replicas = team.replicas ? static_cast<std::size_t>(team.replicas->size()) : 1;
-  const std::size_t rows = (batch + replicas - 1) / replicas;
-  if (!team.stages || stage_of(spec.network, nullptr).whole.statistics > 0) return {1, rows, false};
-  const std::size_t wanted =
-      spec.micro_batches > 0 ? spec.micro_batches : 2 * static_cast<std::size_t>(team.stages->size());
-  const std::size_t most = std::min(wanted, rows);
-  return {most, (rows + most - 1) / most, spec.recompute};
+std::size_t ranks_of(const comm::Communicator* group) { return group ? static_cast<std::size_t>(group->size()) : 1; }
+
+std::size_t divide_up(std::size_t count, std::size_t by) { return (count + by - 1) / by; }
+
+/// How `rows` of a batch pass the network. Statistics are those of a batch as a whole, so it stays whole where layers take
+/// any.
+MicroBatches micro_batches_of(const TrainingSpec& spec, const Team& team, std::size_t rows) {
+  if (!team.stages || stage_of(spec.network, nullptr).whole.statistics > 0) return {};
+  return {std::min(spec.micro_batches > 0 ? spec.micro_batches : 2 * ranks_of(team.stages), rows), spec.recompute};
 }
 
 /// Rows of one forward pass without training, where a batch is not larger: many, but not more than 64 MB.
@@ -85,8 +84,9 @@ Trainer::Trainer(device::Backend& backend, const Part& part, std::size_t classes
       spec_(spec),
       team_{group_of(team.replicas), group_of(team.parts), group_of(team.stages)},
       batch_(batch_of(spec, part)),
-      micro_(micro_batches_of(spec, team_, batch_)),
-      chunk_(std::max(micro_.samples, rows_per_chunk(spec.network))),
+      own_rows_(divide_up(batch_, ranks_of(team_.replicas))),
+      micro_(micro_batches_of(spec, team_, own_rows_)),
+      chunk_(micro_.most > 1 ? divide_up(own_rows_, micro_.most) : std::max(own_rows_, rows_per_chunk(spec.network))),
       shared_(backend, spec.share_updates && spec.gradient_clip == 0 ? team_.replicas : nullptr,
               team_.replicas ? parameter_count(spec.network, team_) : 0),
       network_(backend, spec.network, chunk_, derive_seed(spec.seed, initial_weights), team_, shared_.arena(), micro_),
@@ -95,10 +95,10 @@ Trainer::Trainer(device::Backend& backend, const Part& part, std::size_t classes
       augmentation_(augmentation_of(spec)),
       order_(part.rows().begin(), part.rows().end()),
       rows_(backend, std::max(order_.size(), chunk_)),
-      labels_(backend, micro_.samples * part.split().labels.columns),
-      lengths_(backend, std::max(chunk_, micro_.most * micro_.samples)),
-      x_(backend, std::max(chunk_, micro_.most * micro_.samples) * network_.inputs()),
-      values_(backend, micro_.samples * part.split().values.columns),
+      labels_(backend, std::min(chunk_, own_rows_) * part.split().labels.columns),
+      lengths_(backend, std::max(chunk_, own_rows_)),
+      x_(backend, std::max(chunk_, own_rows_) * network_.inputs()),
+      values_(backend, std::min(chunk_, own_rows_) * part.split().values.columns),
       loss_sum_(backend, 1),
       class_weights_(backend, weights_for(part, classes, spec.balanced)) {
   require(size_of(spec.network.input) == part.split().x.columns, "the network takes samples of ",

@@ -247,6 +247,10 @@ std::vector<float> parameters_of(const Trainer& trainer) {
 
 enum class Divided { ByWidth, ByDepth };
 
+Team team_of(comm::Communicator* replicas, comm::Communicator& model, Divided divided) {
+  return divided == Divided::ByWidth ? Team{replicas, &model} : Team{replicas, nullptr, &model};
+}
+
 /// `replicas` networks, each divided among `parts` ranks.
 TeamResult train_as_team(int replicas, const Samples& samples, const TrainingSpec& spec,
                          MakeBackend make = device::make_cpu_backend, int parts = 1,
@@ -259,10 +263,9 @@ TeamResult train_as_team(int replicas, const Samples& samples, const TrainingSpe
   const auto work = [&](int rank) {
     const int replica = rank / parts, part = rank % parts;
     Bench bench(samples, make);
-    comm::Communicator& column = columns[static_cast<std::size_t>(replica)].at(Rank{part});
-    Team team{&rows[static_cast<std::size_t>(part)].at(Rank{replica})};
-    (divided == Divided::ByWidth ? team.parts : team.stages) = &column;
-    Trainer trainer(*bench.backend, bench.train, samples.classes, spec, team);
+    Trainer trainer(*bench.backend, bench.train, samples.classes, spec,
+                    team_of(&rows[static_cast<std::size_t>(part)].at(Rank{replica}),
+                            columns[static_cast<std::size_t>(replica)].at(Rank{part}), divided));
     TeamResult& result = results[static_cast<std::size_t>(rank)];
     for (int e = 0; e < 4; ++e) result.losses.push_back(epoch(trainer).mean);
     result.outputs = trainer.outputs(bench.valid);
@@ -317,9 +320,10 @@ TEST(DividedNetwork, EqualsOneRankWithinRounding) {
   expect_equal(train_as_team(2, samples, spec, device::make_cpu_backend, 2));
 }
 
-TEST(DividedNetwork, GoesOnFromWhatOneRankHasSaved) {
-  const Samples samples = clouds(64, 6, 3);
-  const TrainingSpec spec = classifier(samples, {8});
+/// One rank saves after an epoch; two that have divided its network save the same, and go on as it does.
+/// @return how many parameters each of the two has
+std::array<std::size_t, 2> go_on_divided(const Samples& samples, const TrainingSpec& spec, Divided divided,
+                                         double tolerance) {
   Bench bench(samples);
   Trainer alone(*bench.backend, bench.train, 3, spec);
   epoch(alone);
@@ -331,18 +335,26 @@ TEST(DividedNetwork, GoesOnFromWhatOneRankHasSaved) {
   std::array<std::size_t, 2> sizes{};
   const auto work = [&](int rank) {
     Bench own(samples);
-    Trainer part(*own.backend, own.train, 3, spec, {nullptr, &group.at(Rank{rank})});
+    Trainer part(*own.backend, own.train, 3, spec, team_of(nullptr, group.at(Rank{rank}), divided));
     ByteReader reader(saved);
     part.load(reader);
     sizes[static_cast<std::size_t>(rank)] = part.network().parameters().size();
     ByteWriter again;
     part.save(again);
     EXPECT_EQ(again.take(), saved);
-    EXPECT_NEAR(epoch(part).mean, expected, 1e-5);
+    EXPECT_NEAR(epoch(part).mean, expected, tolerance);
   };
   std::thread other(work, 1);
   work(0);
   other.join();
+  return sizes;
+}
+
+TEST(DividedNetwork, GoesOnFromWhatOneRankHasSaved) {
+  const Samples samples = clouds(64, 6, 3);
+
+  const auto sizes = go_on_divided(samples, classifier(samples, {8}), Divided::ByWidth, 1e-5);
+
   EXPECT_EQ(sizes[0], 6u * 4 + 4 * 3 + 4 + 3);  // half of the hidden units, and all biases of the outputs
   EXPECT_EQ(sizes[1], sizes[0]);
 }
@@ -497,6 +509,65 @@ TEST(Pipeline, EqualsOneRankForImagesWithAndWithoutBatchNormalization) {
   const Samples samples = clouds(101, 12, 3);
   expect_pipelines_equal_one_rank(samples, image_classifier(), 5e-4f);
   expect_pipelines_equal_one_rank(samples, image_classifier(false), 5e-5f);
+}
+
+TEST(Pipeline, GoesOnFromWhatOneRankHasSavedAlsoWithStatistics) {
+  const Samples samples = clouds(64, 12, 3);
+  const auto sizes = go_on_divided(samples, image_classifier(), Divided::ByDepth, 1e-4);
+  EXPECT_EQ(sizes[0] + sizes[1], parameter_count(image_classifier().network));
+}
+
+TEST(Pipeline, WantsALayerForEachStage) {
+  const Samples samples = clouds(20, 6, 3);
+  const Bench bench(samples);
+  comm::LocalGroup group(3);
+  EXPECT_THROW(Trainer(*bench.backend, bench.train, 3, classifier(samples, {8}), {nullptr, nullptr, &group.at(Rank{0})}),
+               InvalidInput);
+}
+
+TEST(Pipeline, DividesLayersByTheirOperations) {
+  const NetworkSpec network{{9}, {EmbeddingSpec{7, 5}, RecurrentSpec{device::CellKind::Lstm, 20}, DenseSpec{20}, DenseSpec{3}}};
+  comm::LocalGroup group(2);
+  const Stage first = stage_of(network, &group.at(Rank{0})), second = stage_of(network, &group.at(Rank{1}));
+  EXPECT_EQ(first.layers.size(), 2u);
+  EXPECT_EQ(second.first, 2u);
+  EXPECT_EQ(second.input, Shape{20});
+  EXPECT_EQ(second.before.weights, 7u * 5 + 4 * 20 * (5 + 20));
+}
+
+/// Megabytes of parameters, gradients, moments and activations that the largest stage allocates.
+double megabytes(const Samples& samples, const TrainingSpec& spec, int stages) {
+  comm::LocalGroup group(stages);
+  std::size_t most = 0;
+  for (int rank = 0; rank < stages; ++rank) {
+    FarBackend backend;
+    const Dataset data = samples.dataset();
+    const DeviceData placed(backend, data);
+    const std::size_t of_data = backend.allocated;
+    const Part part(placed.train());
+    const Trainer trainer(backend, part, samples.classes, spec, {nullptr, nullptr, &group.at(Rank{rank})});
+    most = std::max(most, backend.allocated - of_data);
+  }
+  return 4e-6 * static_cast<double>(most);
+}
+
+/// The figures of src/README.md.
+TEST(Pipeline, DividesTheMemoryOfANetwork) {
+  const Samples vectors = clouds(512, 256, 10), images = clouds(512, 16 * 16, 10);
+  TrainingSpec wide = classifier(vectors, std::vector<std::size_t>(7, 512)), deep = classifier(images, {});
+  CnnSpec network{{16, 16, 1}};
+  network.blocks = 4;
+  network.channel_factor = 1;
+  network.pooling.reset();
+  network.batch_norm = false;
+  network.head = {0, {}, 10};
+  deep.network = cnn(network);
+  wide.batch = deep.batch = 512;
+  for (const bool recompute : {false, true})
+    for (const int stages : {1, 2, 4}) {
+      wide.recompute = deep.recompute = recompute;
+      printf("%d %d  %.2f %.2f\n", recompute, stages, megabytes(vectors, wide, stages), megabytes(images, deep, stages));
+    }
 }
 
 TEST(Trainer, GoesOnBitByBitWithTheStatisticsOfBatchNormalization) {

@@ -38,7 +38,6 @@ struct ArenaLayout {
 /// The pieces of a batch that pass a network one after another; their gradients are added up.
 struct MicroBatches {
   std::size_t most = 1;    ///< of a batch
-  std::size_t samples = 0;  ///< of each at most; where there is but one, the network's own limit holds
   bool recompute = false;  ///< activations are kept of one only; those of the others are computed again for the way back
 };
 
@@ -116,7 +115,7 @@ class Network {
   const LayerChain& layers() const { return chains_.front(); }
   LayerChain& chain(std::size_t micro) { return chains_[micro % chains_.size()]; }
   comm::Communicator* divided() const { return team_.stages ? team_.stages : team_.parts; }
-  void place_chains(std::size_t most_samples, const MicroBatches& micro);
+  void place_chains(const MicroBatches& micro);
   void add_gradients();
   void take_squared_norm();
   template <class Visit>

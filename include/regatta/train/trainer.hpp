@@ -103,8 +103,9 @@ class Trainer {
   TrainingSpec spec_;
   Team team_;  ///< groups of one rank are null
   std::size_t batch_;
+  std::size_t own_rows_;  ///< of a batch at most
   MicroBatches micro_;
-  std::size_t chunk_;  ///< rows of one forward pass without training
+  std::size_t chunk_;  ///< rows of one forward pass at most
   SharedUpdate shared_;
   Network network_;
   Pipeline pipeline_;
