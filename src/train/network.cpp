@@ -90,7 +90,7 @@ void Network::place_chains(const MicroBatches& micro) {
   for (LayerChain& chain : chains_)
     chain.place(backend_,
                 {parameters_.data(), gradients, parameters_.data() + weights_, gradients + weights_, statistics_.data()},
-                most_samples_);
+                most_samples_, &chain == &chains_.front() ? nullptr : &chains_.front());
   output_slope_ = device::Buffer<float>(backend_, most_samples_ * size_of(layers().output()));
   if (stage_.first > 0) input_slope_ = device::Buffer<float>(backend_, most_samples_ * inputs());
 }
