@@ -144,14 +144,15 @@ std::optional<EpochLoss> Trainer::advance_in_lane() {
 }
 
 void Trainer::begin_epoch() {
+  lane_loss_ = 0;
+  const std::uint64_t seed = derive_seed(derive_seed(spec_.seed, order), static_cast<std::uint64_t>(epoch_));
+  if (lane_ && lane_->shuffle(seed)) return;
   order_.assign(part_.rows().begin(), part_.rows().end());
-  Random random(derive_seed(spec_.seed, order), static_cast<std::uint64_t>(epoch_));
-  random.shuffle(std::span(order_));
+  Random(seed).shuffle(std::span(order_));
   if (augmentation_)
     augmentation_->key = derive_seed(derive_seed(spec_.seed, changes), static_cast<std::uint64_t>(epoch_));
   backend_.upload(order_, rows_.data());
   backend_.zero(loss_sum_.data(), 1);
-  lane_loss_ = 0;
 }
 
 EpochLoss Trainer::end_epoch(float loss_sum) {

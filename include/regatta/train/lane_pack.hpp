@@ -23,6 +23,7 @@ class LanePack {
 
   /// How many such lanes train at once; 0: none.
   std::size_t capacity(const device::Lane& lane) const { return engine_ ? engine_->capacity(lane) : 0; }
+  bool shuffles(const device::Lane& lane) const { return engine_->shuffles(lane); }
 
  private:
   friend class LaneSeat;

@@ -80,6 +80,9 @@ class CudaLaneEngine final : public LaneEngine {
                1, std::min(threads_ / lane_threads, shared_of_processor_ / (bytes + fixed_shared + reserved_shared)));
   }
 
+  /// Where the lane's own numbers will lie.
+  bool shuffles(const Lane& lane) const override { return lane.rows <= plan(lane).size; }
+
   float* allocate(std::size_t count) override {
     device_.use();
     return static_cast<float*>(allocate_pinned(count * sizeof(float)));
