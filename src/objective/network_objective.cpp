@@ -60,7 +60,8 @@ std::string metric_problem(const std::string& name, const train::DatasetInfo& da
 /// Whether a network can be divided into so many stages; else one sentence.
 std::string stages_problem(const train::NetworkSpec& network, std::size_t stages) {
   if (network.layers.size() >= stages) return "";
-  return concat("workers.pipeline = ", stages, " needs networks of at least as many layers, got ", network.layers.size());
+  return concat("workers.pipeline = ", stages, " needs networks of at least as many layers, got ",
+                network.layers.size());
 }
 
 /// Everything that the data set rules out.
@@ -136,8 +137,8 @@ class DataCheck {
 
   /// Where the space leaves the depth of networks as it is.
   void check_stages() {
-    for (const char* option : {"model", "layers", "blocks", "convolutions", "pooling", "batch_norm", "residual",
-                               "global_pooling", "recurrent_layers"})
+    for (const char* option : {"model", "layers", "blocks", "convolutions", "pooling", "batch_norm",
+                               "residual", "global_pooling", "recurrent_layers"})
       if (space_.index_of(option)) return;
     try {
       add("pipeline", stages_problem(training_spec(values_, shape(), 0).network, options_.stages));

@@ -77,11 +77,12 @@ void LayerChain::draw(std::uint64_t seed, std::span<float> weights, std::span<fl
     const ParameterCounts counts = links_[l].layer->counts();
     Random random(seed, first_ + l);
     links_[l].layer->draw(random, take(weights, counts.weights), take(biases, counts.biases),
-                           take(statistics, counts.statistics));
+                          take(statistics, counts.statistics));
   }
 }
 
-void LayerChain::place(device::Backend& backend, const Places& places, std::size_t most_samples, LayerChain* lender) {
+void LayerChain::place(device::Backend& backend, const Places& places, std::size_t most_samples,
+                       LayerChain* lender) {
   Places next = places;
   std::size_t widest = 0;
   for (const Link& link : links_) {
@@ -95,8 +96,9 @@ void LayerChain::place(device::Backend& backend, const Places& places, std::size
     if (&link != &links_.front()) widest = std::max(widest, link.inputs);
   }
   for (std::size_t i = 0; i < 2 && i + 1 < links_.size(); ++i)
-    slopes_[i] = lender ? device::Buffer<float>::over(backend, {lender->slopes_[i].data(), lender->slopes_[i].size()})
-                        : device::Buffer<float>(backend, most_samples * widest);
+    slopes_[i] =
+        lender ? device::Buffer<float>::over(backend, {lender->slopes_[i].data(), lender->slopes_[i].size()})
+               : device::Buffer<float>(backend, most_samples * widest);
 }
 
 device::MatrixView<const float> LayerChain::forward(device::MatrixView<const float> x, const Pass& pass) {

@@ -89,7 +89,8 @@ void Network::place_chains(const MicroBatches& micro) {
   float* gradients = micro.most > 1 ? micro_gradients_.data() : gradients_.data();
   for (LayerChain& chain : chains_)
     chain.place(backend_,
-                {parameters_.data(), gradients, parameters_.data() + weights_, gradients + weights_, statistics_.data()},
+                {parameters_.data(), gradients, parameters_.data() + weights_, gradients + weights_,
+                 statistics_.data()},
                 most_samples_, &chain == &chains_.front() ? nullptr : &chains_.front());
   output_slope_ = device::Buffer<float>(backend_, most_samples_ * size_of(layers().output()));
   if (stage_.first > 0) input_slope_ = device::Buffer<float>(backend_, most_samples_ * inputs());
@@ -130,7 +131,7 @@ device::MatrixView<float> Network::output_gradient() {
 
 device::MatrixView<const float> Network::backward(const std::function<void(std::size_t first)>& ready) {
   const auto& seen = passed_[current_].x;
-  const device::MatrixView<float> x{input_slope_.data(), seen.rows, seen.columns};  // null: no gradient by the data
+  const device::MatrixView<float> x{input_slope_.data(), seen.rows, seen.columns};  // null: the first stage
   const bool pieces = micro_gradients_.size() > 0;
   chain(current_).backward(output_gradient(), x, pieces ? nullptr : ready);
   if (pieces) add_gradients();

@@ -36,8 +36,10 @@ std::vector<std::size_t> balanced(const std::vector<double>& costs, std::size_t 
 /// The layers of this rank, of a network whose layers have so many operations.
 Share layers_of(const std::vector<double>& operations, const comm::Communicator* stages) {
   if (!stages) return {0, operations.size()};
-  const auto count = static_cast<std::size_t>(stages->size()), own = static_cast<std::size_t>(stages->rank().value);
-  require(operations.size() >= count, "a pipeline of ", count, " stages needs as many layers, got ", operations.size());
+  const auto count = static_cast<std::size_t>(stages->size()),
+             own = static_cast<std::size_t>(stages->rank().value);
+  require(operations.size() >= count, "a pipeline of ", count, " stages needs as many layers, got ",
+          operations.size());
   const std::vector<std::size_t> cuts = balanced(operations, count);
   return {cuts[own], cuts[own + 1]};
 }
@@ -49,8 +51,11 @@ Stage stage_of(const NetworkSpec& spec, const comm::Communicator* stages) {
   std::vector<double> operations;
   network.each([&](const Layer& layer) { operations.push_back(layer.operations()); });
   const Share own = layers_of(operations, stages);
-  const auto layer = [&](std::size_t number) { return spec.layers.begin() + static_cast<std::ptrdiff_t>(number); };
-  Stage stage{{layer(own.first), layer(own.end)}, spec.input, own.first, {}, network.counts(), size_of(network.output())};
+  const auto layer = [&](std::size_t number) {
+    return spec.layers.begin() + static_cast<std::ptrdiff_t>(number);
+  };
+  Stage stage{{layer(own.first), layer(own.end)}, spec.input, own.first, {}, network.counts(),
+              size_of(network.output())};
   std::size_t number = 0;
   network.each([&](const Layer& before) {
     if (number++ >= own.first) return;

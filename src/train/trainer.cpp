@@ -22,15 +22,18 @@ std::size_t batch_of(const TrainingSpec& spec, const Part& part) {
   return batch;
 }
 
-std::size_t ranks_of(const comm::Communicator* group) { return group ? static_cast<std::size_t>(group->size()) : 1; }
+std::size_t ranks_of(const comm::Communicator* group) {
+  return group ? static_cast<std::size_t>(group->size()) : 1;
+}
 
 std::size_t divide_up(std::size_t count, std::size_t by) { return (count + by - 1) / by; }
 
-/// How `rows` of a batch pass the network. Statistics are those of a batch as a whole, so it stays whole where layers take
-/// any.
+/// How `rows` of a batch pass the network. Statistics are those of a batch as a whole, so it stays whole
+/// where layers take any.
 MicroBatches micro_batches_of(const TrainingSpec& spec, const Team& team, std::size_t rows) {
   if (!team.stages || stage_of(spec.network, nullptr).whole.statistics > 0) return {};
-  return {std::min(spec.micro_batches > 0 ? spec.micro_batches : 2 * ranks_of(team.stages), rows), spec.recompute};
+  return {std::min(spec.micro_batches > 0 ? spec.micro_batches : 2 * ranks_of(team.stages), rows),
+          spec.recompute};
 }
 
 /// Rows of one forward pass without training, where a batch is not larger: many, but not more than 64 MB.
@@ -87,10 +90,12 @@ Trainer::Trainer(device::Backend& backend, const Part& part, std::size_t classes
       batch_(batch_of(spec, part)),
       own_rows_(divide_up(batch_, ranks_of(team_.replicas))),
       micro_(micro_batches_of(spec, team_, own_rows_)),
-      chunk_(micro_.most > 1 ? divide_up(own_rows_, micro_.most) : std::max(own_rows_, rows_per_chunk(spec.network))),
+      chunk_(micro_.most > 1 ? divide_up(own_rows_, micro_.most)
+                             : std::max(own_rows_, rows_per_chunk(spec.network))),
       shared_(backend, spec.share_updates && spec.gradient_clip == 0 ? team_.replicas : nullptr,
               team_.replicas ? parameter_count(spec.network, team_) : 0),
-      network_(backend, spec.network, chunk_, derive_seed(spec.seed, initial_weights), team_, shared_.arena(), micro_),
+      network_(backend, spec.network, chunk_, derive_seed(spec.seed, initial_weights), team_, shared_.arena(),
+               micro_),
       pipeline_(backend, team_.stages),
       reducer_(backend, team_.replicas, network_.weights(), network_.parameters().size()),
       augmentation_(augmentation_of(spec)),
@@ -197,8 +202,8 @@ std::uint64_t Trainer::step_key() const {
   return derive_seed(derive_seed(spec_.seed, dropout), static_cast<std::uint64_t>(steps_));
 }
 
-/// Gradients of this rank's share of one batch, handed to the team layer by layer. Its micro-batches pass the stages one
-/// after another, and go back in the opposite order.
+/// Gradients of this rank's share of one batch, handed to the team layer by layer. Its micro-batches pass the
+/// stages one after another, and go back in the opposite order.
 void Trainer::learn(const Batch& batch) {
   const std::size_t count = batch.own.end - batch.own.first, pieces = std::min(micro_.most, count);
   const auto rows_of = [&](std::size_t micro) {
@@ -207,7 +212,8 @@ void Trainer::learn(const Batch& batch) {
   };
   const std::size_t targets = targets_of(std::span(order_).subspan(batch.first, batch.rows));
   for (std::size_t micro = 0; micro < pieces; ++micro) forward(batch, micro, rows_of(micro));
-  for (std::size_t micro = pieces; micro-- > 0;) backward(micro, rows_of(micro), 1.0f / static_cast<float>(targets));
+  for (std::size_t micro = pieces; micro-- > 0;)
+    backward(micro, rows_of(micro), 1.0f / static_cast<float>(targets));
 }
 
 void Trainer::forward(const Batch& batch, std::size_t micro, Share rows) {
@@ -256,7 +262,8 @@ const std::int32_t* Trainer::lengths_of(const Part& part, const std::int32_t* ro
   const DeviceSplit& split = part.split();
   if (!split.lengths) return nullptr;
   std::int32_t* lengths = lengths_.data() + place;
-  backend_.gather(device::MatrixView<const std::int32_t>{split.lengths, split.x.rows, 1}, rows, {lengths, count, 1});
+  backend_.gather(device::MatrixView<const std::int32_t>{split.lengths, split.x.rows, 1}, rows,
+                  {lengths, count, 1});
   return lengths;
 }
 
@@ -294,14 +301,15 @@ std::vector<float> Trainer::outputs(const Part& part) {
     if (!part.whole()) lengths = lengths_of(part, rows_.data(), count);
     const auto outputs = network_.forward(chunk_of(part, first, count), lengths);
     pipeline_.send_outputs(outputs);
-    if (pipeline_.last()) backend_.download(outputs.data, std::span(all).subspan(first * columns, count * columns));
+    if (pipeline_.last())
+      backend_.download(outputs.data, std::span(all).subspan(first * columns, count * columns));
   }
   sum(all);
   return all;
 }
 
-/// Rows [first, first + count) of a part, or what the stage before this one makes of them. Where the part is not whole,
-/// rows_ begins with their numbers.
+/// Rows [first, first + count) of a part, or what the stage before this one makes of them. Where the part is
+/// not whole, rows_ begins with their numbers.
 device::MatrixView<const float> Trainer::chunk_of(const Part& part, std::size_t first, std::size_t count) {
   const device::MatrixView<const float> source = part.split().x;
   if (pipeline_.first() && part.whole()) return {source.data + first * source.columns, count, source.columns};

@@ -29,12 +29,13 @@ class LayerChain {
   double operations() const;
   std::size_t activations() const;
 
-  /// The functions of Layer, for all layers in their order; each draws and drops from the stream of its place in the
-  /// longer chain.
+  /// The functions of Layer, for all layers in their order; each draws and drops from the stream of its place
+  /// in the longer chain.
   void draw(std::uint64_t seed, std::span<float> weights, std::span<float> biases,
             std::span<float> statistics) const;
   /// @param lender  a chain of the same layers, placed before, whose slopes pass at other times; null: none
-  void place(device::Backend& backend, const Places& places, std::size_t most_samples, LayerChain* lender = nullptr);
+  void place(device::Backend& backend, const Places& places, std::size_t most_samples,
+             LayerChain* lender = nullptr);
   device::MatrixView<const float> forward(device::MatrixView<const float> x, const Pass& pass);
   void forward_nothing(const Pass& pass);
   /// @param ready  is told after each layer, the last one first, from which weight of the chain on gradients

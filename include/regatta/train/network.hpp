@@ -38,7 +38,7 @@ struct ArenaLayout {
 /// The pieces of a batch that pass a network one after another; their gradients are added up.
 struct MicroBatches {
   std::size_t most = 1;    ///< of a batch
-  bool recompute = false;  ///< activations are kept of one only; those of the others are computed again for the way back
+  bool recompute = false;  ///< activations are kept of one only, and computed again for the way back of others
 };
 
 /// A chain of layers with everything that one training step needs, allocated once: parameters, gradients and
@@ -47,14 +47,15 @@ class Network {
  public:
   /// @param most_samples  of one forward pass
   /// @param team          replicas: layers may sum over them in training; parts: pairs of dense layers are divided
-  ///                      among them, all other layers are the same on each; stages: this rank has its layers only
+  ///                      among them, all other layers are the same on each; stages: each has some of the layers
   /// @param arena         zeros for the network's numbers, as long as an ArenaLayout; empty: it takes its own
   /// @throws InvalidInput              layers that do not fit each other
   /// @throws device::OutOfDeviceMemory
   Network(device::Backend& backend, const NetworkSpec& spec, std::size_t most_samples, std::uint64_t seed,
           const Team& team = {}, std::span<float> arena = {}, const MicroBatches& micro = {});
 
-  /// Outputs (samples x outputs) of this rank's layers for `x`, as a trained network is used. Valid until the next call of forward.
+  /// Outputs (samples x outputs) of this rank's layers for `x`, as a trained network is used. Valid until the
+  /// next call of forward.
   /// @param lengths  of the samples, on the backend; null: no sequence is padded
   device::MatrixView<const float> forward(device::MatrixView<const float> x,
                                           const std::int32_t* lengths = nullptr);
@@ -66,15 +67,16 @@ class Network {
   device::MatrixView<const float> forward(device::MatrixView<const float> x, std::uint64_t key,
                                           std::size_t first_sample, std::size_t batch,
                                           const std::int32_t* lengths = nullptr, std::size_t micro = 0);
-  /// Outputs of a micro-batch of this batch once more, for its way back; computed again where they were not kept.
+  /// Outputs of a micro-batch of this batch once more, for its way back; computed again where they were not
+  /// kept.
   device::MatrixView<const float> recall(std::size_t micro);
 
-  /// Where the loss, or the stage after this one, writes its gradient by the outputs of the micro-batch that was computed
-  /// or recalled last.
+  /// Where the loss, or the stage after this one, writes its gradient by the outputs of the micro-batch that
+  /// was computed or recalled last.
   device::MatrixView<float> output_gradient();
   /// Fills gradients(), last layer first; when a layer is done, `ready(first)` tells that the gradients of
-  /// all weights from number `first` on are final (biases only after the last call, with first = 0). Micro-batches go
-  /// back the last one first; gradients are final after number 0.
+  /// all weights from number `first` on are final (biases only after the last call, with first = 0).
+  /// Micro-batches go back the last one first; gradients are final after number 0.
   /// @return dL/dx where a stage before this one needs it
   device::MatrixView<const float> backward(const std::function<void(std::size_t first)>& ready);
 
@@ -84,7 +86,8 @@ class Network {
                      const std::function<void(std::size_t first)>& ready);
 
   /// One optimizer step with learning rate `rate`; weight decay and L1 penalty act on weights, not on biases.
-  /// @param clip  the gradient is scaled down to this norm if its own is larger; 0: never. Collective over parts or stages.
+  /// @param clip  the gradient is scaled down to this norm if its own is larger; 0: never. Collective over
+  ///              parts or stages.
   void update(const OptimizerSpec& optimizer, double rate, std::int64_t step, double clip = 0);
   /// The same for parameters [first, end) only, without clipping.
   void update(const OptimizerSpec& optimizer, double rate, std::int64_t step, std::size_t first, std::size_t end);
@@ -92,8 +95,8 @@ class Network {
   /// That step as an operation of the backend.
   device::Update step_of(const OptimizerSpec& optimizer, double rate, std::int64_t step, double clip);
 
-  /// Parameters, moments and statistics of the whole network, as load() takes them into one of the same shape,
-  /// however it is divided. Collective over parts or stages.
+  /// Parameters, moments and statistics of the whole network, as load() takes them into one of the same
+  /// shape, however it is divided. Collective over parts or stages.
   void save(ByteWriter& writer) const;
   /// @throws InvalidInput  they are of another shape
   void load(ByteReader& reader);
@@ -129,7 +132,8 @@ class Network {
   std::vector<float> whole(const device::Buffer<float>& part) const;
   std::vector<float> whole_statistics() const;
   void take_part(const std::vector<float>& whole, device::Buffer<float>& part);
-  device::MatrixView<const float> pass(device::MatrixView<const float> x, const Pass& pass, std::size_t micro);
+  device::MatrixView<const float> pass(device::MatrixView<const float> x, const Pass& pass,
+                                       std::size_t micro);
 
   device::Backend& backend_;
   Team team_;

@@ -19,13 +19,14 @@ struct Stage {
   std::size_t outputs = 0;  ///< numbers of a sample that leave the network
 };
 
-/// The layers of this rank of a pipeline: one at least, and so that the stage with most operations has as few as can be.
+/// The layers of this rank of a pipeline: one at least, and so that the stage with most operations has as few
+/// as can be.
 /// @param stages  null: the whole network
 /// @throws InvalidInput  fewer layers than ranks, layers that do not fit each other
 Stage stage_of(const NetworkSpec& spec, const comm::Communicator* stages);
 
-/// What passes between the ranks of a pipeline: outputs go to the next one, their slopes come back. The first rank has no
-/// inputs to receive and no slopes to send, the last one the opposite; there these do nothing.
+/// What passes between the ranks of a pipeline: outputs go to the next one, their slopes come back. The first
+/// rank has no inputs to receive and no slopes to send, the last one the opposite; there these do nothing.
 class Pipeline {
  public:
   /// @param stages  null: this rank is first and last

@@ -30,7 +30,7 @@ struct TrainingSpec {
   LearningRate learning_rate;
   std::size_t batch = 64;         ///< of the whole team; more than the rows counts as all rows
   bool share_updates = true;      ///< by a team in the memory of one node, where it can; false: all gradients are summed by messages
-  std::size_t micro_batches = 0;  ///< of a batch, at most, in a pipeline; 0: two for each stage. One where layers take statistics
+  std::size_t micro_batches = 0;  ///< of a pipeline, as MicroBatches::most; 0: two a stage. 1 with statistics
   bool recompute = false;         ///< as MicroBatches has it
   double divergence_factor = 10;  ///< a mean loss above this times that of the first epoch has diverged
   std::uint64_t seed = 0;
@@ -52,8 +52,9 @@ struct LanePlace {
   std::vector<const Part*> judged;   ///< that outputs() will be asked for after each epoch, at most 3
 };
 
-/// Trains one network, alone or as one rank of a team: each replica of the network takes a share of every batch. Where the
-/// network is divided into stages the share passes them in micro-batches (Huang et al. 2019, GPipe).
+/// Trains one network, alone or as one rank of a team: each replica of the network takes a share of every
+/// batch. Where the network is divided into stages the share passes them in micro-batches (Huang et al. 2019,
+/// GPipe).
 ///
 /// Each epoch takes the rows in an order drawn from (seed, epoch), in batches, the last one as short as it
 /// comes. In a team each rank computes a contiguous share of every batch, and the gradients are summed: the
@@ -74,7 +75,8 @@ class Trainer {
   /// computes a share and all have all of them.
   std::vector<float> outputs(const Part& part);
 
-  /// All that load() needs to go on bit by bit; called between two epochs. Collective over the parts or stages of a network.
+  /// All that load() needs to go on bit by bit; called between two epochs. Collective over the parts or
+  /// stages of a network.
   void save(ByteWriter& writer) const;
   /// @throws InvalidInput  of a network of another shape
   void load(ByteReader& reader);
@@ -84,8 +86,8 @@ class Trainer {
   std::int32_t epochs() const { return epoch_; }  ///< completed
   const Network& network() const { return network_; }
   double wait_seconds() const {
-    return reducer_.wait_seconds() + shared_.wait_seconds() + network_.wait_seconds() + pipeline_.wait_seconds() +
-           wait_seconds_;
+    return reducer_.wait_seconds() + shared_.wait_seconds() + network_.wait_seconds() +
+           pipeline_.wait_seconds() + wait_seconds_;
   }
 
  private:
@@ -108,7 +110,8 @@ class Trainer {
   void gather_inputs(const std::int32_t* rows, device::MatrixView<float> x);
   device::MatrixView<const float> chunk_of(const Part& part, std::size_t first, std::size_t count);
   std::uint64_t step_key() const;
-  const std::int32_t* lengths_of(const Part& part, const std::int32_t* rows, std::size_t count, std::size_t place = 0);
+  const std::int32_t* lengths_of(const Part& part, const std::int32_t* rows, std::size_t count,
+                                 std::size_t place = 0);
   std::size_t targets_of(std::span<const std::int32_t> rows) const;
   void sum(std::span<float> values);
   void sum(comm::Communicator* group, std::span<float> values);
