@@ -217,6 +217,9 @@ std::vector<Option> workers_options() {
       integer("model_parallel", "1", 1, 1e6,
               "Ranks of a team that divide each network among them (objective network): one that is larger than a "
               "device; divides ranks_per_trial."),
+      integer("pipeline", "1", 1, 1e6,
+              "Ranks of a team that each hold some consecutive layers of one network (objective network), any model; batches "
+              "pass them in objective.micro_batches; divides ranks_per_trial."),
       integer("cores_per_trial", "auto", 1, 1e6,
               "Cores that the program of a trial is told to use (OMP_NUM_THREADS); auto: the share of its ranks.", {"auto"}),
       word("rank0", "auto", {"auto", "true", "false"},

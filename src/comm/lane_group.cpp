@@ -35,6 +35,8 @@ class LaneGroup::Lane final : public Communicator {
 
   bool drained() override { return group().drained(); }
   std::unique_ptr<Pending> begin_sum(std::span<float> values) override { return group().begin_sum(values); }
+  void send(Rank to, std::span<const float> values) override { group().send(Rank{to.value / count()}, values); }
+  void receive(Rank from, std::span<float> values) override { group().receive(Rank{from.value / count()}, values); }
 
   void take(Envelope envelope) { box_.push_back(std::move(envelope)); }
 

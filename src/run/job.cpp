@@ -26,7 +26,7 @@ RankInfo describe_this_rank(const LayoutOptions& options) {
 
 /// The ranks that train one trial together, and where models are divided the rows and columns of their grid.
 struct OwnTeam {
-  std::unique_ptr<comm::MpiCommunicator> all, replicas, parts;
+  std::unique_ptr<comm::MpiCommunicator> all, replicas, model;
 };
 
 }  // namespace
@@ -75,14 +75,14 @@ struct Job::Impl {
     const auto& ranks = facts.layout.teams[static_cast<std::size_t>(worker.value)].ranks;
     if (ranks.size() == 1) return team;
     team.all = session->world().subgroup(ranks);
-    const int parts = plan.layout.model_parallel;
+    const int parts = plan.layout.ranks_per_model();
     if (parts == 1) return team;
     std::vector<Rank> same_model, same_part;
     for (int member = 0; member < team.all->size(); ++member) {
       if (member / parts == team.all->rank().value / parts) same_model.push_back(Rank{member});
       if (member % parts == team.all->rank().value % parts) same_part.push_back(Rank{member});
     }
-    team.parts = team.all->subgroup(same_model);
+    team.model = team.all->subgroup(same_model);
     team.replicas = team.all->subgroup(same_part);
     return team;
   }
@@ -135,8 +135,9 @@ struct Job::Impl {
       if (fresh) entry->second = team_of(ranks);
       return entry->second;
     };
-    work(plan, facts, rank(), leads ? &session->world() : nullptr,
-         {team.all.get(), team.replicas.get(), team.parts.get()}, memory(), form_team);
+    TeamView view{team.all.get(), team.replicas.get()};
+    (plan.layout.pipeline > 1 ? view.stages : view.parts) = team.model.get();
+    work(plan, facts, rank(), leads ? &session->world() : nullptr, view, memory(), form_team);
   }
 
   /// Collective over these ranks.

@@ -162,9 +162,9 @@ int choose_lanes(const LayoutOptions& options, const std::vector<RankInfo>& rank
 Layout plan_layout(const std::vector<RankInfo>& ranks, const LayoutOptions& options) {
   require(!ranks.empty(), "a job needs a rank");
   require(options.ranks_per_trial >= 1, "workers.ranks_per_trial must be at least 1, got ", options.ranks_per_trial);
-  require(options.model_parallel >= 1 && options.ranks_per_trial % options.model_parallel == 0,
-          "workers.model_parallel must divide workers.ranks_per_trial, got ", options.model_parallel, " and ",
-          options.ranks_per_trial);
+  require(options.model_parallel >= 1 && options.pipeline >= 1 && options.ranks_per_trial % options.ranks_per_model() == 0,
+          "workers.model_parallel and workers.pipeline must divide workers.ranks_per_trial, got ", options.model_parallel, ", ",
+          options.pipeline, " and ", options.ranks_per_trial);
   require(options.lanes == 1 || (options.lanes > 1 && options.ranks_per_trial == 1 && options.widest == 0),
           "workers.lanes must be 1 where several ranks train a trial together, got ", options.lanes);
   Layout layout;

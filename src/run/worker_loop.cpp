@@ -121,7 +121,7 @@ void live(const StudyPlan& plan, const JobFacts& facts, Rank rank, comm::Communi
   const int gpu = facts.layout.gpu[static_cast<std::size_t>(rank.value)];
   if (objective->computes_here()) backend = gpu >= 0 ? device::make_cuda_backend(gpu) : device::make_cpu_backend();
   objective->prepare(
-      {backend.get(), &memory, team.all, place_of(plan, facts, rank), team.replicas, team.parts});
+      {backend.get(), &memory, team.all, place_of(plan, facts, rank), team.replicas, team.parts, team.stages});
   loaded();
   Lanes lanes(plan, facts, rank, controller, team.all, *objective, std::move(form_team));
   Backoff backoff(polling_ceiling(facts, rank));

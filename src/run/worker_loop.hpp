@@ -29,6 +29,7 @@ struct TeamView {
   comm::Communicator* all = nullptr;
   comm::Communicator* replicas = nullptr;
   comm::Communicator* parts = nullptr;
+  comm::Communicator* stages = nullptr;
 };
 
 /// The whole life of a rank's workers, one for each of its lanes: they take turns.

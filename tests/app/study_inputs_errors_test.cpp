@@ -9,6 +9,7 @@
 namespace regatta::app {
 namespace {
 
+using testing::Contains;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
@@ -52,6 +53,14 @@ TEST(StudyInputsErrors, NamesLineAndRuleOfAWrongOption) {
       with_line("[search]\nalgorithm = sobl"),
       "x.ini:9: algorithm must be one of sobol, random, grid, bo, ais, tpe, bohb, mobster, got 'sobl'; did "
       "you mean 'sobol'?");
+}
+
+TEST(StudyInputsErrors, SaysWhatNetworksAreNotDividedFor) {
+  EXPECT_EQ(with_line("[workers]\npipeline = 2"), "x.ini:9: pipeline must divide ranks_per_trial (1), got 2");
+  EXPECT_EQ(with_line("[workers]\nranks_per_trial = 4\npipeline = 2"),
+            "x.ini:10: pipeline is for objectives of type network, not function");
+  EXPECT_THAT(problems_of(valid_text + "[workers]\nranks_per_trial = 4\npipeline = 2\nmodel_parallel = 2\n"),
+              Contains("x.ini:10: model_parallel and pipeline exclude each other"));
 }
 
 TEST(StudyInputsErrors, NamesTheDuplicateOfARepeatedSection) {

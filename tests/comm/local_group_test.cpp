@@ -49,6 +49,22 @@ TEST(LocalGroup, SumsOverAllRanksInTheOrderOfTheRanks) {
   for (const auto& sum : values) EXPECT_EQ(sum, (std::vector<float>{3e8f, 3.0f}));
 }
 
+TEST(LocalGroup, CarriesNumbersOfOneSenderInOrderAndThoseOfOthersApart) {
+  LocalGroup group(3);
+  for (const float number : {1.0f, 2.0f}) group.at(Rank{0}).send(Rank{2}, std::vector<float>{number, number});
+  std::vector<float> first(2), second(2), other(1);
+  std::thread receiver([&] {
+    group.at(Rank{2}).receive(Rank{1}, other);
+    group.at(Rank{2}).receive(Rank{0}, first);
+    group.at(Rank{2}).receive(Rank{0}, second);
+  });
+  group.at(Rank{1}).send(Rank{2}, std::vector<float>{3});
+  receiver.join();
+  EXPECT_EQ(first, (std::vector<float>{1, 1}));
+  EXPECT_EQ(second, (std::vector<float>{2, 2}));
+  EXPECT_EQ(other, std::vector<float>{3});
+}
+
 TEST(LocalGroup, KeepsTwoSumsInFlightApart) {
   LocalGroup group(2);
   std::vector<float> a0{1}, b0{10}, a1{2}, b1{20};

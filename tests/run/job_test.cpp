@@ -483,15 +483,16 @@ std::string calm_training(const std::string& data) {
          "optimizer = sgd\nmomentum = 0.9\nepochs = 4\n";
 }
 
-/// The same training by teams of several ranks: replicas, and replicas that are divided.
+/// The same training by teams of several ranks: replicas, and replicas that are divided by width or by depth.
 TEST_F(JobTest, TrainsATeamLikeOneRank) {
   const std::string input = written(calm_training(shipped("data/digits.h5")));
   ASSERT_EQ(run(2, input).exit_code, 0);
   const log::Study alone = study();
-  for (const auto& [team, parts] : {std::pair{2, 1}, {3, 1}, {4, 2}}) {
-    directory = folder.path() / ("team" + std::to_string(team));
-    const ProcessResult result = run(1 + 2 * team, input, {"workers.ranks_per_trial=" + std::to_string(team),
-                                                           "workers.model_parallel=" + std::to_string(parts)});
+  const std::string none = "workers.pipeline=1";
+  for (const auto& [team, division] :
+       {std::pair{2, none}, {3, none}, {4, std::string("workers.model_parallel=2")}, {4, std::string("workers.pipeline=2")}}) {
+    directory = folder.path() / ("team" + std::to_string(team) + division);
+    const ProcessResult result = run(1 + 2 * team, input, {"workers.ranks_per_trial=" + std::to_string(team), division});
     ASSERT_EQ(result.exit_code, 0) << result;
 
     const log::Study together = study();

@@ -22,7 +22,7 @@ class LaneGroup {
   ~LaneGroup();
 
   /// The communicator of one of this rank's lanes; lives as long as this object. It is drained when the group is, and its sums
-  /// are those of the group, in which one lane of each rank takes part.
+  /// and numbers are those of the group, in which one lane of each rank takes part.
   Communicator& at(int lane);
 
  private:

@@ -102,9 +102,10 @@ struct WorkerContext {
   comm::NodeMemory* memory = nullptr;
   comm::Communicator* team = nullptr;  ///< the ranks that train one trial together; null: this rank alone
   Place place = {};
-  // The team as a grid, where models are divided (workers.model_parallel); else null.
+  // The team as a grid, where models are divided (workers.model_parallel, workers.pipeline); else null.
   comm::Communicator* replicas = nullptr;  ///< the ranks that hold the same part of their model
   comm::Communicator* parts = nullptr;     ///< the ranks that hold the parts of one model
+  comm::Communicator* stages = nullptr;    ///< the ranks that hold consecutive layers of one model
 };
 
 /// What a trial is started with.
@@ -156,6 +157,7 @@ struct ObjectiveOptions {
   std::filesystem::path folder;               ///< of the input file: relative paths start there
   std::string metric;                         ///< of the study; empty: the objective's own
   bool maximize = false;
+  std::size_t stages = 1;  ///< that each network is divided into (workers.pipeline)
 };
 
 /// Names of all objective types, the first is the default.

@@ -27,11 +27,14 @@ struct LayoutOptions {
   DeviceChoice device = DeviceChoice::Auto;
   Rank0Choice rank0 = Rank0Choice::Auto;
   int ranks_per_trial = 1;
-  int model_parallel = 1;  ///< ranks of a team that hold the parts of one model; divides ranks_per_trial
+  int model_parallel = 1;  ///< ranks of a team that hold the parts of one model
+  int pipeline = 1;        ///< ranks of a team that hold consecutive layers of one model; not with model_parallel
   int widest = 0;           ///< ranks of a trial at most, where teams are formed for each trial; 0: they are not
   int workers_per_gpu = 1;  ///< at most
   int cores_per_trial = 0;  ///< that its programs are told to use; 0: the share of its ranks
   int lanes = 1;            ///< trials at once on each rank, where a team is one rank; 0: see choose_lanes()
+
+  int ranks_per_model() const { return model_parallel * pipeline; }  ///< divides ranks_per_trial
 };
 
 /// A team: the ranks that train one trial together, its leader first. Rank 0 stands for rank 0's worker thread.
