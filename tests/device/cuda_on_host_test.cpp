@@ -3,6 +3,7 @@
 
 #include "cuda_tested_backend.hpp"
 #include "device/cuda/convolution.hpp"
+#include "device/cuda/divisor.hpp"
 #include "device/cuda/launch.hpp"
 #include "regatta/device/buffer.hpp"
 #include "device/cuda_module.hpp"
@@ -31,6 +32,18 @@ TEST(CudaModule, SaysWhyADeviceCannotBeUsed) {
   EXPECT_EQ(regatta_cuda_module()->create_evidence_solver(7), nullptr);
 
   EXPECT_THAT(regatta_cuda_module()->failure(), testing::HasSubstr("CUDA failed at handles.cpp:"));
+}
+
+TEST(CudaDivisor, DividesEveryNumberBelow2To31) {
+  constexpr std::uint32_t largest = (1u << 31) - 1;
+  for (const std::uint32_t divisor : {1u, 2u, 3u, 7u, 28u, 641u, 65535u, 65537u, (1u << 30) + 1, largest}) {
+    const cuda::Divisor by(divisor);
+    const std::uint32_t last = largest / divisor * divisor;  // the largest multiple
+    for (const std::uint32_t number : {0u, 1u, divisor - 1, divisor, last - 1, last, largest}) {
+      EXPECT_EQ(by(number).quotient, number / divisor) << number << " / " << divisor;
+      EXPECT_EQ(by(number).remainder, number % divisor) << number << " / " << divisor;
+    }
+  }
 }
 
 TEST(CudaLaunch, CoversEveryNumberOnce) {
