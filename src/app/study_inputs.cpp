@@ -249,7 +249,11 @@ void read_layout(StudyInputs& inputs, const OptionValues& workers, const OptionV
                                                 : run::Rank0Choice::No;
   inputs.layout.ranks_per_trial = static_cast<int>(workers.number("ranks_per_trial"));
   inputs.layout.model_parallel = static_cast<int>(workers.number("model_parallel"));
+  inputs.layout.pipeline = static_cast<int>(workers.number("pipeline"));
+  inputs.objective.stages = static_cast<std::size_t>(inputs.layout.pipeline);
+  if (!workers["pipeline"].where.file.empty()) inputs.objective.where["pipeline"] = workers["pipeline"].where;
   inputs.layout.cores_per_trial = static_cast<int>(workers.number("cores_per_trial", 0));
+  inputs.layout.lanes = static_cast<int>(workers.number("lanes", 0));
   inputs.layout.workers_per_gpu = static_cast<int>(gpu.number("share"));
   inputs.prefetch = static_cast<int>(workers.number("prefetch", -1));
   inputs.in_flight = workers.text("in_flight") == "auto" ? -1 : static_cast<int>(workers.number("in_flight"));
@@ -281,6 +285,14 @@ void read_widths(StudyInputs& inputs, const OptionValues& workers, Problems& pro
   } catch (const InvalidInput& error) {
     problems.push_back({where, error.what()});
   }
+}
+
+/// Trials that several ranks train together are no trials of one lane.
+void check_lanes(const StudyInputs& inputs, const OptionValues& workers, Problems& problems) {
+  const run::LayoutOptions& layout = inputs.layout;
+  if (layout.lanes <= 1 || (layout.ranks_per_trial == 1 && layout.widest == 0)) return;
+  problems.push_back({workers["lanes"].where, concat("lanes must be 1 where several ranks train a trial together "
+                                                     "(ranks_per_trial, model_parallel), got ", layout.lanes)});
 }
 
 /// What read_space found out beside the space.
@@ -341,18 +353,21 @@ void read_user_trials(StudyInputs& inputs, const Written& written, const OptionV
   inputs.user_trials = configs_of(trials, inputs.space, problems);
 }
 
-void check_division(const StudyInputs& inputs, const OptionValues& workers, Problems& problems) {
-  const int parts = inputs.layout.model_parallel, ranks = inputs.layout.ranks_per_trial;
+/// @param option  of [workers]: into how many parts each network is divided
+void check_division(const std::string& option, const StudyInputs& inputs, const OptionValues& workers, Problems& problems) {
+  const int parts = static_cast<int>(workers.number(option)), ranks = inputs.layout.ranks_per_trial;
   if (parts == 1) return;
   const auto spread = inputs.objective.values.find("fold_parallel");
   std::string problem;
   if (ranks % parts != 0)
-    problem = concat("model_parallel must divide ranks_per_trial (", ranks, "), got ", parts);
+    problem = concat(option, " must divide ranks_per_trial (", ranks, "), got ", parts);
+  else if (parts != inputs.layout.ranks_per_model())
+    problem = "model_parallel and pipeline exclude each other";
   else if (inputs.objective.type != "network")
-    problem = concat("model_parallel is for objectives of type network, not ", inputs.objective.type);
+    problem = concat(option, " is for objectives of type network, not ", inputs.objective.type);
   else if (spread != inputs.objective.values.end() && spread->second == "ranks")
-    problem = "model_parallel and fold_parallel = ranks exclude each other";
-  if (!problem.empty()) problems.push_back({workers["model_parallel"].where, problem});
+    problem = concat(option, " and fold_parallel = ranks exclude each other");
+  if (!problem.empty()) problems.push_back({workers[option].where, problem});
 }
 
 /// Schedulers that divide a training have nothing to divide where it is one epoch long, or where nobody knows how many.
@@ -371,7 +386,8 @@ void check_together(StudyInputs& inputs, const ValuesBySection& values, Problems
   inputs.objective.metric = study.text("metric");
   if (!study["metric"].where.file.empty()) inputs.objective.where["metric"] = study["metric"].where;
   objective::check_objective(inputs.objective, inputs.space, problems);
-  check_division(inputs, values.at("workers"), problems);
+  for (const char* option : {"model_parallel", "pipeline"})
+    check_division(option, inputs, values.at("workers"), problems);
   if (!problems.empty()) return;
   Location blamed = study["metric"].where;
   try {
@@ -420,6 +436,7 @@ StudyInputs parse_inputs(std::string_view text, const std::filesystem::path& fil
   read_checkpoints(inputs, values.at("checkpoint"));
   const SpaceFacts space = read_space(inputs, written, problems);
   if (space.usable) read_widths(inputs, values.at("workers"), problems);
+  check_lanes(inputs, values.at("workers"), problems);
   if (space.usable) read_prior(inputs, written, problems);
   if (space.usable) read_user_trials(inputs, written, values.at("study")["initial"], files, problems);
   if (files == NamedFiles::Trust) trust_metric(inputs, values.at("study"));

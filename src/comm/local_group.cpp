@@ -1,7 +1,9 @@
 #include "regatta/comm/local_group.hpp"
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
+#include <map>
 #include <mutex>
 
 #include "regatta/core/error.hpp"
@@ -27,6 +29,7 @@ struct LocalGroup::Shared {
   std::mutex mutex;
   std::condition_variable changed;
   std::vector<std::deque<Envelope>> boxes;
+  std::map<std::pair<int, int>, std::deque<std::vector<float>>> numbers;  ///< on their way, by sender and receiver
   std::deque<Sum> sums;
   std::size_t first_sum = 0;  ///< number of sums that all have read and that were dropped
 
@@ -70,6 +73,22 @@ class LocalGroup::Member final : public Communicator {
   }
 
   bool drained() override { return true; }
+
+  void send(Rank to, std::span<const float> values) override {
+    const std::lock_guard lock(shared_.mutex);
+    shared_.numbers[{rank_.value, to.value}].emplace_back(values.begin(), values.end());
+    shared_.changed.notify_all();
+  }
+
+  void receive(Rank from, std::span<float> values) override {
+    std::unique_lock lock(shared_.mutex);
+    auto& arriving = shared_.numbers[{from.value, rank_.value}];
+    shared_.changed.wait(lock, [&] { return !arriving.empty(); });
+    require(arriving.front().size() == values.size(), "expected ", values.size(), " numbers of rank ", from.value,
+            ", got ", arriving.front().size());
+    std::ranges::copy(arriving.front(), values.begin());
+    arriving.pop_front();
+  }
 
   std::unique_ptr<Pending> begin_sum(std::span<float> values) override;
 

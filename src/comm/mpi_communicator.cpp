@@ -8,7 +8,7 @@
 namespace regatta::comm {
 namespace {
 
-constexpr int packet_tag = 1;
+constexpr int values_tag = 0, packet_tag = 1;
 constexpr std::size_t packet_limit = 1 << 18;  ///< messages are packed together up to this size [bytes]
 
 /// What stands before each message in a packet.
@@ -129,7 +129,7 @@ bool MpiCommunicator::drained() {
   return busy_.empty();
 }
 
-void MpiCommunicator::receive() {
+void MpiCommunicator::receive_packet() {
   int found = 0;
   MPI_Message message = MPI_MESSAGE_NULL;
   MPI_Status status;
@@ -153,7 +153,7 @@ void MpiCommunicator::receive() {
 std::optional<Envelope> MpiCommunicator::poll() {
   if (arrived_.empty()) {
     if (!busy_.empty()) progress_sends();
-    receive();
+    receive_packet();
   }
   if (arrived_.empty()) return std::nullopt;
   Envelope envelope = std::move(arrived_.front());
@@ -163,6 +163,16 @@ std::optional<Envelope> MpiCommunicator::poll() {
 
 std::unique_ptr<Pending> MpiCommunicator::begin_sum(std::span<float> values) {
   return std::make_unique<PendingSum>(values, comm_);
+}
+
+void MpiCommunicator::send(Rank to, std::span<const float> values) {
+  check_mpi(MPI_Send(values.data(), static_cast<int>(values.size()), MPI_FLOAT, to.value, values_tag, comm_), "send numbers");
+}
+
+void MpiCommunicator::receive(Rank from, std::span<float> values) {
+  check_mpi(MPI_Recv(values.data(), static_cast<int>(values.size()), MPI_FLOAT, from.value, values_tag, comm_,
+                     MPI_STATUS_IGNORE),
+            "receive numbers");
 }
 
 std::unique_ptr<MpiCommunicator> MpiCommunicator::subgroup(const std::vector<Rank>& ranks) {

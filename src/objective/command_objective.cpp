@@ -116,17 +116,16 @@ class CommandObjective final : public Objective {
   void prepare(const WorkerContext& context) override {
     place_ = context.place;
     leads_ = !context.team || context.team->rank().value == 0;
-    if (!place_.launcher) return;
-    slot_ = std::make_unique<CommandSlot>(*place_.launcher, treatment_);
-    if (treatment_.persistent) persistent_ = program_of(substitutes_of_slot(place_), place_);
-    fs::create_directories(place_.directory / "trials");
+    if (place_.launcher) fs::create_directories(place_.directory / "trials");
   }
 
   std::unique_ptr<Trainable> start(const space::Config& config, const TrialContext& context) override {
     const bool leads = context.team ? context.team->rank().value == 0 : leads_;
     if (!leads) return std::make_unique<OtherRanksTrial>();
-    if (!slot_) throw WorkerFailure("a program cannot be started here: the helper process is missing");
-    return std::make_unique<CommandTrial>(*slot_, treatment_, measure_, space_, job_of(config, context));
+    const Place& place = place_of(context);
+    if (!place.launcher) throw WorkerFailure("a program cannot be started here: the helper process is missing");
+    CommandSlot& slot = slots_.try_emplace(place.slot, *place.launcher, treatment_).first->second;
+    return std::make_unique<CommandTrial>(slot, treatment_, measure_, space_, job_of(config, context));
   }
 
  private:
@@ -195,7 +194,7 @@ class CommandObjective final : public Objective {
     job.output = std::make_unique<ProgramOutput>(file_of(context, ".log"),
                                                  static_cast<std::uint64_t>(limit_of(values_, "output")));
     if (treatment_.persistent) {
-      job.program = persistent_;
+      job.program = program_of(substitutes_of_slot(place_of(context)), place_of(context));
       job.checkpoint = file_of(context, "");
       job.input = request_of(job, context, seed);
     } else {
@@ -225,8 +224,7 @@ class CommandObjective final : public Objective {
   CommandMeasure measure_;
   Place place_;
   bool leads_ = true;
-  process::Program persistent_;
-  std::unique_ptr<CommandSlot> slot_;
+  std::map<int, CommandSlot> slots_;  ///< by Place::slot: one for each lane
 };
 
 void check_placeholders(const CommandText& text, const Values& values, const space::Space& space) {

@@ -57,6 +57,13 @@ std::string metric_problem(const std::string& name, const train::DatasetInfo& da
   return "";
 }
 
+/// Whether a network can be divided into so many stages; else one sentence.
+std::string stages_problem(const train::NetworkSpec& network, std::size_t stages) {
+  if (network.layers.size() >= stages) return "";
+  return concat("workers.pipeline = ", stages, " needs networks of at least as many layers, got ",
+                network.layers.size());
+}
+
 /// Everything that the data set rules out.
 class DataCheck {
  public:
@@ -79,6 +86,7 @@ class DataCheck {
     check_metrics();
     check_training();
     check_images();
+    if (options_.stages > 1 && problems_.empty()) check_stages();
   }
 
  private:
@@ -127,6 +135,17 @@ class DataCheck {
     if (may_be("random_flip", is_true)) add("random_flip", image_problem("random_flip", shape()));
   }
 
+  /// Where the space leaves the depth of networks as it is.
+  void check_stages() {
+    for (const char* option : {"model", "layers", "blocks", "convolutions", "pooling", "batch_norm",
+                               "residual", "global_pooling", "recurrent_layers"})
+      if (space_.index_of(option)) return;
+    try {
+      add("pipeline", stages_problem(training_spec(values_, shape(), 0).network, options_.stages));
+    } catch (const TrialFailure&) {  // every trial will say so
+    }
+  }
+
   /// Whether `holds` of a text that the option can have.
   template <class Holds>
   bool may_be(const std::string& option, const Holds& holds) const {
@@ -147,13 +166,14 @@ class DataCheck {
 class NetworkObjective final : public Objective {
  public:
   NetworkObjective(const ObjectiveOptions& options, const space::Space& space)
-      : settings_(network_options(), options, space), file_(data_file(options, settings_.fixed())) {
+      : space_(space), settings_(network_options(), options, space), file_(data_file(options, settings_.fixed())) {
     const Values fixed = settings_.fixed();
     const train::DatasetInfo info = train::inspect_dataset(file_);
     const std::string own = own_metric(options, info.classes > 0);
     study_.metrics.push_back(*train::parse_metric(own));
     for (const std::string& name : further_metrics(fixed, own))
       study_.metrics.push_back(*train::parse_metric(name));
+    stages_ = options.stages;
     study_.maximize = options.maximize;
     study_.best_epoch = fixed.text("report") == "best";
     study_.folds = fixed.count("folds");
@@ -172,6 +192,26 @@ class NetworkObjective final : public Objective {
   }
 
   std::int32_t epochs() const override { return epochs_; }
+
+  /// Many where nearly all networks of the space are so small that a GPU's cores hold one each.
+  int lanes(bool on_gpu) const override {
+    constexpr int samples = 64, many = 256;
+    constexpr std::size_t room = 50000;
+    if (!on_gpu) return 1;
+    const DataShape shape = shape_of(train::inspect_dataset(file_));
+    Random random(1);
+    int small = 0;
+    for (int i = 0; i < samples; ++i) {
+      std::vector<double> unit(space_.size());
+      for (double& x : unit) x = random.uniform();
+      try {
+        const auto numbers = train::lane_numbers(training_spec(settings_.at(space_.decode(unit)), shape, 1));
+        small += numbers && *numbers <= room;
+      } catch (const TrialFailure&) {  // such a trial fails at once
+      }
+    }
+    return small >= samples * 9 / 10 ? many : 1;
+  }
 
   void prepare(const WorkerContext& context) override {
     require(context.memory != nullptr, "a network needs the memory of a node");
@@ -196,16 +236,20 @@ class NetworkObjective final : public Objective {
   std::unique_ptr<Trainable> start(const space::Config& config, const TrialContext& context) override {
     require(!data_.divisions.empty(), "prepare() comes before start()");
     const train::TrainingSpec spec = training_spec(settings_.at(config), shape_of(data_.dataset), context.seed);
+    if (const std::string problem = stages_problem(spec.network, stages_); !problem.empty())
+      throw TrialFailure(FailureKind::Invalid, problem);
     WorkerContext worker = worker_;
     if (context.team) worker.team = context.team;
     return std::make_unique<NetworkTrainable>(worker, data_, study_, spec);
   }
 
  private:
+  space::Space space_;
   Settings settings_;
   std::filesystem::path file_;
   NetworkStudy study_;
   std::int32_t epochs_ = 1;
+  std::size_t stages_ = 1;
   WorkerContext worker_;
   NetworkData data_;
 };

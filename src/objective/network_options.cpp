@@ -98,6 +98,10 @@ std::vector<Option> image_table() {
 std::vector<Option> training_table() {
   return {
       whole("batch_size", "64", "samples per step, of the whole team; at most all rows", 1, 16777216),
+      whole("micro_batches", "0",
+            "of a pipeline: pieces of a batch at most that pass its stages one after another; 0: two for each stage", 0, 65536),
+      {"recompute", OptionType::Flag, "false",
+       "of a pipeline: each stage keeps the activations of one micro-batch only and computes those of the others again"},
       word("team_updates", "auto",
            "of a team: auto: in the memory of its node, where each rank updates a share of the parameters; messages: sums by MPI",
            {"auto", "messages"}),

@@ -52,12 +52,12 @@ NetworkTrainable::NetworkTrainable(const WorkerContext& worker, const NetworkDat
       spec_(spec),
       team_(worker.team && worker.team->size() > 1 ? worker.team : nullptr),
       spread_(team_ && study.folds > 0 && study.spread_folds),
-      divided_(worker.parts != nullptr),
+      divided_(worker.parts || worker.stages),
       scores_(data.divisions.size()) {
   const auto ranks = team_ ? static_cast<std::size_t>(team_->size()) : 1;
   const auto rank = team_ ? static_cast<std::size_t>(team_->rank().value) : 0;
   train::Team team{team_, nullptr};
-  if (divided_) team = {worker.replicas, worker.parts};
+  if (divided_) team = {worker.replicas, worker.parts, worker.stages};
   if (spread_) team = {};
   within_memory([&] {
     for (std::size_t d = 0; d < data.divisions.size(); ++d) {

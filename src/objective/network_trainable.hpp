@@ -71,7 +71,7 @@ class NetworkTrainable final : public Trainable {
   train::TrainingSpec spec_;
   comm::Communicator* team_;  ///< null where ranks do not divide this trial
   bool spread_;               ///< whole folds over the ranks of the team
-  bool divided_;              ///< the ranks of the team hold parts of the model
+  bool divided_;              ///< the ranks of the team hold parts or stages of the model
   std::vector<Run> runs_;     ///< of this rank
   std::size_t next_run_ = 0;
   std::vector<std::vector<double>> scores_;  ///< by division and metric, of this epoch

@@ -210,6 +210,8 @@ train::TrainingSpec training_spec(const Values& values, const DataShape& shape, 
   spec.optimizer = optimizer_spec(values);
   spec.learning_rate = learning_rate(values);
   spec.batch = values.count("batch_size");
+  spec.micro_batches = values.count("micro_batches");
+  spec.recompute = values.flag("recompute");
   spec.share_updates = values.text("team_updates") == "auto";
   spec.divergence_factor = values.number("divergence_factor");
   spec.seed = seed;

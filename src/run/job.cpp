@@ -1,6 +1,7 @@
 #include <map>
 
 #include "control_loop.hpp"
+#include "regatta/comm/lane_group.hpp"
 #include "regatta/core/build_info.hpp"
 #include "regatta/device/devices.hpp"
 #include "regatta/run/agreement.hpp"
@@ -25,7 +26,7 @@ RankInfo describe_this_rank(const LayoutOptions& options) {
 
 /// The ranks that train one trial together, and where models are divided the rows and columns of their grid.
 struct OwnTeam {
-  std::unique_ptr<comm::MpiCommunicator> all, replicas, parts;
+  std::unique_ptr<comm::MpiCommunicator> all, replicas, model;
 };
 
 }  // namespace
@@ -53,6 +54,13 @@ struct Job::Impl {
     facts.thread_level = session->thread_level();
   }
 
+  void plan_roles() {
+    LayoutOptions options = plan.layout;
+    options.lanes = choose_lanes(options, facts.ranks, *objective::make_objective(plan.objective, plan.space),
+                                 plan.controller.trials);
+    facts.layout = plan_layout(facts.ranks, options);
+  }
+
   void open_log() {
     from_rank0(session, [this] {
       log = plan.resume ? log::RunLog::resume(plan.log, earlier) : log::RunLog::create(plan.log, plan.header);
@@ -67,14 +75,14 @@ struct Job::Impl {
     const auto& ranks = facts.layout.teams[static_cast<std::size_t>(worker.value)].ranks;
     if (ranks.size() == 1) return team;
     team.all = session->world().subgroup(ranks);
-    const int parts = plan.layout.model_parallel;
+    const int parts = plan.layout.ranks_per_model();
     if (parts == 1) return team;
     std::vector<Rank> same_model, same_part;
     for (int member = 0; member < team.all->size(); ++member) {
       if (member / parts == team.all->rank().value / parts) same_model.push_back(Rank{member});
       if (member % parts == team.all->rank().value % parts) same_part.push_back(Rank{member});
     }
-    team.parts = team.all->subgroup(same_model);
+    team.model = team.all->subgroup(same_model);
     team.replicas = team.all->subgroup(same_part);
     return team;
   }
@@ -92,11 +100,17 @@ struct Job::Impl {
     comm::Communicator& world = session ? static_cast<comm::Communicator&>(session->world()) : alone.at(Rank{0});
     std::optional<comm::JoinedCommunicator> joined;
     if (thread) joined.emplace(world, thread->link());
-    comm::Communicator& peers = joined ? static_cast<comm::Communicator&>(*joined) : world;
+    comm::Communicator& ranks = joined ? static_cast<comm::Communicator&>(*joined) : world;
+    const int lanes = facts.layout.lanes;
+    std::optional<comm::LaneGroup> with_lanes;
+    if (lanes > 1) with_lanes.emplace(ranks, lanes);
+    comm::Communicator& peers = with_lanes ? with_lanes->at(0) : ranks;
 
     std::vector<Rank> leaders;
-    for (const TeamPlan& team : facts.layout.teams)
-      leaders.push_back(team.ranks.front().value == 0 ? Rank{world.size()} : team.ranks.front());
+    for (const TeamPlan& team : facts.layout.teams) {
+      const std::int32_t leader = team.ranks.front().value;
+      leaders.push_back(Rank{(leader == 0 ? world.size() : leader) * lanes + team.lane});
+    }
     try {
       return steer(plan, facts, peers, leaders, thread ? &*thread : nullptr, earlier, *log, observer);
     } catch (const std::exception& error) {
@@ -121,8 +135,9 @@ struct Job::Impl {
       if (fresh) entry->second = team_of(ranks);
       return entry->second;
     };
-    work(plan, facts, rank(), leads ? &session->world() : nullptr,
-         {team.all.get(), team.replicas.get(), team.parts.get()}, memory(), form_team);
+    TeamView view{team.all.get(), team.replicas.get()};
+    (plan.layout.pipeline > 1 ? view.stages : view.parts) = team.model.get();
+    work(plan, facts, rank(), leads ? &session->world() : nullptr, view, memory(), form_team);
   }
 
   /// Collective over these ranks.
@@ -135,7 +150,7 @@ struct Job::Impl {
 
 Job::Job(const StudyPlan& plan, comm::Session* session) : impl_(new Impl{plan, session, {}, {}, {}, {}}) {
   impl_->gather_ranks();
-  impl_->facts.layout = plan_layout(impl_->facts.ranks, plan.layout);
+  impl_->plan_roles();
   impl_->open_log();
 }
 

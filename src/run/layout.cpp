@@ -100,6 +100,12 @@ void form_teams(const std::vector<RankInfo>& ranks, const Ranks& working, std::s
   std::ranges::sort(layout.teams, {}, [](const TeamPlan& team) { return team.ranks.front(); });
 }
 
+void add_lanes(int lanes, Layout& layout) {
+  const std::vector<TeamPlan> first = layout.teams;
+  for (layout.lanes = 1; layout.lanes < lanes; ++layout.lanes)
+    for (const TeamPlan& team : first) layout.teams.push_back({team.ranks, layout.lanes});
+}
+
 void add_warnings(const std::vector<RankInfo>& ranks, Layout& layout) {
   if (!layout.spares.empty()) {
     std::string list;
@@ -141,12 +147,26 @@ WorkerId Layout::team_of(Rank rank) const {
   return {};
 }
 
+int choose_lanes(const LayoutOptions& options, const std::vector<RankInfo>& ranks, const objective::Objective& objective,
+                 std::int64_t trials) {
+  if (options.lanes > 0) return options.lanes;
+  if (options.ranks_per_trial > 1 || options.widest > 0) return 1;
+  const auto has_gpu = [](const RankInfo& rank) { return !rank.gpu_uuids.empty(); };
+  const int lanes = objective.lanes(options.device != DeviceChoice::Cpu && std::ranges::any_of(ranks, has_gpu));
+  constexpr std::int64_t each = 8;
+  if (trials == 0) return lanes;
+  const std::int64_t most = trials / (each * static_cast<std::int64_t>(ranks.size()));
+  return static_cast<int>(std::clamp<std::int64_t>(most, 1, lanes));
+}
+
 Layout plan_layout(const std::vector<RankInfo>& ranks, const LayoutOptions& options) {
   require(!ranks.empty(), "a job needs a rank");
   require(options.ranks_per_trial >= 1, "workers.ranks_per_trial must be at least 1, got ", options.ranks_per_trial);
-  require(options.model_parallel >= 1 && options.ranks_per_trial % options.model_parallel == 0,
-          "workers.model_parallel must divide workers.ranks_per_trial, got ", options.model_parallel, " and ",
-          options.ranks_per_trial);
+  require(options.model_parallel >= 1 && options.pipeline >= 1 && options.ranks_per_trial % options.ranks_per_model() == 0,
+          "workers.model_parallel and workers.pipeline must divide workers.ranks_per_trial, got ", options.model_parallel, ", ",
+          options.pipeline, " and ", options.ranks_per_trial);
+  require(options.lanes == 1 || (options.lanes > 1 && options.ranks_per_trial == 1 && options.widest == 0),
+          "workers.lanes must be 1 where several ranks train a trial together, got ", options.lanes);
   Layout layout;
   layout.gpu.assign(ranks.size(), -1);
   layout.nodes = static_cast<int>(ranks_by_host(ranks).size());
@@ -163,6 +183,7 @@ Layout plan_layout(const std::vector<RankInfo>& ranks, const LayoutOptions& opti
           working.size(), " of ", ranks.size(), " ranks can work (rank 0 steers); start more ranks");
   require(options.widest <= std::ssize(layout.teams), "some trials need ranks_per_trial = ", options.widest,
           " ranks at once, but only ", layout.teams.size(), " of ", ranks.size(), " ranks can work; start more ranks");
+  add_lanes(options.lanes, layout);
   add_warnings(ranks, layout);
   warn_of_cores(ranks, options.cores_per_trial, layout);
   return layout;

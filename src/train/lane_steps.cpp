@@ -14,6 +14,11 @@ std::size_t judged_numbers(const std::vector<const Part*>& judged, std::size_t o
   return count;
 }
 
+/// Where a part's rows lie in its split; empty: it has all of them.
+device::Buffer<std::int32_t> rows_of(device::Backend& backend, const Part& part) {
+  return part.whole() ? device::Buffer<std::int32_t>() : device::Buffer<std::int32_t>(backend, part.rows());
+}
+
 /// The layers, if all of them are dense.
 bool describe_layers(const NetworkSpec& network, device::Lane& lane) {
   if (network.layers.size() > device::Lane::most_layers) return false;
@@ -27,6 +32,15 @@ bool describe_layers(const NetworkSpec& network, device::Lane& lane) {
 }
 
 }  // namespace
+
+std::optional<std::size_t> lane_numbers(const TrainingSpec& spec) {
+  device::Lane lane;
+  if (spec.random_crop > 0 || spec.random_flip || !describe_layers(spec.network, lane)) return std::nullopt;
+  std::size_t widest = 0;
+  for (std::size_t l = 0; l < lane.layer_count; ++l) widest = std::max<std::size_t>(widest, lane.layers[l].units);
+  const std::size_t per_sample = lane.inputs + activation_count(spec.network) + 2 * widest;
+  return parameter_count(spec.network) + spec.batch * per_sample;
+}
 
 std::unique_ptr<LaneSteps> LaneSteps::make(device::Backend& backend, const LanePlace& place, const TrainingSpec& spec,
                                            const Part& part, Network& network, const float* class_weights,
@@ -43,21 +57,31 @@ std::unique_ptr<LaneSteps> LaneSteps::make(device::Backend& backend, const LaneP
   lane.seed = seed;
   lane.update = network.step_of(spec.optimizer, 0, 1, spec.gradient_clip);
   if (place.pack->capacity(lane) == 0) return nullptr;
-  return std::unique_ptr<LaneSteps>(new LaneSteps(backend, place, spec, lane));
+  return std::unique_ptr<LaneSteps>(new LaneSteps(backend, place, spec, part, lane));
 }
 
-LaneSteps::LaneSteps(device::Backend& backend, const LanePlace& place, const TrainingSpec& spec, const device::Lane& lane)
+LaneSteps::LaneSteps(device::Backend& backend, const LanePlace& place, const TrainingSpec& spec, const Part& part,
+                     const device::Lane& lane)
     : spec_(spec),
       pack_(*place.pack),
+      part_(part),
       lane_(lane),
       outputs_(lane.layers[lane.layer_count - 1].units),
       judged_(place.judged),
+      part_rows_(rows_of(backend, part)),
       seat_(*place.pack, judged_numbers(place.judged, outputs_)) {
-  for (const Part* part : judged_)
-    judged_rows_.push_back(part->whole() ? device::Buffer<std::int32_t>() : device::Buffer<std::int32_t>(backend, part->rows()));
+  for (const Part* each : judged_) judged_rows_.push_back(rows_of(backend, *each));
 }
 
-void LaneSteps::submit(const std::int32_t* order, std::size_t next, std::size_t rows, std::int64_t steps_done) {
+bool LaneSteps::shuffle(std::uint64_t seed) {
+  lane_.rows = static_cast<std::uint32_t>(part_.size());
+  lane_.shuffles = pack_.shuffles(lane_);
+  lane_.shuffle_seed = seed;
+  lane_.shuffled = part_rows_.data();
+  return lane_.shuffles;
+}
+
+void LaneSteps::submit(std::int32_t* order, std::size_t next, std::size_t rows, std::int64_t steps_done) {
   const auto steps_of = [this](std::size_t count) { return (count + lane_.batch - 1) / lane_.batch; };
   double operations = 0;
   for (std::size_t l = 0, inputs = lane_.inputs; l < lane_.layer_count; inputs = lane_.layers[l++].units)
@@ -81,6 +105,7 @@ void LaneSteps::submit(const std::int32_t* order, std::size_t next, std::size_t 
     results += part.size() * outputs_;
   }
   seat_.submit(lane_);
+  lane_.shuffles = false;
 }
 
 std::optional<std::size_t> LaneSteps::collect() {

@@ -26,7 +26,10 @@ class LaneSteps {
   /// Asks for steps from the given row of the order on, as many as take about a millisecond and at most to its end.
   /// @param order       of the epoch, on the backend
   /// @param steps_done  by the trainer so far
-  void submit(const std::int32_t* order, std::size_t next, std::size_t rows, std::int64_t steps_done);
+  void submit(std::int32_t* order, std::size_t next, std::size_t rows, std::int64_t steps_done);
+  /// Has the lane make the order of an epoch that is to begin, as Random(seed).shuffle() of the part's rows would. False: it
+  /// cannot.
+  bool shuffle(std::uint64_t seed);
   /// The number of steps, once they are done.
   std::optional<std::size_t> collect();
   /// Of the samples of the steps that collect() has told last.
@@ -35,14 +38,17 @@ class LaneSteps {
   const float* outputs(const Part& part) const;
 
  private:
-  LaneSteps(device::Backend& backend, const LanePlace& place, const TrainingSpec& spec, const device::Lane& lane);
+  LaneSteps(device::Backend& backend, const LanePlace& place, const TrainingSpec& spec, const Part& part,
+            const device::Lane& lane);
 
   const TrainingSpec& spec_;
   const LanePack& pack_;
+  const Part& part_;
   device::Lane lane_;  ///< but for what changes from one submit() to the next
   std::size_t outputs_;
   std::vector<const Part*> judged_;
   std::vector<device::Buffer<std::int32_t>> judged_rows_;
+  device::Buffer<std::int32_t> part_rows_;  ///< empty: all
   LaneSeat seat_;
   std::vector<float> rates_;
 };

@@ -25,21 +25,22 @@ std::span<float> take(std::span<float>& from, std::size_t count) {
 
 }  // namespace
 
-LayerChain::LayerChain(const std::vector<LayerSpec>& layers, const Shape& input, comm::Communicator* parts)
-    : output_(input) {
+LayerChain::LayerChain(const std::vector<LayerSpec>& layers, const Shape& input, comm::Communicator* parts,
+                       std::size_t first)
+    : first_(first), output_(input) {
   std::size_t weight = 0;
   const auto add = [&](std::unique_ptr<Layer> layer) {
     const std::size_t inputs = size_of(output_), first_weight = weight;
     weight += layer->counts().weights;
     output_ = layer->output();
-    stages_.push_back({std::move(layer), inputs, first_weight});
+    links_.push_back({std::move(layer), inputs, first_weight});
   };
-  while (stages_.size() < layers.size()) {
-    const std::size_t place = stages_.size();
-    if (const DenseSpec* first = first_of_pair(layers, place, parts)) {
+  while (links_.size() < layers.size()) {
+    const std::size_t place = links_.size();
+    if (const DenseSpec* columns = first_of_pair(layers, place, parts)) {
       const auto& second = std::get<DenseSpec>(layers[place + 1]);
-      add(std::make_unique<ParallelDenseLayer>(*first, output_, Division::Columns, *parts));
-      add(std::make_unique<ParallelDenseLayer>(second, Shape{first->units}, Division::Rows, *parts));
+      add(std::make_unique<ParallelDenseLayer>(*columns, output_, Division::Columns, *parts));
+      add(std::make_unique<ParallelDenseLayer>(second, Shape{columns->units}, Division::Rows, *parts));
     } else {
       add(make_layer(layers[place], output_));
     }
@@ -48,94 +49,97 @@ LayerChain::LayerChain(const std::vector<LayerSpec>& layers, const Shape& input,
 
 ParameterCounts LayerChain::counts() const {
   ParameterCounts sum;
-  for (const Stage& stage : stages_) sum += stage.layer->counts();
+  for (const Link& link : links_) sum += link.layer->counts();
   return sum;
 }
 
 ParameterCounts LayerChain::whole_counts() const {
   ParameterCounts sum;
-  for (const Stage& stage : stages_) sum += stage.layer->whole_counts();
+  for (const Link& link : links_) sum += link.layer->whole_counts();
   return sum;
 }
 
 double LayerChain::operations() const {
   double sum = 0;
-  for (const Stage& stage : stages_) sum += stage.layer->operations();
+  for (const Link& link : links_) sum += link.layer->operations();
   return sum;
 }
 
 std::size_t LayerChain::activations() const {
   std::size_t sum = 0;
-  for (const Stage& stage : stages_) sum += stage.layer->activations();
+  for (const Link& link : links_) sum += link.layer->activations();
   return sum;
 }
 
 void LayerChain::draw(std::uint64_t seed, std::span<float> weights, std::span<float> biases,
                       std::span<float> statistics) const {
-  for (std::size_t l = 0; l < stages_.size(); ++l) {
-    const ParameterCounts counts = stages_[l].layer->counts();
-    Random random(seed, l);
-    stages_[l].layer->draw(random, take(weights, counts.weights), take(biases, counts.biases),
-                           take(statistics, counts.statistics));
+  for (std::size_t l = 0; l < links_.size(); ++l) {
+    const ParameterCounts counts = links_[l].layer->counts();
+    Random random(seed, first_ + l);
+    links_[l].layer->draw(random, take(weights, counts.weights), take(biases, counts.biases),
+                          take(statistics, counts.statistics));
   }
 }
 
-void LayerChain::place(device::Backend& backend, const Places& places, std::size_t most_samples) {
+void LayerChain::place(device::Backend& backend, const Places& places, std::size_t most_samples,
+                       LayerChain* lender) {
   Places next = places;
   std::size_t widest = 0;
-  for (const Stage& stage : stages_) {
-    stage.layer->place(backend, next, most_samples);
-    const ParameterCounts counts = stage.layer->counts();
+  for (const Link& link : links_) {
+    link.layer->place(backend, next, most_samples);
+    const ParameterCounts counts = link.layer->counts();
     next.weights += counts.weights;
     next.weight_gradients += counts.weights;
     next.biases += counts.biases;
     next.bias_gradients += counts.biases;
     next.statistics += counts.statistics;
-    if (&stage != &stages_.front()) widest = std::max(widest, stage.inputs);
+    if (&link != &links_.front()) widest = std::max(widest, link.inputs);
   }
-  for (std::size_t i = 0; i < 2 && i + 1 < stages_.size(); ++i)
-    slopes_[i] = device::Buffer<float>(backend, most_samples * widest);
+  for (std::size_t i = 0; i < 2 && i + 1 < links_.size(); ++i)
+    slopes_[i] =
+        lender ? device::Buffer<float>::over(backend, {lender->slopes_[i].data(), lender->slopes_[i].size()})
+               : device::Buffer<float>(backend, most_samples * widest);
 }
 
 device::MatrixView<const float> LayerChain::forward(device::MatrixView<const float> x, const Pass& pass) {
   Pass own = pass;
-  for (std::size_t l = 0; l < stages_.size(); ++l) {
-    own.key = derive_seed(pass.key, l);
-    x = stages_[l].layer->forward(x, own);
+  for (std::size_t l = 0; l < links_.size(); ++l) {
+    own.key = derive_seed(pass.key, first_ + l);
+    x = links_[l].layer->forward(x, own);
   }
   return x;
 }
 
 void LayerChain::forward_nothing(const Pass& pass) {
   Pass own = pass;
-  for (std::size_t l = 0; l < stages_.size(); ++l) {
-    own.key = derive_seed(pass.key, l);
-    stages_[l].layer->forward_nothing(own);
+  for (std::size_t l = 0; l < links_.size(); ++l) {
+    own.key = derive_seed(pass.key, first_ + l);
+    links_[l].layer->forward_nothing(own);
   }
 }
 
 void LayerChain::backward(device::MatrixView<float> y, device::MatrixView<float> x,
                           const std::function<void(std::size_t first)>& ready) {
-  for (std::size_t l = stages_.size(); l-- > 0;) {
-    const Stage& stage = stages_[l];
+  for (std::size_t l = links_.size(); l-- > 0;) {
+    const Link& link = links_[l];
     const device::MatrixView<float> before =
-        l > 0 ? device::MatrixView<float>{slopes_[(l - 1) % 2].data(), y.rows, stage.inputs} : x;
-    stage.layer->backward(y, before);
-    if (ready) ready(stage.first_weight);
+        l > 0 ? device::MatrixView<float>{slopes_[(l - 1) % 2].data(), y.rows, link.inputs} : x;
+    link.layer->backward(y, before);
+    if (ready) ready(link.first_weight);
     y = before;
   }
 }
 
 void LayerChain::backward_nothing(const std::function<void(std::size_t first)>& ready) {
-  for (std::size_t l = stages_.size(); l-- > 0;) {
-    stages_[l].layer->backward_nothing();
-    if (ready) ready(stages_[l].first_weight);
+  for (std::size_t l = links_.size(); l-- > 0;) {
+    links_[l].layer->backward_nothing();
+    if (ready) ready(links_[l].first_weight);
   }
 }
 
 double LayerChain::wait_seconds() const {
   double sum = 0;
-  for (const Stage& stage : stages_) sum += stage.layer->wait_seconds();
+  for (const Link& link : links_) sum += link.layer->wait_seconds();
   return sum;
 }
 

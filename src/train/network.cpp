@@ -1,13 +1,20 @@
 #include "regatta/train/network.hpp"
 
+#include <algorithm>
+
 #include "regatta/core/error.hpp"
 
 namespace regatta::train {
 namespace {
 
-LayerChain chain_of(const NetworkSpec& spec, comm::Communicator* parts = nullptr) {
+LayerChain chain_of(const NetworkSpec& spec) {
   require(!spec.layers.empty(), "a network needs a layer");
-  return LayerChain(spec.layers, spec.input, parts);
+  return LayerChain(spec.layers, spec.input);
+}
+
+LayerChain chain_of(const Stage& stage, comm::Communicator* parts) {
+  require(!stage.layers.empty(), "a network needs a layer");
+  return LayerChain(stage.layers, stage.input, parts, stage.first);
 }
 
 struct FirstValues {
@@ -27,8 +34,8 @@ FirstValues first_values(const LayerChain& layers, std::uint64_t seed) {
 
 std::size_t weight_count(const NetworkSpec& spec) { return chain_of(spec).counts().weights; }
 
-std::size_t parameter_count(const NetworkSpec& spec, comm::Communicator* parts) {
-  const ParameterCounts counts = chain_of(spec, parts).counts();
+std::size_t parameter_count(const NetworkSpec& spec, const Team& team) {
+  const ParameterCounts counts = chain_of(stage_of(spec, team.stages), team.parts).counts();
   return counts.weights + counts.biases;
 }
 
@@ -48,9 +55,15 @@ ArenaLayout::ArenaLayout(std::size_t parameters) {
 }
 
 Network::Network(device::Backend& backend, const NetworkSpec& spec, std::size_t most_samples,
-                 std::uint64_t seed, const Team& team, std::span<float> arena)
-    : backend_(backend), team_(team), layers_(chain_of(spec, team.parts)), most_samples_(most_samples) {
-  const ParameterCounts all = layers_.counts();
+                 std::uint64_t seed, const Team& team, std::span<float> arena, const MicroBatches& micro)
+    : backend_(backend),
+      team_(team),
+      stage_(stage_of(spec, team.stages)),
+      passed_(micro.most),
+      most_samples_(most_samples) {
+  const std::size_t chains = micro.recompute ? 1 : micro.most;
+  while (chains_.size() < chains) chains_.push_back(chain_of(stage_, team.parts));
+  const ParameterCounts all = layers().counts();
   weights_ = all.weights;
   const std::size_t count = all.weights + all.biases;
   const ArenaLayout layout(count);
@@ -64,46 +77,82 @@ Network::Network(device::Backend& backend, const NetworkSpec& spec, std::size_t 
   gradients_ = part(layout.gradients);
   first_moment_ = part(layout.first_moment);
   second_moment_ = part(layout.second_moment);
-  const FirstValues first = first_values(layers_, seed);
+  const FirstValues first = first_values(layers(), seed);
   backend.upload(first.parameters, parameters_.data());
   statistics_ = device::Buffer<float>(backend, first.statistics);
-  layers_.place(backend,
-                {parameters_.data(), gradients_.data(), parameters_.data() + weights_,
-                 gradients_.data() + weights_, statistics_.data()},
-                most_samples);
+  place_chains(micro);
   squared_norm_ = device::Buffer<float>(backend, 1);
-  output_slope_ = device::Buffer<float>(backend, most_samples * outputs());
+}
+
+void Network::place_chains(const MicroBatches& micro) {
+  if (micro.most > 1) micro_gradients_ = device::Buffer<float>(backend_, gradients_.size());
+  float* gradients = micro.most > 1 ? micro_gradients_.data() : gradients_.data();
+  for (LayerChain& chain : chains_)
+    chain.place(backend_,
+                {parameters_.data(), gradients, parameters_.data() + weights_, gradients + weights_,
+                 statistics_.data()},
+                most_samples_, &chain == &chains_.front() ? nullptr : &chains_.front());
+  output_slope_ = device::Buffer<float>(backend_, most_samples_ * size_of(layers().output()));
+  if (stage_.first > 0) input_slope_ = device::Buffer<float>(backend_, most_samples_ * inputs());
 }
 
 device::MatrixView<const float> Network::forward(device::MatrixView<const float> x,
                                                  const std::int32_t* lengths) {
-  return pass(x, {false, 0, 0, x.rows, nullptr, lengths});
+  return pass(x, {false, 0, 0, x.rows, nullptr, lengths}, 0);
 }
 
 device::MatrixView<const float> Network::forward(device::MatrixView<const float> x, std::uint64_t key,
                                                  std::size_t first_sample, std::size_t batch,
-                                                 const std::int32_t* lengths) {
-  return pass(x, {true, key, first_sample, batch, team_.replicas, lengths});
+                                                 const std::int32_t* lengths, std::size_t micro) {
+  pieces_ = micro + 1;
+  return pass(x, {true, key, first_sample, batch, team_.replicas, lengths}, micro);
 }
 
-device::MatrixView<const float> Network::pass(device::MatrixView<const float> x, const Pass& pass) {
+device::MatrixView<const float> Network::pass(device::MatrixView<const float> x, const Pass& pass,
+                                              std::size_t micro) {
   require(x.rows <= most_samples_, "this network takes at most ", most_samples_, " samples at once, got ",
           x.rows);
-  x_ = x;
-  return layers_.forward(x, pass);
+  current_ = micro;
+  passed_.at(micro) = {x, chain(micro).forward(x, pass), pass};
+  return passed_[micro].y;
 }
 
-device::MatrixView<float> Network::output_gradient() { return {output_slope_.data(), x_.rows, outputs()}; }
+device::MatrixView<const float> Network::recall(std::size_t micro) {
+  const Passed& passed = passed_.at(micro);
+  if (chains_.size() == 1 && current_ != micro) return pass(passed.x, passed.pass, micro);
+  current_ = micro;
+  return passed.y;
+}
 
-void Network::backward(const std::function<void(std::size_t first)>& ready) {
-  layers_.backward(output_gradient(), {nullptr, x_.rows, x_.columns}, ready);  // no gradient by the data
+device::MatrixView<float> Network::output_gradient() {
+  const auto& y = passed_[current_].y;
+  return {output_slope_.data(), y.rows, y.columns};
+}
+
+device::MatrixView<const float> Network::backward(const std::function<void(std::size_t first)>& ready) {
+  const auto& seen = passed_[current_].x;
+  const device::MatrixView<float> x{input_slope_.data(), seen.rows, seen.columns};  // null: the first stage
+  const bool pieces = micro_gradients_.size() > 0;
+  chain(current_).backward(output_gradient(), x, pieces ? nullptr : ready);
+  if (pieces) add_gradients();
+  if (pieces && current_ == 0) ready(0);
+  return x;
 }
 
 void Network::learn_nothing(std::uint64_t key, std::size_t batch,
                             const std::function<void(std::size_t first)>& ready) {
-  layers_.forward_nothing({true, key, 0, batch, team_.replicas});
+  chains_.front().forward_nothing({true, key, 0, batch, team_.replicas});
   backend_.zero(gradients_.data(), gradients_.size());
-  layers_.backward_nothing(ready);
+  const bool pieces = micro_gradients_.size() > 0;
+  chains_.front().backward_nothing(pieces ? nullptr : ready);
+  if (pieces) ready(0);
+}
+
+/// Adds those of the micro-batch that has just gone back; the last one of a batch is the first to do so.
+void Network::add_gradients() {
+  if (current_ + 1 == pieces_) backend_.zero(gradients_.data(), gradients_.size());
+  const device::MatrixView<float> sum{gradients_.data(), 1, gradients_.size()};
+  backend_.forward(device::Sum{sum, {micro_gradients_.data(), 1, sum.columns}, sum});
 }
 
 /// Of the whole network: what all parts have alike counts on the first one.
@@ -112,7 +161,7 @@ void Network::take_squared_norm() {
   backend_.zero(sum, 1);
   const bool first = !team_.parts || team_.parts->rank().value == 0;
   const float *weights = gradients_.data(), *biases = weights + weights_;
-  layers_.each([&](const Layer& layer) {
+  layers().each([&](const Layer& layer) {
     const ParameterCounts part = layer.counts(), whole = layer.whole_counts();
     if (part.weights > 0 && (first || part.weights < whole.weights))
       backend_.add_squares(weights, part.weights, sum);
@@ -121,9 +170,9 @@ void Network::take_squared_norm() {
     weights += part.weights;
     biases += part.biases;
   });
-  if (!team_.parts) return;
+  if (!divided()) return;
   std::vector<float> total = squared_norm_.download();
-  team_.parts->begin_sum(total)->wait();
+  divided()->begin_sum(total)->wait();
   backend_.upload(total, sum);
 }
 
@@ -175,8 +224,9 @@ device::Update Network::placed(device::Update update, std::size_t first, std::si
 template <class Visit>
 void Network::match(Visit visit) const {
   const bool first = !team_.parts || team_.parts->rank().value == 0;
-  std::size_t weight = 0, bias = weights_, whole_weight = 0, whole_bias = layers_.whole_counts().weights;
-  layers_.each([&](const Layer& layer) {
+  std::size_t weight = 0, bias = weights_, whole_weight = stage_.before.weights,
+              whole_bias = stage_.whole.weights + stage_.before.biases;
+  layers().each([&](const Layer& layer) {
     const ParameterCounts part = layer.counts(), whole = layer.whole_counts();
     const bool weights_count = first || part.weights < whole.weights,
                biases_count = first || part.biases < whole.biases;
@@ -191,19 +241,26 @@ void Network::match(Visit visit) const {
   });
 }
 
-std::size_t Network::whole_size() const {
-  const ParameterCounts all = layers_.whole_counts();
-  return all.weights + all.biases;
-}
+std::size_t Network::whole_size() const { return stage_.whole.weights + stage_.whole.biases; }
 
 std::vector<float> Network::whole(const device::Buffer<float>& part) const {
   std::vector<float> own = part.download();
-  if (!team_.parts) return own;
+  if (!divided()) return own;
   std::vector<float> all(whole_size(), 0.0f);
   match([&](std::size_t place, std::size_t in_whole, bool counts) {
     if (counts) all[in_whole] = own[place];
   });
-  team_.parts->begin_sum(all)->wait();
+  divided()->begin_sum(all)->wait();
+  return all;
+}
+
+/// Parts have the same ones, stages those of their layers.
+std::vector<float> Network::whole_statistics() const {
+  std::vector<float> own = statistics_.download();
+  if (!team_.stages) return own;
+  std::vector<float> all(stage_.whole.statistics, 0.0f);
+  std::ranges::copy(own, all.begin() + static_cast<std::ptrdiff_t>(stage_.before.statistics));
+  team_.stages->begin_sum(all)->wait();
   return all;
 }
 
@@ -215,20 +272,22 @@ void Network::take_part(const std::vector<float>& whole, device::Buffer<float>& 
 
 void Network::save(ByteWriter& writer) const {
   writer.add(static_cast<std::uint64_t>(whole_size()));
-  writer.add(static_cast<std::uint64_t>(statistics_.size()));
+  writer.add(static_cast<std::uint64_t>(stage_.whole.statistics));
   for (const auto* values : {&parameters_, &first_moment_, &second_moment_})
     writer.add_all<float>(whole(*values));
-  writer.add_all<float>(statistics_.download());
+  writer.add_all<float>(whole_statistics());
 }
 
 void Network::load(ByteReader& reader) {
   const std::size_t size = whole_size();
   const auto count = reader.take<std::uint64_t>(), statistics = reader.take<std::uint64_t>();
-  require(count == size && statistics == statistics_.size(), "a network of ", size, " parameters and ",
-          statistics_.size(), " statistics cannot take over ", count, " and ", statistics);
+  require(count == size && statistics == stage_.whole.statistics, "a network of ", size, " parameters and ",
+          stage_.whole.statistics, " statistics cannot take over ", count, " and ", statistics);
   for (auto* values : {&parameters_, &first_moment_, &second_moment_})
     take_part(reader.take_all<std::vector<float>>(size), *values);
-  if (statistics > 0) backend_.upload(reader.take_all<std::vector<float>>(statistics), statistics_.data());
+  const auto all = reader.take_all<std::vector<float>>(statistics);
+  if (statistics_.size() > 0)
+    backend_.upload(std::span(all).subspan(stage_.before.statistics, statistics_.size()), statistics_.data());
 }
 
 }  // namespace regatta::train

@@ -120,7 +120,11 @@ struct LayerOf<EmbeddingSpec> : std::type_identity<EmbeddingLayer> {};
 
 Share share_of(std::size_t count, const comm::Communicator* group) {
   if (!group) return {0, count};
-  const auto rank = static_cast<std::size_t>(group->rank().value), ranks = static_cast<std::size_t>(group->size());
+  return share_of(count, static_cast<std::size_t>(group->rank().value),
+                  static_cast<std::size_t>(group->size()));
+}
+
+Share share_of(std::size_t count, std::size_t rank, std::size_t ranks) {
   return {count * rank / ranks, count * (rank + 1) / ranks};
 }
 

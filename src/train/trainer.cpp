@@ -16,8 +16,28 @@ namespace {
 /// Streams of random numbers of one trial: never renumber, or the same seed trains another network.
 enum Stream : std::uint64_t { initial_weights = 1, dropout = 2, order = 3, changes = 4 };
 
+std::size_t batch_of(const TrainingSpec& spec, const Part& part) {
+  const std::size_t batch = std::min(spec.batch, part.size());
+  require(batch > 0, "training needs rows and a batch of at least 1, got ", part.size(), " and ", spec.batch);
+  return batch;
+}
+
+std::size_t ranks_of(const comm::Communicator* group) {
+  return group ? static_cast<std::size_t>(group->size()) : 1;
+}
+
+std::size_t divide_up(std::size_t count, std::size_t by) { return (count + by - 1) / by; }
+
+/// How `rows` of a batch pass the network. Statistics are those of a batch as a whole, so it stays whole
+/// where layers take any.
+MicroBatches micro_batches_of(const TrainingSpec& spec, const Team& team, std::size_t rows) {
+  if (!team.stages || stage_of(spec.network, nullptr).whole.statistics > 0) return {};
+  return {std::min(spec.micro_batches > 0 ? spec.micro_batches : 2 * ranks_of(team.stages), rows),
+          spec.recompute};
+}
+
 /// Rows of one forward pass without training, where a batch is not larger: many, but not more than 64 MB.
-std::size_t chunk_of(const NetworkSpec& spec) {
+std::size_t rows_per_chunk(const NetworkSpec& spec) {
   constexpr std::size_t most = 512, numbers = std::size_t{1} << 24;
   return std::clamp(numbers / activation_count(spec), std::size_t{1}, most);
 }
@@ -66,27 +86,30 @@ Trainer::Trainer(device::Backend& backend, const Part& part, std::size_t classes
     : backend_(backend),
       part_(part),
       spec_(spec),
-      team_{group_of(team.replicas), group_of(team.parts)},
-      batch_(std::min(spec.batch, part.size())),
-      chunk_(std::max(batch_, chunk_of(spec.network))),
+      team_{group_of(team.replicas), group_of(team.parts), group_of(team.stages)},
+      batch_(batch_of(spec, part)),
+      own_rows_(divide_up(batch_, ranks_of(team_.replicas))),
+      micro_(micro_batches_of(spec, team_, own_rows_)),
+      chunk_(micro_.most > 1 ? divide_up(own_rows_, micro_.most)
+                             : std::max(own_rows_, rows_per_chunk(spec.network))),
       shared_(backend, spec.share_updates && spec.gradient_clip == 0 ? team_.replicas : nullptr,
-              team_.replicas ? parameter_count(spec.network, team_.parts) : 0),
-      network_(backend, spec.network, chunk_, derive_seed(spec.seed, initial_weights), team_, shared_.arena()),
+              team_.replicas ? parameter_count(spec.network, team_) : 0),
+      network_(backend, spec.network, chunk_, derive_seed(spec.seed, initial_weights), team_, shared_.arena(),
+               micro_),
+      pipeline_(backend, team_.stages),
       reducer_(backend, team_.replicas, network_.weights(), network_.parameters().size()),
       augmentation_(augmentation_of(spec)),
       order_(part.rows().begin(), part.rows().end()),
       rows_(backend, std::max(order_.size(), chunk_)),
-      labels_(backend, batch_ * part.split().labels.columns),
-      lengths_(backend, chunk_),
-      x_(backend, chunk_ * part.split().x.columns),
-      values_(backend, batch_ * part.split().values.columns),
+      labels_(backend, std::min(chunk_, own_rows_) * part.split().labels.columns),
+      lengths_(backend, std::max(chunk_, own_rows_)),
+      x_(backend, std::max(chunk_, own_rows_) * network_.inputs()),
+      values_(backend, std::min(chunk_, own_rows_) * part.split().values.columns),
       loss_sum_(backend, 1),
       class_weights_(backend, weights_for(part, classes, spec.balanced)) {
-  require(batch_ > 0, "training needs rows and a batch of at least 1, got ", part.size(), " and ",
-          spec.batch);
   require(size_of(spec.network.input) == part.split().x.columns, "the network takes samples of ",
           size_of(spec.network.input), " numbers, the data has ", part.split().x.columns);
-  if (!team_.replicas && !team_.parts)
+  if (team_.alone())
     lane_ = LaneSteps::make(backend, lane, spec_, part, network_, class_weights_.data(), derive_seed(spec.seed, dropout));
 }
 
@@ -102,7 +125,7 @@ std::optional<EpochLoss> Trainer::advance() {
   if (next_ == order_.size()) return end_epoch(loss_sum_.download()[0]);
   // A team learns of a loss that is no number at the end of the epoch, because all of it must end in the same
   // step.
-  const double sum = team_.replicas || team_.parts ? 0 : static_cast<double>(loss_sum_.download()[0]);
+  const double sum = team_.alone() ? static_cast<double>(loss_sum_.download()[0]) : 0;
   if (std::isfinite(sum)) return std::nullopt;
   return EpochLoss{epoch_ + 1, sum, true};
 }
@@ -126,14 +149,15 @@ std::optional<EpochLoss> Trainer::advance_in_lane() {
 }
 
 void Trainer::begin_epoch() {
+  lane_loss_ = 0;
+  const std::uint64_t seed = derive_seed(derive_seed(spec_.seed, order), static_cast<std::uint64_t>(epoch_));
+  if (lane_ && lane_->shuffle(seed)) return;
   order_.assign(part_.rows().begin(), part_.rows().end());
-  Random random(derive_seed(spec_.seed, order), static_cast<std::uint64_t>(epoch_));
-  random.shuffle(std::span(order_));
+  Random(seed).shuffle(std::span(order_));
   if (augmentation_)
     augmentation_->key = derive_seed(derive_seed(spec_.seed, changes), static_cast<std::uint64_t>(epoch_));
   backend_.upload(order_, rows_.data());
   backend_.zero(loss_sum_.data(), 1);
-  lane_loss_ = 0;
 }
 
 EpochLoss Trainer::end_epoch(float loss_sum) {
@@ -148,18 +172,18 @@ EpochLoss Trainer::end_epoch(float loss_sum) {
   return result;
 }
 
-/// Where the sums of a team pass the host in the middle of a step, devices cannot start it as a whole.
+/// Where the numbers of a team pass the host in the middle of a step, devices cannot start it as a whole.
 void Trainer::step() {
-  if (team_.replicas || team_.parts) return train_batch();
+  if (!team_.alone()) return train_batch();
   const bool whole = order_.size() - next_ >= batch_;
   backend_.repeat(whole ? whole_batch_ : last_batch_, [this] { train_batch(); });
 }
 
 void Trainer::train_batch() {
   const std::size_t first = next_, end = std::min(first + batch_, order_.size());
-  const Share own = share_of(end - first, team_.replicas), share{first + own.first, first + own.end};
-  if (share.end > share.first)
-    learn(share, first, end - first);
+  const Share own = share_of(end - first, team_.replicas);
+  if (own.end > own.first)
+    learn({first, end - first, {first + own.first, first + own.end}});
   else
     network_.learn_nothing(step_key(), end - first, [this](std::size_t weight) { gradients_ready(weight); });
   const auto per_epoch = static_cast<std::int64_t>((order_.size() + batch_ - 1) / batch_);
@@ -178,13 +202,42 @@ std::uint64_t Trainer::step_key() const {
   return derive_seed(derive_seed(spec_.seed, dropout), static_cast<std::uint64_t>(steps_));
 }
 
-/// Gradients of this rank's share of one batch, handed to the team layer by layer.
-void Trainer::learn(Share share, std::size_t batch_first, std::size_t batch_rows) {
+/// Gradients of this rank's share of one batch, handed to the team layer by layer. Its micro-batches pass the
+/// stages one after another, and go back in the opposite order.
+void Trainer::learn(const Batch& batch) {
+  const std::size_t count = batch.own.end - batch.own.first, pieces = std::min(micro_.most, count);
+  const auto rows_of = [&](std::size_t micro) {
+    const Share share = share_of(count, micro, pieces);
+    return Share{batch.own.first + share.first, batch.own.first + share.end};
+  };
+  const std::size_t targets = targets_of(std::span(order_).subspan(batch.first, batch.rows));
+  for (std::size_t micro = 0; micro < pieces; ++micro) forward(batch, micro, rows_of(micro));
+  for (std::size_t micro = pieces; micro-- > 0;)
+    backward(micro, rows_of(micro), 1.0f / static_cast<float>(targets));
+}
+
+void Trainer::forward(const Batch& batch, std::size_t micro, Share rows) {
+  const std::size_t count = rows.end - rows.first, place = rows.first - batch.own.first;
+  const device::MatrixView<float> x{x_.data() + place * network_.inputs(), count, network_.inputs()};
+  gather_inputs(rows_.data() + rows.first, x);
+  pipeline_.send_outputs(network_.forward(x, step_key(), rows.first - batch.first, batch.rows,
+                                          lengths_of(part_, rows_.data() + rows.first, count, place), micro));
+}
+
+void Trainer::backward(std::size_t micro, Share rows, float scale) {
+  const auto outputs = network_.recall(micro);
+  if (pipeline_.last())
+    take_loss(outputs, rows, scale);
+  else
+    pipeline_.receive_slopes(network_.output_gradient());
+  pipeline_.send_slopes(network_.backward([this](std::size_t weight) { gradients_ready(weight); }));
+}
+
+/// @param scale  of the loss of each target
+void Trainer::take_loss(device::MatrixView<const float> outputs, Share share, float scale) {
   const DeviceSplit& split = part_.split();
   const std::size_t count = share.end - share.first;
   const std::int32_t* rows = rows_.data() + share.first;
-  const device::MatrixView<float> x{x_.data(), count, split.x.columns};
-  gather_inputs(rows, x);
   device::Targets targets{nullptr, nullptr, class_weights_.data(), static_cast<float>(spec_.label_smoothing)};
   const std::size_t per_sample = std::max<std::size_t>(split.labels.columns, 1);
   if (split.labels.data) {
@@ -195,24 +248,23 @@ void Trainer::learn(Share share, std::size_t batch_first, std::size_t batch_rows
     backend_.gather(split.values, rows, {values_.data(), count, split.values.columns});
     targets.values = values_.data();
   }
-  const auto outputs = network_.forward(x, step_key(), share.first - batch_first, batch_rows,
-                                        lengths_of(part_, rows, count));
-  const std::size_t all = targets_of(std::span(order_).subspan(batch_first, batch_rows));
   const auto by_target = [&](auto matrix) {  // a row for each step that may have a label
     return decltype(matrix){matrix.data, count * per_sample, matrix.columns / per_sample};
   };
-  backend_.loss(spec_.loss, by_target(outputs), targets, 1.0f / static_cast<float>(all),
-                by_target(network_.output_gradient()), loss_sum_.data());
-  network_.backward([this](std::size_t weight) { gradients_ready(weight); });
+  backend_.loss(spec_.loss, by_target(outputs), targets, scale, by_target(network_.output_gradient()),
+                loss_sum_.data());
 }
 
 /// Of `count` rows of the split, gathered.
-const std::int32_t* Trainer::lengths_of(const Part& part, const std::int32_t* rows, std::size_t count) {
+/// @param place  among the rows of this rank
+const std::int32_t* Trainer::lengths_of(const Part& part, const std::int32_t* rows, std::size_t count,
+                                        std::size_t place) {
   const DeviceSplit& split = part.split();
   if (!split.lengths) return nullptr;
+  std::int32_t* lengths = lengths_.data() + place;
   backend_.gather(device::MatrixView<const std::int32_t>{split.lengths, split.x.rows, 1}, rows,
-                  {lengths_.data(), count, 1});
-  return lengths_.data();
+                  {lengths, count, 1});
+  return lengths;
 }
 
 /// How many terms the loss of these rows of the split has; at least 1.
@@ -228,35 +280,45 @@ std::size_t Trainer::targets_of(std::span<const std::int32_t> rows) const {
 }
 
 void Trainer::gather_inputs(const std::int32_t* rows, device::MatrixView<float> x) {
-  if (augmentation_)
+  if (!pipeline_.first())
+    pipeline_.receive_inputs(x);
+  else if (augmentation_)
     backend_.gather(part_.split().x, rows, *augmentation_, x);
   else
     backend_.gather(part_.split().x, rows, x);
 }
 
 std::vector<float> Trainer::outputs(const Part& part) {
-  const std::size_t columns = network_.outputs(), inputs = part.split().x.columns;
+  const std::size_t columns = network_.outputs();
   if (const float* known = lane_judged_ ? lane_->outputs(part) : nullptr)
     return {known, known + part.size() * columns};
   std::vector<float> all(part.size() * columns, 0.0f);
   const Share share = share_of(part.size(), team_.replicas);
-  const device::MatrixView<const float> source = part.split().x;
   for (std::size_t first = share.first; first < share.end; first += chunk_) {
     const std::size_t count = std::min(chunk_, share.end - first);
-    device::MatrixView<const float> x{source.data + first * inputs, count, inputs};
+    if (!part.whole()) backend_.upload(part.rows().subspan(first, count), rows_.data());
     const std::int32_t* lengths = part.split().lengths ? part.split().lengths + first : nullptr;
-    if (!part.whole()) {
-      backend_.upload(part.rows().subspan(first, count), rows_.data());
-      const device::MatrixView<float> batch{x_.data(), count, inputs};
-      backend_.gather(source, rows_.data(), batch);
-      x = batch;
-      lengths = lengths_of(part, rows_.data(), count);
-    }
-    const auto outputs = network_.forward(x, lengths);
-    backend_.download(outputs.data, std::span(all).subspan(first * columns, count * columns));
+    if (!part.whole()) lengths = lengths_of(part, rows_.data(), count);
+    const auto outputs = network_.forward(chunk_of(part, first, count), lengths);
+    pipeline_.send_outputs(outputs);
+    if (pipeline_.last())
+      backend_.download(outputs.data, std::span(all).subspan(first * columns, count * columns));
   }
   sum(all);
   return all;
+}
+
+/// Rows [first, first + count) of a part, or what the stage before this one makes of them. Where the part is
+/// not whole, rows_ begins with their numbers.
+device::MatrixView<const float> Trainer::chunk_of(const Part& part, std::size_t first, std::size_t count) {
+  const device::MatrixView<const float> source = part.split().x;
+  if (pipeline_.first() && part.whole()) return {source.data + first * source.columns, count, source.columns};
+  const device::MatrixView<float> x{x_.data(), count, network_.inputs()};
+  if (pipeline_.first())
+    backend_.gather(source, rows_.data(), x);
+  else
+    pipeline_.receive_inputs(x);
+  return x;
 }
 
 void Trainer::save(ByteWriter& writer) const {
@@ -275,9 +337,14 @@ void Trainer::load(ByteReader& reader) {
 }
 
 void Trainer::sum(std::span<float> values) {
-  if (!team_.replicas || values.empty()) return;
+  sum(team_.replicas, values);
+  sum(team_.stages, values);  // all but the last one have zeros
+}
+
+void Trainer::sum(comm::Communicator* group, std::span<float> values) {
+  if (!group || values.empty()) return;
   const Stopwatch clock;
-  team_.replicas->begin_sum(values)->wait();
+  group->begin_sum(values)->wait();
   wait_seconds_ += clock.seconds();
 }
 

@@ -9,6 +9,7 @@
 namespace regatta::app {
 namespace {
 
+using testing::Contains;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
@@ -44,12 +45,22 @@ TEST(StudyInputsErrors, NamesLineAndRuleOfAWrongOption) {
   EXPECT_EQ(with_line("seed ="), "x.ini:8: missing value for 'seed' in section [study]");
   EXPECT_EQ(with_line("[sarch]\nalgorithm = grid"),
             "x.ini:8: unknown section [sarch]; did you mean 'search'?");
-  EXPECT_EQ(with_line("[workers]\nlanes = 2"), "x.ini:9: lanes must be at most 1, got 2");
+  EXPECT_EQ(with_line("[workers]\nlanes = 2000"), "x.ini:9: lanes must be at most 1024, got 2000");
+  EXPECT_EQ(with_line("[workers]\nlanes = 2\nranks_per_trial = 2"),
+            "x.ini:9: lanes must be 1 where several ranks train a trial together (ranks_per_trial, model_parallel), got 2");
   EXPECT_EQ(with_line("[log]\nverbosity = 4"), "x.ini:9: verbosity must be at most 3, got 4");
   EXPECT_EQ(
       with_line("[search]\nalgorithm = sobl"),
       "x.ini:9: algorithm must be one of sobol, random, grid, bo, ais, tpe, bohb, mobster, got 'sobl'; did "
       "you mean 'sobol'?");
+}
+
+TEST(StudyInputsErrors, SaysWhatNetworksAreNotDividedFor) {
+  EXPECT_EQ(with_line("[workers]\npipeline = 2"), "x.ini:9: pipeline must divide ranks_per_trial (1), got 2");
+  EXPECT_EQ(with_line("[workers]\nranks_per_trial = 4\npipeline = 2"),
+            "x.ini:10: pipeline is for objectives of type network, not function");
+  EXPECT_THAT(problems_of(valid_text + "[workers]\nranks_per_trial = 4\npipeline = 2\nmodel_parallel = 2\n"),
+              Contains("x.ini:10: model_parallel and pipeline exclude each other"));
 }
 
 TEST(StudyInputsErrors, NamesTheDuplicateOfARepeatedSection) {

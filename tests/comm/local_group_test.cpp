@@ -4,6 +4,7 @@
 #include <numeric>
 #include <thread>
 
+#include "regatta/comm/lane_group.hpp"
 #include "regatta/comm/node_memory.hpp"
 
 namespace regatta::comm {
@@ -48,6 +49,22 @@ TEST(LocalGroup, SumsOverAllRanksInTheOrderOfTheRanks) {
   for (const auto& sum : values) EXPECT_EQ(sum, (std::vector<float>{3e8f, 3.0f}));
 }
 
+TEST(LocalGroup, CarriesNumbersOfOneSenderInOrderAndThoseOfOthersApart) {
+  LocalGroup group(3);
+  for (const float number : {1.0f, 2.0f}) group.at(Rank{0}).send(Rank{2}, std::vector<float>{number, number});
+  std::vector<float> first(2), second(2), other(1);
+  std::thread receiver([&] {
+    group.at(Rank{2}).receive(Rank{1}, other);
+    group.at(Rank{2}).receive(Rank{0}, first);
+    group.at(Rank{2}).receive(Rank{0}, second);
+  });
+  group.at(Rank{1}).send(Rank{2}, std::vector<float>{3});
+  receiver.join();
+  EXPECT_EQ(first, (std::vector<float>{1, 1}));
+  EXPECT_EQ(second, (std::vector<float>{2, 2}));
+  EXPECT_EQ(other, std::vector<float>{3});
+}
+
 TEST(LocalGroup, KeepsTwoSumsInFlightApart) {
   LocalGroup group(2);
   std::vector<float> a0{1}, b0{10}, a1{2}, b1{20};
@@ -79,6 +96,58 @@ TEST(JoinedCommunicator, ShowsTheLinkAsOneMoreRank) {
   const auto answer = joined.poll();
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->source, Rank{2});
+}
+
+TEST(LaneGroup, LooksLikeMorePeersOfEachRank) {
+  constexpr int lanes = 3;
+  LocalGroup world(2);
+  LaneGroup controller(world.at(Rank{0}), lanes), worker(world.at(Rank{1}), lanes);
+  EXPECT_EQ(controller.at(0).rank(), Rank{0});
+  EXPECT_EQ(worker.at(2).rank(), Rank{5});
+  EXPECT_EQ(worker.at(2).size(), 6);
+
+  controller.at(0).post(Rank{5}, 7, bytes("to lane 2"));
+  controller.at(0).post(Rank{3}, 8, bytes("to lane 0"));
+  worker.at(2).post(Rank{0}, 9, bytes("from lane 2"));
+  worker.at(1).post(Rank{5}, 1023, bytes("from lane to lane"));
+
+  EXPECT_FALSE(worker.at(1).poll()) << "one lane takes nothing from another";
+  EXPECT_EQ(text(*worker.at(0).poll()), "to lane 0");
+  const auto neighbours = worker.at(2).poll(), controllers = worker.at(2).poll(), answer = controller.at(0).poll();
+  ASSERT_TRUE(neighbours && controllers && answer);
+  EXPECT_EQ(text(*controllers), "to lane 2");
+  EXPECT_EQ(controllers->tag, 7);
+  EXPECT_EQ(controllers->source, Rank{0});
+  EXPECT_EQ(text(*neighbours), "from lane to lane");
+  EXPECT_EQ(neighbours->source, Rank{4});
+  EXPECT_EQ(answer->source, Rank{5});
+  EXPECT_EQ(answer->tag, 9);
+}
+
+/// A rank without work listens to the group itself.
+TEST(LaneGroup, ReachesARankWithoutLanesByItsFirst) {
+  LocalGroup world(2);
+  LaneGroup controller(world.at(Rank{0}), 4);
+
+  controller.at(0).post(Rank{4}, 4, bytes("over"));
+  world.at(Rank{1}).post(Rank{0}, 5, bytes("answer"));
+
+  EXPECT_EQ(world.at(Rank{1}).poll()->tag, 4);
+  EXPECT_EQ(controller.at(0).poll()->source, Rank{4});
+}
+
+TEST(LaneGroup, ComposesWithAJoinedRank) {
+  constexpr int lanes = 2;
+  LocalGroup world(2), link(2);
+  JoinedCommunicator joined(world.at(Rank{0}), link.at(Rank{0}));
+  LaneGroup controller(joined, lanes), thread(link.at(Rank{1}), lanes);
+
+  controller.at(0).post(Rank{5}, 1, bytes("thread"));
+  thread.at(1).post(Rank{0}, 2, bytes("answer"));
+
+  EXPECT_FALSE(thread.at(0).poll());
+  EXPECT_EQ(text(*thread.at(1).poll()), "thread");
+  EXPECT_EQ(controller.at(0).poll()->source, Rank{5});
 }
 
 TEST(PrivateMemory, GivesZeroedAlignedBlocks) {

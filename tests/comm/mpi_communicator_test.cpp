@@ -58,6 +58,22 @@ TEST(MpiCommunicator, CarriesEmptyAndLargeMessages) {
   drain(comm);
 }
 
+TEST(MpiCommunicator, CarriesNumbersBesideMessages) {
+  MpiCommunicator comm(MPI_COMM_WORLD);
+  const int rank = comm.rank().value, last = comm.size() - 1;
+  if (rank < last) comm.post(Rank{rank + 1}, 1, bytes("beside"));
+  for (const std::size_t count : {std::size_t{3}, std::size_t{500'000}}) {
+    std::vector<float> numbers(count, static_cast<float>(rank));
+    if (rank > 0) comm.receive(Rank{rank - 1}, numbers);
+    EXPECT_EQ(numbers.back(), 0.0f);
+    if (rank < last) comm.send(Rank{rank + 1}, numbers);
+  }
+  if (rank > 0) {
+    EXPECT_EQ(text(next(comm)), "beside");
+  }
+  drain(comm);
+}
+
 TEST(MpiCommunicator, SumsOverItsRanks) {
   MpiCommunicator comm(MPI_COMM_WORLD);
   std::vector<float> values{1, static_cast<float>(comm.rank().value)};

@@ -95,7 +95,7 @@ class Trained {
     for (std::uint32_t i = 0; i < task.rows; ++i)
       labels.push_back(i % 9 == 8 ? -1 : static_cast<std::int32_t>(random.uniform() * classes));
     std::iota(order.begin(), order.end(), 0);
-    random.shuffle(std::span(order));
+    Random(shuffle_seed).shuffle(std::span(order));
     labels_ = Buffer<std::int32_t>(backend, labels);
     order_ = Buffer<std::int32_t>(backend, order);
     for (std::size_t s = 0; s < task.steps(); ++s) rates_.push_back(0.02f / static_cast<float>(s + 1));
@@ -138,6 +138,8 @@ class Trained {
     lane.rates += done;
     return lane;
   }
+
+  static constexpr std::uint64_t shuffle_seed = 8;
 
   float loss() const { return block_[0]; }
   std::vector<float> outputs() const { return {block_ + 1, block_ + 1 + std::size_t{task_.judged} * task_.outputs()}; }
@@ -317,6 +319,21 @@ TEST_F(Lanes, GoOnWhereTheyWere) {
     EXPECT_EQ(halves.arena(), whole.arena());
     EXPECT_NEAR(first + halves.loss(), whole.loss(), 1e-4f * std::fabs(whole.loss()));
   }
+}
+
+TEST_F(Lanes, ShuffleAsTheHostDoes) {
+  Trained given(*backend_, classifier()), made(*backend_, classifier());
+  run({given.lane(*engine_, 4)});
+  Lane lane = made.lane(*engine_, 4);
+  Buffer<std::int32_t> order(*backend_, 50);
+  lane.order = order.data();
+  lane.shuffles = true;
+  lane.shuffle_seed = Trained::shuffle_seed;
+
+  EXPECT_TRUE(engine_->shuffles(lane));
+  run({lane});
+
+  EXPECT_EQ(made.arena(), given.arena());
 }
 
 TEST_F(Lanes, RefuseWhatSharedMemoryDoesNotHold) {

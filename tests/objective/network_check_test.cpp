@@ -150,6 +150,17 @@ TEST_F(NetworkCheck, WantsImagesForConvolutionsAndTheirChanges) {
               ElementsAre(HasSubstr("label_smoothing needs data with classes")));
 }
 
+TEST_F(NetworkCheck, WantsALayerForEachStageOfAPipeline) {
+  ObjectiveOptions options = options_of({{"data", "three.h5"}, {"layers", "2"}}, folder.path());
+  options.stages = 4;
+  options.where["pipeline"] = {"x.ini", 7};
+  EXPECT_THAT(problems_of(options, {}),
+              ElementsAre("x.ini:7: workers.pipeline = 4 needs networks of at least as many layers, got 3"));
+  EXPECT_THAT(problems_of(options, space_of({{"layers", "int(1, 5)"}})), IsEmpty());  // trials that are too short fail
+  options.stages = 3;
+  EXPECT_THAT(problems_of(options, {}), IsEmpty());
+}
+
 TEST_F(NetworkCheck, WantsTheTaskThatTheDataIsFor) {
   EXPECT_THAT(check({{"task", "regression"}}), ElementsAre(HasSubstr("holds data for a classification")));
   EXPECT_THAT(check({{"task", "classification"}}), IsEmpty());

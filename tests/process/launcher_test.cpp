@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
@@ -144,6 +145,27 @@ TEST(Launcher, TakesItsProgramAlongAndLeaksNoDescriptor) {
 
   EXPECT_FALSE(is_alive(pid));
   EXPECT_EQ(open_descriptors(), before);
+}
+
+TEST(Launcher, HasOthersForMoreProgramsAtOnce) {
+  std::vector<pid_t> pids;
+  {
+    Launcher launcher;
+    Launcher &one = launcher.another(), &other = launcher.another();
+    const Channels endless = one.start(shell("trap '' TERM; sleep 600 & echo $!; echo $$; while :; do sleep 0.01; done"));
+    const Channels brief = other.start(shell("read word; exit 3"));
+    waits_for(endless.out.number());
+    ASSERT_EQ(::send(brief.input.number(), "on\n", 3, MSG_NOSIGNAL), 3);
+    EXPECT_EQ(wait_for(other).code, 3);
+    EXPECT_FALSE(one.poll()) << "it lives, although the other's end took along what that had left behind";
+    one.end(0, 0);
+    EXPECT_EQ(wait_for(one).signal, SIGKILL);
+    std::istringstream numbers(content(endless.out));
+    for (pid_t pid = 0; numbers >> pid;) pids.push_back(pid);
+  }
+
+  ASSERT_EQ(pids.size(), 2u);
+  for (const pid_t pid : pids) EXPECT_FALSE(is_alive(pid));
 }
 
 TEST(Launcher, ScrubsWhatWouldKeepAProgramFromStartingMpiItself) {

@@ -25,6 +25,20 @@ TEST(Layout, KeepsRank0FreeToSteerOnHostsWithoutGpus) {
   EXPECT_EQ(layout.team_of(Rank{2}), WorkerId{1});
 }
 
+TEST(Layout, HasAWorkerForEachLaneOfARank) {
+  LayoutOptions options;
+  options.lanes = 3;
+  const Layout layout = plan_layout({rank("a"), rank("a"), rank("b")}, options);
+
+  EXPECT_EQ(leaders(layout), (std::vector<int>{1, 2, 1, 2, 1, 2})) << "few trials spread over all ranks";
+  EXPECT_EQ(layout.teams[3].lane, 1);
+  EXPECT_EQ(layout.lanes, 3);
+  EXPECT_EQ(layout.team_of(Rank{2}), WorkerId{1});
+
+  options.ranks_per_trial = 2;
+  EXPECT_THROW(plan_layout({rank("a"), rank("a"), rank("b")}, options), InvalidInput);
+}
+
 TEST(Layout, LetsALoneRankSteerAndWork) {
   EXPECT_EQ(leaders(plan_layout({rank("a")}, {})), (std::vector<int>{0}));
 }

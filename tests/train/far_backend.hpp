@@ -20,7 +20,10 @@ class FarBackend final : public device::Backend {
   std::string name() const override { return "far " + near_->name(); }
   bool host_memory() const override { return false; }
 
-  float* allocate(std::size_t count) override { return near_->allocate(count); }
+  float* allocate(std::size_t count) override {
+    allocated += count;
+    return near_->allocate(count);
+  }
   std::int32_t* allocate_indices(std::size_t count) override { return near_->allocate_indices(count); }
   void release(void* block) noexcept override { near_->release(block); }
   void upload(std::span<const float> host, float* block) override {
@@ -97,8 +100,9 @@ class FarBackend final : public device::Backend {
   void update(const device::Update& update) override { near_->update(update); }
   std::unique_ptr<device::LaneEngine> make_lane_engine() override { return nullptr; }
 
-  std::size_t uploaded = 0;  ///< numbers so far
-  std::size_t repeated = 0;  ///< calls of repeat() so far
+  std::size_t uploaded = 0;   ///< numbers so far
+  std::size_t allocated = 0;  ///< numbers so far
+  std::size_t repeated = 0;   ///< calls of repeat() so far
 
  private:
   std::unique_ptr<device::Backend> near_;

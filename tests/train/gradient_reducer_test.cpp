@@ -20,6 +20,8 @@ class Mirror final : public comm::Communicator {
     most_in_flight = std::max(most_in_flight, ++in_flight);
     return std::make_unique<Sum>(*this, values);
   }
+  void send(Rank, std::span<const float>) override {}
+  void receive(Rank, std::span<float>) override {}
 
   std::vector<std::size_t> sizes;
   int in_flight = 0, most_in_flight = 0;

@@ -245,9 +245,16 @@ std::vector<float> parameters_of(const Trainer& trainer) {
   return reader.take_all<std::vector<float>>(count);
 }
 
+enum class Divided { ByWidth, ByDepth };
+
+Team team_of(comm::Communicator* replicas, comm::Communicator& model, Divided divided) {
+  return divided == Divided::ByWidth ? Team{replicas, &model} : Team{replicas, nullptr, &model};
+}
+
 /// `replicas` networks, each divided among `parts` ranks.
 TeamResult train_as_team(int replicas, const Samples& samples, const TrainingSpec& spec,
-                         MakeBackend make = device::make_cpu_backend, int parts = 1) {
+                         MakeBackend make = device::make_cpu_backend, int parts = 1,
+                         Divided divided = Divided::ByWidth) {
   std::deque<comm::LocalGroup> rows, columns;
   for (int part = 0; part < parts; ++part) rows.emplace_back(replicas);
   for (int replica = 0; replica < replicas; ++replica) columns.emplace_back(parts);
@@ -257,8 +264,8 @@ TeamResult train_as_team(int replicas, const Samples& samples, const TrainingSpe
     const int replica = rank / parts, part = rank % parts;
     Bench bench(samples, make);
     Trainer trainer(*bench.backend, bench.train, samples.classes, spec,
-                    {&rows[static_cast<std::size_t>(part)].at(Rank{replica}),
-                     &columns[static_cast<std::size_t>(replica)].at(Rank{part})});
+                    team_of(&rows[static_cast<std::size_t>(part)].at(Rank{replica}),
+                            columns[static_cast<std::size_t>(replica)].at(Rank{part}), divided));
     TeamResult& result = results[static_cast<std::size_t>(rank)];
     for (int e = 0; e < 4; ++e) result.losses.push_back(epoch(trainer).mean);
     result.outputs = trainer.outputs(bench.valid);
@@ -313,9 +320,10 @@ TEST(DividedNetwork, EqualsOneRankWithinRounding) {
   expect_equal(train_as_team(2, samples, spec, device::make_cpu_backend, 2));
 }
 
-TEST(DividedNetwork, GoesOnFromWhatOneRankHasSaved) {
-  const Samples samples = clouds(64, 6, 3);
-  const TrainingSpec spec = classifier(samples, {8});
+/// One rank saves after an epoch; two that have divided its network save the same, and go on as it does.
+/// @return how many parameters each of the two has
+std::array<std::size_t, 2> go_on_divided(const Samples& samples, const TrainingSpec& spec, Divided divided,
+                                         double tolerance) {
   Bench bench(samples);
   Trainer alone(*bench.backend, bench.train, 3, spec);
   epoch(alone);
@@ -327,18 +335,26 @@ TEST(DividedNetwork, GoesOnFromWhatOneRankHasSaved) {
   std::array<std::size_t, 2> sizes{};
   const auto work = [&](int rank) {
     Bench own(samples);
-    Trainer part(*own.backend, own.train, 3, spec, {nullptr, &group.at(Rank{rank})});
+    Trainer part(*own.backend, own.train, 3, spec, team_of(nullptr, group.at(Rank{rank}), divided));
     ByteReader reader(saved);
     part.load(reader);
     sizes[static_cast<std::size_t>(rank)] = part.network().parameters().size();
     ByteWriter again;
     part.save(again);
     EXPECT_EQ(again.take(), saved);
-    EXPECT_NEAR(epoch(part).mean, expected, 1e-5);
+    EXPECT_NEAR(epoch(part).mean, expected, tolerance);
   };
   std::thread other(work, 1);
   work(0);
   other.join();
+  return sizes;
+}
+
+TEST(DividedNetwork, GoesOnFromWhatOneRankHasSaved) {
+  const Samples samples = clouds(64, 6, 3);
+
+  const auto sizes = go_on_divided(samples, classifier(samples, {8}), Divided::ByWidth, 1e-5);
+
   EXPECT_EQ(sizes[0], 6u * 4 + 4 * 3 + 4 + 3);  // half of the hidden units, and all biases of the outputs
   EXPECT_EQ(sizes[1], sizes[0]);
 }
@@ -418,12 +434,13 @@ TEST(Team, GivesTheSameBitsWhereTheHostCannotReadTheBackend) {
 }
 
 /// Residual blocks with batch normalization over images of 2 x 3 x 2 numbers.
-TrainingSpec image_classifier() {
+TrainingSpec image_classifier(bool batch_norm = true) {
   TrainingSpec spec;
   CnnSpec network;
   network.input = {2, 3, 2};
   network.channels = 4;
   network.residual = true;
+  network.batch_norm = batch_norm;
   network.head = {12, {6}, 3, Activation::Tanh, 0.2f};
   spec.network = cnn(network);
   spec.optimizer.kind = device::OptimizerKind::Sgd;
@@ -448,6 +465,114 @@ TEST(Team, EqualsOneRankForImagesAlsoWhereRanksHaveNothing) {
   EXPECT_THAT(team.outputs, testing::Pointwise(testing::FloatNear(5e-3f), alone.outputs));
   EXPECT_EQ(train_as_team(3, samples, spec).outputs,
             train_as_team(3, samples, spec, make_far_backend).outputs);
+}
+
+void expect_equal(const TeamResult& team, const TeamResult& alone, float tolerance) {
+  for (std::size_t e = 0; e < alone.losses.size(); ++e) EXPECT_NEAR(team.losses[e], alone.losses[e], tolerance);
+  EXPECT_THAT(team.parameters, testing::Pointwise(testing::FloatNear(tolerance), alone.parameters));
+  EXPECT_THAT(team.outputs, testing::Pointwise(testing::FloatNear(10 * tolerance), alone.outputs));
+}
+
+/// Pipelines of two and four stages; replicas of two stages; with activations computed again, where the host cannot read them.
+void expect_pipelines_equal_one_rank(const Samples& samples, TrainingSpec spec, float tolerance) {
+  const auto pipeline = [&](int replicas, int stages, MakeBackend make = device::make_cpu_backend) {
+    return train_as_team(replicas, samples, spec, make, stages, Divided::ByDepth);
+  };
+  const TeamResult alone = train_as_team(1, samples, spec);
+  const TeamResult two = pipeline(1, 2);
+  expect_equal(two, alone, tolerance);
+  expect_equal(pipeline(1, 4), alone, tolerance);
+  expect_equal(pipeline(3, 2), alone, tolerance);
+  spec.recompute = true;
+  EXPECT_EQ(pipeline(1, 2, make_far_backend).outputs, two.outputs);
+  spec.micro_batches = 7;
+  expect_equal(pipeline(1, 4), alone, tolerance);
+}
+
+TEST(Pipeline, EqualsOneRankWithinRounding) {
+  const Samples samples = clouds(101, 6, 3);  // batches of 32, 32, 32 and 5: some replicas have few of the last
+  TrainingSpec spec = classifier(samples, {16, 12, 9}, 0.3f);
+  spec.balanced = true;
+  spec.optimizer.weight_decay = 0.01;
+  spec.optimizer.l1 = 0.001;
+  spec.optimizer.kind = device::OptimizerKind::Sgd;
+  spec.optimizer.momentum = 0.9;
+  spec.gradient_clip = 0.3;
+  expect_pipelines_equal_one_rank(samples, spec, 2e-5f);
+}
+
+TEST(Pipeline, EqualsOneRankForSequencesOfDifferentLength) {
+  expect_pipelines_equal_one_rank(recalled(), recaller(), 1e-4f);
+}
+
+TEST(Pipeline, EqualsOneRankForImagesWithAndWithoutBatchNormalization) {
+  const Samples samples = clouds(101, 12, 3);
+  expect_pipelines_equal_one_rank(samples, image_classifier(), 5e-4f);
+  expect_pipelines_equal_one_rank(samples, image_classifier(false), 5e-5f);
+}
+
+TEST(Pipeline, GoesOnFromWhatOneRankHasSavedAlsoWithStatistics) {
+  const Samples samples = clouds(64, 12, 3);
+  const auto sizes = go_on_divided(samples, image_classifier(), Divided::ByDepth, 1e-4);
+  EXPECT_EQ(sizes[0] + sizes[1], parameter_count(image_classifier().network));
+}
+
+TEST(Pipeline, WantsALayerForEachStage) {
+  const Samples samples = clouds(20, 6, 3);
+  const Bench bench(samples);
+  comm::LocalGroup group(3);
+  EXPECT_THROW(Trainer(*bench.backend, bench.train, 3, classifier(samples, {8}), {nullptr, nullptr, &group.at(Rank{0})}),
+               InvalidInput);
+}
+
+TEST(Pipeline, DividesLayersByTheirOperations) {
+  const NetworkSpec network{{9}, {EmbeddingSpec{7, 5}, RecurrentSpec{device::CellKind::Lstm, 20}, DenseSpec{20}, DenseSpec{3}}};
+  comm::LocalGroup group(2);
+  const Stage first = stage_of(network, &group.at(Rank{0})), second = stage_of(network, &group.at(Rank{1}));
+  EXPECT_EQ(first.layers.size(), 2u);
+  EXPECT_EQ(second.first, 2u);
+  EXPECT_EQ(second.input, Shape{20});
+  EXPECT_EQ(second.before.weights, 7u * 5 + 4 * 20 * (5 + 20));
+}
+
+/// What the largest stage of a training allocates beside the data [MB].
+double megabytes(const Samples& samples, const TrainingSpec& spec, int stages) {
+  comm::LocalGroup group(stages);
+  const Dataset data = samples.dataset();
+  std::size_t most = 0;
+  for (int rank = 0; rank < stages; ++rank) {
+    FarBackend backend;
+    const DeviceData placed(backend, data);
+    const std::size_t of_data = backend.allocated;
+    const Part part(placed.train());
+    const Trainer trainer(backend, part, samples.classes, spec, {nullptr, nullptr, &group.at(Rank{rank})});
+    most = std::max(most, backend.allocated - of_data);
+  }
+  return 4e-6 * static_cast<double>(most);
+}
+
+/// The figures of src/README.md: a network with many parameters, and one with many activations.
+TEST(Pipeline, DividesTheMemoryOfANetwork) {
+  const Samples samples = clouds(512, 16 * 16, 10);
+  TrainingSpec wide = classifier(samples, std::vector<std::size_t>(7, 512)), deep = classifier(samples, {});
+  CnnSpec network{{16, 16, 1}, 4};
+  network.channel_factor = 1;
+  network.pooling.reset();
+  network.batch_norm = false;
+  network.head.outputs = 10;
+  deep.network = cnn(network);
+  wide.batch = deep.batch = 512;
+  struct Row {
+    int stages;
+    bool recompute;
+    double of_wide, of_deep;
+  };
+  for (const Row& row : {Row{1, false, 37.4, 51.7}, {2, false, 23.9, 32.1}, {4, false, 14.0, 19.4}, {2, true, 20.8, 15.6},
+                         {4, true, 12.2, 11.6}}) {
+    wide.recompute = deep.recompute = row.recompute;
+    EXPECT_NEAR(megabytes(samples, wide, row.stages), row.of_wide, 0.05) << row.stages;
+    EXPECT_NEAR(megabytes(samples, deep, row.stages), row.of_deep, 0.05) << row.stages;
+  }
 }
 
 TEST(Trainer, GoesOnBitByBitWithTheStatisticsOfBatchNormalization) {

@@ -39,7 +39,7 @@ class Communicator {
 
   /// Starts to send a copy of `payload`. Never blocks; at most one send per peer is in flight, later ones are packed
   /// together when it has left.
-  /// @param tag  0 .. 32767
+  /// @param tag  0 or more
   virtual void post(Rank to, int tag, std::span<const std::byte> payload) = 0;
 
   /// Takes the next message that has arrived, if any. Never blocks; also moves waiting sends along.
@@ -51,6 +51,12 @@ class Communicator {
 
   /// Starts to replace `values` by their sum over all ranks. Collective: all ranks start their sums in the same order.
   [[nodiscard]] virtual std::unique_ptr<Pending> begin_sum(std::span<float> values) = 0;
+
+  /// Sends numbers, without a copy, to a rank that takes as many with receive(). May wait until that rank does; moves no
+  /// messages meanwhile.
+  virtual void send(Rank to, std::span<const float> values) = 0;
+  /// Waits for the next numbers that rank `from` has sent.
+  virtual void receive(Rank from, std::span<float> values) = 0;
 };
 
 }  // namespace regatta::comm

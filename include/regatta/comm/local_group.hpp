@@ -25,7 +25,7 @@ class LocalGroup {
 };
 
 /// One rank's view of a group and of one more peer on a link: messages to and from rank `group.size()` travel over the link,
-/// whose other end is rank 1 there. Sums are those of the group.
+/// whose other end is rank 1 there. Sums and numbers are those of the group.
 class JoinedCommunicator final : public Communicator {
  public:
   JoinedCommunicator(Communicator& group, Communicator& link) : group_(group), link_(link) {}
@@ -36,6 +36,8 @@ class JoinedCommunicator final : public Communicator {
   std::optional<Envelope> poll() override;
   bool drained() override { return group_.drained() && link_.drained(); }
   std::unique_ptr<Pending> begin_sum(std::span<float> values) override { return group_.begin_sum(values); }
+  void send(Rank to, std::span<const float> values) override { group_.send(to, values); }
+  void receive(Rank from, std::span<float> values) override { group_.receive(from, values); }
 
  private:
   Communicator& group_;

@@ -30,6 +30,8 @@ class MpiCommunicator final : public Communicator {
   std::optional<Envelope> poll() override;
   bool drained() override;
   std::unique_ptr<Pending> begin_sum(std::span<float> values) override;
+  void send(Rank to, std::span<const float> values) override;
+  void receive(Rank from, std::span<float> values) override;
 
   /// Forms a communicator of some ranks without the others; collective over `ranks` only.
   std::unique_ptr<MpiCommunicator> subgroup(const std::vector<Rank>& ranks);
@@ -45,7 +47,7 @@ class MpiCommunicator final : public Communicator {
   struct Outbox;
   void start_send(Outbox& outbox);
   void progress_sends();
-  void receive();
+  void receive_packet();
 
   MPI_Comm comm_ = MPI_COMM_NULL;
   Rank rank_;

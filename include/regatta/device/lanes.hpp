@@ -31,8 +31,11 @@ struct Lane {
   LossKind loss = LossKind::CrossEntropy;
   const float* x = nullptr;  ///< rows x inputs
   Targets targets;           ///< of these rows; one label per row
-  const std::int32_t* order = nullptr;  ///< rows of the epoch, those of the first step first
-  std::uint32_t rows = 0;               ///< of that order
+  std::int32_t* order = nullptr;  ///< rows that are left of the epoch, those of the first step first
+  std::uint32_t rows = 0;         ///< of that order
+  bool shuffles = false;          ///< the order is made first: that of Random(shuffle_seed).shuffle()
+  std::uint64_t shuffle_seed = 0;
+  const std::int32_t* shuffled = nullptr;  ///< rows in the order from which it is made; null: 0, 1, ...
   std::uint32_t batch = 0, steps = 0;   ///< the last batch is as short as it comes
   std::uint64_t seed = 0;               ///< step s, layer l drop by derive_seed(derive_seed(seed, s), l)
   /// The places are those of all parameters, [weights layer by layer | biases layer by layer]; `step` is that of the first
@@ -51,6 +54,8 @@ class LaneEngine {
 
   /// How many lanes of this kind the device holds at once; 0: it cannot train such a network.
   virtual std::size_t capacity(const Lane& lane) const = 0;
+  /// Whether it can make the order of so many rows.
+  virtual bool shuffles(const Lane& lane) const = 0;
   /// Numbers that the device writes and the host may read after wait().
   /// @throws OutOfDeviceMemory
   virtual float* allocate(std::size_t count) = 0;

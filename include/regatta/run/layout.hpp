@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "regatta/core/id.hpp"
+#include "regatta/objective/objective.hpp"
 
 namespace regatta::run {
 
@@ -26,29 +27,42 @@ struct LayoutOptions {
   DeviceChoice device = DeviceChoice::Auto;
   Rank0Choice rank0 = Rank0Choice::Auto;
   int ranks_per_trial = 1;
-  int model_parallel = 1;  ///< ranks of a team that hold the parts of one model; divides ranks_per_trial
+  int model_parallel = 1;  ///< ranks of a team that hold the parts of one model
+  int pipeline = 1;        ///< ranks of a team that hold consecutive layers of one model; not with model_parallel
   int widest = 0;           ///< ranks of a trial at most, where teams are formed for each trial; 0: they are not
   int workers_per_gpu = 1;  ///< at most
   int cores_per_trial = 0;  ///< that its programs are told to use; 0: the share of its ranks
+  int lanes = 1;            ///< trials at once on each rank, where a team is one rank; 0: see choose_lanes()
+
+  int ranks_per_model() const { return model_parallel * pipeline; }  ///< divides ranks_per_trial
 };
 
 /// A team: the ranks that train one trial together, its leader first. Rank 0 stands for rank 0's worker thread.
 struct TeamPlan {
   std::vector<Rank> ranks;
+  int lane = 0;  ///< of its rank, where that trains several trials at once
 };
 
 /// Who does what, found from the table of all ranks: the same on every rank.
 struct Layout {
-  std::vector<TeamPlan> teams;       ///< by WorkerId
+  std::vector<TeamPlan> teams;       ///< by WorkerId; lane 0 of all ranks first, so that few trials spread over all
+  int lanes = 1;                     ///< of each rank that works
   std::vector<int> gpu;              ///< by rank: ordinal in the rank's own numbering, -1: none
   std::vector<Rank> spares;          ///< ranks without work
   std::vector<std::string> warnings;
   int nodes = 1;
 
-  /// The team of a rank, or an invalid id for spares and a rank 0 that only steers.
+  /// The team of a rank (of its lane 0), or an invalid id for spares and a rank 0 that only steers.
   WorkerId team_of(Rank rank) const;
 };
 
+/// How many lanes the ranks have: what the options say, or where they leave it open the objective, as far as each lane gets
+/// several trials to train: those at work do not learn from each other.
+/// @param trials  of the study; 0: no limit
+int choose_lanes(const LayoutOptions& options, const std::vector<RankInfo>& ranks, const objective::Objective& objective,
+                 std::int64_t trials);
+
+/// @param options  with the number of lanes chosen
 /// @throws InvalidInput  more than `workers_per_gpu` ranks on one GPU, teams that do not fit, nobody left to work: names ranks and option
 /// @throws Unavailable   device = cuda where some worker has none
 Layout plan_layout(const std::vector<RankInfo>& ranks, const LayoutOptions& options);

@@ -49,6 +49,9 @@ struct Places {
 struct Team {
   comm::Communicator* replicas = nullptr;  ///< they hold the same parts of the model; each takes a share of every batch
   comm::Communicator* parts = nullptr;     ///< they hold the parts of one model and take the same samples
+  comm::Communicator* stages = nullptr;    ///< they hold consecutive layers of one model instead, of the same samples
+
+  bool alone() const { return !replicas && !parts && !stages; }
 };
 
 /// Part [first, end) of some things.
@@ -59,6 +62,8 @@ struct Share {
 /// by one at most.
 /// @param group  null: this rank is alone
 Share share_of(std::size_t count, const comm::Communicator* group);
+/// What rank `rank` of `ranks` has.
+Share share_of(std::size_t count, std::size_t rank, std::size_t ranks);
 
 /// One layer of a network. It owns what it needs between forward and backward pass, but neither its
 /// parameters nor the slopes that pass through it.

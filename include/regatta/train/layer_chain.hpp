@@ -17,20 +17,25 @@ class LayerChain {
  public:
   /// @param layers  may be empty: the output is the input
   /// @param parts   the ranks that divide pairs of dense layers among them; null: nothing is divided
+  /// @param first   place of the first layer in a longer chain that these are a part of
   /// @throws InvalidInput  layers that do not fit each other
-  LayerChain(const std::vector<LayerSpec>& layers, const Shape& input, comm::Communicator* parts = nullptr);
+  LayerChain(const std::vector<LayerSpec>& layers, const Shape& input, comm::Communicator* parts = nullptr,
+             std::size_t first = 0);
 
-  bool empty() const { return stages_.empty(); }
+  bool empty() const { return links_.empty(); }
   const Shape& output() const { return output_; }
   ParameterCounts counts() const;  ///< sums of all layers, as the next ones
   ParameterCounts whole_counts() const;
   double operations() const;
   std::size_t activations() const;
 
-  /// The functions of Layer, for all layers in their order; each draws and drops from a stream of its own.
+  /// The functions of Layer, for all layers in their order; each draws and drops from the stream of its place
+  /// in the longer chain.
   void draw(std::uint64_t seed, std::span<float> weights, std::span<float> biases,
             std::span<float> statistics) const;
-  void place(device::Backend& backend, const Places& places, std::size_t most_samples);
+  /// @param lender  a chain of the same layers, placed before, whose slopes pass at other times; null: none
+  void place(device::Backend& backend, const Places& places, std::size_t most_samples,
+             LayerChain* lender = nullptr);
   device::MatrixView<const float> forward(device::MatrixView<const float> x, const Pass& pass);
   void forward_nothing(const Pass& pass);
   /// @param ready  is told after each layer, the last one first, from which weight of the chain on gradients
@@ -43,17 +48,18 @@ class LayerChain {
   /// Calls visit(layer) for all layers in their order.
   template <class Visit>
   void each(const Visit& visit) const {
-    for (const Stage& stage : stages_) visit(static_cast<const Layer&>(*stage.layer));
+    for (const Link& link : links_) visit(static_cast<const Layer&>(*link.layer));
   }
 
  private:
-  struct Stage {
+  struct Link {
     std::unique_ptr<Layer> layer;
     std::size_t inputs = 0;  ///< numbers of one sample
     std::size_t first_weight = 0;
   };
 
-  std::vector<Stage> stages_;
+  std::vector<Link> links_;
+  std::size_t first_;
   Shape output_;
   device::Buffer<float> slopes_[2];  ///< dL/dx of a layer and of the one after it
 };

@@ -11,6 +11,7 @@
 #include "regatta/device/buffer.hpp"
 #include "regatta/train/layer_chain.hpp"
 #include "regatta/train/optimizer.hpp"
+#include "regatta/train/pipeline.hpp"
 
 namespace regatta::train {
 
@@ -20,8 +21,8 @@ std::vector<float> initial_parameters(const NetworkSpec& spec, std::uint64_t see
 
 /// Number of weights and of weights and biases.
 std::size_t weight_count(const NetworkSpec& spec);
-/// @param parts  the ranks that divide the network: of the part of this rank; null: of all of it
-std::size_t parameter_count(const NetworkSpec& spec, comm::Communicator* parts = nullptr);
+/// @param team  of what this rank has where parts or stages divide the network
+std::size_t parameter_count(const NetworkSpec& spec, const Team& team = {});
 
 /// Numbers of a sample that all layers together keep of a forward pass.
 std::size_t activation_count(const NetworkSpec& spec);
@@ -34,20 +35,27 @@ struct ArenaLayout {
   std::size_t size;
 };
 
+/// The pieces of a batch that pass a network one after another; their gradients are added up.
+struct MicroBatches {
+  std::size_t most = 1;    ///< of a batch
+  bool recompute = false;  ///< activations are kept of one only, and computed again for the way back of others
+};
+
 /// A chain of layers with everything that one training step needs, allocated once: parameters, gradients and
 /// moments in one arena, and the activations of a batch.
 class Network {
  public:
   /// @param most_samples  of one forward pass
   /// @param team          replicas: layers may sum over them in training; parts: pairs of dense layers are divided
-  ///                      among them, all other layers are the same on each
+  ///                      among them, all other layers are the same on each; stages: each has some of the layers
   /// @param arena         zeros for the network's numbers, as long as an ArenaLayout; empty: it takes its own
   /// @throws InvalidInput              layers that do not fit each other
   /// @throws device::OutOfDeviceMemory
   Network(device::Backend& backend, const NetworkSpec& spec, std::size_t most_samples, std::uint64_t seed,
-          const Team& team = {}, std::span<float> arena = {});
+          const Team& team = {}, std::span<float> arena = {}, const MicroBatches& micro = {});
 
-  /// Outputs (samples x outputs) for `x`, as a trained network is used. Valid until the next call of forward.
+  /// Outputs (samples x outputs) of this rank's layers for `x`, as a trained network is used. Valid until the
+  /// next call of forward.
   /// @param lengths  of the samples, on the backend; null: no sequence is padded
   device::MatrixView<const float> forward(device::MatrixView<const float> x,
                                           const std::int32_t* lengths = nullptr);
@@ -55,15 +63,22 @@ class Network {
   /// @param key           of this optimizer step
   /// @param first_sample  place of the first row in the batch of the team
   /// @param batch         samples of that batch
+  /// @param micro         number of the micro-batch; a batch begins with 0
   device::MatrixView<const float> forward(device::MatrixView<const float> x, std::uint64_t key,
                                           std::size_t first_sample, std::size_t batch,
-                                          const std::int32_t* lengths = nullptr);
+                                          const std::int32_t* lengths = nullptr, std::size_t micro = 0);
+  /// Outputs of a micro-batch of this batch once more, for its way back; computed again where they were not
+  /// kept.
+  device::MatrixView<const float> recall(std::size_t micro);
 
-  /// Where the loss writes its gradient by the outputs of the last forward pass.
+  /// Where the loss, or the stage after this one, writes its gradient by the outputs of the micro-batch that
+  /// was computed or recalled last.
   device::MatrixView<float> output_gradient();
   /// Fills gradients(), last layer first; when a layer is done, `ready(first)` tells that the gradients of
   /// all weights from number `first` on are final (biases only after the last call, with first = 0).
-  void backward(const std::function<void(std::size_t first)>& ready);
+  /// Micro-batches go back the last one first; gradients are final after number 0.
+  /// @return dL/dx where a stage before this one needs it
+  device::MatrixView<const float> backward(const std::function<void(std::size_t first)>& ready);
 
   /// In place of both passes where this rank has no sample of the batch: gradients of 0, told in the same
   /// order.
@@ -71,7 +86,8 @@ class Network {
                      const std::function<void(std::size_t first)>& ready);
 
   /// One optimizer step with learning rate `rate`; weight decay and L1 penalty act on weights, not on biases.
-  /// @param clip  the gradient is scaled down to this norm if its own is larger; 0: never. Collective over the parts.
+  /// @param clip  the gradient is scaled down to this norm if its own is larger; 0: never. Collective over
+  ///              parts or stages.
   void update(const OptimizerSpec& optimizer, double rate, std::int64_t step, double clip = 0);
   /// The same for parameters [first, end) only, without clipping.
   void update(const OptimizerSpec& optimizer, double rate, std::int64_t step, std::size_t first, std::size_t end);
@@ -79,8 +95,8 @@ class Network {
   /// That step as an operation of the backend.
   device::Update step_of(const OptimizerSpec& optimizer, double rate, std::int64_t step, double clip);
 
-  /// Parameters, moments and statistics of the whole network, as load() takes them into one of the same shape,
-  /// however it is divided. Collective over the parts.
+  /// Parameters, moments and statistics of the whole network, as load() takes them into one of the same
+  /// shape, however it is divided. Collective over parts or stages.
   void save(ByteWriter& writer) const;
   /// @throws InvalidInput  they are of another shape
   void load(ByteReader& reader);
@@ -88,13 +104,25 @@ class Network {
   device::Buffer<float>& gradients() { return gradients_; }
   const device::Buffer<float>& parameters() const { return parameters_; }
   std::size_t weights() const { return weights_; }
-  std::size_t outputs() const { return size_of(layers_.output()); }
-  /// Floating-point operations of one sample in the forward pass.
-  double operations() const { return layers_.operations(); }
+  std::size_t inputs() const { return size_of(stage_.input); }  ///< of this rank's layers
+  std::size_t outputs() const { return stage_.outputs; }        ///< of the whole network
+  /// Floating-point operations of one sample in the forward pass of this rank's layers.
+  double operations() const { return layers().operations(); }
   /// Time that layers have spent in sums over ranks so far [s].
-  double wait_seconds() const { return layers_.wait_seconds(); }
+  double wait_seconds() const { return layers().wait_seconds(); }
 
  private:
+  /// What a forward pass was given and gave.
+  struct Passed {
+    device::MatrixView<const float> x, y;
+    Pass pass;
+  };
+
+  const LayerChain& layers() const { return chains_.front(); }
+  LayerChain& chain(std::size_t micro) { return chains_[micro % chains_.size()]; }
+  comm::Communicator* divided() const { return team_.stages ? team_.stages : team_.parts; }
+  void place_chains(const MicroBatches& micro);
+  void add_gradients();
   void take_squared_norm();
   template <class Visit>
   void match(Visit visit) const;
@@ -102,19 +130,26 @@ class Network {
   device::Update update_of(const OptimizerSpec& optimizer, double rate, std::int64_t step, double clip);
   device::Update placed(device::Update update, std::size_t first, std::size_t end);
   std::vector<float> whole(const device::Buffer<float>& part) const;
+  std::vector<float> whole_statistics() const;
   void take_part(const std::vector<float>& whole, device::Buffer<float>& part);
-  device::MatrixView<const float> pass(device::MatrixView<const float> x, const Pass& pass);
+  device::MatrixView<const float> pass(device::MatrixView<const float> x, const Pass& pass,
+                                       std::size_t micro);
 
   device::Backend& backend_;
   Team team_;
-  LayerChain layers_;
+  Stage stage_;
+  std::vector<LayerChain> chains_;  ///< the same layers, for the activations of as many micro-batches
+  std::vector<Passed> passed_;      ///< by micro-batch of this batch
+  std::size_t current_ = 0;         ///< micro-batch that was computed or recalled last
+  std::size_t pieces_ = 1;          ///< micro-batches of this batch
   std::size_t weights_ = 0;
   device::Buffer<float> arena_;
   device::Buffer<float> parameters_, gradients_, first_moment_, second_moment_;  ///< parts of the arena
+  device::Buffer<float> micro_gradients_;  ///< where layers write them; empty: into gradients_
   device::Buffer<float> statistics_;
   device::Buffer<float> squared_norm_;  ///< of the gradient, where it is clipped
   device::Buffer<float> output_slope_;  ///< dL/dy of the last layer
-  device::MatrixView<const float> x_;   ///< of the last forward pass
+  device::Buffer<float> input_slope_;   ///< dL/dx of the first layer, where a stage is before it
   std::size_t most_samples_;
 };
 

@@ -12,6 +12,7 @@
 #include "regatta/train/gradient_reducer.hpp"
 #include "regatta/train/network.hpp"
 #include "regatta/train/optimizer.hpp"
+#include "regatta/train/pipeline.hpp"
 #include "regatta/train/shared_update.hpp"
 
 namespace regatta::train {
@@ -29,6 +30,8 @@ struct TrainingSpec {
   LearningRate learning_rate;
   std::size_t batch = 64;         ///< of the whole team; more than the rows counts as all rows
   bool share_updates = true;      ///< by a team in the memory of one node, where it can; false: all gradients are summed by messages
+  std::size_t micro_batches = 0;  ///< of a pipeline, as MicroBatches::most; 0: two a stage. 1 with statistics
+  bool recompute = false;         ///< as MicroBatches has it
   double divergence_factor = 10;  ///< a mean loss above this times that of the first epoch has diverged
   std::uint64_t seed = 0;
 };
@@ -49,7 +52,9 @@ struct LanePlace {
   std::vector<const Part*> judged;   ///< that outputs() will be asked for after each epoch, at most 3
 };
 
-/// Trains one network, alone or as one rank of a team: each replica of the network takes a share of every batch.
+/// Trains one network, alone or as one rank of a team: each replica of the network takes a share of every
+/// batch. Where the network is divided into stages the share passes them in micro-batches (Huang et al. 2019,
+/// GPipe).
 ///
 /// Each epoch takes the rows in an order drawn from (seed, epoch), in batches, the last one as short as it
 /// comes. In a team each rank computes a contiguous share of every batch, and the gradients are summed: the
@@ -70,7 +75,8 @@ class Trainer {
   /// computes a share and all have all of them.
   std::vector<float> outputs(const Part& part);
 
-  /// All that load() needs to go on bit by bit; called between two epochs. Collective over the parts of a network.
+  /// All that load() needs to go on bit by bit; called between two epochs. Collective over the parts or
+  /// stages of a network.
   void save(ByteWriter& writer) const;
   /// @throws InvalidInput  of a network of another shape
   void load(ByteReader& reader);
@@ -80,38 +86,55 @@ class Trainer {
   std::int32_t epochs() const { return epoch_; }  ///< completed
   const Network& network() const { return network_; }
   double wait_seconds() const {
-    return reducer_.wait_seconds() + shared_.wait_seconds() + network_.wait_seconds() + wait_seconds_;
+    return reducer_.wait_seconds() + shared_.wait_seconds() + network_.wait_seconds() +
+           pipeline_.wait_seconds() + wait_seconds_;
   }
 
  private:
+  /// Rows [first, first + rows) of the order, and those of them that this rank takes.
+  struct Batch {
+    std::size_t first = 0, rows = 0;
+    Share own;
+  };
+
   std::optional<EpochLoss> advance_in_lane();
   void begin_epoch();
   EpochLoss end_epoch(float loss_sum);
   void step();
   void train_batch();
-  void learn(Share share, std::size_t batch_first, std::size_t batch_rows);
+  void learn(const Batch& batch);
+  void forward(const Batch& batch, std::size_t micro, Share rows);
+  void backward(std::size_t micro, Share rows, float scale);
+  void take_loss(device::MatrixView<const float> outputs, Share rows, float scale);
   void gradients_ready(std::size_t first_weight);
   void gather_inputs(const std::int32_t* rows, device::MatrixView<float> x);
+  device::MatrixView<const float> chunk_of(const Part& part, std::size_t first, std::size_t count);
   std::uint64_t step_key() const;
-  const std::int32_t* lengths_of(const Part& part, const std::int32_t* rows, std::size_t count);
+  const std::int32_t* lengths_of(const Part& part, const std::int32_t* rows, std::size_t count,
+                                 std::size_t place = 0);
   std::size_t targets_of(std::span<const std::int32_t> rows) const;
   void sum(std::span<float> values);
+  void sum(comm::Communicator* group, std::span<float> values);
 
   device::Backend& backend_;
   const Part& part_;
   TrainingSpec spec_;
   Team team_;  ///< groups of one rank are null
   std::size_t batch_;
-  std::size_t chunk_;  ///< rows of one forward pass without training
+  std::size_t own_rows_;  ///< of a batch at most
+  MicroBatches micro_;
+  std::size_t chunk_;  ///< rows of one forward pass at most
   SharedUpdate shared_;
   Network network_;
+  Pipeline pipeline_;
   GradientReducer reducer_;  ///< where updates are not shared
   std::optional<device::Augmentation> augmentation_;
   float lane_loss_ = 0;      ///< of this epoch so far, in a lane
   bool lane_judged_ = false;  ///< the lane has the outputs of the network as it is
   std::vector<std::int32_t> order_;  ///< of this epoch
   device::Buffer<std::int32_t> rows_, labels_, lengths_;
-  device::Buffer<float> x_, values_, loss_sum_, class_weights_;
+  device::Buffer<float> x_;  ///< inputs of this rank's layers
+  device::Buffer<float> values_, loss_sum_, class_weights_;
   std::unique_ptr<device::Repetition> whole_batch_, last_batch_;
   std::size_t next_ = 0;  ///< place in the order
   std::int64_t steps_ = 0;

@@ -16,8 +16,8 @@ struct Dropping {
   float scale, kept;
 
   explicit Dropping(const Dropout& dropout)
-      : key(dropout.rate > 0 ? dropout.key : 0), first_sample(dropout.first_sample), threshold(dropout_threshold(dropout.rate)),
-        first_unit(dropout.first_unit), scale(1.0f / (1.0f - dropout.rate)), kept(1.0f - dropout.rate) {}
+      : key(dropout.rate > 0 ? dropout.key : 0), first_sample(dropout.first_sample),
+        threshold(dropout_threshold(dropout.rate)), first_unit(dropout.first_unit), scale(1.0f / (1.0f - dropout.rate)), kept(1.0f - dropout.rate) {}
 
   constexpr std::uint64_t row(std::size_t i) const { return threshold == 0 ? 0 : dropout_row(key, first_sample + i); }
 

@@ -1,6 +1,7 @@
 #include "lanes.hpp"
 
 #include <cmath>
+#include <span>
 
 #include "../activation_switch.hpp"
 #include "../dropout_hash.hpp"
@@ -90,7 +91,9 @@ __device__ void multiply_tiles(const Extent& extent, const Operand& a, const Ope
 /// Low tiles where high ones would leave threads without work.
 template <bool a_along_depth, bool b_along_depth, class Finish>
 __device__ void multiply(const Extent& extent, const Operand& a, const Operand& b, const Finish& finish) {
-  if (extent.rows * extent.columns / 4 <= blockDim.x) multiply_tiles<1, a_along_depth, b_along_depth>(extent, a, b, finish);
+  const std::uint32_t fours = extent.rows * extent.columns / 4;
+  if (fours <= blockDim.x) multiply_tiles<1, a_along_depth, b_along_depth>(extent, a, b, finish);
+  else if (fours <= 2 * blockDim.x) multiply_tiles<2, a_along_depth, b_along_depth>(extent, a, b, finish);
   else multiply_tiles<4, a_along_depth, b_along_depth>(extent, a, b, finish);
 }
 
@@ -133,6 +136,7 @@ class LaneBlock {
       : lane_(lane), plan_(plan), numbers_(numbers), factors_(factors), terms_(terms) {}
 
   __device__ void train() {
+    if (lane_.shuffles) shuffle();
     load();
     for (std::uint32_t step = 0; step < lane_.steps; ++step) train_step(step);
     store();
@@ -167,6 +171,18 @@ class LaneBlock {
     }
   }
 
+  /// One thread does it, in shared memory, because each number depends on the one before.
+  __device__ void shuffle() {
+    auto* rows = reinterpret_cast<std::int32_t*>(numbers_);
+    for (std::uint32_t i = threadIdx.x; i < lane_.rows; i += blockDim.x)
+      rows[i] = lane_.shuffled ? lane_.shuffled[i] : static_cast<std::int32_t>(i);
+    __syncthreads();
+    if (threadIdx.x == 0) Random(lane_.shuffle_seed).shuffle(std::span(rows, lane_.rows));
+    __syncthreads();
+    for (std::uint32_t i = threadIdx.x; i < lane_.rows; i += blockDim.x) lane_.order[i] = rows[i];
+    __syncthreads();
+  }
+
   __device__ float* moment(unsigned which) const {
     if (plan_.moments_inside) return numbers_ + plan_.moments[which];
     return which == 0 ? lane_.update.first_moment : lane_.update.second_moment;
@@ -195,21 +211,23 @@ class LaneBlock {
     const std::uint32_t first = step * lane_.batch, left = lane_.rows - first;
     const std::uint32_t count = left < lane_.batch ? left : lane_.batch;
     const std::uint64_t key = derive_seed(lane_.seed, static_cast<std::uint64_t>(lane_.update.step) - 1 + step);
-    if (threadIdx.x == 0) {
-      Update update = lane_.update;
-      update.step += step;
-      update.learning_rate = lane_.rates[step];
-      factors_ = formulas::factors_of(update);
-    }
     gather(lane_.x, lane_.order + first, count);
     gather_targets(lane_.order + first, count);
     __syncthreads();
+    if (threadIdx.x == blockDim.x - 1) factors_ = factors_at(step);  // in a warp that the first layer may leave idle
     forward(count, &key);
     take_loss(count);
     __syncthreads();
     squares_ = 0;
     backward(count, key);
     if (lane_.update.clip > 0) update_clipped();
+  }
+
+  __device__ formulas::UpdateFactors factors_at(std::uint32_t step) const {
+    Update update = lane_.update;
+    update.step += step;
+    update.learning_rate = lane_.rates[step];
+    return formulas::factors_of(update);
   }
 
   /// Rows up to a multiple of four are 0.
