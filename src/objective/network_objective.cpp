@@ -166,7 +166,7 @@ class DataCheck {
 class NetworkObjective final : public Objective {
  public:
   NetworkObjective(const ObjectiveOptions& options, const space::Space& space)
-      : settings_(network_options(), options, space), file_(data_file(options, settings_.fixed())) {
+      : space_(space), settings_(network_options(), options, space), file_(data_file(options, settings_.fixed())) {
     const Values fixed = settings_.fixed();
     const train::DatasetInfo info = train::inspect_dataset(file_);
     const std::string own = own_metric(options, info.classes > 0);
@@ -192,6 +192,26 @@ class NetworkObjective final : public Objective {
   }
 
   std::int32_t epochs() const override { return epochs_; }
+
+  /// Many where nearly all networks of the space are so small that a GPU's cores hold one each.
+  int lanes(bool on_gpu) const override {
+    constexpr int samples = 64, many = 256;
+    constexpr std::size_t room = 50000;
+    if (!on_gpu) return 1;
+    const DataShape shape = shape_of(train::inspect_dataset(file_));
+    Random random(1);
+    int small = 0;
+    for (int i = 0; i < samples; ++i) {
+      std::vector<double> unit(space_.size());
+      for (double& x : unit) x = random.uniform();
+      try {
+        const auto numbers = train::lane_numbers(training_spec(settings_.at(space_.decode(unit)), shape, 1));
+        small += numbers && *numbers <= room;
+      } catch (const TrialFailure&) {  // such a trial fails at once
+      }
+    }
+    return small >= samples * 9 / 10 ? many : 1;
+  }
 
   void prepare(const WorkerContext& context) override {
     require(context.memory != nullptr, "a network needs the memory of a node");
@@ -224,6 +244,7 @@ class NetworkObjective final : public Objective {
   }
 
  private:
+  space::Space space_;
   Settings settings_;
   std::filesystem::path file_;
   NetworkStudy study_;

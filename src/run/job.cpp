@@ -56,7 +56,8 @@ struct Job::Impl {
 
   void plan_roles() {
     LayoutOptions options = plan.layout;
-    options.lanes = choose_lanes(options, facts.ranks, *objective::make_objective(plan.objective, plan.space));
+    options.lanes = choose_lanes(options, facts.ranks, *objective::make_objective(plan.objective, plan.space),
+                                 plan.controller.trials);
     facts.layout = plan_layout(facts.ranks, options);
   }
 

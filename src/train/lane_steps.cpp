@@ -33,6 +33,15 @@ bool describe_layers(const NetworkSpec& network, device::Lane& lane) {
 
 }  // namespace
 
+std::optional<std::size_t> lane_numbers(const TrainingSpec& spec) {
+  device::Lane lane;
+  if (spec.random_crop > 0 || spec.random_flip || !describe_layers(spec.network, lane)) return std::nullopt;
+  std::size_t widest = 0;
+  for (std::size_t l = 0; l < lane.layer_count; ++l) widest = std::max<std::size_t>(widest, lane.layers[l].units);
+  const std::size_t per_sample = lane.inputs + activation_count(spec.network) + 2 * widest;
+  return parameter_count(spec.network) + spec.batch * per_sample;
+}
+
 std::unique_ptr<LaneSteps> LaneSteps::make(device::Backend& backend, const LanePlace& place, const TrainingSpec& spec,
                                            const Part& part, Network& network, const float* class_weights,
                                            std::uint64_t seed) {

@@ -252,6 +252,22 @@ TEST_F(CudaAgreement, TrainsRecurrentLayersOfEveryKindReadoutAndDirection) {
           }
 }
 
+TEST_F(CudaAgreement, TrainsRecurrentLayersOfEverySize) {
+  for (const RecurrentLayer::Sizes& sizes : {RecurrentLayer::Sizes{7, 3, 2, 16}, {64, 5, 3, 64}, {1, 3, 5, 96}, {2, 4, 3, 128}, {7, 3, 4, 130}})
+    for (const CellKind kind : {CellKind::Rnn, CellKind::Gru, CellKind::Lstm})
+      for (const Readout readout : {Readout::All, Readout::Mean}) {
+        SCOPED_TRACE(testing::Message() << sizes.units << " units, cell " << static_cast<int>(kind));
+        const bool reverse = readout == Readout::Mean;
+        RecurrentLayer layer(*cuda, sizes, kind, readout, reverse, true), reference(*cpu, sizes, kind, readout, reverse, true);
+
+        layer.run();
+
+        reference.run();
+        expect_same_layer(layer, reference);
+        if (HasFatalFailure()) return;
+      }
+}
+
 /// Outputs and gradient of an embedding, and numbers after dropout.
 std::vector<Floats> embedded_on(Backend& backend) {
   const Indices tokens = indices_below(37, 50);

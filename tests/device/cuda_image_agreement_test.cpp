@@ -65,7 +65,8 @@ class CudaImageAgreement : public testing::Test {
 /// Above and left as for odd windows that are centred on pixels.
 const Windows convolutions[] = {{{1, 1, 1}, {1, 1, 1}, 1, 1, 0, 0},   {{5, 7, 3}, {5, 7, 17}, 3, 1, 1, 1},
                                 {{5, 7, 17}, {5, 7, 3}, 1, 1, 0, 0},  {{7, 6, 2}, {4, 3, 5}, 3, 2, 1, 1},
-                                {{9, 9, 1}, {5, 5, 33}, 5, 1, 0, 0},  {{3, 4, 4}, {3, 4, 4}, 7, 1, 3, 3}};
+                                {{9, 9, 1}, {5, 5, 33}, 5, 1, 0, 0},  {{3, 4, 4}, {3, 4, 4}, 7, 1, 3, 3},
+                                {{7, 6, 8}, {4, 3, 5}, 3, 2, 1, 1},   {{4, 5, 13}, {4, 5, 3}, 5, 1, 2, 2}};
 
 TEST_F(CudaImageAgreement, ConvolvesAndDifferentiates) {
   for (const Windows& windows : convolutions)

@@ -4,7 +4,8 @@
 #include "regatta/train/trainer.hpp"
 #include "samples.hpp"
 
-// Steps that the CUDA backend records and replays, against the same ones launched one by one: on a GPU, or played by the host.
+// Steps that the CUDA backend records and replays, against the same ones launched one by one: on a GPU, or
+// played by the host.
 namespace regatta::train {
 namespace {
 

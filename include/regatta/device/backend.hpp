@@ -108,11 +108,13 @@ class Backend {
   virtual void zero(float* block, std::size_t count) = 0;
   virtual void synchronise() = 0;
 
-  /// Calls `work` once, as the caller could. It asks for operations of this backend, for the same ones each time but for their
-  /// numbers, and releases nothing; then a device may keep them and start them as a whole. All else may differ, too, at the cost of
-  /// starting them one by one.
-  /// @param repetition  null at first, then what the last call with this work has left
-  virtual void repeat([[maybe_unused]] std::unique_ptr<Repetition>& repetition, const std::function<void()>& work) { work(); }
+  /// Calls `work` once. A device may keep the operations that it asks for and start them as a whole, once all are known,
+  /// where they are the same each time but for numbers such as a rate or a key. Where they differ, or work downloads, uploads or
+  /// allocates, they are started one by one, with the same results. It releases nothing.
+  /// @param repetition  null the first time, then what this function has left there
+  virtual void repeat([[maybe_unused]] std::unique_ptr<Repetition>& repetition, const std::function<void()>& work) {
+    work();
+  }
 
   /// batch(i, .) = source(rows[i], .)
   virtual void gather(MatrixView<const float> source, const std::int32_t* rows, MatrixView<float> batch) = 0;

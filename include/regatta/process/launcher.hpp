@@ -40,9 +40,9 @@ struct Channels {
 /// Numbers of the further descriptors in a program.
 inline constexpr int report_descriptor = 3, control_descriptor = 4;
 
-/// Starts one program at a time; for more at once there are more launchers. With it end all processes that it has started, also those that have left its
-/// process group: the helper adopts them. When the launcher's process dies, the helper kills everything at
-/// once.
+/// Starts one program at a time; for more at once there are more launchers. With it end all processes that it
+/// has started, also those that have left its process group: the helper adopts them. When the launcher's process
+/// dies, the helper kills everything at once.
 class Launcher {
  public:
   /// Forks the helper: before MPI_Init and before any other thread. It leaves the process group and the

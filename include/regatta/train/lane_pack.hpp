@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -11,6 +12,11 @@
 namespace regatta::train {
 
 class LaneSeat;
+struct TrainingSpec;
+
+/// About how many numbers a lane of this training keeps in the memory of a device's core, which on most GPUs has room for
+/// 25,000 to 57,000; none: no lane trains such a network.
+std::optional<std::size_t> lane_numbers(const TrainingSpec& spec);
 
 /// Trainers of small networks that share a device: the steps which they ask for start together, one lane each.
 ///

@@ -2,13 +2,12 @@
 #include "../dropout_hash.hpp"
 #include "../formulas.hpp"
 #include "check.hpp"
+#include "column_sums.hpp"
 #include "kernels.hpp"
 #include "launch.hpp"
 
 namespace regatta::device::cuda {
 namespace {
-
-constexpr std::size_t rows_per_slice = 256;  ///< batches up to this need one kernel for both gradients
 
 /// A Dropout with everything that is the same for all elements worked out; always the same where nothing is dropped.
 struct Dropping {
@@ -17,8 +16,8 @@ struct Dropping {
   float scale, kept;
 
   explicit Dropping(const Dropout& dropout)
-      : key(dropout.rate > 0 ? dropout.key : 0), first_sample(dropout.first_sample), threshold(dropout_threshold(dropout.rate)),
-        first_unit(dropout.first_unit), scale(1.0f / (1.0f - dropout.rate)), kept(1.0f - dropout.rate) {}
+      : key(dropout.rate > 0 ? dropout.key : 0), first_sample(dropout.first_sample),
+        threshold(dropout_threshold(dropout.rate)), first_unit(dropout.first_unit), scale(1.0f / (1.0f - dropout.rate)), kept(1.0f - dropout.rate) {}
 
   constexpr std::uint64_t row(std::size_t i) const { return threshold == 0 ? 0 : dropout_row(key, first_sample + i); }
 
@@ -51,22 +50,17 @@ constexpr float element_gradient(const Dense& layer, const Dropping& dropping, f
   return gradient[at] *= dropping.factor(row, j) * slope;
 }
 
-/// One block per slice of rows and warp of columns; its threads take every eighth row, then the first adds up.
+/// dL/dz, and its sums over the rows of a slice.
 template <Activation kind>
 __global__ void gradient_rows(Dense layer, Dropping dropping, float* gradient, float* partial) {
-  __shared__ float terms[tile_rows][warp];
-  const std::size_t columns = layer.z.columns, j = column_first();
-  const std::size_t first = blockIdx.x * rows_per_slice, last = std::min(first + rows_per_slice, layer.z.rows);
+  const std::size_t columns = layer.z.columns, j = slice_column();
+  const SliceRows rows = slice_rows(layer.z.rows);
   float sum = 0;
   if (j < columns)
-    for (std::size_t i = first + threadIdx.y; i < last; i += tile_rows)
+    for (std::size_t i = rows.first; i < rows.end; i += blockDim.y)
       sum += element_gradient<kind>(layer, dropping, gradient, i, j);
-  terms[threadIdx.y][threadIdx.x] = sum;
-  __syncthreads();
-
-  if (threadIdx.y > 0 || j >= columns) return;
-  for (unsigned row = 1; row < tile_rows; ++row) sum += terms[row][threadIdx.x];
-  partial[blockIdx.x * columns + j] = sum;
+  sum = column_sum(sum);
+  if (threadIdx.y == 0 && j < columns) partial[blockIdx.x * columns + j] = sum;
 }
 
 /// What kernels need besides Dropping.
@@ -85,7 +79,7 @@ auto gradient_kernel(Activation kind) {
 
 }  // namespace
 
-std::size_t gradient_slices(std::size_t samples) { return blocks_for(samples, rows_per_slice); }
+std::size_t gradient_slices(std::size_t samples) { return row_slices(samples); }
 
 void activate(const Dense& layer, Stream& stream) {
   check(launch(stream, matrix_shape(layer.z.rows, layer.z.columns), activate_kernel(layer.activation),
@@ -94,10 +88,9 @@ void activate(const Dense& layer, Stream& stream) {
 
 void activation_gradient(const Dense& layer, float* gradient, float* bias, float* partial, Stream& stream) {
   const std::size_t slices = gradient_slices(layer.z.rows), columns = layer.z.columns;
-  const Shape shape = {{static_cast<unsigned>(slices), static_cast<unsigned>(blocks_for(columns, warp))},
-                       {warp, tile_rows}};
   float* sums = slices == 1 ? bias : partial;
-  check(launch(stream, shape, gradient_kernel(layer.activation), without_dropout(layer), Dropping(layer.dropout), gradient, sums));
+  check(launch(stream, slices_shape(layer.z.rows, columns), gradient_kernel(layer.activation), without_dropout(layer),
+               Dropping(layer.dropout), gradient, sums));
   if (slices > 1) add_slices(partial, slices, columns, bias, false, stream);
 }
 

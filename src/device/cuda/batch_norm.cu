@@ -2,14 +2,13 @@
 #include "../formulas.hpp"
 #include "../image_formulas.hpp"
 #include "check.hpp"
+#include "column_sums.hpp"
 #include "image_kernels.hpp"
 #include "kernels.hpp"
 #include "launch.hpp"
 
 namespace regatta::device::cuda {
 namespace {
-
-constexpr std::size_t rows_per_slice = 256;
 
 /// What one number adds to the two sums of its channel.
 struct Terms {
@@ -40,38 +39,29 @@ struct GradientTerms {
   }
 };
 
-/// One block per slice of rows and warp of channels; its threads take every eighth row, then the first adds up.
+/// Both sums over the rows of a slice.
 template <class Source>
 __global__ void sum_rows(Source source, std::size_t rows, std::size_t channels, float* partial) {
-  __shared__ float firsts[tile_rows][warp], seconds[tile_rows][warp];
-  const std::size_t c = column_first(), first = blockIdx.x * rows_per_slice;
-  const std::size_t last = std::min(first + rows_per_slice, rows);
-  float sum = 0, product = 0;
+  const std::size_t c = slice_column();
+  const SliceRows slice = slice_rows(rows);
+  float first = 0, second = 0;
   if (c < channels)
-    for (std::size_t i = first + threadIdx.y; i < last; i += tile_rows) {
+    for (std::size_t i = slice.first; i < slice.end; i += blockDim.y) {
       const Terms terms = source.at(i, c);
-      sum += terms.first;
-      product += terms.second;
+      first += terms.first;
+      second += terms.second;
     }
-  firsts[threadIdx.y][threadIdx.x] = sum;
-  seconds[threadIdx.y][threadIdx.x] = product;
-  __syncthreads();
-
+  first = column_sum(first);
+  second = column_sum(second);
   if (threadIdx.y > 0 || c >= channels) return;
-  for (unsigned row = 1; row < tile_rows; ++row) {
-    sum += firsts[row][threadIdx.x];
-    product += seconds[row][threadIdx.x];
-  }
-  partial[blockIdx.x * 2 * channels + c] = sum;
-  partial[blockIdx.x * 2 * channels + channels + c] = product;
+  partial[blockIdx.x * 2 * channels + c] = first;
+  partial[blockIdx.x * 2 * channels + channels + c] = second;
 }
 
 template <class Source>
 void sum(const Source& source, float* sums, float* partial, Stream& stream) {
   const std::size_t rows = source.layer.x.rows, channels = source.layer.x.columns, slices = norm_slices(rows);
-  const Shape shape = {{static_cast<unsigned>(slices), static_cast<unsigned>(blocks_for(channels, warp))},
-                       {warp, tile_rows}};
-  check(launch(stream, shape, sum_rows<Source>, source, rows, channels, partial));
+  check(launch(stream, slices_shape(rows, channels), sum_rows<Source>, source, rows, channels, partial));
   add_slices(partial, slices, 2 * channels, sums, false, stream);
 }
 
@@ -105,7 +95,7 @@ auto normalise_kernel(Activation kind) {
 
 }  // namespace
 
-std::size_t norm_slices(std::size_t rows) { return blocks_for(rows, rows_per_slice); }
+std::size_t norm_slices(std::size_t rows) { return row_slices(rows); }
 
 void sum_moments(const BatchNorm& layer, float* partial, Stream& stream) {
   sum(MomentTerms{layer}, layer.sums, partial, stream);

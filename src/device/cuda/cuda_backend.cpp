@@ -43,7 +43,7 @@ class CudaBackend final : public Backend {
   }
   void release(void* block) noexcept override {
     device_.use();
-    cudaFree(block);
+    memory_.release(block);
   }
 
   void upload(std::span<const float> host, float* block) override { copy_in(host.data(), block, host.size_bytes()); }
@@ -194,7 +194,8 @@ class CudaBackend final : public Backend {
   void* zeroed(std::size_t bytes) {
     device_.use();
     stream_.settle();
-    void* block = allocate_bytes(bytes);
+    stream_.settle();
+    void* block = memory_.allocate(bytes);
     clear(block, bytes);
     return block;
   }
@@ -226,6 +227,7 @@ class CudaBackend final : public Backend {
   Device device_;
   std::string name_;
   Stream stream_;
+  StreamMemory memory_{ordinal_, stream_};
   Cublas blas_;
   Convolver convolver_{blas_};
   Scratch<float> scratch_{stream_};

@@ -1,5 +1,7 @@
 #include "handles.hpp"
 
+#include <cstdint>
+
 #include "check.hpp"
 #include "regatta/core/error.hpp"
 #include "regatta/core/text.hpp"
@@ -18,18 +20,43 @@ constexpr std::size_t workspace_bytes = std::size_t{32} << 20;  // what NVIDIA a
                                  format_bytes(static_cast<double>(total)), " are free"));
 }
 
-}  // namespace
-
-void* allocate_bytes(std::size_t bytes) {
-  void* block = nullptr;
-  const cudaError_t status = cudaMalloc(&block, bytes);
+/// @throws OutOfDeviceMemory
+void check_memory(cudaError_t status, std::size_t bytes) {
   if (status == cudaErrorMemoryAllocation) {
     cudaGetLastError();  // or the next launch would find it
     out_of_memory(bytes);
   }
   check(status);
+}
+
+}  // namespace
+
+void* allocate_bytes(std::size_t bytes) {
+  void* block = nullptr;
+  check_memory(cudaMalloc(&block, bytes), bytes);
   return block;
 }
+
+StreamMemory::StreamMemory(int ordinal, cudaStream_t stream) : stream_(stream) {
+  constexpr std::uint64_t kept = std::uint64_t{1} << 30;  // [bytes] of what was given back
+  int supported = 0;
+  check(cudaDeviceGetAttribute(&supported, cudaDevAttrMemoryPoolsSupported, ordinal));
+  pooled_ = supported != 0;
+  if (!pooled_) return;
+  cudaMemPool_t pool = nullptr;
+  check(cudaDeviceGetDefaultMemPool(&pool, ordinal));
+  std::uint64_t threshold = kept;
+  check(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &threshold));
+}
+
+void* StreamMemory::allocate(std::size_t bytes) {
+  if (!pooled_) return allocate_bytes(bytes);
+  void* block = nullptr;
+  check_memory(cudaMallocAsync(&block, bytes, stream_), bytes);
+  return block;
+}
+
+void StreamMemory::release(void* block) noexcept { pooled_ ? cudaFreeAsync(block, stream_) : cudaFree(block); }
 
 Device::Device(int ordinal) : ordinal_(ordinal) { check(cudaSetDevice(ordinal)); }
 

@@ -86,4 +86,19 @@ class Cusolver {
 /// `bytes` of the current device. @throws OutOfDeviceMemory
 void* allocate_bytes(std::size_t bytes);
 
+/// Memory of a device that is taken and given back in the order of a stream's work. What is given back stays with the process, up
+/// to a limit, so that trials which come and go do not wait for the driver; a plain release waits for all work on the device.
+class StreamMemory {
+ public:
+  StreamMemory(int ordinal, cudaStream_t stream);
+
+  /// @throws OutOfDeviceMemory
+  void* allocate(std::size_t bytes);
+  void release(void* block) noexcept;
+
+ private:
+  cudaStream_t stream_;
+  bool pooled_;
+};
+
 }  // namespace regatta::device::cuda

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstring>
+#include <type_traits>
 #include <utility>
 
 #include "stream.hpp"
@@ -40,7 +41,7 @@ void clear_padding(T& value) {
 template <class... Parameters>
 class KernelCall {
   static constexpr std::size_t place_size = 8;  ///< arguments start at multiples of it
-  static_assert(((alignof(Parameters) <= place_size) && ...));
+  static_assert(((std::is_trivially_copyable_v<Parameters> && alignof(Parameters) <= place_size) && ...));
   static constexpr std::size_t room_of(std::size_t bytes) { return (bytes + place_size - 1) / place_size * place_size; }
 
  public:

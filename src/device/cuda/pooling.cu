@@ -3,7 +3,7 @@
 #include "../image_formulas.hpp"
 #include "check.hpp"
 #include "image_kernels.hpp"
-#include "launch.hpp"
+#include "pixel_lines.hpp"
 
 namespace regatta::device::cuda {
 namespace {
@@ -23,24 +23,36 @@ struct Window {
   }
 };
 
+/// Rows of pixels as lines of numbers.
+struct PixelRows {
+  PixelRows(const Image& image, std::size_t samples)
+      : count(static_cast<std::uint32_t>(samples * image.height)),
+        numbers(static_cast<std::uint32_t>(image.width * image.channels)),
+        by_height(static_cast<std::uint32_t>(image.height)), by_channels(static_cast<std::uint32_t>(image.channels)) {}
+
+  Shape shape() const { return lines_shape(count, numbers); }
+  constexpr std::size_t at(std::uint32_t row, std::uint32_t number) const { return std::size_t{row} * numbers + number; }
+
+  std::uint32_t count, numbers;
+  Divisor by_height, by_channels;
+};
+
 /// One thread per output number.
-__global__ void pool_windows(Pool layer) {
-  const Image &in = layer.windows.input, &out = layer.windows.output;
-  const std::size_t sample = row_of_thread();
-  if (sample >= layer.x.rows) return;
-  for (std::size_t at = column_first(); at < out.size(); at += column_step()) {
-    const std::size_t c = at % out.channels, pixel = at / out.channels;
-    const Window window(layer.windows, pixel / out.width, pixel % out.width);
-    const float* x = layer.x.data + sample * in.size() + c;
-    float largest = x[(window.rows.first * in.width + window.columns.first) * in.channels], sum = 0;
-    for (std::size_t i = window.rows.first; i < window.rows.end; ++i)
-      for (std::size_t j = window.columns.first; j < window.columns.end; ++j) {
-        const float number = x[(i * in.width + j) * in.channels];
-        largest = formulas::larger(largest, number);
-        sum += number;
-      }
-    layer.y.data[sample * out.size() + at] = layer.kind == PoolKind::Max ? largest : sum / window.size();
-  }
+__global__ void pool_windows(Pool layer, PixelRows rows) {
+  const Image& in = layer.windows.input;
+  const std::uint32_t row = line_of_thread(), number = number_in_line();
+  if (row >= rows.count || number >= rows.numbers) return;
+  const Division sample = rows.by_height(row), place = rows.by_channels(number);
+  const Window window(layer.windows, sample.remainder, place.quotient);
+  const float* x = layer.x.data + sample.quotient * in.size() + place.remainder;
+  float largest = x[(window.rows.first * in.width + window.columns.first) * in.channels], sum = 0;
+  for (std::size_t i = window.rows.first; i < window.rows.end; ++i)
+    for (std::size_t j = window.columns.first; j < window.columns.end; ++j) {
+      const float value = x[(i * in.width + j) * in.channels];
+      largest = formulas::larger(largest, value);
+      sum += value;
+    }
+  layer.y.data[rows.at(row, number)] = layer.kind == PoolKind::Max ? largest : sum / window.size();
 }
 
 /// Whether (i, j) is the first place of the window with its largest number `top`.
@@ -51,36 +63,36 @@ constexpr bool is_first(const Window& window, const float* x, const Image& in, s
   return x[(i * in.width + j) * in.channels] == top;
 }
 
-/// Outputs along an axis whose windows see place `i`.
-constexpr Range outputs_of(const Windows& windows, std::size_t i, std::size_t before, std::size_t outputs) {
-  const std::size_t last = (i + before) / windows.stride;
-  const std::size_t start = i + before + 1, first = start > windows.side ? start - windows.side : 0;
-  return {(first + windows.stride - 1) / windows.stride, last + 1 < outputs ? last + 1 : outputs};
+/// Outputs along an axis whose windows see a place.
+/// @param place  counted from the first place of the first window
+constexpr Range outputs_of(const Windows& windows, const Divisor& by_stride, std::size_t place, std::size_t outputs) {
+  const auto at = static_cast<std::uint32_t>(place), side = static_cast<std::uint32_t>(windows.side);
+  const auto stride = static_cast<std::uint32_t>(windows.stride);
+  const std::uint32_t first = at + 1 > side ? by_stride(at - side + stride).quotient : 0, end = by_stride(at).quotient + 1;
+  return {first, end < outputs ? end : outputs};
 }
 
 /// One thread per input number adds up what it gets from all windows that see it.
-__global__ void spread_windows(Pool layer, const float* dy, float* dx) {
+__global__ void spread_windows(Pool layer, const float* dy, float* dx, PixelRows rows, Divisor by_stride) {
   const Windows& windows = layer.windows;
   const Image &in = windows.input, &out = windows.output;
-  const std::size_t sample = row_of_thread();
-  if (sample >= layer.x.rows) return;
-  for (std::size_t at = column_first(); at < in.size(); at += column_step()) {
-    const std::size_t c = at % in.channels, row = at / in.channels / in.width, column = at / in.channels % in.width;
-    const Range rows = outputs_of(windows, row, windows.above, out.height);
-    const Range columns = outputs_of(windows, column, windows.left, out.width);
-    const float* x = layer.x.data + sample * in.size() + c;
-    float sum = 0;
-    for (std::size_t i = rows.first; i < rows.end; ++i)
-      for (std::size_t j = columns.first; j < columns.end; ++j) {
-        const Window window(windows, i, j);
-        const std::size_t place = sample * out.size() + (i * out.width + j) * out.channels + c;
-        if (layer.kind == PoolKind::Average)
-          sum += dy[place] / window.size();
-        else if (is_first(window, x, in, row, column, layer.y.data[place]))
-          sum += dy[place];
-      }
-    dx[sample * in.size() + at] = sum;
-  }
+  const std::uint32_t row = line_of_thread(), number = number_in_line();
+  if (row >= rows.count || number >= rows.numbers) return;
+  const Division sample = rows.by_height(row), place = rows.by_channels(number);
+  const Range outer = outputs_of(windows, by_stride, sample.remainder + windows.above, out.height);
+  const Range inner = outputs_of(windows, by_stride, place.quotient + windows.left, out.width);
+  const float* x = layer.x.data + sample.quotient * in.size() + place.remainder;
+  float sum = 0;
+  for (std::size_t i = outer.first; i < outer.end; ++i)
+    for (std::size_t j = inner.first; j < inner.end; ++j) {
+      const Window window(windows, i, j);
+      const std::size_t from = sample.quotient * out.size() + (i * out.width + j) * out.channels + place.remainder;
+      if (layer.kind == PoolKind::Average)
+        sum += dy[from] / window.size();
+      else if (is_first(window, x, in, sample.remainder, place.quotient, layer.y.data[from]))
+        sum += dy[from];
+    }
+  dx[rows.at(row, number)] = sum;
 }
 
 template <Activation kind>
@@ -121,11 +133,14 @@ __global__ void augment_rows(MatrixView<const float> source, const std::int32_t*
 }  // namespace
 
 void pool(const Pool& layer, Stream& stream) {
-  check(launch(stream, matrix_shape(layer.y.rows, layer.y.columns), pool_windows, layer));
+  const PixelRows rows(layer.windows.output, layer.x.rows);
+  check(launch(stream, rows.shape(), pool_windows, layer, rows));
 }
 
 void pool_gradient(const Pool& layer, const float* y, float* x, Stream& stream) {
-  check(launch(stream, matrix_shape(layer.x.rows, layer.x.columns), spread_windows, layer, y, x));
+  const PixelRows rows(layer.windows.input, layer.x.rows);
+  const Divisor by_stride(static_cast<std::uint32_t>(layer.windows.stride));
+  check(launch(stream, rows.shape(), spread_windows, layer, y, x, rows, by_stride));
 }
 
 void add(const Sum& sum, Stream& stream) {

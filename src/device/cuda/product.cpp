@@ -36,10 +36,8 @@ struct Product {
 
 /// c = op(a) op(b), where op(a) has `depth` columns.
 void product(Cublas& blas, const Factor& a, const Factor& b, std::size_t depth, MatrixView<float> c) {
-  const Product call{blas,          b.operation,   a.operation,   whole(c.columns),        whole(c.rows),
-                     whole(depth),  b.matrix.data, whole(b.matrix.columns), a.matrix.data, whole(a.matrix.columns),
-                     c.data};
-  check(blas.stream().run(call));
+  check(blas.stream().run(Product{blas, b.operation, a.operation, whole(c.columns), whole(c.rows), whole(depth), b.matrix.data,
+                                  whole(b.matrix.columns), a.matrix.data, whole(a.matrix.columns), c.data}));
 }
 
 }  // namespace

@@ -15,7 +15,9 @@ cudaGraphNode_t last_node(Handle stream) {
   cudaStreamCaptureStatus status{};
   const cudaGraphNode_t* nodes = nullptr;
   std::size_t count = 0;
-  if constexpr (requires { cudaStreamGetCaptureInfo(stream, &status, nullptr, nullptr, &nodes, nullptr, &count); })
+  if constexpr (requires {
+                  cudaStreamGetCaptureInfo(stream, &status, nullptr, nullptr, &nodes, nullptr, &count);
+                })
     check(cudaStreamGetCaptureInfo(stream, &status, nullptr, nullptr, &nodes, nullptr, &count));
   else
     check(cudaStreamGetCaptureInfo_v2(stream, &status, nullptr, nullptr, &nodes, &count));

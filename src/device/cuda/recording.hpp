@@ -10,11 +10,11 @@ namespace regatta::device::cuda {
 
 /// Repeated work as a graph of CUDA.
 ///
-/// The first time its calls are made one by one, so that memory grows and libraries load. The second time they are captured in a
-/// graph and kept, and the graph is started. From then on calls are only compared with those that were kept: nodes of kernels
-/// whose arguments have changed are patched, and the graph is started once. Where a call does not fit, those before it are made
-/// from what was kept, it and all others one by one, and the next time counts as the second. Work that cannot be captured is
-/// made one by one for ever.
+/// The first time its calls are made one by one, so that memory grows and libraries load. The second time
+/// they are captured in a graph and kept, and the graph is started. From then on calls are only compared with
+/// those that were kept: nodes of kernels whose arguments have changed are patched, and the graph is started
+/// once. Where a call does not fit, those before it are made from what was kept, it and all others one by
+/// one, and the next time counts as the second. Work that cannot be captured is made one by one for ever.
 class Recording final : public Repetition {
  public:
   ~Recording() override { drop_graph(); }

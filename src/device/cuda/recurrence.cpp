@@ -20,14 +20,10 @@ Kept parts_of(const Recurrence& layer) {
 
 std::size_t time_of(const Recurrence& layer, std::size_t k) { return layer.reverse ? layer.steps - 1 - k : k; }
 
-}  // namespace
-
-void forward(const Recurrence& layer, RecurrenceScratch& scratch, Cublas& blas, Stream& stream) {
-  const Kept kept = parts_of(layer);
-  const std::size_t samples = layer.x.rows, rows = samples * layer.steps, units = layer.units(), columns = layer.columns();
+void advance_step_by_step(const Recurrence& layer, const Kept& kept, RecurrenceScratch& scratch, Cublas& blas,
+                          Stream& stream) {
+  const std::size_t samples = layer.x.rows, units = layer.units(), columns = layer.columns();
   float* recurrent = scratch.recurrent.at_least(samples * columns);
-  collect_inputs(layer, kept, stream);
-  multiply(blas, {kept.x, rows, layer.inputs()}, layer.input_weights, {kept.gates, rows, columns});
   for (std::size_t k = 0; k < layer.steps; ++k) {
     const std::size_t row = time_of(layer, k) * samples;
     if (k == 0) {
@@ -41,24 +37,43 @@ void forward(const Recurrence& layer, RecurrenceScratch& scratch, Cublas& blas, 
   }
 }
 
-void backward(const Recurrence& layer, const RecurrenceGradient& gradient, RecurrenceScratch& scratch, Cublas& blas,
-              Stream& stream) {
-  const Kept kept = parts_of(layer);
-  const std::size_t samples = layer.x.rows, rows = samples * layer.steps, units = layer.units(), columns = layer.columns();
-  const bool gru = layer.kind == CellKind::Gru;
-  float* recurrent = gru ? scratch.recurrent.at_least(rows * columns) : kept.gates;
+/// @param recurrent  out: dL/d(h U) of all steps
+void gradients_step_by_step(const Recurrence& layer, const Kept& kept, const float* dy, float* recurrent,
+                            RecurrenceScratch& scratch, Cublas& blas, Stream& stream) {
+  const std::size_t samples = layer.x.rows, units = layer.units(), columns = layer.columns();
   float* dh = scratch.state.at_least(2 * samples * units);
   float* carry = dh + samples * units;
   clear_numbers(dh, 2 * samples * units, stream);
   for (std::size_t k = layer.steps; k-- > 0;) {
     float* own = recurrent + time_of(layer, k) * samples * columns;
-    cell_gradients(layer, kept, gradient.y.data, k, own, dh, carry, stream);
+    cell_gradients(layer, kept, dy, k, own, dh, carry, stream);
     if (k > 0) input_gradient(blas, {own, samples, columns}, layer.recurrent_weights, {dh, samples, units});
   }
+}
+
+}  // namespace
+
+void forward(const Recurrence& layer, RecurrenceScratch& scratch, Cublas& blas, Stream& stream) {
+  const Kept kept = parts_of(layer);
+  const std::size_t rows = layer.x.rows * layer.steps;
+  collect_inputs(layer, kept, stream);
+  multiply(blas, {kept.x, rows, layer.inputs()}, layer.input_weights, {kept.gates, rows, layer.columns()});
+  if (fits_one_kernel(layer)) advance_all(layer, kept, stream);
+  else advance_step_by_step(layer, kept, scratch, blas, stream);
+}
+
+void backward(const Recurrence& layer, const RecurrenceGradient& gradient, RecurrenceScratch& scratch, Cublas& blas,
+              Stream& stream) {
+  const Kept kept = parts_of(layer);
+  const std::size_t rows = layer.x.rows * layer.steps, units = layer.units(), columns = layer.columns();
+  const bool gru = layer.kind == CellKind::Gru;
+  float* recurrent = gru ? scratch.recurrent.at_least(rows * columns) : kept.gates;
+  if (fits_one_kernel(layer)) all_gradients(layer, kept, gradient.y.data, recurrent, stream);
+  else gradients_step_by_step(layer, kept, gradient.y.data, recurrent, scratch, blas, stream);
   weight_gradient(blas, {kept.x, rows, layer.inputs()}, {kept.gates, rows, columns}, gradient.input_weights);
   weight_gradient(blas, {kept.before_h, rows, units}, {recurrent, rows, columns}, gradient.recurrent_weights);
-  sum_rows(kept.gates, rows, columns, columns, gradient.bias, stream);
-  if (gru) sum_rows(recurrent + 2 * units, rows, columns, units, gradient.bias + columns, stream);
+  sum_rows(kept.gates, rows, columns, columns, gradient.bias, scratch.partial, stream);
+  if (gru) sum_rows(recurrent + 2 * units, rows, columns, units, gradient.bias + columns, scratch.partial, stream);
   if (!gradient.x.data) return;
   float* dx = scratch.x.at_least(rows * layer.inputs());
   input_gradient(blas, {kept.gates, rows, columns}, layer.input_weights, {dx, rows, layer.inputs()});

@@ -1,41 +1,15 @@
 #include "../cell_formulas.hpp"
 #include "../dropout_hash.hpp"
 #include "check.hpp"
+#include "column_sums.hpp"
+#include "kernels.hpp"
 #include "launch.hpp"
-#include "recurrence.hpp"
+#include "recurrence_step.hpp"
 
 namespace regatta::device::cuda {
 namespace {
 
 using formulas::CellState;
-
-/// One step of one direction, for kernels.
-struct Step {
-  Recurrence layer;
-  Kept kept;
-  std::size_t k, time;
-
-  Step(const Recurrence& layer_, const Kept& kept_, std::size_t k_)
-      : layer(layer_), kept(kept_), k(k_), time(layer_.reverse ? layer_.steps - 1 - k_ : k_) {}
-
-  constexpr std::size_t length(std::size_t sample) const {
-    return layer.lengths ? static_cast<std::size_t>(layer.lengths[sample]) : layer.steps;
-  }
-  constexpr std::size_t row(std::size_t sample) const { return time * layer.x.rows + sample; }
-
-  /// Where the output of a sample's unit lies.
-  constexpr std::size_t output(std::size_t sample, std::size_t unit) const {
-    const std::size_t first = sample * layer.y.columns + layer.y_first + unit;
-    return layer.readout == Readout::All ? first + time * layer.y_step : first;
-  }
-  /// Of this step's state in that output.
-  constexpr float share(std::size_t sample) const {
-    if (time >= length(sample)) return 0.0f;
-    if (layer.readout == Readout::All) return 1.0f;
-    if (layer.readout == Readout::Mean) return 1.0f / static_cast<float>(length(sample));
-    return time == (layer.reverse ? 0 : length(sample) - 1) ? 1.0f : 0.0f;
-  }
-};
 
 __global__ void collect_rows(Recurrence layer, float* to) {
   const std::size_t row = row_of_thread(), samples = layer.x.rows, inputs = layer.inputs();
@@ -56,7 +30,8 @@ template <CellKind kind>
 __global__ void advance_rows(Step step, const float* recurrent) {
   const std::size_t i = row_of_thread(), units = step.layer.units(), columns = step.layer.columns();
   if (i >= step.layer.x.rows) return;
-  const bool valid = step.time < step.length(i), more = step.k + 1 < step.layer.steps;
+  const std::size_t length = length_of(step.layer, i);
+  const bool valid = step.time < length, more = step.k + 1 < step.layer.steps;
   const std::size_t row = step.row(i), next = step.layer.reverse ? row - step.layer.x.rows : row + step.layer.x.rows;
   for (std::size_t j = column_first(); j < units; j += column_step()) {
     const std::size_t at = row * units + j;
@@ -69,7 +44,7 @@ __global__ void advance_rows(Step step, const float* recurrent) {
     if (more && kind == CellKind::Lstm) step.kept.before_c[next * units + j] = valid ? state.c : 0.0f;
     float& y = step.layer.y.data[step.output(i, j)];
     const bool first = step.k == 0 || step.layer.readout == Readout::All;
-    y = (first ? 0.0f : y) + step.share(i) * state.h;
+    y = (first ? 0.0f : y) + share_of_step(step.layer, step.time, length) * state.h;
   }
 }
 
@@ -77,15 +52,15 @@ template <CellKind kind>
 __global__ void gradient_rows(Step step, const float* dy, float* recurrent, const float* dh, float* carry) {
   const std::size_t i = row_of_thread(), units = step.layer.units(), columns = step.layer.columns();
   if (i >= step.layer.x.rows) return;
-  const bool valid = step.time < step.length(i);
-  const std::size_t row = step.row(i);
+  const std::size_t row = step.row(i), length = length_of(step.layer, i);
+  const bool valid = step.time < length;
   for (std::size_t j = column_first(); j < units; j += column_step()) {
     const std::size_t at = row * units + j;
     float* gates = step.kept.gates + row * columns + j;
     float* own = kind == CellKind::Gru ? recurrent + i * columns + j : gates;
     float& carried = carry[i * units + j];
     const CellState before{step.kept.before_h[at], kind == CellKind::Lstm ? step.kept.before_c[at] : 0.0f};
-    CellState after{dh[i * units + j] + step.share(i) * dy[step.output(i, j)], carried};
+    CellState after{dh[i * units + j] + share_of_step(step.layer, step.time, length) * dy[step.output(i, j)], carried};
     if (kind == CellKind::Gru) after.h += carried;
     const float kept = kind == CellKind::Rnn ? 0.0f : step.kept.more[at];
     const float left = formulas::cell_gradient<kind>(gates, own, units, before, kept, after);
@@ -94,19 +69,14 @@ __global__ void gradient_rows(Step step, const float* dy, float* recurrent, cons
   }
 }
 
-/// One block per warp of columns; its threads take every eighth row, then the first adds up.
-__global__ void add_rows(const float* numbers, std::size_t rows, std::size_t stride, std::size_t columns, float* sums) {
-  __shared__ float terms[tile_rows][warp];
-  const std::size_t j = std::size_t{blockIdx.x} * warp + threadIdx.x;
+__global__ void add_rows(const float* numbers, std::size_t rows, std::size_t stride, std::size_t columns, float* partial) {
+  const std::size_t j = slice_column();
+  const SliceRows slice = slice_rows(rows);
   float sum = 0;
   if (j < columns)
-    for (std::size_t i = threadIdx.y; i < rows; i += tile_rows) sum += numbers[i * stride + j];
-  terms[threadIdx.y][threadIdx.x] = sum;
-  __syncthreads();
-
-  if (threadIdx.y > 0 || j >= columns) return;
-  for (unsigned row = 1; row < tile_rows; ++row) sum += terms[row][threadIdx.x];
-  sums[j] = sum;
+    for (std::size_t i = slice.first; i < slice.end; i += blockDim.y) sum += numbers[i * stride + j];
+  sum = column_sum(sum);
+  if (threadIdx.y == 0 && j < columns) partial[blockIdx.x * columns + j] = sum;
 }
 
 __global__ void embed_rows(Embedding layer) {
@@ -168,9 +138,11 @@ void cell_gradients(const Recurrence& layer, const Kept& kept, const float* dy, 
 }
 
 void sum_rows(const float* numbers, std::size_t rows, std::size_t stride, std::size_t columns, float* sums,
-              Stream& stream) {
-  const Shape shape = {{static_cast<unsigned>(blocks_for(columns, warp))}, {warp, tile_rows}};
-  check(launch(stream, shape, add_rows, numbers, rows, stride, columns, sums));
+              Scratch<float>& scratch, Stream& stream) {
+  const std::size_t slices = row_slices(rows);
+  float* partial = slices == 1 ? sums : scratch.at_least(slices * columns);
+  check(launch(stream, slices_shape(rows, columns), add_rows, numbers, rows, stride, columns, partial));
+  if (slices > 1) add_slices(partial, slices, columns, sums, false, stream);
 }
 
 void embed(const Embedding& layer, Stream& stream) {

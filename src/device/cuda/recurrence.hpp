@@ -8,9 +8,9 @@ namespace regatta::device::cuda {
 
 /// Memory between the steps of a recurrent layer.
 struct RecurrenceScratch {
-  explicit RecurrenceScratch(Stream& stream) : recurrent(stream), state(stream), x(stream) {}
+  explicit RecurrenceScratch(Stream& stream) : recurrent(stream), state(stream), x(stream), partial(stream) {}
 
-  Scratch<float> recurrent, state, x;
+  Scratch<float> recurrent, state, x, partial;
 };
 
 void forward(const Recurrence& layer, RecurrenceScratch& scratch, Cublas& blas, Stream& stream);
@@ -28,6 +28,16 @@ struct Kept {
 
 /// kept.x, from a row per sample.
 void collect_inputs(const Recurrence& layer, const Kept& kept, Stream& stream);
+
+/// Whether the next two can do all steps at once; else they are done one by one.
+bool fits_one_kernel(const Recurrence& layer);
+/// From x W in kept.gates to everything that is kept, and outputs.
+void advance_all(const Recurrence& layer, const Kept& kept, Stream& stream);
+/// dL/d(x W) in the place of the gates.
+/// @param dy         dL/dy of the layer
+/// @param recurrent  out: dL/d(h U) in rows as those of kept.gates, for a Gru
+void all_gradients(const Recurrence& layer, const Kept& kept, const float* dy, float* recurrent, Stream& stream);
+
 /// The k-th step: states, from h U in `recurrent`, to where the next step has those before it, and outputs.
 void advance_cells(const Recurrence& layer, const Kept& kept, std::size_t k, const float* recurrent, Stream& stream);
 /// The k-th step on the way back.
@@ -37,9 +47,11 @@ void advance_cells(const Recurrence& layer, const Kept& kept, std::size_t k, con
 /// @param carry      in and out: as cell_gradient()
 void cell_gradients(const Recurrence& layer, const Kept& kept, const float* dy, std::size_t k, float* recurrent,
                     const float* dh, float* carry, Stream& stream);
+
 /// sums(j) = sum_i numbers[i stride + j] for `columns` columns
+/// @param scratch  for sums over slices of rows
 void sum_rows(const float* numbers, std::size_t rows, std::size_t stride, std::size_t columns, float* sums,
-              Stream& stream);
+              Scratch<float>& scratch, Stream& stream);
 /// A row per sample of dL/dx, from rows as those of kept.x.
 void scatter_inputs(const Recurrence& layer, const float* dx, MatrixView<float> x, bool add, Stream& stream);
 

@@ -14,11 +14,13 @@ namespace regatta::device::cuda {
 
 class Recording;
 
-/// A call that puts work on a stream, as bytes that can be compared with those of another call, kept, and made again.
+/// A call that puts work on a stream, as bytes that can be compared with those of another call, kept, and
+/// made again.
 struct Call {
   const void* operation;
   std::size_t size;       ///< [bytes]
-  std::size_t same_size;  ///< so many of them agree in calls that differ in nothing but arguments that patch() can change
+  std::size_t same_size;  ///< so many of them agree in calls that differ in nothing but arguments that
+                          ///< patch() can change
   void (*make)(const void* operation, cudaStream_t stream);  ///< @throws SystemFailure
   /// Gives the node of a graph these arguments; null: it cannot. @throws SystemFailure
   void (*patch)(const void* operation, cudaGraphExec_t graph, cudaGraphNode_t node);
@@ -47,8 +49,8 @@ Call call_of(const Operation& operation) {
 
 /// A queue of work that does not wait for the legacy default stream.
 ///
-/// Work that is repeated is recorded in a graph of CUDA and then started as a whole. For this, everything that puts work on the
-/// stream goes through run(), and what no graph can hold is preceded by settle().
+/// Work that is repeated is recorded in a graph of CUDA and then started as a whole. For this, everything
+/// that puts work on the stream goes through run(), and what no graph can hold is preceded by settle().
 class Stream {
  public:
   Stream();
@@ -59,7 +61,8 @@ class Stream {
   operator cudaStream_t() const { return stream_; }
 
   /// Makes a call now, or leaves it to the recording that is in progress.
-  /// @param operation  plain bytes with `make(stream)`, which returns a status; kernels also have `patch(graph, node)` and
+  /// @param operation  plain bytes with `make(stream)`, which returns a status; kernels also have
+  /// `patch(graph, node)` and
   ///                   `same_size`
   /// @return what make() says; its success when a recording has taken the call
   template <class Operation>
@@ -71,8 +74,8 @@ class Stream {
   /// As Backend::repeat.
   void repeat(std::unique_ptr<Repetition>& repetition, const std::function<void()>& work);
 
-  /// Starts what a recording in progress has taken and ends it: before waiting for the stream, copies from and to the host, and
-  /// changes of memory.
+  /// Starts what a recording in progress has taken and ends it: before waiting for the stream, copies from
+  /// and to the host, and changes of memory.
   void settle();
 
  private:

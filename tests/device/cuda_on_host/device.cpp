@@ -144,6 +144,10 @@ cudaError_t cudaFree(void* block) {
   return cudaSuccess;
 }
 
+cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int) { return *pool = nullptr, cudaSuccess; }
+cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr, void*) { return cudaSuccess; }
+cudaError_t cudaMallocAsync(void** block, std::size_t bytes, cudaStream_t) { return cudaMalloc(block, bytes); }
+cudaError_t cudaFreeAsync(void* block, cudaStream_t) { return cudaFree(block); }
 cudaError_t cudaMallocHost(void** block, std::size_t bytes) { return *block = std::malloc(bytes), cudaSuccess; }
 cudaError_t cudaFreeHost(void* block) { return std::free(block), cudaSuccess; }
 
@@ -152,7 +156,8 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int dev
   const std::map<cudaDeviceAttr, int> values = {{cudaDevAttrMultiProcessorCount, 4},
                                                 {cudaDevAttrMaxThreadsPerMultiProcessor, 2048},
                                                 {cudaDevAttrMaxSharedMemoryPerMultiprocessor, 228 << 10},
-                                                {cudaDevAttrMaxSharedMemoryPerBlockOptin, 227 << 10}};
+                                                {cudaDevAttrMaxSharedMemoryPerBlockOptin, 227 << 10},
+                                                {cudaDevAttrMemoryPoolsSupported, 1}};
   *value = values.at(attribute);
   return cudaSuccess;
 }

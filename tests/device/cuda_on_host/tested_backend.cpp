@@ -5,7 +5,9 @@
 
 namespace regatta::device {
 
-std::unique_ptr<Backend> make_tested_backend() { return std::unique_ptr<Backend>(regatta_cuda_module()->create(0)); }
+std::unique_ptr<Backend> make_tested_backend() {
+  return std::unique_ptr<Backend>(regatta_cuda_module()->create(0));
+}
 
 std::unique_ptr<EvidenceSolver> make_tested_evidence_solver() {
   return std::unique_ptr<EvidenceSolver>(regatta_cuda_module()->create_evidence_solver(0));
