@@ -345,12 +345,12 @@ TEST_F(CudaAgreement, PassesOnWhatIsNotANumber) {
 }
 
 std::vector<Floats> three_updates(Backend& backend, Update update, std::size_t count) {
-  Buffer<float> parameters(backend, normal_numbers(count, 12)), gradients(backend, normal_numbers(count, 13));
+  Buffer<float> parameters(backend, normal_numbers(count, 12)), gradients(backend, normal_numbers(count + 1, 13));
   Buffer<float> first(backend, count), second(backend, count), squares(backend, 1);
   backend.add_squares(gradients.data(), count, squares.data());
   update.squared_norm = squares.data();
   update.parameters = parameters.data();
-  update.gradients = gradients.data();
+  update.gradients = gradients.data() + update.nesterov;  // then not aligned
   update.first_moment = first.data();
   update.second_moment = update.kind == OptimizerKind::Sgd ? nullptr : second.data();
   update.count = count;

@@ -14,26 +14,64 @@ struct Arrays {
   std::size_t penalised, count;
 };
 
-template <bool penalised>
-constexpr void sgd_at(const formulas::UpdateFactors& factors, float scale, const Arrays& a, std::size_t i) {
-  formulas::sgd<penalised>(factors, scale * a.gradients[i], a.parameters[i], a.first_moment[i]);
+struct Sgd {
+  static constexpr bool has_second_moment = false;
+
+  template <bool penalised>
+  static constexpr void step(const formulas::UpdateFactors& factors, float gradient, float& parameter, float& m, float&) {
+    formulas::sgd<penalised>(factors, gradient, parameter, m);
+  }
+};
+
+struct Adam {
+  static constexpr bool has_second_moment = true;
+
+  template <bool penalised>
+  static constexpr void step(const formulas::UpdateFactors& factors, float gradient, float& parameter, float& m, float& v) {
+    formulas::adam<penalised>(factors, gradient, parameter, m, v);
+  }
+};
+
+/// Neighbours that are read and written at once.
+template <unsigned width>
+struct alignas(width * sizeof(float)) Pack {
+  float numbers[width];
+
+  static __device__ Pack& at(float* place) { return *reinterpret_cast<Pack*>(place); }
+  static __device__ const Pack& at(const float* place) { return *reinterpret_cast<const Pack*>(place); }
+};
+
+template <class Rule, unsigned width>
+__device__ void step_at(const formulas::UpdateFactors& factors, float scale, const Arrays& a, std::size_t first) {
+  using Numbers = Pack<width>;
+  const Numbers gradients = Numbers::at(a.gradients + first);
+  Numbers parameters = Numbers::at(a.parameters + first), m = Numbers::at(a.first_moment + first), v{};
+  if constexpr (Rule::has_second_moment) v = Numbers::at(a.second_moment + first);
+  for (unsigned k = 0; k < width; ++k) {
+    const float gradient = scale * gradients.numbers[k];
+    float &parameter = parameters.numbers[k], &first_moment = m.numbers[k], &second_moment = v.numbers[k];
+    if (first + k < a.penalised) Rule::template step<true>(factors, gradient, parameter, first_moment, second_moment);
+    else Rule::template step<false>(factors, gradient, parameter, first_moment, second_moment);
+  }
+  Numbers::at(a.parameters + first) = parameters;
+  Numbers::at(a.first_moment + first) = m;
+  if constexpr (Rule::has_second_moment) Numbers::at(a.second_moment + first) = v;
 }
 
-template <bool penalised>
-constexpr void adam_at(const formulas::UpdateFactors& factors, float scale, const Arrays& a, std::size_t i) {
-  formulas::adam<penalised>(factors, scale * a.gradients[i], a.parameters[i], a.first_moment[i], a.second_moment[i]);
-}
-
-__global__ void sgd_step(formulas::UpdateFactors factors, Arrays a) {
+template <class Rule, unsigned width>
+__global__ void step_packs(formulas::UpdateFactors factors, Arrays a) {
   const float scale = factors.scale();
-  for (std::size_t i = line_first(); i < a.count; i += line_step())
-    i < a.penalised ? sgd_at<true>(factors, scale, a, i) : sgd_at<false>(factors, scale, a, i);
+  const std::size_t packs = a.count / width;
+  for (std::size_t i = line_first(); i < packs; i += line_step()) step_at<Rule, width>(factors, scale, a, i * width);
+  for (std::size_t i = packs * width + line_first(); i < a.count; i += line_step()) step_at<Rule, 1>(factors, scale, a, i);
 }
 
-__global__ void adam_step(formulas::UpdateFactors factors, Arrays a) {
-  const float scale = factors.scale();
-  for (std::size_t i = line_first(); i < a.count; i += line_step())
-    i < a.penalised ? adam_at<true>(factors, scale, a, i) : adam_at<false>(factors, scale, a, i);
+template <class Rule>
+void step(const formulas::UpdateFactors& factors, const Arrays& a, Stream& stream) {
+  const auto bits = [](const float* block) { return reinterpret_cast<std::uintptr_t>(block); };
+  const bool aligned = (bits(a.parameters) | bits(a.gradients) | bits(a.first_moment) | bits(a.second_moment)) % alignof(Pack<4>) == 0;
+  if (aligned) check(launch(stream, line_shape(blocks_for(a.count, 4)), step_packs<Rule, 4>, factors, a));
+  else check(launch(stream, line_shape(a.count), step_packs<Rule, 1>, factors, a));
 }
 
 /// The sum of each block of threads; the block adds up in pairs.
@@ -63,8 +101,8 @@ void update(const Update& update, Stream& stream) {
   if (update.count == 0) return;
   const Arrays arrays{update.parameters,    update.gradients, update.first_moment,
                       update.second_moment, update.penalised, update.count};
-  const auto kernel = update.kind == OptimizerKind::Sgd ? sgd_step : adam_step;
-  check(launch(stream, line_shape(update.count), kernel, formulas::factors_of(update), arrays));
+  if (update.kind == OptimizerKind::Sgd) step<Sgd>(formulas::factors_of(update), arrays, stream);
+  else step<Adam>(formulas::factors_of(update), arrays, stream);
 }
 
 }  // namespace regatta::device::cuda
