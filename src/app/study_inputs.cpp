@@ -250,6 +250,7 @@ void read_layout(StudyInputs& inputs, const OptionValues& workers, const OptionV
   inputs.layout.ranks_per_trial = static_cast<int>(workers.number("ranks_per_trial"));
   inputs.layout.model_parallel = static_cast<int>(workers.number("model_parallel"));
   inputs.layout.cores_per_trial = static_cast<int>(workers.number("cores_per_trial", 0));
+  inputs.layout.bind_cores = workers.flag("bind_cores");
   inputs.layout.workers_per_gpu = static_cast<int>(gpu.number("share"));
   inputs.prefetch = static_cast<int>(workers.number("prefetch", -1));
   inputs.in_flight = workers.text("in_flight") == "auto" ? -1 : static_cast<int>(workers.number("in_flight"));
@@ -278,6 +279,8 @@ void read_widths(StudyInputs& inputs, const OptionValues& workers, Problems& pro
     require(least >= 1, objective::width_parameter, " must be at least 1, got ", least);
     require(workers.number(objective::width_parameter) == 1, objective::width_parameter,
             " stands in [space] and in [workers]; each trial has one number of ranks");
+    require(inputs.in_flight == 0 && !inputs.move_stragglers, "with a parameter ", objective::width_parameter,
+            " workers.in_flight must be all, and workers.move_stragglers false");
   } catch (const InvalidInput& error) {
     problems.push_back({where, error.what()});
   }

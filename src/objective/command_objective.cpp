@@ -119,7 +119,8 @@ class CommandObjective final : public Objective {
     if (!place_.launcher) return;
     slot_ = std::make_unique<CommandSlot>(*place_.launcher, treatment_);
     if (treatment_.persistent) persistent_ = program_of(substitutes_of_slot(place_), place_);
-    fs::create_directories(place_.directory / "trials");
+    trials_ = (place_.directory / "trials/").string();
+    fs::create_directories(trials_);
   }
 
   std::unique_ptr<Trainable> start(const space::Config& config, const TrialContext& context) override {
@@ -133,8 +134,8 @@ class CommandObjective final : public Objective {
   const Place& place_of(const TrialContext& context) const { return context.place ? *context.place : place_; }
 
   /// Files of a trial, beside each other: 7.log, 7.json and 7, the directory for checkpoints.
-  fs::path file_of(const TrialContext& context, const std::string& extension) const {
-    return place_.directory / "trials" / concat(context.trial, extension);
+  fs::path file_of(const TrialContext& context, const char* extension) const {
+    return trials_ + std::to_string(context.trial) + extension;
   }
 
   Substitutes substitutes_of_slot(const Place& place) const {
@@ -185,7 +186,7 @@ class CommandObjective final : public Objective {
   }
 
   process::Program program_of(const Substitutes& substitutes, const Place& place) const {
-    return {text_.arguments(substitutes), environment_of(substitutes, place), folder_};
+    return {text_.arguments(substitutes), environment_of(substitutes, place), folder_, place.bound_to};
   }
 
   CommandJob job_of(const space::Config& config, const TrialContext& context) const {
@@ -224,6 +225,7 @@ class CommandObjective final : public Objective {
   CommandTreatment treatment_;
   CommandMeasure measure_;
   Place place_;
+  std::string trials_;  ///< the folder of their files
   bool leads_ = true;
   process::Program persistent_;
   std::unique_ptr<CommandSlot> slot_;

@@ -1,7 +1,5 @@
 #include "worker_loop.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
@@ -10,22 +8,10 @@
 #include "regatta/run/backoff.hpp"
 
 namespace regatta::run {
-namespace {
-
-/// Cores of a rank that no other one uses: its affinity mask, or its share of the node where ranks are not bound.
-int own_cores(const JobFacts& facts, Rank rank) {
-  const RankInfo& mine = facts.ranks[static_cast<std::size_t>(rank.value)];
-  const auto on_node = std::ranges::count(facts.ranks, mine.host, &RankInfo::host);
-  const long share = ::sysconf(_SC_NPROCESSORS_CONF) / on_node;
-  return static_cast<int>(std::clamp<long>(share, 1, std::max(1, mine.cores)));
-}
-
-}  // namespace
-
 double polling_ceiling(const JobFacts& facts, Rank rank) {
   const RankInfo& mine = facts.ranks[static_cast<std::size_t>(rank.value)];
   const auto on_node = std::ranges::count(facts.ranks, mine.host, &RankInfo::host);
-  const double ranks_per_core = static_cast<double>(on_node) / std::max(1, mine.cores);
+  const double ranks_per_core = static_cast<double>(on_node) / std::max<double>(1, std::ssize(mine.cores));
   return std::clamp(ranks_per_core / 8, 1.0, 10.0) * 1e-3;
 }
 
@@ -96,15 +82,18 @@ objective::Place place_of(const StudyPlan& plan, const JobFacts& facts, Rank ran
       ++place.slot;
   }
   place.ranks = static_cast<int>(team->ranks.size());
-  place.cores = 0;
+  auto shares = divide_cores(ranks, facts.layout, host, physical_core);
   for (const Rank member : team->ranks) {
     const auto index = static_cast<std::size_t>(member.value);
     if (ranks[index].host != host) continue;
-    place.cores += own_cores(facts, member);
+    place.bound_to.insert(place.bound_to.end(), shares[member].begin(), shares[member].end());
     if (const int gpu = facts.layout.gpu[index]; gpu >= 0)
       place.gpus.push_back(ranks[index].gpu_uuids[static_cast<std::size_t>(gpu)]);
   }
-  if (plan.layout.cores_per_trial > 0) place.cores = plan.layout.cores_per_trial;
+  const auto own = std::max<std::size_t>(1, place.bound_to.size());
+  const auto cores = plan.layout.cores_per_trial > 0 ? static_cast<std::size_t>(plan.layout.cores_per_trial) : own;
+  place.cores = static_cast<int>(cores);
+  place.bound_to.resize(plan.layout.bind_cores && cores <= own ? std::min(cores, place.bound_to.size()) : 0);
   return place;
 }
 

@@ -158,8 +158,8 @@ TEST_F(PausedPrograms, MayBePlugInsOnTeamsOfRanks) {
 /// Trials of 1, 2 and 4 workers at once.
 class Widths : public PausedPrograms {
  protected:
-  void run_widths(const std::string& objective, const std::string& trials) {
-    folder.write("x.ini", concat("[study]\nmetric = value\ntrials = ", trials, "\n[objective]\n", objective));
+  void run_widths(const std::string& objective, const std::string& trials, const std::string& metric = "value") {
+    folder.write("x.ini", concat("[study]\nmetric = ", metric, "\ntrials = ", trials, "\n[objective]\n", objective));
     const support::ProcessResult result =
         support::run_process(support::mpirun(9, {REGATTA_BINARY, "run", (folder / "x.ini").string(),
                                                  "log.directory=" + directory.string()}));
@@ -189,6 +189,24 @@ TEST_F(Widths, KeepRealRanksBusy) {
 
   EXPECT_EQ(study.history.count(TrialState::Completed), 120u);
   RecordProperty("utilisation", concat(report::utilisation_of(study).total.utilisation()));
+}
+
+TEST_F(Widths, TrainNetworksLikeOneRank) {
+  const std::string training = concat("type = network\ndata = ", REGATTA_SOURCE_DIR, "/inputs/data/digits.h5\nlayers = 2\nunits = 24\n"
+                                      "activation = gelu\noptimizer = sgd\nmomentum = 0.9\nepochs = 3\n[space]\n"
+                                      "learning_rate = loguniform(1e-3, 1e-2)\nranks_per_trial = ");
+  run_widths(training + "choice(1, 2, 4)\n", "9", "val_loss");
+  folder.write("alone.ini", concat("[study]\nmetric = val_loss\ntrials = 9\n[objective]\n", training, "constant(1)\n"));
+  const auto result = support::run_process({REGATTA_BINARY, "run", (folder / "alone.ini").string(),
+                                            "log.directory=" + (folder / "alone").string()});
+  ASSERT_EQ(result.exit_code, 0) << result;
+  const log::Study alone = log::read_study(folder / "alone");
+
+  for (const search::Trial& trial : study.history.trials()) {
+    const search::Trial& same = alone.history[trial.id];
+    ASSERT_EQ(trial.config[0], same.config[0]);
+    EXPECT_NEAR(trial.objective, same.objective, 1e-4 * same.objective) << trial.id.value;
+  }
 }
 
 TEST_F(Widths, ReachProgramsWhichMayBeMpirun) {
