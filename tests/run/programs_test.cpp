@@ -28,8 +28,9 @@ x=$3
 save() { echo "n=$n sum=$sum" >$2/state; }
 trap 'save $*; exit' TERM
 while [ $n -lt $4 ]; do
+  sleep 0.02
   n=$((n+1)) sum=$((sum+x))
-  if [ $1 = signal ]; then echo "regatta: value=$sum own=$n"; sleep 0.02; continue; fi
+  if [ $1 = signal ]; then echo "regatta: value=$sum own=$n"; continue; fi
   echo "{\"value\": $sum, \"own\": $n}" >&3
   read word rest <&4
   if [ $word = pause ]; then save $*; echo '{"paused": true}' >&3; read word rest <&4; fi
