@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <set>
 #include <system_error>
 
 #include "command_text.hpp"
@@ -252,10 +253,18 @@ void check_placeholders(const CommandText& text, const Values& values, const spa
   }
 }
 
+/// Its program, and the script that the program reads: without these every trial would fail.
 void check_program(const CommandText& text, const fs::path& folder) {
   const std::string program = text.program();
+  const bool named = program.find('/') == std::string::npos;
   require(program.empty() || is_found(program, folder), "there is no program '", program, "' that can be run",
-          program.find('/') == std::string::npos ? " along PATH" : concat(" in ", folder.string()));
+          named ? " along PATH" : concat(" in ", folder.string()),
+          named && can_be_run(folder / program) ? concat("; that beside the input file is ./", program) : "");
+  static const std::set<std::string> scripts{".py", ".sh", ".R", ".jl", ".pl", ".rb", ".lua"};
+  const fs::path script = text.first_operand();
+  std::error_code ignored;
+  require(!scripts.contains(script.extension()) || fs::exists(folder / script, ignored), "there is no script ", script,
+          " in ", folder.string());
 }
 
 }  // namespace

@@ -285,7 +285,7 @@ saved = json.load(open(state)) if os.path.exists(state) else {'epoch': 0, 'sum':
 x = float(sys.argv[3])
 def save():
   os.makedirs(sys.argv[2], exist_ok=True)
-  json.dump(saved, open(state, 'w'))
+  with open(state, 'w') as file: json.dump(saved, file)  # a signal while a file closes itself would be lost
 def leave(*_):
   save()
   sys.exit(0)
@@ -528,6 +528,10 @@ TEST_F(CommandTest, SaysWhatIsWrongWithACommandBeforeAnythingStarts) {
               ElementsAre(HasSubstr("there is no program 'pyhton33'")));
   EXPECT_THAT(problems({{"command", "./train.sh"}}),
               ElementsAre(HasSubstr("there is no program './train.sh' that can be run in ")));
+  ::chmod(folder.write("train", "#!/bin/sh\n").c_str(), 0755);
+  EXPECT_THAT(problems({{"command", "train {x}"}}), ElementsAre(HasSubstr("along PATH; that beside the input file is ./train")));
+  EXPECT_THAT(problems({{"command", "python3 -u trian.py {x}"}}), ElementsAre(HasSubstr("there is no script \"trian.py\" in ")));
+  EXPECT_THAT(problems({{"command", "python3 train_{x}.py"}}), ElementsAre());
   EXPECT_THAT(problems({{"command", "true"}, {"folder", "nowhere"}}),
               ElementsAre(HasSubstr("is no directory")));
   EXPECT_THAT(problems({{"command", "true {epochs}"}}),
