@@ -519,6 +519,33 @@ TEST_F(CommandTest, GivesReasonAndLastLinesOfAProgramThatFails) {
   EXPECT_THAT(failure().what(), HasSubstr("no end after 50 ms"));
 }
 
+std::size_t open_descriptors() {
+  const std::filesystem::directory_iterator all("/proc/self/fd");
+  return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+}
+
+TEST_F(CommandTest, LeavesNoDescriptorOpenWhateverAProgramDoes) {
+  const auto run_all = [&](const std::vector<std::string>& scripts) {
+    for (const std::string& script : scripts) {
+      tune({{"command", "{program} -c '" + script + "'"}, {"report_timeout", "100ms"}, {"grace", "0"}},
+           {{"program", "choice(sh, ./missing)"}});
+      const std::string program = script == "missing" ? "./missing" : "sh";
+      if (script.ends_with("value=1")) {
+        run({{"program", program}});
+      } else {
+        failure({{"program", program}});
+      }
+    }
+    objective_.reset();
+    return open_descriptors();
+  };
+  const std::size_t before = run_all({"echo regatta: value=1"});
+
+  EXPECT_EQ(run_all({"exit 3", "kill -SEGV $$", "missing", "exec 0<&- 1>&- 2>&- 3>&- 4>&-; sleep 600", "sleep 600 & exit 1", "sleep 600",
+                     "echo regatta: value=1"}),
+            before);
+}
+
 TEST_F(CommandTest, SaysWhatIsWrongWithACommandBeforeAnythingStarts) {
   EXPECT_THAT(problems({{"command", "python3 t.py {y} {x}"}}),
               ElementsAre(HasSubstr("there is no parameter or value {y}")));
