@@ -1,7 +1,8 @@
 /* A shared library as an objective (`type = plugin`): the C interface, which stays as it is within a version.
  *
  * A library defines one function, regatta_plugin(). No exception may leave any of its functions. All calls for one trial come from
- * one thread; a library whose trials share nothing needs no locks. C++ has an easier layer above this: regatta/plugin.hpp. */
+ * one thread, which with workers.lanes above 1 has several trials and takes them in turn; a library whose trials share nothing needs
+ * no locks. C++ has an easier layer above this: regatta/plugin.hpp. */
 #pragma once
 
 #include <stddef.h>

@@ -47,7 +47,9 @@ Facts node_facts(const run::JobFacts& job) {
 std::string layout_text(const run::JobFacts& job) {
   const std::size_t team = job.layout.teams.front().ranks.size();
   const bool rank0 = job.layout.team_of(Rank{0}).valid();
-  return concat(job.ranks.size(), " ranks: ", job.layout.teams.size(), " workers",
+  const std::size_t workers = job.layout.teams.size(), lanes = static_cast<std::size_t>(job.layout.lanes);
+  return concat(job.ranks.size(), " ranks: ", workers, " workers",
+                lanes > 1 ? concat(": ", workers / lanes, workers == lanes ? " rank x " : " ranks x ", lanes, " lanes") : "",
                 team > 1 ? concat(" of ", team, " ranks") : "", rank0 ? ", rank 0 steers and trains" : ", rank 0 steers");
 }
 

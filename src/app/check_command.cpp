@@ -93,7 +93,8 @@ std::vector<run::RankInfo> ranks_here(int ranks) {
 std::string layout_text(const StudyInputs& inputs, int ranks, const run::Layout& layout) {
   std::string text = concat("Layout: ", counted(static_cast<std::size_t>(ranks), "rank"),
                             " on this machine, ", counted(layout.teams.size(), "worker"), " of ",
-                            counted(static_cast<std::size_t>(inputs.layout.ranks_per_trial), "rank"), "\n");
+                            counted(static_cast<std::size_t>(inputs.layout.ranks_per_trial), "rank"),
+                            layout.lanes > 1 ? concat(", ", layout.lanes, " lanes of each rank") : "", "\n");
   for (const std::string& warning : layout.warnings) text += "  warning: " + warning + "\n";
   return text;
 }
@@ -116,7 +117,10 @@ std::string preview(const StudyInputs& inputs, const Arguments& arguments, std::
 int check_command(const Arguments& arguments) {
   const StudyInputs inputs = read_inputs(arguments.operands.front(), arguments.overrides);
   const int ranks = planned_ranks(arguments, inputs.layout);
-  const run::Layout layout = run::plan_layout(ranks_here(ranks), inputs.layout);
+  const std::vector<run::RankInfo> infos = ranks_here(ranks);
+  run::LayoutOptions options = inputs.layout;
+  options.lanes = run::choose_lanes(options, infos, *objective::make_objective(inputs.objective, inputs.space));
+  const run::Layout layout = run::plan_layout(infos, options);
   std::cout << "Study: " << inputs.name << " (" << inputs.source.string() << ")\n"
             << space_text(inputs.space) << user_trials_text(inputs) << objective_text(inputs)
             << plan_text(inputs) << layout_text(inputs, ranks, layout)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "regatta/comm/lane_group.hpp"
 #include "regatta/objective/objective.hpp"
 #include "regatta/schedule/scheduler.hpp"
 #include "regatta/search/searcher.hpp"
@@ -201,7 +202,7 @@ std::vector<Option> checkpoint_options() {
       {"memory",
        OptionType::Bytes,
        "1GiB",
-       "Of each worker, for what its paused trials need to go on.",
+       "Of each rank that trains, for what its paused trials need to go on.",
        {},
        0,
        no_bound},
@@ -224,7 +225,8 @@ std::vector<Option> workers_options() {
            "Whether rank 0 trains too; auto: when its node has no more ranks than GPUs, or without a "
            "launcher."),
       word("device", "auto", {"auto", "cpu", "cuda"}, "auto: a GPU where a rank has one of its own."),
-      integer("lanes", "auto", 1, 1, "Trials at once on one device.", {"auto"}),
+      integer("lanes", "1", 1, comm::LaneGroup::most_lanes,
+              "Trials at once on each rank that trains, where they take turns; auto: as many as the objective trains faster so.", {"auto"}),
       integer("prefetch", "auto", 0, 4,
               "Trials that wait at a worker; auto: some when trials are very short.", {"auto"}),
       integer("in_flight", "all", 1, 1e9,

@@ -251,6 +251,7 @@ void read_layout(StudyInputs& inputs, const OptionValues& workers, const OptionV
   inputs.layout.model_parallel = static_cast<int>(workers.number("model_parallel"));
   inputs.layout.cores_per_trial = static_cast<int>(workers.number("cores_per_trial", 0));
   inputs.layout.bind_cores = workers.flag("bind_cores");
+  inputs.layout.lanes = static_cast<int>(workers.number("lanes", 0));
   inputs.layout.workers_per_gpu = static_cast<int>(gpu.number("share"));
   inputs.prefetch = static_cast<int>(workers.number("prefetch", -1));
   inputs.in_flight = workers.text("in_flight") == "auto" ? -1 : static_cast<int>(workers.number("in_flight"));
@@ -284,6 +285,14 @@ void read_widths(StudyInputs& inputs, const OptionValues& workers, Problems& pro
   } catch (const InvalidInput& error) {
     problems.push_back({where, error.what()});
   }
+}
+
+/// Trials that several ranks train together are no trials of one lane.
+void check_lanes(const StudyInputs& inputs, const OptionValues& workers, Problems& problems) {
+  const run::LayoutOptions& layout = inputs.layout;
+  if (layout.lanes <= 1 || (layout.ranks_per_trial == 1 && layout.widest == 0)) return;
+  problems.push_back({workers["lanes"].where, concat("lanes must be 1 where several ranks train a trial together "
+                                                     "(ranks_per_trial, model_parallel), got ", layout.lanes)});
 }
 
 /// What read_space found out beside the space.
@@ -423,6 +432,7 @@ StudyInputs parse_inputs(std::string_view text, const std::filesystem::path& fil
   read_checkpoints(inputs, values.at("checkpoint"));
   const SpaceFacts space = read_space(inputs, written, problems);
   if (space.usable) read_widths(inputs, values.at("workers"), problems);
+  check_lanes(inputs, values.at("workers"), problems);
   if (space.usable) read_prior(inputs, written, problems);
   if (space.usable) read_user_trials(inputs, written, values.at("study")["initial"], files, problems);
   if (files == NamedFiles::Trust) trust_metric(inputs, values.at("study"));

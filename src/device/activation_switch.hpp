@@ -9,7 +9,7 @@ namespace regatta::device {
 /// What `work` gives for `kind` as a constant, so that loops and kernels know their activation when they are
 /// compiled.
 template <class Work>
-[[gnu::always_inline]] inline auto with_constant(Activation kind, const Work& work) {
+[[gnu::always_inline]] constexpr auto with_constant(Activation kind, const Work& work) {
   switch (kind) {
     case Activation::Relu:
       return work(std::integral_constant<Activation, Activation::Relu>());

@@ -10,7 +10,7 @@
 namespace regatta::device {
 
 /// Raise it with every change of this table, of backend.hpp or of evidence.hpp: a module of another number is refused.
-constexpr std::int32_t cuda_module_abi = 3;
+constexpr std::int32_t cuda_module_abi = 4;
 
 struct CudaModuleDevice {
   char name[256];

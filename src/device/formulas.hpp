@@ -173,7 +173,7 @@ struct UpdateFactors {
   }
 };
 
-inline UpdateFactors factors_of(const Update& update) {
+constexpr UpdateFactors factors_of(const Update& update) {
   const bool decoupled = update.kind == OptimizerKind::AdamW;
   const double step = static_cast<double>(update.step);
   return {update.learning_rate,

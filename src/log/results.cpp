@@ -249,6 +249,7 @@ void write_workers(h5::File& file, const Study& study) {
   Table<WorkerRow>(file, "/workers", study.workers)
       .column<std::int32_t>("worker", [](const WorkerRow& w) { return w.joined.worker.value; })
       .column<std::int32_t>("rank", [](const WorkerRow& w) { return w.joined.rank; })
+      .column<std::int32_t>("lane", [](const WorkerRow& w) { return w.lane; })
       .column<std::int32_t>("ranks", [](const WorkerRow& w) { return w.joined.ranks; })
       .column<std::int32_t>("cores", [](const WorkerRow& w) { return w.joined.cores; })
       .column<std::string>("host", [](const WorkerRow& w) { return w.joined.host; })

@@ -55,6 +55,13 @@ space::Space space_of(const search::StudyHeader& header) {
 Study::Study(search::StudyHeader header_)
     : header(std::move(header_)), space(space_of(header)), history(header.maximize) {}
 
+std::int32_t Study::next_lane(const search::WorkerJoined& joined) {
+  if (joined.rank < 0) return 0;  // no rank of this job
+  const std::int32_t lane = lanes_of_[joined.rank]++;
+  lanes = std::max(lanes, lane + 1);
+  return lane;
+}
+
 /// What a trial began with is told when it changes for the first time: its configuration gives way to the new
 /// one.
 void Study::remember_start(const search::Event& event) {
@@ -90,9 +97,10 @@ void Study::record(search::Event event) {
     const auto index = static_cast<std::size_t>(joined->worker.value);
     if (index >= last_joining.size()) last_joining.resize(index + 1, no_attempt);
     last_joining[index] = workers.size();
-    workers.push_back({*joined, joined->time});
+    workers.push_back({*joined, joined->time, next_lane(*joined)});
   } else if (auto* job = std::get_if<search::JobStarted>(&event)) {
     jobs.push_back({std::move(*job), std::nullopt});
+    lanes_of_.clear();
   } else if (auto* job_end = std::get_if<search::JobEnded>(&event)) {
     if (!jobs.empty()) jobs.back().end = std::move(*job_end);
   } else if (auto* change = std::get_if<search::TrialChanged>(&event)) {

@@ -118,8 +118,6 @@ class CommandObjective final : public Objective {
     place_ = context.place;
     leads_ = !context.team || context.team->rank().value == 0;
     if (!place_.launcher) return;
-    slot_ = std::make_unique<CommandSlot>(*place_.launcher, treatment_);
-    if (treatment_.persistent) persistent_ = program_of(substitutes_of_slot(place_), place_);
     trials_ = (place_.directory / "trials/").string();
     fs::create_directories(trials_);
   }
@@ -127,8 +125,10 @@ class CommandObjective final : public Objective {
   std::unique_ptr<Trainable> start(const space::Config& config, const TrialContext& context) override {
     const bool leads = context.team ? context.team->rank().value == 0 : leads_;
     if (!leads) return std::make_unique<OtherRanksTrial>();
-    if (!slot_) throw WorkerFailure("a program cannot be started here: the helper process is missing");
-    return std::make_unique<CommandTrial>(*slot_, treatment_, measure_, space_, job_of(config, context));
+    const Place& place = place_of(context);
+    if (!place.launcher) throw WorkerFailure("a program cannot be started here: the helper process is missing");
+    CommandSlot& slot = slots_.try_emplace(place.slot, *place.launcher, treatment_).first->second;
+    return std::make_unique<CommandTrial>(slot, treatment_, measure_, space_, job_of(config, context));
   }
 
  private:
@@ -190,14 +190,20 @@ class CommandObjective final : public Objective {
     return {text_.arguments(substitutes), environment_of(substitutes, place), folder_, place.bound_to};
   }
 
-  CommandJob job_of(const space::Config& config, const TrialContext& context) const {
+  const process::Program& persistent_program(const Place& place) {
+    process::Program& program = persistent_[place.slot];
+    if (program.arguments.empty()) program = program_of(substitutes_of_slot(place), place);
+    return program;
+  }
+
+  CommandJob job_of(const space::Config& config, const TrialContext& context) {
     const std::uint64_t seed = portable_seed(context.seed);
     CommandJob job;
     job.values = space::to_json(space_, config);
     job.output = std::make_unique<ProgramOutput>(file_of(context, ".log"),
                                                  static_cast<std::uint64_t>(limit_of(values_, "output")));
     if (treatment_.persistent) {
-      job.program = persistent_;
+      job.program = persistent_program(place_of(context));
       job.checkpoint = file_of(context, "");
       job.input = request_of(job, context, seed);
     } else {
@@ -228,8 +234,9 @@ class CommandObjective final : public Objective {
   Place place_;
   std::string trials_;  ///< the folder of their files
   bool leads_ = true;
-  process::Program persistent_;
-  std::unique_ptr<CommandSlot> slot_;
+  // By Place::slot: one for each lane.
+  std::map<int, CommandSlot> slots_;
+  std::map<int, process::Program> persistent_;
 };
 
 void check_placeholders(const CommandText& text, const Values& values, const space::Space& space) {

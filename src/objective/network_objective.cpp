@@ -180,6 +180,7 @@ class NetworkObjective final : public Objective {
     if (!context.backend) return;  // this rank only takes part in loading
     data_.placed = std::make_unique<train::DeviceData>(*context.backend, data_.dataset);
     data_.test = std::make_unique<train::Part>(data_.placed->test());
+    data_.lanes = std::make_unique<train::LanePack>(context.backend->make_lane_engine());
     const train::DeviceSplit& train = data_.placed->train();
     data_.divisions.clear();
     if (study_.folds == 0) {

@@ -22,6 +22,15 @@ const train::Part& part_of(train::Where where, const Division& division, const N
   return where == train::Where::Valid ? division.judged : *data.test;
 }
 
+/// Where the networks of this division are judged.
+std::vector<const train::Part*> judged_parts(const NetworkStudy& study, const Division& division, const NetworkData& data) {
+  std::vector<const train::Part*> parts;
+  for (const train::Metric& metric : study.metrics)
+    if (const train::Part* part = &part_of(metric.where, division, data); std::ranges::find(parts, part) == parts.end())
+      parts.push_back(part);
+  return parts;
+}
+
 /// Runs `work`; memory that was not there is a failure of this trial, not of the worker.
 template <class Work>
 auto within_memory(Work work) {
@@ -53,9 +62,10 @@ NetworkTrainable::NetworkTrainable(const WorkerContext& worker, const NetworkDat
   within_memory([&] {
     for (std::size_t d = 0; d < data.divisions.size(); ++d) {
       if (spread_ && d % ranks != rank) continue;
+      const Division& division = data.divisions[d];
+      const train::LanePlace lane{data.lanes.get(), judged_parts(study, division, data)};
       runs_.push_back(
-          {d, std::make_unique<train::Trainer>(*worker.backend, data.divisions[d].train, data.dataset.classes,
-                                               spec_, team)});
+          {d, std::make_unique<train::Trainer>(*worker.backend, division.train, data.dataset.classes, spec_, team, lane)});
     }
   });
 }

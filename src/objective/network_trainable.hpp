@@ -7,6 +7,7 @@
 
 #include "regatta/objective/objective.hpp"
 #include "regatta/train/device_data.hpp"
+#include "regatta/train/lane_pack.hpp"
 #include "regatta/train/metrics.hpp"
 #include "regatta/train/trainer.hpp"
 
@@ -33,6 +34,7 @@ struct NetworkData {
   std::unique_ptr<train::DeviceData> placed;
   std::vector<Division> divisions;
   std::unique_ptr<train::Part> test;
+  std::unique_ptr<train::LanePack> lanes;  ///< of small networks that train at the same time
 };
 
 /// Trains one network per division, all of them to the same epoch before the next one begins, and reports the

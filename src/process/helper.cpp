@@ -126,6 +126,8 @@ class Helper {
       if (connected_) listen();
       keep_deadlines();
     }
+    while (::wait(nullptr) > 0) {  // for the helpers that were forked here
+    }
     ::_exit(0);
   }
 
@@ -160,10 +162,12 @@ class Helper {
         std::memcpy(&number, CMSG_DATA(header) + i * sizeof number, sizeof number);
         request.descriptors.emplace_back(number);
       }
-    if (request.kind == RequestKind::Start)
-      start(request);
-    else
-      end(request.patience, request.grace);
+    switch (request.kind) {
+      case RequestKind::Start: return start(request);
+      case RequestKind::End: return end(request.patience, request.grace);
+      case RequestKind::Fork:
+        if (::fork() == 0) serve(request.descriptors.front().number());
+    }
   }
 
   void start(Request& request) {

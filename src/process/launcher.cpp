@@ -64,9 +64,22 @@ Launcher::Launcher() {
   ::close(ends[1]);
 }
 
+/// The first helper waits for those that it has forked.
 Launcher::~Launcher() {
+  others_.clear();
   socket_.close();
-  ::waitpid(helper_, nullptr, 0);
+  if (helper_ > 0) ::waitpid(helper_, nullptr, 0);
+}
+
+Launcher& Launcher::another() {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) fail("a helper's socket");
+  others_.emplace_back(new Launcher(Descriptor(ends[0])));
+  const Descriptor theirs(ends[1]);
+  Request request;
+  request.kind = RequestKind::Fork;
+  send(encode(request), {theirs.number()});
+  return *others_.back();
 }
 
 Channels Launcher::start(const Program& program) {
@@ -110,7 +123,7 @@ void Launcher::send(const std::string& request, const std::vector<int>& descript
   message.msg_iovlen = 1;
   if (!descriptors.empty()) {
     message.msg_control = control;
-    message.msg_controllen = sizeof control;
+    message.msg_controllen = CMSG_SPACE(sizeof(int) * descriptors.size());
     cmsghdr* header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;

@@ -17,13 +17,13 @@ inline constexpr std::size_t descriptor_count = 5;
 /// Largest packet [bytes]: what a socket takes by default, less its own headers.
 inline constexpr std::size_t longest_request = 200'000;
 
-enum class RequestKind : char { Start, End };
+enum class RequestKind : char { Start, End, Fork };
 
 struct Request {
   RequestKind kind = RequestKind::Start;
   double patience = 0, grace = 0;       ///< End [s]
   Program program;                      ///< Start
-  std::vector<Descriptor> descriptors;  ///< Start
+  std::vector<Descriptor> descriptors;  ///< Start; Fork: the new helper's end of its socket
 };
 
 template <class Number>

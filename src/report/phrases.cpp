@@ -45,6 +45,12 @@ std::string counts_text(const search::History& history) {
   return concat(history.trials().size(), parts.empty() ? "" : ": ", join(parts, ", "));
 }
 
+std::string rank_text(const log::Study& study, const log::WorkerRow& worker) {
+  if (worker.joined.rank < 0) return "-";
+  const std::string rank = std::to_string(worker.joined.rank);
+  return study.lanes > 1 ? concat(rank, " lane ", worker.lane) : rank;
+}
+
 std::string percent(double share) {
   if (std::isnan(share)) return "-";
   std::array<char, 32> text{};

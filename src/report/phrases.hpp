@@ -15,6 +15,9 @@ std::string effort_text(const search::Trial& trial);
 /// "60: 55 completed, 3 stopped, 2 failed (1 diverged, 1 crash)"; states without trials are left out.
 std::string counts_text(const search::History& history);
 
+/// "3" or, in a study whose ranks have lanes, "3 lane 1"; "-" for a worker that is no rank.
+std::string rank_text(const log::Study& study, const log::WorkerRow& worker);
+
 /// "93.4 %"; "-" for NaN.
 std::string percent(double share);
 

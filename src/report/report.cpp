@@ -80,9 +80,9 @@ std::string best_part(const log::Study& study, std::size_t count) {
 
 std::string utilisation_part(const Utilisation& use) {
   Table table({{"worker"},
+               {"rank"},
                {"host", Align::Left},
                {"device", Align::Left},
-               {"lanes"},
                {"trials"},
                {"training"},
                {"loading"},
@@ -94,7 +94,7 @@ std::string utilisation_part(const Utilisation& use) {
     const auto share = [&](double seconds) {
       return percent(time.slot > 0 ? seconds / time.slot : search::not_a_number);
     };
-    table.add({std::to_string(worker.worker.value), worker.host, worker.device, std::to_string(worker.lanes),
+    table.add({std::to_string(worker.worker.value), worker.rank, worker.host, worker.device,
                std::to_string(worker.trials), share(time.train), share(time.load), share(time.communicate),
                share(time.wait())});
   }

@@ -78,7 +78,7 @@ std::string workers_text(const log::Study& study, double now) {
                {"last event"}});
   for (const log::WorkerRow* row : rows) {
     const auto trials = running.find(row->joined.worker);
-    table.add({std::to_string(row->joined.worker.value), std::to_string(row->joined.rank), row->joined.host,
+    table.add({std::to_string(row->joined.worker.value), rank_text(study, *row), row->joined.host,
                row->joined.device, trials == running.end() ? "-" : trials->second, ago(now, row->last_seen)});
   }
   const std::string title =

@@ -6,6 +6,8 @@
 #include <set>
 #include <utility>
 
+#include "phrases.hpp"
+
 namespace regatta::report {
 namespace {
 
@@ -28,7 +30,7 @@ std::size_t job_at(const log::Study& study, double time) {
 std::vector<Job> jobs_of(const log::Study& study) {
   std::vector<Job> jobs(std::max<std::size_t>(1, study.jobs.size()));
   for (const log::WorkerRow& worker : study.workers)
-    jobs[job_at(study, worker.joined.time)].slots.insert({worker.joined.worker, 0});
+    jobs[job_at(study, worker.joined.time)].slots.insert({worker.joined.worker, worker.lane});
   for (const log::Attempt& attempt : study.attempts) {
     Job& job = jobs[job_at(study, attempt.start.time)];
     job.slots.insert({attempt.start.worker, attempt.start.lane});
@@ -89,9 +91,7 @@ SlotTime& SlotTime::operator+=(const SlotTime& other) {
 Utilisation utilisation_of(const log::Study& study) {
   const std::vector<Job> jobs = jobs_of(study);
   std::map<WorkerId, WorkerUse> workers;
-  std::set<Slot> slots;
   for (const Job& job : jobs) {
-    slots.insert(job.slots.begin(), job.slots.end());
     for (const Slot& slot : job.slots) {
       SlotTime& time = workers[slot.first].time;
       if (job.last < job.first) continue;  // no trial was given out
@@ -99,8 +99,8 @@ Utilisation utilisation_of(const log::Study& study) {
       time.tail += job.end - job.last;
     }
   }
-  for (const Slot& slot : slots) ++workers[slot.first].lanes;
   for (const log::WorkerRow& row : study.workers) {
+    workers[row.joined.worker].rank = rank_text(study, row);
     workers[row.joined.worker].host = row.joined.host;
     workers[row.joined.worker].device = row.joined.device;
   }

@@ -29,9 +29,9 @@ constexpr double grace = 30;
 /// The controller's effects on real ranks.
 class RealEffects final : public Effects {
  public:
-  /// @param has_thread  the last rank of `peers` is rank 0's own worker
-  RealEffects(comm::Communicator& peers, const std::vector<Rank>& leaders, bool has_thread, log::RunLog& log)
-      : peers_(peers), leaders_(leaders), has_thread_(has_thread), log_(log) {}
+  /// @param own  how many of the last ranks of `peers` are rank 0's own workers
+  RealEffects(comm::Communicator& peers, const std::vector<Rank>& leaders, int own, log::RunLog& log)
+      : peers_(peers), leaders_(leaders), own_(own), log_(log) {}
 
   void log(std::span<const search::Event> events) override {
     log_.write(events);
@@ -50,10 +50,10 @@ class RealEffects final : public Effects {
   }
   void send(WorkerId to, const Cancel& message) override { run::send(peers_, leader(to), message); }
   void send(WorkerId to, const Checkpoint& message) override { run::send(peers_, leader(to), message); }
-  /// From rank to rank, but for rank 0's own worker, which only this rank can reach.
+  /// From rank to rank, but for rank 0's own workers, which only this rank can reach.
   void send(WorkerId to, const Hand& message) override {
     Hand hand = message;
-    const bool direct = !is_thread(leader(to)) && !is_thread(leader(message.to));
+    const bool direct = !is_own(leader(to)) && !is_own(leader(message.to));
     hand.rank = direct ? leader(message.to) : Rank{0};
     run::send(peers_, leader(to), hand);
   }
@@ -62,11 +62,11 @@ class RealEffects final : public Effects {
 
  private:
   Rank leader(WorkerId worker) const { return leaders_[static_cast<std::size_t>(worker.value)]; }
-  bool is_thread(Rank rank) const { return has_thread_ && rank.value == peers_.size() - 1; }
+  bool is_own(Rank rank) const { return rank.value >= peers_.size() - own_; }
 
   comm::Communicator& peers_;
   const std::vector<Rank>& leaders_;
-  bool has_thread_;
+  int own_;
   log::RunLog& log_;
   std::vector<TrialId> ended_;
 };
@@ -102,6 +102,7 @@ ControllerOptions controller_options(const StudyPlan& plan, const JobFacts& fact
   for (const TeamPlan& team : facts.layout.teams) {
     const std::string& host = facts.ranks[static_cast<std::size_t>(team.ranks.front().value)].host;
     options.nodes.push_back(nodes.try_emplace(host, static_cast<std::int32_t>(nodes.size())).first->second);
+    options.lanes.push_back(team.lane);
   }
   return options;
 }
@@ -140,7 +141,7 @@ class ControlLoop {
         leaders_(leaders),
         thread_(thread),
         observer_(observer),
-        effects_(peers, leaders, thread != nullptr, log),
+        effects_(peers, leaders, thread ? facts.layout.lanes : 0, log),
         proposals_(make_proposals(plan, leaders.size(), earlier)),
         scheduler_(schedule::make_scheduler(plan.scheduler, facts_of(plan))),
         controller_(controller_options(plan, facts), *proposals_, *scheduler_, effects_),
@@ -176,7 +177,7 @@ class ControlLoop {
   void dismiss() {
     for (const Rank leader : leaders_) send(peers_, leader, Shutdown{});
     for (const Rank spare : facts_.layout.spares)
-      if (spare.value != 0) send(peers_, spare, Shutdown{});
+      if (spare.value != 0) send(peers_, Rank{spare.value * facts_.layout.lanes}, Shutdown{});
     while (!peers_.drained()) {
       static_cast<void>(peers_.poll());
       backoff_.wait(tick_seconds);

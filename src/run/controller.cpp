@@ -346,10 +346,11 @@ void Controller::start(TrialId id, WorkerId worker, double now, const std::vecto
   const std::int32_t until = scheduler_.until_epoch(history_, trial);
   const bool goes_on = trial.state == search::TrialState::Paused && weights.valid();
   const std::int32_t from = goes_on ? history_[weights].epochs : 0;
-  Assign assign{id, 0, trial.attempt + 1, until, trial.seed, trial.config, weights};
+  const std::int32_t lane = options_.lanes.empty() ? 0 : options_.lanes[static_cast<std::size_t>(worker.value)];
+  Assign assign{id, lane, trial.attempt + 1, until, trial.seed, trial.config, weights};
   const WorkerId keeper = weights.valid() ? holder(weights) : WorkerId{};
   assign.awaited = keeper.valid() && keeper != worker;
-  record(search::TrialStarted{id, worker, 0, from, until, now});
+  record(search::TrialStarted{id, worker, lane, from, until, now});
   place_of(id).from_epoch = from;
   if (team.size() > 1) name_team(assign, team);
   auto& held = workers_[static_cast<std::size_t>(worker.value)].trials;

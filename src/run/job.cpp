@@ -1,6 +1,7 @@
 #include <map>
 
 #include "control_loop.hpp"
+#include "regatta/comm/lane_group.hpp"
 #include "regatta/core/build_info.hpp"
 #include "regatta/device/devices.hpp"
 #include "regatta/run/agreement.hpp"
@@ -53,6 +54,12 @@ struct Job::Impl {
     facts.thread_level = session->thread_level();
   }
 
+  void plan_roles() {
+    LayoutOptions options = plan.layout;
+    options.lanes = choose_lanes(options, facts.ranks, *objective::make_objective(plan.objective, plan.space));
+    facts.layout = plan_layout(facts.ranks, options);
+  }
+
   void open_log() {
     from_rank0(session, [this] {
       log = plan.resume ? log::RunLog::resume(plan.log, earlier) : log::RunLog::create(plan.log, plan.header);
@@ -92,11 +99,17 @@ struct Job::Impl {
     comm::Communicator& world = session ? static_cast<comm::Communicator&>(session->world()) : alone.at(Rank{0});
     std::optional<comm::JoinedCommunicator> joined;
     if (thread) joined.emplace(world, thread->link());
-    comm::Communicator& peers = joined ? static_cast<comm::Communicator&>(*joined) : world;
+    comm::Communicator& ranks = joined ? static_cast<comm::Communicator&>(*joined) : world;
+    const int lanes = facts.layout.lanes;
+    std::optional<comm::LaneGroup> with_lanes;
+    if (lanes > 1) with_lanes.emplace(ranks, lanes);
+    comm::Communicator& peers = with_lanes ? with_lanes->at(0) : ranks;
 
     std::vector<Rank> leaders;
-    for (const TeamPlan& team : facts.layout.teams)
-      leaders.push_back(team.ranks.front().value == 0 ? Rank{world.size()} : team.ranks.front());
+    for (const TeamPlan& team : facts.layout.teams) {
+      const std::int32_t leader = team.ranks.front().value;
+      leaders.push_back(Rank{(leader == 0 ? world.size() : leader) * lanes + team.lane});
+    }
     try {
       return steer(plan, facts, peers, leaders, thread ? &*thread : nullptr, earlier, *log, observer);
     } catch (const std::exception& error) {
@@ -135,7 +148,7 @@ struct Job::Impl {
 
 Job::Job(const StudyPlan& plan, comm::Session* session) : impl_(new Impl{plan, session, {}, {}, {}, {}}) {
   impl_->gather_ranks();
-  impl_->facts.layout = plan_layout(impl_->facts.ranks, plan.layout);
+  impl_->plan_roles();
   impl_->open_log();
 }
 

@@ -100,6 +100,12 @@ void form_teams(const std::vector<RankInfo>& ranks, const Ranks& working, std::s
   std::ranges::sort(layout.teams, {}, [](const TeamPlan& team) { return team.ranks.front(); });
 }
 
+void add_lanes(int lanes, Layout& layout) {
+  const std::vector<TeamPlan> first = layout.teams;
+  for (layout.lanes = 1; layout.lanes < lanes; ++layout.lanes)
+    for (const TeamPlan& team : first) layout.teams.push_back({team.ranks, layout.lanes});
+}
+
 void add_warnings(const std::vector<RankInfo>& ranks, Layout& layout) {
   if (!layout.spares.empty()) {
     std::string list;
@@ -158,12 +164,21 @@ WorkerId Layout::team_of(Rank rank) const {
   return {};
 }
 
+int choose_lanes(const LayoutOptions& options, const std::vector<RankInfo>& ranks, const objective::Objective& objective) {
+  if (options.lanes > 0) return options.lanes;
+  if (options.ranks_per_trial > 1 || options.widest > 0) return 1;
+  const auto has_gpu = [](const RankInfo& rank) { return !rank.gpu_uuids.empty(); };
+  return objective.lanes(options.device != DeviceChoice::Cpu && std::ranges::any_of(ranks, has_gpu));
+}
+
 Layout plan_layout(const std::vector<RankInfo>& ranks, const LayoutOptions& options) {
   require(!ranks.empty(), "a job needs a rank");
   require(options.ranks_per_trial >= 1, "workers.ranks_per_trial must be at least 1, got ", options.ranks_per_trial);
   require(options.model_parallel >= 1 && options.ranks_per_trial % options.model_parallel == 0,
           "workers.model_parallel must divide workers.ranks_per_trial, got ", options.model_parallel, " and ",
           options.ranks_per_trial);
+  require(options.lanes == 1 || (options.lanes > 1 && options.ranks_per_trial == 1 && options.widest == 0),
+          "workers.lanes must be 1 where several ranks train a trial together, got ", options.lanes);
   Layout layout;
   layout.gpu.assign(ranks.size(), -1);
   layout.nodes = static_cast<int>(ranks_by_host(ranks).size());
@@ -180,6 +195,7 @@ Layout plan_layout(const std::vector<RankInfo>& ranks, const LayoutOptions& opti
           working.size(), " of ", ranks.size(), " ranks can work (rank 0 steers); start more ranks");
   require(options.widest <= std::ssize(layout.teams), "some trials need ranks_per_trial = ", options.widest,
           " ranks at once, but only ", layout.teams.size(), " of ", ranks.size(), " ranks can work; start more ranks");
+  add_lanes(options.lanes, layout);
   add_warnings(ranks, layout);
   warn_of_cores(ranks, options.cores_per_trial, layout);
   return layout;
@@ -191,20 +207,23 @@ std::map<Rank, std::vector<int>> divide_cores(const std::vector<RankInfo>& ranks
   std::map<std::vector<int>, Ranks> users;  // by mask
   for (const TeamPlan& team : layout.teams)
     for (const Rank rank : team.ranks)
-      if (info(ranks, rank).host == host) users[info(ranks, rank).cores].push_back(rank);
+      if (team.lane == 0 && info(ranks, rank).host == host) users[info(ranks, rank).cores].push_back(rank);
   std::map<Rank, std::vector<int>> shares;
   std::set<int> taken;
   for (const auto& [mask, sharing] : users) {
     if (mask.size() < sharing.size()) return {};
     std::vector<int> cores = mask;
     std::ranges::sort(cores, {}, [&](int core) { return std::pair(physical(core), core); });
-    for (std::size_t i = 0; i < sharing.size(); ++i)
-      shares[sharing[i]].assign(cores.begin() + i * cores.size() / sharing.size(),
-                                cores.begin() + (i + 1) * cores.size() / sharing.size());
+    for (std::size_t i = 0; i < sharing.size(); ++i) shares[sharing[i]] = share_of(cores, i, sharing.size());
     for (const int core : mask)
       if (!taken.insert(core).second) return {};
   }
   return shares;
+}
+
+std::vector<int> share_of(const std::vector<int>& cores, std::size_t part, std::size_t parts) {
+  if (cores.size() < parts) return {};
+  return {cores.begin() + part * cores.size() / parts, cores.begin() + (part + 1) * cores.size() / parts};
 }
 
 std::vector<int> available_cores() {

@@ -29,11 +29,12 @@ struct Worker::Running {
 };
 
 Worker::Worker(comm::Communicator* controller, comm::Communicator* team, objective::Objective& objective,
-               const CheckpointOptions& checkpoints, FormTeam form_team)
+               const CheckpointOptions& checkpoints, FormTeam form_team, const objective::Place* place)
     : controller_(controller),
       team_(team),
       form_team_(std::move(form_team)),
       objective_(objective),
+      place_(place),
       store_(std::make_unique<SnapshotStore>(checkpoints)) {}
 
 Worker::~Worker() = default;
@@ -251,7 +252,7 @@ void Worker::set_up(const Assign& assign, const std::vector<std::byte>& weights)
   if (wake(assign, weights)) return;
   objective::TrialContext context{assign.trial.value, assign.attempt, assign.seed};
   if (formed_) context.team = team_;
-  if (formed_) context.place = &formed_->place;
+  context.place = formed_ ? &formed_->place : place_;
   running_->trainable = objective_.start(assign.config, context);
   if (!weights.empty()) running_->trainable->load(weights);
 }

@@ -1,13 +1,16 @@
 #include "worker_loop.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <iostream>
 
+#include "regatta/comm/lane_group.hpp"
 #include "regatta/core/text.hpp"
 #include "regatta/run/backoff.hpp"
 
 namespace regatta::run {
+
 double polling_ceiling(const JobFacts& facts, Rank rank) {
   const RankInfo& mine = facts.ranks[static_cast<std::size_t>(rank.value)];
   const auto on_node = std::ranges::count(facts.ranks, mine.host, &RankInfo::host);
@@ -38,6 +41,72 @@ void show(const Incumbent& incumbent, const std::string& metric, const space::Sp
             << std::flush;
 }
 
+/// Where the programs of each lane run: at once, so each has a helper of its own.
+std::vector<objective::Place> places_of_lanes(const StudyPlan& plan, const JobFacts& facts, Rank rank) {
+  std::vector<objective::Place> places;
+  for (int lane = 0; lane < facts.layout.lanes; ++lane) {
+    objective::Place& place = places.emplace_back(place_of(plan, facts, rank, nullptr, lane));
+    if (place.launcher) place.launcher = &place.launcher->another();
+  }
+  return places;
+}
+
+/// Its programs are bound to their share of these cores, where there is one.
+void give_cores(const std::vector<int>& cores, int lane, int lanes, const LayoutOptions& options,
+                objective::Place& place) {
+  place.bound_to = share_of(cores, static_cast<std::size_t>(lane), static_cast<std::size_t>(lanes));
+  const std::size_t own = place.bound_to.size();
+  const std::size_t told = options.cores_per_trial > 0 ? static_cast<std::size_t>(options.cores_per_trial)
+                                                       : std::max<std::size_t>(1, own);
+  place.cores = static_cast<int>(told);
+  place.bound_to.resize(options.bind_cores && told <= own ? told : 0);
+}
+
+/// The workers of a rank: one, or one for each of its lanes, which share the objective.
+class Lanes {
+ public:
+  Lanes(const StudyPlan& plan, const JobFacts& facts, Rank rank, comm::Communicator* controller,
+        comm::Communicator* team, objective::Objective& objective, FormTeam form_team) {
+    const int lanes = facts.layout.lanes;
+    if (lanes == 1) {
+      workers_.push_back(std::make_unique<Worker>(controller, team, objective, plan.checkpoints, std::move(form_team)));
+      return;
+    }
+    links_.emplace(*controller, lanes);
+    places_ = places_of_lanes(plan, facts, rank);
+    CheckpointOptions share = plan.checkpoints;
+    share.memory /= static_cast<std::uint64_t>(lanes);
+    for (int lane = 0; lane < lanes; ++lane)
+      workers_.push_back(std::make_unique<Worker>(&links_->at(lane), nullptr, objective, share, FormTeam(),
+                                                  &places_[static_cast<std::size_t>(lane)]));
+  }
+
+  /// Each worker's next piece of work.
+  /// @return how long nothing is to be done unless a message comes [s]; 0: call again at once
+  double step() {
+    double idle = HUGE_VAL;
+    for (const auto& worker : workers_) {
+      const double own = worker->finished() ? HUGE_VAL : worker->step();
+      if (own < idle) next_ = worker.get();
+      idle = std::min(idle, own);
+    }
+    return idle;
+  }
+  /// Waits that long [s], or until the trial that was to wake up first has something to do.
+  void wait(double seconds) { (next_ ? *next_ : *workers_.front()).wait(seconds); }
+
+  bool finished() const {
+    return std::ranges::all_of(workers_, [](const auto& worker) { return worker->finished(); });
+  }
+  const std::optional<Incumbent>& incumbent() const { return workers_.front()->incumbent(); }
+
+ private:
+  std::vector<objective::Place> places_;
+  std::optional<comm::LaneGroup> links_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  Worker* next_ = nullptr;  ///< has the least to wait
+};
+
 /// @param loaded  called once the data is there
 template <class Loaded>
 void live(const StudyPlan& plan, const JobFacts& facts, Rank rank, comm::Communicator* controller,
@@ -49,26 +118,26 @@ void live(const StudyPlan& plan, const JobFacts& facts, Rank rank, comm::Communi
   objective->prepare(
       {backend.get(), &memory, team.all, place_of(plan, facts, rank), team.replicas, team.parts});
   loaded();
-  Worker worker(controller, team.all, *objective, plan.checkpoints, std::move(form_team));
+  Lanes lanes(plan, facts, rank, controller, team.all, *objective, std::move(form_team));
   Backoff backoff(polling_ceiling(facts, rank));
   TrialId shown;
-  while (!worker.finished()) {
-    const double idle = worker.step();
-    if (plan.show_incumbent && worker.incumbent() && worker.incumbent()->trial != shown) {
-      shown = worker.incumbent()->trial;
-      show(*worker.incumbent(), plan.header.metric, plan.space);
+  while (!lanes.finished()) {
+    const double idle = lanes.step();
+    if (plan.show_incumbent && lanes.incumbent() && lanes.incumbent()->trial != shown) {
+      shown = lanes.incumbent()->trial;
+      show(*lanes.incumbent(), plan.header.metric, plan.space);
     }
     if (idle == 0) {
       backoff.event();
     } else {
-      worker.wait(backoff.pause(idle));
+      lanes.wait(backoff.pause(idle));
     }
   }
 }
 
 }  // namespace
 
-objective::Place place_of(const StudyPlan& plan, const JobFacts& facts, Rank rank, const TeamPlan* team) {
+objective::Place place_of(const StudyPlan& plan, const JobFacts& facts, Rank rank, const TeamPlan* team, int lane) {
   const auto& ranks = facts.ranks;
   const std::string& host = ranks[static_cast<std::size_t>(rank.value)].host;
   objective::Place place;
@@ -82,18 +151,17 @@ objective::Place place_of(const StudyPlan& plan, const JobFacts& facts, Rank ran
       ++place.slot;
   }
   place.ranks = static_cast<int>(team->ranks.size());
+  place.slot += lane;
   auto shares = divide_cores(ranks, facts.layout, host, physical_core);
+  std::vector<int> cores;
   for (const Rank member : team->ranks) {
     const auto index = static_cast<std::size_t>(member.value);
     if (ranks[index].host != host) continue;
-    place.bound_to.insert(place.bound_to.end(), shares[member].begin(), shares[member].end());
+    cores.insert(cores.end(), shares[member].begin(), shares[member].end());
     if (const int gpu = facts.layout.gpu[index]; gpu >= 0)
       place.gpus.push_back(ranks[index].gpu_uuids[static_cast<std::size_t>(gpu)]);
   }
-  const auto own = std::max<std::size_t>(1, place.bound_to.size());
-  const auto cores = plan.layout.cores_per_trial > 0 ? static_cast<std::size_t>(plan.layout.cores_per_trial) : own;
-  place.cores = static_cast<int>(cores);
-  place.bound_to.resize(plan.layout.bind_cores && cores <= own ? std::min(cores, place.bound_to.size()) : 0);
+  give_cores(cores, lane, facts.layout.lanes, plan.layout, place);
   return place;
 }
 
@@ -102,7 +170,8 @@ void work(const StudyPlan& plan, const JobFacts& facts, Rank rank, comm::Communi
   live(plan, facts, rank, controller, team, memory, std::move(form_team), [] {});
 }
 
-WorkerThread::WorkerThread(const StudyPlan& plan, const JobFacts& facts, comm::NodeMemory& memory) : memory_(memory) {
+WorkerThread::WorkerThread(const StudyPlan& plan, const JobFacts& facts, comm::NodeMemory& memory)
+    : lanes_(facts.layout.lanes), memory_(memory) {
   thread_ = std::thread([this, &plan, &facts] {
     try {
       live(plan, facts, Rank{0}, &group_.at(Rank{1}), {}, memory_, {}, [this] { memory_.close(); });
@@ -116,7 +185,8 @@ WorkerThread::WorkerThread(const StudyPlan& plan, const JobFacts& facts, comm::N
 }
 
 WorkerThread::~WorkerThread() {
-  send(link(), Rank{1}, Shutdown{});  // a second one does no harm
+  comm::LaneGroup peers(link(), lanes_);
+  for (int lane = 0; lane < lanes_; ++lane) send(peers.at(0), Rank{lanes_ + lane}, Shutdown{});  // a second one does no harm
   thread_.join();
 }
 

@@ -20,9 +20,10 @@ void load_only(const StudyPlan& plan, comm::NodeMemory& memory);
 /// A rank without work waits for the end of the study here, asleep; in MPI_Finalize it would burn its core.
 void wait_for_shutdown(comm::Communicator& controller, double ceiling);
 
-/// Where the programs of a rank's team run.
+/// Where the programs of a rank's team run, or those of one of its lanes.
 /// @param team  the ranks that a trial has for itself; null: those of the layout
-objective::Place place_of(const StudyPlan& plan, const JobFacts& facts, Rank rank, const TeamPlan* team = nullptr);
+objective::Place place_of(const StudyPlan& plan, const JobFacts& facts, Rank rank, const TeamPlan* team = nullptr,
+                         int lane = 0);
 
 /// A rank's team as WorkerContext has it; all null for a team of one.
 struct TeamView {
@@ -31,25 +32,27 @@ struct TeamView {
   comm::Communicator* parts = nullptr;
 };
 
-/// A worker's whole life.
+/// The whole life of a rank's workers, one for each of its lanes: they take turns.
+/// @param controller  link to the controller, for all lanes; null on ranks that do not lead
 void work(const StudyPlan& plan, const JobFacts& facts, Rank rank, comm::Communicator* controller,
           const TeamView& team, comm::NodeMemory& memory, FormTeam form_team = {});
 
-/// Rank 0's worker: a thread that talks to the controller over an in-process link.
+/// Rank 0's workers: a thread that talks to the controller over an in-process link.
 class WorkerThread {
  public:
-  /// Returns when the worker has loaded its data; serves its requests to `memory` meanwhile.
+  /// Returns when the thread has loaded its data; serves its requests to `memory` meanwhile.
   WorkerThread(const StudyPlan& plan, const JobFacts& facts, comm::NodeMemory& memory);
   WorkerThread(const WorkerThread&) = delete;
   WorkerThread& operator=(const WorkerThread&) = delete;
   ~WorkerThread();
 
   comm::Communicator& link() { return group_.at(Rank{0}); }
-  /// @throws what ended the worker early
+  /// @throws what ended the thread early
   void check();
 
  private:
   comm::LocalGroup group_{2};
+  int lanes_;
   FunneledMemory memory_;
   std::mutex mutex_;
   std::exception_ptr failure_;

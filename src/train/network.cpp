@@ -129,12 +129,16 @@ void Network::take_squared_norm() {
 
 void Network::update(const OptimizerSpec& optimizer, double rate, std::int64_t step, double clip) {
   if (clip > 0) take_squared_norm();
-  apply(update_of(optimizer, rate, step, clip), 0, parameters_.size());
+  backend_.update(step_of(optimizer, rate, step, clip));
 }
 
 void Network::update(const OptimizerSpec& optimizer, double rate, std::int64_t step, std::size_t first,
                      std::size_t end) {
-  apply(update_of(optimizer, rate, step, 0), first, end);
+  backend_.update(placed(update_of(optimizer, rate, step, 0), first, end));
+}
+
+device::Update Network::step_of(const OptimizerSpec& optimizer, double rate, std::int64_t step, double clip) {
+  return placed(update_of(optimizer, rate, step, clip), 0, parameters_.size());
 }
 
 device::Update Network::update_of(const OptimizerSpec& optimizer, double rate, std::int64_t step,
@@ -156,14 +160,14 @@ device::Update Network::update_of(const OptimizerSpec& optimizer, double rate, s
 }
 
 /// @param update  all but the places
-void Network::apply(device::Update update, std::size_t first, std::size_t end) {
+device::Update Network::placed(device::Update update, std::size_t first, std::size_t end) {
   update.penalised = weights_ > first ? weights_ - first : 0;
   update.parameters = parameters_.data() + first;
   update.gradients = gradients_.data() + first;
   update.first_moment = first_moment_.data() + first;
   update.second_moment = second_moment_.data() + first;
   update.count = end - first;
-  backend_.update(update);
+  return update;
 }
 
 /// Calls visit(place in the part's arena, place in the whole network's, whether this rank's number counts)

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "image_shape.hpp"
+#include "lane_steps.hpp"
 #include "regatta/core/clock.hpp"
 #include "regatta/core/error.hpp"
 #include "regatta/core/random.hpp"
@@ -61,7 +62,7 @@ std::vector<float> balanced_class_weights(std::span<const std::int32_t> labels, 
 }
 
 Trainer::Trainer(device::Backend& backend, const Part& part, std::size_t classes, const TrainingSpec& spec,
-                 const Team& team)
+                 const Team& team, const LanePlace& lane)
     : backend_(backend),
       part_(part),
       spec_(spec),
@@ -85,13 +86,20 @@ Trainer::Trainer(device::Backend& backend, const Part& part, std::size_t classes
           spec.batch);
   require(size_of(spec.network.input) == part.split().x.columns, "the network takes samples of ",
           size_of(spec.network.input), " numbers, the data has ", part.split().x.columns);
+  if (!team_.replicas && !team_.parts)
+    lane_ = LaneSteps::make(backend, lane, spec_, part, network_, class_weights_.data(), derive_seed(spec.seed, dropout));
 }
 
+Trainer::~Trainer() = default;
+
+std::size_t Trainer::lane_capacity() const { return lane_ ? lane_->capacity() : 0; }
+
 std::optional<EpochLoss> Trainer::advance() {
+  if (lane_) return advance_in_lane();
   const double step_work = 3.0 * network_.operations() * static_cast<double>(batch_);
   if (next_ == 0) begin_epoch();
   for (double work = 0; work < slice_work && next_ < order_.size(); work += step_work) step();
-  if (next_ == order_.size()) return end_epoch();
+  if (next_ == order_.size()) return end_epoch(loss_sum_.download()[0]);
   // A team learns of a loss that is no number at the end of the epoch, because all of it must end in the same
   // step.
   const double sum = team_.replicas || team_.parts ? 0 : static_cast<double>(loss_sum_.download()[0]);
@@ -99,20 +107,39 @@ std::optional<EpochLoss> Trainer::advance() {
   return EpochLoss{epoch_ + 1, sum, true};
 }
 
+/// Asks for steps, or learns what has come of those that it has asked for.
+std::optional<EpochLoss> Trainer::advance_in_lane() {
+  if (!lane_->idle()) {
+    const auto steps = lane_->collect();
+    if (!steps) return std::nullopt;
+    steps_ += static_cast<std::int64_t>(*steps);
+    next_ = std::min(next_ + *steps * batch_, order_.size());
+    lane_loss_ += lane_->loss_sum();
+    lane_judged_ = next_ == order_.size();
+    if (lane_judged_) return end_epoch(lane_loss_);
+    if (!std::isfinite(lane_loss_)) return EpochLoss{epoch_ + 1, static_cast<double>(lane_loss_), true};
+  }
+  if (next_ == 0) begin_epoch();
+  lane_judged_ = false;
+  lane_->submit(rows_.data(), next_, order_.size(), steps_);
+  return std::nullopt;
+}
+
 void Trainer::begin_epoch() {
+  lane_loss_ = 0;
+  const std::uint64_t seed = derive_seed(derive_seed(spec_.seed, order), static_cast<std::uint64_t>(epoch_));
+  if (lane_ && lane_->shuffle(seed)) return;
   order_.assign(part_.rows().begin(), part_.rows().end());
-  Random random(derive_seed(spec_.seed, order), static_cast<std::uint64_t>(epoch_));
-  random.shuffle(std::span(order_));
+  Random(seed).shuffle(std::span(order_));
   if (augmentation_)
     augmentation_->key = derive_seed(derive_seed(spec_.seed, changes), static_cast<std::uint64_t>(epoch_));
   backend_.upload(order_, rows_.data());
   backend_.zero(loss_sum_.data(), 1);
 }
 
-EpochLoss Trainer::end_epoch() {
+EpochLoss Trainer::end_epoch(float loss_sum) {
   next_ = 0;
-  std::array<float, 1> total{};
-  backend_.download(loss_sum_.data(), total);
+  std::array<float, 1> total{loss_sum};
   sum(total);
   shared_.complete();
   EpochLoss result{++epoch_, static_cast<double>(total[0]) / static_cast<double>(targets_of(order_)), false};
@@ -122,7 +149,14 @@ EpochLoss Trainer::end_epoch() {
   return result;
 }
 
+/// Where the sums of a team pass the host in the middle of a step, devices cannot start it as a whole.
 void Trainer::step() {
+  if (team_.replicas || team_.parts) return train_batch();
+  const bool whole = order_.size() - next_ >= batch_;
+  backend_.repeat(whole ? whole_batch_ : last_batch_, [this] { train_batch(); });
+}
+
+void Trainer::train_batch() {
   const std::size_t first = next_, end = std::min(first + batch_, order_.size());
   const Share own = share_of(end - first, team_.replicas), share{first + own.first, first + own.end};
   if (share.end > share.first)
@@ -203,6 +237,8 @@ void Trainer::gather_inputs(const std::int32_t* rows, device::MatrixView<float> 
 
 std::vector<float> Trainer::outputs(const Part& part) {
   const std::size_t columns = network_.outputs(), inputs = part.split().x.columns;
+  if (const float* known = lane_judged_ ? lane_->outputs(part) : nullptr)
+    return {known, known + part.size() * columns};
   std::vector<float> all(part.size() * columns, 0.0f);
   const Share share = share_of(part.size(), team_.replicas);
   const device::MatrixView<const float> source = part.split().x;
@@ -236,6 +272,7 @@ void Trainer::load(ByteReader& reader) {
   steps_ = reader.take<std::int64_t>();
   first_loss_ = reader.take<double>();
   network_.load(reader);
+  lane_judged_ = false;
 }
 
 void Trainer::sum(std::span<float> values) {

@@ -1,4 +1,5 @@
-// What a Gaussian process and a proposal of `bo` cost: CPU time of one thread.
+// What a Gaussian process and a proposal of `bo` cost: CPU time of one thread; with `--device cuda` wall-clock time, and the likelihood
+// by LAPACK and by cuSOLVER in turns, which tells from how many results on the GPU is worth it.
 //
 // Proposals are timed one after the other in a study that always has 64 running trials: before each, one of
 // them brings its result, so that refits take part as often as they fall due. The mean is what a worker waits
@@ -11,9 +12,11 @@
 #include <numeric>
 
 #include "benchmark.hpp"
+#include "regatta/core/clock.hpp"
 #include "regatta/core/error.hpp"
 #include "regatta/core/random.hpp"
 #include "regatta/core/text.hpp"
+#include "regatta/device/evidence.hpp"
 #include "regatta/search/gaussian_process.hpp"
 #include "regatta/search/searcher.hpp"
 
@@ -112,6 +115,30 @@ void time_append(benchmark::Report& report, std::size_t n) {
   add(report, figure);
 }
 
+/// The likelihood and its derivatives on the host and on the first GPU, in turns.
+void time_crossover(benchmark::Report& report, std::size_t n) {
+  const Sample sample(n);
+  const search::FeatureGroups groups = own_groups();
+  search::MarginalLikelihood host(search::KernelKind::Matern52, groups, {sample.block(n), sample.values, {}});
+  const auto gpu = device::make_cuda_evidence_solver(0);
+  const std::vector<double> parameters = plain_parameters().flat();
+  std::vector<double> gradient(parameters.size());
+  benchmark::Figure by_host{concat("likelihood by LAPACK, n = ", n), {}, "ms", "", ""};
+  benchmark::Figure by_gpu{concat("likelihood by cuSOLVER, n = ", n), {}, "ms", "", ""};
+  for (int i = 0; i < report.repeats(); ++i) {
+    Stopwatch clock;
+    host(parameters, gradient);
+    by_host.values.push_back(1e3 * clock.seconds());
+    clock = {};
+    gpu->evaluate({device::KernelProfile::Matern52, sample.block(n), {}, 1, 1e-4, 1e-12}, sample.values, true);
+    by_gpu.values.push_back(1e3 * clock.seconds());
+  }
+  by_gpu.note = concat(format_short(benchmark::median(by_host.values) / benchmark::median(by_gpu.values), 3),
+                       " times as fast");
+  add(report, by_host);
+  add(report, by_gpu);
+}
+
 void time_prediction(benchmark::Report& report, std::size_t n) {
   const Sample sample(n + predicted_points);
   search::GaussianProcess process(search::KernelKind::Matern52, own_groups(), plain_parameters());
@@ -140,7 +167,8 @@ space::Space unit_cube() {
 /// proposed while the time is taken.
 class RunningStudy {
  public:
-  RunningStudy() : searcher_(search::make_searcher({.algorithm = "bo", .seed = seed}, unit_cube())) {
+  explicit RunningStudy(const std::string& device)
+      : searcher_(search::make_searcher(options(device), unit_cube())) {
     while (running_.size() < pending_trials) start(random_point());
   }
 
@@ -164,6 +192,12 @@ class RunningStudy {
   }
 
  private:
+  static search::SearcherOptions options(const std::string& device) {
+    search::SearcherOptions options{.algorithm = "bo", .seed = seed};
+    options.bayesian.device = device;
+    return options;
+  }
+
   search::Config random_point() {
     search::Config point(dimensions);
     for (double& x : point) x = random_.uniform();
@@ -224,15 +258,19 @@ void time_proposals(benchmark::Report& report, RunningStudy& study, const Bar& b
 
 int main(int argc, char** argv) {
   const benchmark::Arguments arguments(
-      argc, argv, {{"--json", "", "FILE"}, {"--repeat", "11", "N"}, {"--most", "5000", "RESULTS"}});
+      argc, argv,
+      {{"--json", "", "FILE"}, {"--repeat", "11", "N"}, {"--most", "5000", "RESULTS"}, {"--device", "cpu", "cpu|cuda"}});
   benchmark::Report report("gp", arguments);
   const auto most = static_cast<std::size_t>(arguments.count("--most"));
+  const std::string device = arguments.words("--device", {"cpu", "cuda"}).front();
   for (const std::size_t n : {100, 200, 500, 1000, 2000})
     if (n <= most) time_likelihood(report, n);
+  for (const std::size_t n : {200, 500, 1000, 2000, 5000})
+    if (n <= most && device == "cuda") time_crossover(report, n);
   for (const std::size_t n : {1000, 5000})
     if (n <= most) time_append(report, n);
   if (most >= 1000) time_prediction(report, 1000);
-  RunningStudy study;
+  RunningStudy study(device);
   for (const Bar& bar : bars)
     if (bar.results <= most) time_proposals(report, study, bar);
   report.finish();

@@ -1,8 +1,9 @@
 // What a training step costs on one core beside PyTorch in eager mode: forward, loss, backward and Adam, with the shuffled
 // batch gathered here and lying ready there.
 //
-// CPU time of the thread, because other work on the machine would count as well otherwise. Both take turns in
-// every repetition, so that neither has the quieter machine.
+// CPU time of the thread, because other work on the machine would count as well otherwise; with `--device cuda` wall-clock time of a
+// step on the first GPU, beside PyTorch in eager mode and with CUDA graphs. All take turns in every repetition, so that none has the
+// quieter machine.
 
 #include <algorithm>
 #include <array>
@@ -13,6 +14,7 @@
 #include <thread>
 
 #include "benchmark.hpp"
+#include "regatta/core/clock.hpp"
 #include "regatta/core/error.hpp"
 #include "regatta/core/text.hpp"
 #include "support/process.hpp"
@@ -22,17 +24,18 @@ using namespace regatta;
 
 namespace {
 
-/// CPU time of a step of this thread [us].
-double step_microseconds(const benchmark::TrainingSize& size, double seconds) {
-  const double steps = std::clamp(std::round(1e10 / size.operations), 1.0, 128.0);
-  benchmark::Training training(size, static_cast<std::size_t>(steps) * size.batch);
-  training.epoch();
+/// Time of a step [us]: CPU time of this thread, or wall-clock time on a GPU.
+double step_microseconds(const benchmark::TrainingSize& size, double seconds, bool cuda = false) {
+  const double steps = cuda ? 128 : std::clamp(std::round(1e10 / size.operations), 1.0, 128.0);
+  benchmark::Training training(size, static_cast<std::size_t>(steps) * size.batch, nullptr, true, cuda);
+  for (int warm = 0; warm < (cuda ? 3 : 1); ++warm) training.epoch();
+  const Stopwatch clock;
   const double start = benchmark::thread_cpu_seconds();
   double spent = 0;
   int epochs = 0;
   for (; spent < seconds; ++epochs) {
     training.epoch();
-    spent = benchmark::thread_cpu_seconds() - start;
+    spent = cuda ? clock.seconds() : benchmark::thread_cpu_seconds() - start;
   }
   return 1e6 * spent / (epochs * steps);
 }
@@ -78,14 +81,30 @@ struct Peer {
   std::map<std::string, double> microseconds;
 };
 
+/// Steps per second of all networks that train at once on the first GPU, each in a lane; 0 where this one fits into none.
+double lane_steps_per_second(const benchmark::TrainingSize& size, double seconds, std::size_t& lanes) {
+  constexpr std::size_t steps = 512;
+  benchmark::Population population(size, steps * size.batch);
+  lanes = population.lanes();
+  if (lanes == 0) return 0;
+  population.epoch();
+  const Stopwatch clock;
+  int epochs = 0;
+  for (; clock.seconds() < seconds; ++epochs) population.epoch();
+  return static_cast<double>(epochs) * static_cast<double>(lanes * steps) / clock.seconds();
+}
+
 /// OpenBLAS of a distribution may not know this processor, and PyTorch would be compared with its slowest kernels.
 std::string best_blas_core() {
   return __builtin_cpu_supports("avx512bw") ? "SkylakeX" : __builtin_cpu_supports("avx2") ? "Haswell" : "Nehalem";
 }
 
-Peer measure_peer(const std::string& python, const std::vector<std::string>& names) {
+/// @param options  further ones
+Peer measure_peer(const std::string& python, const std::vector<std::string>& names,
+                  const std::vector<std::string>& options = {}) {
   std::vector<std::string> command{python, REGATTA_SOURCE_DIR "/tests/benchmark/peers/trainer.py", "--sizes"};
   command.insert(command.end(), names.begin(), names.end());
+  command.insert(command.end(), options.begin(), options.end());
   const auto result = support::run_process(
       command, {.timeout_s = 600,
                 .environment = {{"OPENBLAS_NUM_THREADS", "1"},
@@ -124,18 +143,9 @@ void add_figures(benchmark::Report& report, const benchmark::TrainingSize& size,
   report.add({letter + "times faster than PyTorch", ratios, "", concat(">= ", size.target), ""});
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  std::vector<std::string> names;
-  for (const auto& size : benchmark::training_sizes()) names.push_back(size.name);
-  const benchmark::Arguments arguments(argc, argv,
-                                       {{"--json", "", "FILE"},
-                                        {"--repeat", "5", "N"},
-                                        {"--sizes", "all", concat("all|", join(names, ","))},
-                                        {"--python", "python3", "PROGRAM"}});
-  const auto chosen = arguments.words("--sizes", names);
-  benchmark::Report report("trainer", arguments);
+/// Steps on one core, each repetition beside PyTorch in eager mode.
+void measure_on_processor(const benchmark::Arguments& arguments, const std::vector<std::string>& chosen,
+                          benchmark::Report& report) {
   std::map<std::string, Measured> measured;
   std::vector<double> peaks;
   Peer peer;
@@ -154,5 +164,58 @@ int main(int argc, char** argv) {
     if (measured.contains(size.name)) add_figures(report, size, measured[size.name], peak, peer.facts);
   report.add({"peak of a core", peaks, "GFLOP/s", "", "fused multiply-adds in registers"});
   if (peer.microseconds.empty()) std::cout << peer.facts << '\n';
+}
+
+/// Steps on the first GPU, each repetition beside PyTorch in both modes.
+void measure_on_gpu(const benchmark::Arguments& arguments, const std::vector<std::string>& chosen,
+                    benchmark::Report& report) {
+  std::map<std::string, std::vector<double>> own, in_lanes;
+  std::map<std::string, std::size_t> lanes;
+  std::map<std::string, std::map<std::string, std::vector<double>>> peers;  ///< by facts and size
+  for (int i = 0; i < report.repeats(); ++i) {
+    for (const auto& size : benchmark::training_sizes())
+      if (std::ranges::find(chosen, size.name) != chosen.end()) {
+        own[size.name].push_back(step_microseconds(size, 0.3, true));
+        in_lanes[size.name].push_back(lane_steps_per_second(size, 0.3, lanes[size.name]));
+      }
+    for (const char* mode : {"eager", "graph"}) {
+      const Peer peer = measure_peer(arguments.text("--python"), chosen,
+                                     {"--device", "cuda", "--seconds", "0.3", "--mode", mode});
+      if (peer.microseconds.empty()) std::cout << peer.facts << '\n';
+      for (const auto& [name, value] : peer.microseconds) peers[peer.facts][name].push_back(value);
+    }
+  }
+  for (const auto& size : benchmark::training_sizes()) {
+    if (!own.contains(size.name)) continue;
+    const double mine = benchmark::median(own[size.name]);
+    const std::string letter = concat("(", size.name, ") ");
+    report.add({concat(letter, size.network, ", batch ", size.batch), own[size.name], "us/step", "",
+                concat(format_short(1e6 * static_cast<double>(size.batch) / mine, 3), " samples/s, ",
+                       format_short(1e-3 * size.operations / mine, 3), " GFLOP/s")});
+    if (lanes[size.name] > 0)
+      report.add({letter + "in lanes", in_lanes[size.name], "steps/s", size.name == "a" ? ">= 1e7" : "",
+                  concat(lanes[size.name], " networks at once")});
+    for (auto& [facts, times] : peers)
+      if (times.contains(size.name))
+        report.add({letter + "PyTorch", times[size.name], "us/step", "",
+                    concat(facts, ": ", format_short(benchmark::median(times[size.name]) / mine, 3), " times ours")});
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::vector<std::string> names;
+  for (const auto& size : benchmark::training_sizes()) names.push_back(size.name);
+  const benchmark::Arguments arguments(argc, argv,
+                                       {{"--json", "", "FILE"},
+                                        {"--repeat", "5", "N"},
+                                        {"--sizes", "all", concat("all|", join(names, ","))},
+                                        {"--device", "cpu", "cpu|cuda"},
+                                        {"--python", "python3", "PROGRAM"}});
+  const auto chosen = arguments.words("--sizes", names);
+  const bool cuda = arguments.words("--device", {"cpu", "cuda"}).front() == "cuda";
+  benchmark::Report report("trainer", arguments);
+  cuda ? measure_on_gpu(arguments, chosen, report) : measure_on_processor(arguments, chosen, report);
   report.finish();
 }

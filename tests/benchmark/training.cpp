@@ -74,19 +74,35 @@ const std::vector<TrainingSize>& training_sizes() {
   return sizes;
 }
 
-Training::Training(const TrainingSize& size, std::size_t rows, comm::Communicator* team, bool shared)
-    : table_(random_rows(rows, train::size_of(size.spec.input), size.classes)) {
-  dataset_.features = train::size_of(size.spec.input);
-  dataset_.classes = size.classes;
-  dataset_.outputs = size.classes == 0 ? 1 : 0;
-  dataset_.train = {rows, table_.x, table_.labels, table_.values};
-  backend_ = device::make_cpu_backend();
-  data_ = std::make_unique<train::DeviceData>(*backend_, dataset_);
-  part_ = std::make_unique<train::Part>(data_->train());
+namespace {
+
+train::Dataset dataset_of(const TrainingSize& size, const train::Table& table, std::size_t rows) {
+  train::Dataset dataset;
+  dataset.features = train::size_of(size.spec.input);
+  dataset.classes = size.classes;
+  dataset.outputs = size.classes == 0 ? 1 : 0;
+  dataset.train = {rows, table.x, table.labels, table.values};
+  return dataset;
+}
+
+train::TrainingSpec training_of(const TrainingSize& size) {
   train::TrainingSpec spec;
   spec.network = size.spec;
   spec.loss = size.classes == 0 ? device::LossKind::Squared : device::LossKind::CrossEntropy;
   spec.batch = size.batch;
+  return spec;
+}
+
+}  // namespace
+
+Training::Training(const TrainingSize& size, std::size_t rows, comm::Communicator* team, bool shared,
+                   bool cuda)
+    : table_(random_rows(rows, train::size_of(size.spec.input), size.classes)),
+      dataset_(dataset_of(size, table_, rows)) {
+  backend_ = cuda ? device::make_cuda_backend(0) : device::make_cpu_backend();
+  data_ = std::make_unique<train::DeviceData>(*backend_, dataset_);
+  part_ = std::make_unique<train::Part>(data_->train());
+  train::TrainingSpec spec = training_of(size);
   spec.share_updates = shared;
   trainer_ =
       std::make_unique<train::Trainer>(*backend_, *part_, size.classes, spec, train::Team{team, nullptr});
@@ -95,6 +111,35 @@ Training::Training(const TrainingSize& size, std::size_t rows, comm::Communicato
 void Training::epoch() {
   while (!trainer_->advance()) {
   }
+}
+
+Population::Population(const TrainingSize& size, std::size_t rows, std::size_t lanes)
+    : table_(random_rows(rows, train::size_of(size.spec.input), size.classes)),
+      dataset_(dataset_of(size, table_, rows)),
+      backend_(device::make_cuda_backend(0)) {
+  data_ = std::make_unique<train::DeviceData>(*backend_, dataset_);
+  part_ = std::make_unique<train::Part>(data_->train());
+  pack_ = std::make_unique<train::LanePack>(backend_->make_lane_engine());
+  train::TrainingSpec spec = training_of(size);
+  const auto make = [&] {
+    return std::make_unique<train::Trainer>(*backend_, *part_, size.classes, spec, train::Team{},
+                                            train::LanePlace{pack_.get(), {}});
+  };
+  const std::size_t capacity = make()->lane_capacity();
+  if (lanes == 0 || capacity == 0) lanes = capacity;
+  for (; spec.seed < lanes; ++spec.seed) trainers_.push_back(make());
+}
+
+Population::~Population() = default;
+
+void Population::epoch() {
+  std::vector<bool> done(trainers_.size(), false);
+  for (std::size_t left = trainers_.size(); left > 0;)
+    for (std::size_t i = 0; i < trainers_.size(); ++i)
+      if (!done[i] && trainers_[i]->advance()) {
+        done[i] = true;
+        --left;
+      }
 }
 
 }  // namespace regatta::benchmark

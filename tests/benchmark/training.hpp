@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "regatta/train/lane_pack.hpp"
 #include "regatta/train/trainer.hpp"
 
 namespace regatta::benchmark {
@@ -21,13 +22,15 @@ struct TrainingSize {
 
 const std::vector<TrainingSize>& training_sizes();
 
-/// A trainer of one size on the processor, with random rows of its own.
+/// A trainer of one size, with random rows of its own.
 class Training {
  public:
   /// @param rows    of an epoch
   /// @param team    null: this rank is alone
   /// @param shared  as TrainingSpec::share_updates
-  Training(const TrainingSize& size, std::size_t rows, comm::Communicator* team = nullptr, bool shared = true);
+  /// @param cuda    on the first GPU instead of the processor
+  Training(const TrainingSize& size, std::size_t rows, comm::Communicator* team = nullptr, bool shared = true,
+           bool cuda = false);
 
   void epoch();
 
@@ -38,6 +41,28 @@ class Training {
   std::unique_ptr<train::DeviceData> data_;
   std::unique_ptr<train::Part> part_;
   std::unique_ptr<train::Trainer> trainer_;
+};
+
+/// Many trainers of one size on the first GPU, each in a lane.
+class Population {
+ public:
+  /// @param lanes  0: as many as the GPU holds
+  Population(const TrainingSize& size, std::size_t rows, std::size_t lanes = 0);
+  ~Population();
+
+  /// 0 where the network is too large for a lane.
+  std::size_t lanes() const { return trainers_.size(); }
+  /// All of them train one.
+  void epoch();
+
+ private:
+  train::Table table_;
+  train::Dataset dataset_;
+  std::unique_ptr<device::Backend> backend_;
+  std::unique_ptr<train::DeviceData> data_;
+  std::unique_ptr<train::Part> part_;
+  std::unique_ptr<train::LanePack> pack_;
+  std::vector<std::unique_ptr<train::Trainer>> trainers_;
 };
 
 }  // namespace regatta::benchmark

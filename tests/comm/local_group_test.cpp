@@ -4,6 +4,7 @@
 #include <numeric>
 #include <thread>
 
+#include "regatta/comm/lane_group.hpp"
 #include "regatta/comm/node_memory.hpp"
 
 namespace regatta::comm {
@@ -79,6 +80,58 @@ TEST(JoinedCommunicator, ShowsTheLinkAsOneMoreRank) {
   const auto answer = joined.poll();
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->source, Rank{2});
+}
+
+TEST(LaneGroup, LooksLikeMorePeersOfEachRank) {
+  constexpr int lanes = 3;
+  LocalGroup world(2);
+  LaneGroup controller(world.at(Rank{0}), lanes), worker(world.at(Rank{1}), lanes);
+  EXPECT_EQ(controller.at(0).rank(), Rank{0});
+  EXPECT_EQ(worker.at(2).rank(), Rank{5});
+  EXPECT_EQ(worker.at(2).size(), 6);
+
+  controller.at(0).post(Rank{5}, 7, bytes("to lane 2"));
+  controller.at(0).post(Rank{3}, 8, bytes("to lane 0"));
+  worker.at(2).post(Rank{0}, 9, bytes("from lane 2"));
+  worker.at(1).post(Rank{5}, 1023, bytes("from lane to lane"));
+
+  EXPECT_FALSE(worker.at(1).poll()) << "one lane takes nothing from another";
+  EXPECT_EQ(text(*worker.at(0).poll()), "to lane 0");
+  const auto neighbours = worker.at(2).poll(), controllers = worker.at(2).poll(), answer = controller.at(0).poll();
+  ASSERT_TRUE(neighbours && controllers && answer);
+  EXPECT_EQ(text(*controllers), "to lane 2");
+  EXPECT_EQ(controllers->tag, 7);
+  EXPECT_EQ(controllers->source, Rank{0});
+  EXPECT_EQ(text(*neighbours), "from lane to lane");
+  EXPECT_EQ(neighbours->source, Rank{4});
+  EXPECT_EQ(answer->source, Rank{5});
+  EXPECT_EQ(answer->tag, 9);
+}
+
+/// A rank without work listens to the group itself.
+TEST(LaneGroup, ReachesARankWithoutLanesByItsFirst) {
+  LocalGroup world(2);
+  LaneGroup controller(world.at(Rank{0}), 4);
+
+  controller.at(0).post(Rank{4}, 4, bytes("over"));
+  world.at(Rank{1}).post(Rank{0}, 5, bytes("answer"));
+
+  EXPECT_EQ(world.at(Rank{1}).poll()->tag, 4);
+  EXPECT_EQ(controller.at(0).poll()->source, Rank{4});
+}
+
+TEST(LaneGroup, ComposesWithAJoinedRank) {
+  constexpr int lanes = 2;
+  LocalGroup world(2), link(2);
+  JoinedCommunicator joined(world.at(Rank{0}), link.at(Rank{0}));
+  LaneGroup controller(joined, lanes), thread(link.at(Rank{1}), lanes);
+
+  controller.at(0).post(Rank{5}, 1, bytes("thread"));
+  thread.at(1).post(Rank{0}, 2, bytes("answer"));
+
+  EXPECT_FALSE(thread.at(0).poll());
+  EXPECT_EQ(text(*thread.at(1).poll()), "thread");
+  EXPECT_EQ(controller.at(0).poll()->source, Rank{5});
 }
 
 TEST(PrivateMemory, GivesZeroedAlignedBlocks) {

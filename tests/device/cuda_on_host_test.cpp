@@ -10,14 +10,6 @@
 // The source files of the CUDA module, compiled for the host (see cuda_on_host/cuda_runtime.h).
 namespace regatta::device {
 
-std::unique_ptr<Backend> make_tested_backend() { return std::unique_ptr<Backend>(regatta_cuda_module()->create(0)); }
-
-std::unique_ptr<EvidenceSolver> make_tested_evidence_solver() {
-  return std::unique_ptr<EvidenceSolver>(regatta_cuda_module()->create_evidence_solver(0));
-}
-
-std::string tested_backend_absence() { return regatta_cuda_module()->failure(); }
-
 namespace {
 
 TEST(CudaModule, DescribesItsDevices) {
@@ -67,7 +59,7 @@ std::vector<float> convolve_in_slices(std::size_t most_numbers) {
                           Activation::Relu};
   cuda::Stream stream;
   cuda::Cublas blas(stream);
-  cuda::Convolver convolver(blas, stream, most_numbers);
+  cuda::Convolver convolver(blas, most_numbers);
   convolver.forward(layer);
   convolver.backward(layer, {{dy.data(), samples, out}, {dw.data(), 18, 3}, db.data(), {dx.data(), samples, in}});
   std::vector<float> all;
@@ -80,6 +72,136 @@ TEST(CudaConvolution, IsTheSameInSlicesOfSamples) {
   const auto whole = convolve_in_slices(1 << 20);
   for (const std::size_t most : {1, 800})
     EXPECT_THAT(convolve_in_slices(most), testing::Pointwise(testing::FloatNear(1e-5f), whole));
+}
+
+/// z = tanh(x W) for some rows, and a step of SGD with the first numbers of z as gradients of W.
+struct Work {
+  std::unique_ptr<Backend> backend = make_tested_backend();
+  Buffer<float> x{*backend, std::vector<float>{3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8}};
+  Buffer<float> weights{*backend, std::vector<float>{.1f, .2f, -.3f, .1f, -.2f, .4f}};
+  Buffer<float> bias{*backend, 2}, z{*backend, 8}, moment{*backend, 6}, sum{*backend, 1};
+  Buffer<float> ones{*backend, std::vector<float>(600, 1.0f)};
+  std::size_t rows = 4;
+  float rate = 0.5f;
+  std::function<void()> in_the_middle = [] {};
+
+  void operator()() {
+    const MatrixView<float> rows_of_z{z.data(), rows, 2};
+    backend->forward(
+        Dense{{x.data(), rows, 3}, {weights.data(), 3, 2}, bias.data(), rows_of_z, rows_of_z, Activation::Tanh, {}});
+    in_the_middle();
+    Update update;
+    update.learning_rate = rate;
+    update.parameters = weights.data();
+    update.gradients = z.data();
+    update.first_moment = moment.data();
+    update.count = weights.size();
+    backend->update(update);
+  }
+};
+
+/// Called before each of six times, 0 to 5.
+using Prepare = void (*)(Work& work, int time);
+
+/// Expects that the same comes of work that is repeated as of the same work done plainly.
+/// @return what was done with graphs
+HostGraphCounts repeat_six_times(Prepare prepare) {
+  Work plain, repeated;
+  std::unique_ptr<Repetition> repetition;
+  const HostGraphCounts before = host_graph_counts;
+  for (int time = 0; time < 6; ++time) {
+    for (Work* work : {&plain, &repeated}) prepare(*work, time);
+    plain();
+    repeated.backend->repeat(repetition, [&] { repeated(); });
+    EXPECT_EQ(repeated.weights.download(), plain.weights.download()) << time;
+    EXPECT_EQ(repeated.sum.download(), plain.sum.download()) << time;
+  }
+  const HostGraphCounts& now = host_graph_counts;
+  return {now.instantiated - before.instantiated, now.patched - before.patched, now.launched - before.launched};
+}
+
+TEST(CudaRepeat, LaunchesAGraphFromTheSecondTimeOn) {
+  const auto counts = repeat_six_times([](Work&, int) {});
+
+  EXPECT_EQ(counts.instantiated, 1);
+  EXPECT_EQ(counts.patched, 0);
+  EXPECT_EQ(counts.launched, 5);
+}
+
+TEST(CudaRepeat, PatchesKernelsWhoseArgumentsHaveChanged) {
+  const auto counts = repeat_six_times([](Work& work, int time) { work.rate = 0.1f * static_cast<float>(time); });
+
+  EXPECT_EQ(counts.instantiated, 1);
+  EXPECT_EQ(counts.patched, 4);
+  EXPECT_EQ(counts.launched, 5);
+}
+
+TEST(CudaRepeat, CapturesAnewAfterOtherCalls) {
+  const Prepare other_product = [](Work& work, int time) { work.rows = time < 3 ? 4 : 3; };
+  const Prepare one_less = [](Work& work, int time) { work.rows = time == 3 ? 0 : 4; };
+  const Prepare one_more = [](Work& work, int time) {
+    work.in_the_middle = [&work, time] {
+      if (time == 3) work.backend->zero(work.z.data(), 2);
+    };
+  };
+  const Prepare more_memory = [](Work& work, int time) {
+    work.in_the_middle = [&work, time] { work.backend->add_squares(work.ones.data(), time == 3 ? 600 : 6, work.sum.data()); };
+  };
+  const Prepare waiting = [](Work& work, int time) {
+    work.in_the_middle = [&work, time] {
+      if (time == 3) work.backend->synchronise();
+    };
+  };
+  for (const Prepare prepare : {other_product, one_less, one_more, more_memory, waiting}) {
+    const auto counts = repeat_six_times(prepare);
+    EXPECT_EQ(counts.instantiated, 2);
+    EXPECT_EQ(counts.launched, 4);  // all but the first and the fourth time
+  }
+}
+
+TEST(CudaRepeat, MakesCallsOneByOneForEverWhereNoGraphCanHoldThem) {
+  const Prepare download = [](Work& work, int) {
+    work.in_the_middle = [&work] { work.rate = work.z.download()[0]; };
+  };
+  const Prepare upload = [](Work& work, int time) {
+    work.in_the_middle = [&work, time] { work.backend->upload(std::vector(4, static_cast<float>(time)), work.z.data()); };
+  };
+  const Prepare allocate = [](Work& work, int) {
+    work.in_the_middle = [&work] { work.sum = {*work.backend, 1}; };
+  };
+  for (const Prepare prepare : {download, upload, allocate}) {
+    const auto counts = repeat_six_times(prepare);
+    EXPECT_EQ(counts.instantiated, 0);
+    EXPECT_EQ(counts.launched, 0);
+  }
+}
+
+TEST(CudaRepeat, TakesWorkThatIsRepeatedWithinOtherWorkAsAPartOfIt) {
+  Work work;
+  std::unique_ptr<Repetition> outer, inner;
+  work.in_the_middle = [&] { work.backend->repeat(inner, [&] { work.backend->zero(work.z.data(), 2); }); };
+  const int before = host_graph_counts.launched;
+
+  for (int time = 0; time < 4; ++time) work.backend->repeat(outer, [&] { work(); });
+
+  EXPECT_EQ(host_graph_counts.launched - before, 3);
+}
+
+TEST(CudaRepeat, GoesOnAfterWorkThatHasThrown) {
+  Work work;
+  std::unique_ptr<Repetition> repetition;
+  const auto repeat = [&] { work.backend->repeat(repetition, [&] { work(); }); };
+  for (const int times : {1, 2, 3}) {  // thrown while nothing was known, while it is captured, and while it is compared
+    work.in_the_middle = [] { throw std::runtime_error("stop"); };
+    EXPECT_THROW(repeat(), std::runtime_error);
+    work.in_the_middle = [] {};
+    for (int time = 0; time < times; ++time) repeat();
+  }
+  const auto before = work.weights.download();
+
+  repeat();
+
+  EXPECT_NE(work.weights.download(), before);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <fstream>
+#include <set>
 #include <thread>
 
 #include "fixture.hpp"
@@ -483,6 +484,31 @@ for line in sys.stdin:
   stuck.reset();
 
   EXPECT_EQ(run({{"x", "2"}}).back().value, 2);
+}
+
+TEST_F(CommandTest, HasAProgramForEachLane) {
+  folder.write("serve.py", R"(import json, os, sys
+for line in sys.stdin: print('regatta: value=%d port=%s done' % (os.getpid(), os.environ['REGATTA_PORT']), flush=True)
+)");
+  tune({{"command", "python3 serve.py"}, {"persistent", "true"}, {"port", "9000"}, {"metrics", "port"}});
+  std::vector<Place> places(2, Place{nullptr, folder / "run", 3});
+  for (Place& place : places) place.launcher = &launcher.another();
+  places[1].slot = 4;
+  const auto start_at = [&](const Place& place) {
+    TrialContext context{7 + place.slot};
+    context.place = &place;
+    return objective_->start(space_.read(Texts{{"x", "1"}}), context);
+  };
+
+  std::set<double> programs;
+  for (int round = 0; round < 2; ++round) {
+    const auto one = start_at(places[0]), other = start_at(places[1]);
+    const Progress last = next(*other), first = next(*one);
+    programs.insert({first.value, last.value});
+    EXPECT_EQ(first.metrics[0], 9003);
+    EXPECT_EQ(last.metrics[0], 9004);
+  }
+  EXPECT_EQ(programs.size(), 2u) << "one process for each lane";
 }
 
 TEST_F(CommandTest, BoundsWhatItKeepsOfTheOutput) {

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
@@ -157,6 +158,27 @@ TEST(Launcher, BindsAProgramToItsCores) {
   program.cores = {last};
 
   EXPECT_EQ(content(launcher.start(program).out), std::to_string(last) + "\n");
+}
+
+TEST(Launcher, HasOthersForMoreProgramsAtOnce) {
+  std::vector<pid_t> pids;
+  {
+    Launcher launcher;
+    Launcher &one = launcher.another(), &other = launcher.another();
+    const Channels endless = one.start(shell("trap '' TERM; sleep 600 & echo $!; echo $$; while :; do sleep 0.01; done"));
+    const Channels brief = other.start(shell("read word; exit 3"));
+    waits_for(endless.out.number());
+    ASSERT_EQ(::send(brief.input.number(), "on\n", 3, MSG_NOSIGNAL), 3);
+    EXPECT_EQ(wait_for(other).code, 3);
+    EXPECT_FALSE(one.poll()) << "it lives, although the other's end took along what that had left behind";
+    one.end(0, 0);
+    EXPECT_EQ(wait_for(one).signal, SIGKILL);
+    std::istringstream numbers(content(endless.out));
+    for (pid_t pid = 0; numbers >> pid;) pids.push_back(pid);
+  }
+
+  ASSERT_EQ(pids.size(), 2u);
+  for (const pid_t pid : pids) EXPECT_FALSE(is_alive(pid));
 }
 
 TEST(Launcher, ScrubsWhatWouldKeepAProgramFromStartingMpiItself) {

@@ -503,6 +503,54 @@ TEST_F(JobTest, TrainsATeamLikeOneRank) {
   }
 }
 
+/// The lanes of a rank, or of the thread of rank 0, take turns; weights go from lane to lane where trials pause.
+TEST_F(JobTest, TrainsTheSameOnLanesAsOneAfterTheOther) {
+  const std::string input = written(calm_training(shipped("data/digits.h5")));
+  const auto halving = [](const std::string& lanes) -> std::vector<std::string> {
+    return {"scheduler.algorithm=sh", "study.trials=6", "objective.epochs=9", "workers.lanes=" + lanes};
+  };
+  ASSERT_EQ(run(2, input, halving("1")).exit_code, 0);
+  const log::Study alone = study();
+  directory = folder.path() / "lanes";
+  ASSERT_EQ(run(2, input, halving("4")).exit_code, 0);
+  const log::Study lanes = study();
+  directory = folder.path() / "thread";
+  ASSERT_EQ(support::run_process(command(input, halving("3"))).exit_code, 0);
+  const log::Study thread = study();
+
+  for (int i = 0; i < 6; ++i) {
+    const search::Trial& one = alone.history[TrialId{i}];
+    for (const log::Study* other : {&lanes, &thread}) {
+      EXPECT_EQ(other->history[TrialId{i}].epochs, one.epochs);
+      EXPECT_EQ(other->history[TrialId{i}].objective, one.objective) << "bit for bit";
+    }
+  }
+}
+
+TEST_F(JobTest, GivesEachLaneOfEachRankTrials) {
+  const ProcessResult result =
+      run(3, shipped("sleep.ini"), {"study.trials=100", "objective.sleep=0.2", "objective.epochs=9", "workers.lanes=4",
+                                    "scheduler.algorithm=asha", "scheduler.variant=promotion"});
+
+  ASSERT_EQ(result.exit_code, 0) << result;
+  EXPECT_THAT(result.out, HasSubstr("3 ranks: 8 workers: 2 ranks x 4 lanes"));
+  const log::Study done = study();
+  EXPECT_EQ(done.history.trials().size(), 100u);
+  EXPECT_EQ(done.history.count(TrialState::Failed), 0u);
+  std::set<std::pair<std::int32_t, std::int32_t>> busy;
+  for (const log::Attempt& attempt : done.attempts)
+    busy.emplace(done.workers[static_cast<std::size_t>(attempt.start.worker.value)].joined.rank, attempt.start.lane);
+  EXPECT_EQ(busy.size(), 8u) << "ranks 1 and 2, lanes 0 to 3";
+  expect_each_epoch_once(done);
+  EXPECT_THAT(support::run_process({REGATTA_BINARY, "report", directory.string()}).out, HasSubstr("2 lane 3"));
+
+  const ProcessResult resumed =
+      support::run_process({REGATTA_BINARY, "resume", directory.string(), "study.trials=110", "workers.lanes=2"});
+  ASSERT_EQ(resumed.exit_code, 0) << resumed;
+  EXPECT_EQ(study().history.trials().size(), 110u);
+  EXPECT_EQ(study().workers.size(), 10u);
+}
+
 TEST_F(JobTest, PausesADividedNetworkAndGoesOnWithIt) {
   const std::string input = written(calm_training(shipped("data/digits.h5")));
   const std::vector<std::string> halving{"scheduler.algorithm=sh", "study.trials=6", "objective.epochs=9"};

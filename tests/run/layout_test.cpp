@@ -31,6 +31,20 @@ TEST(Layout, KeepsRank0FreeToSteerOnHostsWithoutGpus) {
   EXPECT_EQ(layout.team_of(Rank{2}), WorkerId{1});
 }
 
+TEST(Layout, HasAWorkerForEachLaneOfARank) {
+  LayoutOptions options;
+  options.lanes = 3;
+  const Layout layout = plan_layout({rank("a"), rank("a"), rank("b")}, options);
+
+  EXPECT_EQ(leaders(layout), (std::vector<int>{1, 2, 1, 2, 1, 2})) << "few trials spread over all ranks";
+  EXPECT_EQ(layout.teams[3].lane, 1);
+  EXPECT_EQ(layout.lanes, 3);
+  EXPECT_EQ(layout.team_of(Rank{2}), WorkerId{1});
+
+  options.ranks_per_trial = 2;
+  EXPECT_THROW(plan_layout({rank("a"), rank("a"), rank("b")}, options), InvalidInput);
+}
+
 TEST(Layout, LetsALoneRankSteerAndWork) {
   EXPECT_EQ(leaders(plan_layout({rank("a")}, {})), (std::vector<int>{0}));
 }
@@ -153,7 +167,7 @@ TEST(Layout, DividesNothingWhereRanksHaveLessThanACoreOrOverlap) {
 }
 
 /// What the program of the last rank's team is given: three ranks of node a work on four cores and three GPUs.
-objective::Place place_with(const LayoutOptions& options) {
+objective::Place place_with(const LayoutOptions& options, int lane = 0) {
   StudyPlan plan;
   plan.layout = options;
   plan.log.directory = "run";
@@ -161,7 +175,7 @@ objective::Place place_with(const LayoutOptions& options) {
   facts.ranks.assign(4, rank("a", {"GPU-0", "GPU-1", "GPU-2"}));
   facts.ranks.push_back(rank("b", {"GPU-3"}));
   facts.layout = plan_layout(facts.ranks, options);
-  return place_of(plan, facts, Rank{3});
+  return place_of(plan, facts, Rank{3}, nullptr, lane);
 }
 
 TEST(Layout, SaysWhereTheProgramOfATeamRuns) {
@@ -190,6 +204,16 @@ TEST(Layout, BindsAProgramToCoresPerTrialWhereItHasThatMany) {
   options.bind_cores = false;
   EXPECT_EQ(place_with(options).bound_to, std::vector<int>());
   EXPECT_EQ(place_with(options).cores, 2);
+}
+
+TEST(Layout, DividesTheCoresOfARankAmongItsLanes) {
+  LayoutOptions options;
+  options.lanes = 2;
+  EXPECT_EQ(place_with(options, 0).bound_to, (std::vector<int>{2}));
+  EXPECT_EQ(place_with(options, 1).bound_to, (std::vector<int>{3}));
+  EXPECT_EQ(place_with(options, 1).slot, 5) << "two for each of the ranks before";
+  options.lanes = 3;
+  EXPECT_EQ(place_with(options, 2).bound_to, std::vector<int>());
 }
 
 TEST(Layout, KnowsARankFromItsText) {

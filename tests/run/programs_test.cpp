@@ -22,15 +22,16 @@ using search::TrialState;
 
 /// Adds $3 once per epoch, until epoch $4. It pauses as $1 says: it saves at SIGTERM and ends, or waits for words.
 constexpr const char* script = R"(#!/bin/sh
-n=0 sum=0
+n=0 sum=0 over=
 [ -e $2/state ] && . $2/state
 x=$3
 save() { echo "n=$n sum=$sum" >$2/state; }
 trap 'save $*; exit' TERM
+[ $1 = signal ] && trap over=1 TERM  # never between an epoch and its report
 while [ $n -lt $4 ]; do
-  sleep 0.02
+  [ $1 = signal ] || sleep 0.02
   n=$((n+1)) sum=$((sum+x))
-  if [ $1 = signal ]; then echo "regatta: value=$sum own=$n"; continue; fi
+  if [ $1 = signal ]; then echo "regatta: value=$sum own=$n"; sleep 0.02; [ $over ] && save $* && exit; continue; fi
   echo "{\"value\": $sum, \"own\": $n}" >&3
   read word rest <&4
   if [ $word = pause ]; then save $*; echo '{"paused": true}' >&3; read word rest <&4; fi
@@ -122,6 +123,16 @@ TEST_F(PausedPrograms, TakeOverTheCheckpointsOfOthersByPbt) {
   expect_nothing_lost_or_repeated();
   expect_sums_to_be_taken_over();
   EXPECT_GT(std::ranges::count_if(study.changes, [](const auto& change) { return change.epoch > 0; }), 0);
+}
+
+TEST_F(PausedPrograms, TakeTurnsOnTheLanesOfARank) {
+  ranks = 2;
+  run(command("signal, waits"), promotion + "[workers]\nlanes = 4\n");
+
+  expect_nothing_lost_or_repeated();
+  EXPECT_EQ(study.workers.size(), 4u);
+  const auto overlap = [](const log::Attempt& first, const log::Attempt& next) { return next.start.time < first.end->time; };
+  EXPECT_NE(std::ranges::adjacent_find(study.attempts, overlap), study.attempts.end());
 }
 
 TEST_F(PausedPrograms, AreChangedWhereTheyWaitByPlateau) {
@@ -223,8 +234,8 @@ TEST_F(Widths, ReachPlugInsWithTheCommunicatorOfTheirTeam) {
   run_widths(concat("type = plugin\nlibrary = ", REGATTA_TEAM_PLUGIN, "\nepochs = 3\n", space), "24");
 
   for (const search::Trial& trial : study.history.trials()) {
-    const double ranks = std::pow(2, trial.config[1]);
-    EXPECT_NEAR(trial.objective, 3 * ranks * (ranks + 1) / 2 * trial.config[0], 1e-9) << trial.id.value;
+    const double width = std::pow(2, trial.config[1]);
+    EXPECT_NEAR(trial.objective, 3 * width * (width + 1) / 2 * trial.config[0], 1e-9) << trial.id.value;
   }
 }
 

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <thread>
 
+#include "regatta/comm/lane_group.hpp"
 #include "regatta/comm/local_group.hpp"
 #include "regatta/device/devices.hpp"
 #include "support/temporary_folder.hpp"
@@ -116,6 +117,31 @@ TEST_F(WorkerTest, PausesAtTheEndOfTheEpochWhenToldTo) {
   ASSERT_EQ(reports.size(), 1u);
   EXPECT_EQ(reports[0].epoch, 1);
   EXPECT_EQ(reports[0].state, TrialState::Paused);
+}
+
+/// A trial that has paused on one lane of a rank goes on on another one.
+TEST_F(WorkerTest, HandsWeightsFromLaneToLane) {
+  comm::LocalGroup ranks{2};
+  comm::LaneGroup above{ranks.at(Rank{0}), 2}, below{ranks.at(Rank{1}), 2};
+  Worker first{&below.at(0), nullptr, script}, second{&below.at(1), nullptr, script};
+  const Rank lanes[] = {Rank{2}, Rank{3}};
+  const auto run_both = [&] {
+    std::vector<Report> reports;
+    while (first.step() == 0 || second.step() == 0) {
+    }
+    while (const auto envelope = above.at(0).poll()) reports.push_back(open_report(*envelope));
+    return reports;
+  };
+  send(above.at(0), lanes[0], Assign{TrialId{0}, 0, 1, 2, 0, {Script::Fine}});
+  run_both();
+  send(above.at(0), lanes[0], Hand{TrialId{0}, TrialId{0}, WorkerId{1}, lanes[1]});
+  send(above.at(0), lanes[1], Assign{TrialId{0}, 1, 2, 0, 0, {Script::Fine}, TrialId{0}, true});
+
+  const auto reports = run_both();
+
+  ASSERT_EQ(reports.size(), 1u);
+  EXPECT_EQ(reports[0].epoch, 3);
+  EXPECT_EQ(reports[0].state, TrialState::Completed);
 }
 
 /// A trial of PBT may be taken over after it has moved and before it has paused again.

@@ -2,6 +2,7 @@
 
 #include "regatta/device/devices.hpp"
 #include "regatta/train/generate.hpp"
+#include "regatta/train/lane_pack.hpp"
 #include "regatta/train/trainer.hpp"
 #include "samples.hpp"
 
@@ -14,11 +15,13 @@ struct Result {
   std::vector<float> outputs;
 };
 
-Result train_on(device::Backend& backend, const Samples& samples, const TrainingSpec& spec) {
+Result train_on(device::Backend& backend, const Samples& samples, const TrainingSpec& spec, bool in_lane = false) {
   const Dataset data = samples.dataset();
   const DeviceData placed(backend, data);
   const Part part(placed.train()), valid(placed.valid());
-  Trainer trainer(backend, part, samples.classes, spec);
+  LanePack pack(in_lane ? backend.make_lane_engine() : nullptr);
+  Trainer trainer(backend, part, samples.classes, spec, {}, {&pack, {&valid}});
+  EXPECT_EQ(trainer.lane_capacity() > 0, in_lane);
   Result result;
   while (trainer.epochs() < 5)
     if (const auto loss = trainer.advance()) result.losses.push_back(loss->mean);
@@ -26,11 +29,11 @@ Result train_on(device::Backend& backend, const Samples& samples, const Training
   return result;
 }
 
-void expect_same_training(const Samples& samples, const TrainingSpec& spec) {
+void expect_same_training(const Samples& samples, const TrainingSpec& spec, bool in_lane = false) {
   if (device::cuda_devices().empty()) GTEST_SKIP() << device::cuda_status();
   const auto host = device::make_cpu_backend(), gpu = device::make_cuda_backend(0);
 
-  const Result right = train_on(*host, samples, spec), got = train_on(*gpu, samples, spec);
+  const Result right = train_on(*host, samples, spec), got = train_on(*gpu, samples, spec, in_lane);
 
   for (std::size_t e = 0; e < right.losses.size(); ++e)
     EXPECT_NEAR(got.losses[e], right.losses[e], 1e-3 * right.losses[0]);
@@ -45,6 +48,39 @@ TEST(CudaTraining, OfAClassifierWithDropoutAgreesWithTheHost) {
   spec.balanced = true;
   spec.seed = 4;
   expect_same_training(samples, spec);
+  spec.gradient_clip = 0.5;
+  expect_same_training(samples, spec, true);
+}
+
+TEST(CudaTraining, InALaneGoesOnBitByBit) {
+  if (device::cuda_devices().empty()) GTEST_SKIP() << device::cuda_status();
+  const auto gpu = device::make_cuda_backend(0);
+  const Samples samples = clouds(500, 20, 5);
+  const Dataset data = samples.dataset();
+  const DeviceData placed(*gpu, data);
+  const Part part(placed.train()), valid(placed.valid());
+  TrainingSpec spec;
+  spec.network = mlp({20, {32, 16}, 5, device::Activation::Relu, 0.2f});
+  LanePack pack(gpu->make_lane_engine());
+  const auto make = [&] { return Trainer(*gpu, part, samples.classes, spec, {}, {&pack, {&valid}}); };
+  const auto train_to = [](Trainer& trainer, std::int32_t epoch) {
+    while (trainer.epochs() < epoch) trainer.advance();
+  };
+  std::vector<float> right;
+  ByteWriter saved;
+  {
+    Trainer whole = make();
+    train_to(whole, 3);
+    whole.save(saved);
+    train_to(whole, 6);
+    right = whole.outputs(valid);
+  }
+  const std::vector<std::byte> bytes = saved.take();
+  ByteReader reader(bytes);
+  Trainer second = make();
+  second.load(reader);
+  train_to(second, 6);
+  EXPECT_EQ(second.outputs(valid), right);
 }
 
 TEST(CudaTraining, OfARecurrentNetworkForTokensAgreesWithTheHost) {

@@ -1,17 +1,22 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "regatta/device/backend.hpp"
+#include "regatta/device/lanes.hpp"
 
 namespace regatta::train {
 
-/// The CPU backend behaving as one whose memory the host cannot read, as an accelerator's: what reaches it
-/// must have been uploaded.
+/// A backend whose memory the host cannot read, as an accelerator's: what reaches it must have been uploaded. It keeps nothing
+/// of work that is repeated.
 class FarBackend final : public device::Backend {
  public:
+  explicit FarBackend(std::unique_ptr<device::Backend> near = device::make_cpu_backend()) : near_(std::move(near)) {}
+
   std::string name() const override { return "far " + near_->name(); }
   bool host_memory() const override { return false; }
 
@@ -27,7 +32,11 @@ class FarBackend final : public device::Backend {
   }
   void download(const float* block, std::span<float> host) override { near_->download(block, host); }
   void zero(float* block, std::size_t count) override { near_->zero(block, count); }
-  void synchronise() override {}
+  void synchronise() override { near_->synchronise(); }
+  void repeat(std::unique_ptr<device::Repetition>&, const std::function<void()>& work) override {
+    ++repeated;
+    work();
+  }
 
   void gather(device::MatrixView<const float> source, const std::int32_t* rows,
               device::MatrixView<float> batch) override {
@@ -86,11 +95,13 @@ class FarBackend final : public device::Backend {
     near_->add_squares(numbers, count, sum);
   }
   void update(const device::Update& update) override { near_->update(update); }
+  std::unique_ptr<device::LaneEngine> make_lane_engine() override { return nullptr; }
 
   std::size_t uploaded = 0;  ///< numbers so far
+  std::size_t repeated = 0;  ///< calls of repeat() so far
 
  private:
-  std::unique_ptr<device::Backend> near_ = device::make_cpu_backend();
+  std::unique_ptr<device::Backend> near_;
 };
 
 }  // namespace regatta::train

@@ -488,6 +488,19 @@ TEST(Trainer, KeepsTheNormOfAGradientBelowItsLimit) {
   EXPECT_NEAR(std::sqrt(square), 0.01, 1e-6);
 }
 
+TEST(Trainer, OffersTheStepsOfOneRankAsWorkThatIsRepeated) {
+  const Samples samples = clouds(50, 4, 3);
+  FarBackend far;
+  const Dataset data = samples.dataset();
+  const DeviceData placed(far, data);
+  const Part train(placed.train());
+  Trainer trainer(far, train, 3, classifier(samples, {8}));
+
+  epoch(trainer);
+
+  EXPECT_EQ(far.repeated, 2u);  // batches of 32 and 18 rows
+}
+
 TEST(DeviceData, IsUploadedOnceWhereTheHostsMemoryIsNotTheBackends) {
   const Samples samples = clouds(50, 4, 3);
   const Dataset data = samples.dataset();

@@ -39,7 +39,7 @@ class Communicator {
 
   /// Starts to send a copy of `payload`. Never blocks; at most one send per peer is in flight, later ones are packed
   /// together when it has left.
-  /// @param tag  0 .. 32767
+  /// @param tag  0 or more
   virtual void post(Rank to, int tag, std::span<const std::byte> payload) = 0;
 
   /// Takes the next message that has arrived, if any. Never blocks; also moves waiting sends along.

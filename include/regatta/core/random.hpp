@@ -31,12 +31,12 @@ constexpr std::uint64_t portable_seed(std::uint64_t seed) { return seed >> 33; }
 /// xoshiro256++ of Blackman and Vigna (2021), Scrambled linear pseudorandom number generators.
 class Random {
  public:
-  explicit Random(std::uint64_t seed) {
+  constexpr explicit Random(std::uint64_t seed) {
     for (auto& word : state_) word = seed = mix_bits(seed);
   }
   Random(std::uint64_t seed, std::uint64_t key) : Random(derive_seed(seed, key)) {}
 
-  std::uint64_t bits() {
+  constexpr std::uint64_t bits() {
     const std::uint64_t result = std::rotl(state_[0] + state_[3], 23) + state_[0];
     const std::uint64_t shifted = state_[1] << 17;
     state_[2] ^= state_[0];
@@ -52,7 +52,7 @@ class Random {
   double uniform() { return static_cast<double>(bits() >> 11) * 0x1p-53; }
 
   /// Uniform integer in [0, n), n > 0 (bias below n / 2^64).
-  std::uint64_t below(std::uint64_t n) {
+  constexpr std::uint64_t below(std::uint64_t n) {
     return static_cast<std::uint64_t>((static_cast<Wide>(bits()) * n) >> 64);
   }
 
@@ -62,15 +62,15 @@ class Random {
     return std::sqrt(-2.0 * std::log(u)) * std::cos(2.0 * std::numbers::pi * uniform());
   }
 
-  /// Fisher-Yates shuffle in place.
+  /// Fisher-Yates shuffle in place. Constexpr, so that kernels may call it.
   template <class T>
-  void shuffle(std::span<T> items) {
+  constexpr void shuffle(std::span<T> items) {
     for (std::size_t i = items.size(); i > 1; --i) std::swap(items[i - 1], items[below(i)]);
   }
 
  private:
   __extension__ typedef unsigned __int128 Wide;
-  std::array<std::uint64_t, 4> state_;
+  std::array<std::uint64_t, 4> state_{};
 };
 
 }  // namespace regatta

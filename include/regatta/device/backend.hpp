@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <span>
@@ -75,6 +76,14 @@ struct Update {
   std::size_t count = 0;
 };
 
+class LaneEngine;
+
+/// What a backend keeps of work that is done again and again; to be destroyed before the backend.
+class Repetition {
+ public:
+  virtual ~Repetition() = default;
+};
+
 /// Where numbers live and who works on them: the whole seam between Regatta and an accelerator.
 ///
 /// Operations are as coarse as a network layer, so the virtual call costs nothing beside the work. They may return before
@@ -98,6 +107,12 @@ class Backend {
   virtual void download(const float* block, std::span<float> host) = 0;
   virtual void zero(float* block, std::size_t count) = 0;
   virtual void synchronise() = 0;
+
+  /// Calls `work` once, as the caller could. It asks for operations of this backend, for the same ones each time but for their
+  /// numbers, and releases nothing; then a device may keep them and start them as a whole. All else may differ, too, at the cost of
+  /// starting them one by one.
+  /// @param repetition  null at first, then what the last call with this work has left
+  virtual void repeat([[maybe_unused]] std::unique_ptr<Repetition>& repetition, const std::function<void()>& work) { work(); }
 
   /// batch(i, .) = source(rows[i], .)
   virtual void gather(MatrixView<const float> source, const std::int32_t* rows, MatrixView<float> batch) = 0;
@@ -151,6 +166,9 @@ class Backend {
   /// Adds the squares of `count` numbers to *sum.
   virtual void add_squares(const float* numbers, std::size_t count, float* sum) = 0;
   virtual void update(const Update& update) = 0;
+
+  /// For many small networks at once (regatta/device/lanes.hpp); null: this backend has none.
+  virtual std::unique_ptr<LaneEngine> make_lane_engine() = 0;
 };
 
 /// The host: OpenBLAS where it was found at run time for matrix products, plain loops for the rest.

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,6 +18,7 @@ namespace regatta::log {
 struct WorkerRow {
   search::WorkerJoined joined;
   double last_seen = 0;  ///< time of the last event that names it
+  std::int32_t lane = 0;  ///< of its rank, whose lanes join in their order
 };
 
 /// One start or restart of the job, and how it ended if it did so by itself.
@@ -58,6 +60,7 @@ struct Study {
   std::vector<std::size_t> last_attempt;  ///< by trial: index into attempts, or no_attempt
   std::vector<WorkerRow> workers;         ///< one row per joining
   std::vector<std::size_t> last_joining;  ///< by worker: index into workers, or no_attempt
+  std::int32_t lanes = 1;                 ///< of a rank, at most
   std::vector<JobRow> jobs;
   /// Of hyperparameters during trainings; the first of a trial, at epoch 0, is what it began with.
   std::vector<search::TrialChanged> changes;
@@ -69,6 +72,9 @@ struct Study {
 
  private:
   void remember_start(const search::Event& event);
+  std::int32_t next_lane(const search::WorkerJoined& joined);
+
+  std::map<std::int32_t, std::int32_t> lanes_of_;  ///< by rank, that have joined the last job
 };
 
 /// The space that a header describes.

@@ -114,15 +114,17 @@ struct TrialContext {
   std::int32_t attempt = 1;
   std::uint64_t seed = 0;
   bool virtual_time = false;  ///< simulated: nothing waits, each advance() gives an epoch
-  /// Where teams are formed for each trial; null: those of the worker.
+  /// Where teams are formed for each trial; null: that of the worker.
   comm::Communicator* team = nullptr;
+  /// Of a team that is formed for the trial, or of one of several lanes; null: that of the worker.
   const Place* place = nullptr;
 };
 
 /// A parameter of the space that says how many ranks train a trial together.
 inline constexpr const char* width_parameter = "ranks_per_trial";
 
-/// What is tuned: turns configurations into numbers. One object per worker.
+/// What is tuned: turns configurations into numbers. One object per rank, whose lanes have a trial each: these take turns in one
+/// thread.
 class Objective {
  public:
   virtual ~Objective() = default;
@@ -135,6 +137,9 @@ class Objective {
   virtual void prepare(const WorkerContext& context) = 0;
   /// Whether trials compute on the worker's backend; else it has none, and leaves the device to programs.
   virtual bool computes_here() const { return true; }
+  /// How many trials at once a worker trains faster than one after the other. It follows from the options and the space, so that
+  /// all ranks agree; asked before prepare().
+  virtual int lanes(bool /*on_gpu*/) const { return 1; }
   /// Whether trials can run in virtual time: they only look up or compute what would take long in truth. One object then
   /// serves all workers of a simulation.
   virtual bool simulated() const { return false; }

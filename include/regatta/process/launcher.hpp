@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -40,7 +41,7 @@ struct Channels {
 /// Numbers of the further descriptors in a program.
 inline constexpr int report_descriptor = 3, control_descriptor = 4;
 
-/// Starts one program at a time. With it end all processes that it has started, also those that have left its
+/// Starts one program at a time; for more at once there are more launchers. With it end all processes that it has started, also those that have left its
 /// process group: the helper adopts them. When the launcher's process dies, the helper kills everything at
 /// once.
 class Launcher {
@@ -51,8 +52,11 @@ class Launcher {
   Launcher();
   Launcher(const Launcher&) = delete;
   Launcher& operator=(const Launcher&) = delete;
-  ~Launcher();  ///< ends the program, waits for the helper
+  ~Launcher();  ///< ends its programs, waits for the helpers
 
+  /// One more launcher, which has a helper of its own and lives as long as this one. This one starts no program any more.
+  /// REQUIRES: it has started none so far
+  Launcher& another();
   /// Starts a program in a process group of its own. A program that cannot be started ends with
   /// Ending::start_error. REQUIRES: the one before has ended.
   /// @throws InvalidInput  its arguments are too long
@@ -66,11 +70,13 @@ class Launcher {
   int descriptor() const { return socket_.number(); }
 
  private:
+  explicit Launcher(Descriptor socket) : socket_(std::move(socket)) {}
   void send(const std::string& request, const std::vector<int>& descriptors);
 
   Descriptor socket_;
   pid_t helper_ = -1;
   bool running_ = false;
+  std::vector<std::unique_ptr<Launcher>> others_;
 };
 
 /// Whether MPI, PMI or Slurm tells a process its place by this variable: a program that kept it could not

@@ -9,7 +9,7 @@
 
 namespace regatta::report {
 
-/// What the slots (lanes of workers) did from the first to the last assignment of a job, and in the tail
+/// What the slots of workers did from the first to the last assignment of a job, and in the tail
 /// after that. Sums over slots and jobs [s].
 struct SlotTime {
   double slot = 0;         ///< from the first to the last assignment
@@ -27,9 +27,9 @@ struct SlotTime {
 
 struct WorkerUse {
   WorkerId worker;
+  std::string rank;  ///< and lane
   std::string host;
   std::string device;
-  std::size_t lanes = 0;   ///< used
   std::size_t trials = 0;  ///< attempts that ended
   SlotTime time;
 };

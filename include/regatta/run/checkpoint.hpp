@@ -9,7 +9,7 @@ namespace regatta::run {
 
 /// Where workers keep what paused trials need to go on.
 struct CheckpointOptions {
-  std::uint64_t memory = std::uint64_t{1} << 30;  ///< per worker [bytes]
+  std::uint64_t memory = std::uint64_t{1} << 30;  ///< per rank, of whose lanes each has its share [bytes]
   std::filesystem::path local = {};               ///< folder for what does not fit there; empty: none
   std::filesystem::path directory =
       {};  ///< of the run's own checkpoints, for what has to outlive the job; empty: none

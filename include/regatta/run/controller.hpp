@@ -42,6 +42,7 @@ struct ControllerOptions {
   /// How many workers a trial takes at once; empty: one, and some trials may wait at workers.
   std::function<std::int32_t(const search::Config&)> width = {};
   std::vector<std::int32_t> nodes = {};  ///< by worker, any numbers, for width; empty: all on one node
+  std::vector<std::int32_t> lanes = {};  ///< by worker, of its rank, for the log; empty: 0
 };
 
 /// What the controller does to the world. log() is always called before the messages that follow from its events.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "regatta/core/id.hpp"
+#include "regatta/objective/objective.hpp"
 
 namespace regatta::run {
 
@@ -33,35 +34,45 @@ struct LayoutOptions {
   int workers_per_gpu = 1;  ///< at most
   int cores_per_trial = 0;  ///< of its program; 0: the share of its ranks
   bool bind_cores = true;   ///< whether programs keep to their cores
+  int lanes = 1;            ///< trials at once on each rank, where a team is one rank; 0: see choose_lanes()
 };
 
 /// A team: the ranks that train one trial together, its leader first. Rank 0 stands for rank 0's worker thread.
 struct TeamPlan {
   std::vector<Rank> ranks;
+  int lane = 0;  ///< of its rank, where that trains several trials at once
 };
 
 /// Who does what, found from the table of all ranks: the same on every rank.
 struct Layout {
-  std::vector<TeamPlan> teams;       ///< by WorkerId
+  std::vector<TeamPlan> teams;       ///< by WorkerId; lane 0 of all ranks first, so that few trials spread over all
+  int lanes = 1;                     ///< of each rank that works
   std::vector<int> gpu;              ///< by rank: ordinal in the rank's own numbering, -1: none
   std::vector<Rank> spares;          ///< ranks without work
   std::vector<std::string> warnings;
   int nodes = 1;
 
-  /// The team of a rank, or an invalid id for spares and a rank 0 that only steers.
+  /// The team of a rank (of its lane 0), or an invalid id for spares and a rank 0 that only steers.
   WorkerId team_of(Rank rank) const;
 };
 
+/// How many lanes the ranks have: what the options say, or where they leave it open the objective.
+int choose_lanes(const LayoutOptions& options, const std::vector<RankInfo>& ranks, const objective::Objective& objective);
+
+/// @param options  with the number of lanes chosen
 /// @throws InvalidInput  more than `workers_per_gpu` ranks on one GPU, teams that do not fit, nobody left to work: names ranks and option
 /// @throws Unavailable   device = cuda where some worker has none
 Layout plan_layout(const std::vector<RankInfo>& ranks, const LayoutOptions& options);
 
 /// The cores that each working rank of a node has for itself: those of its affinity mask, divided among the ranks that have
-/// the same one. None where there are fewer cores than ranks, or masks overlap otherwise.
+/// the same one (lanes of a rank divide its own). None where there are fewer cores than ranks, or masks overlap otherwise.
 /// @param physical  the physical core of a core that the system numbers: those of one are given away together
 std::map<Rank, std::vector<int>> divide_cores(const std::vector<RankInfo>& ranks, const Layout& layout,
                                               const std::string& host,
                                               const std::function<int(int)>& physical);
+
+/// One of `parts` shares of these cores, of about the same size; empty where there are fewer cores than shares.
+std::vector<int> share_of(const std::vector<int>& cores, std::size_t part, std::size_t parts);
 
 /// The cores in this process's affinity mask, ascending.
 std::vector<int> available_cores();

@@ -24,7 +24,7 @@ enum class Tag : int {
 /// Controller -> team leader -> its team: train one trial, or go on with it.
 struct Assign {
   TrialId trial;
-  std::int32_t lane = 0;
+  std::int32_t lane = 0;  ///< of the worker's rank
   std::int32_t attempt = 1;
   std::int32_t until_epoch = 0;  ///< where it pauses; 0: at its end
   std::uint64_t seed = 0;

@@ -29,14 +29,16 @@ using FormTeam = std::function<const Team&(const std::vector<std::int32_t>& rank
 /// Runs trials on one team of ranks: takes assignments, trains, reports. Each rank of a team has one; the
 /// first leads: it talks to the controller and hands everything on to the others. It also keeps what its
 /// paused trials need to go on. Where an assignment names a team, that is formed for the trial: each of its ranks
-/// gets the assignment, and all but the first follow the first one until the trial ends.
+/// gets the assignment, and all but the first follow the first one until the trial ends. A rank that trains several trials at
+/// once has a worker for each of them.
 class Worker {
  public:
   /// @param controller  link to the controller, whose rank there is 0; null on ranks that do not lead
   /// @param team        the ranks of this team, this one among them; null for a team of one
   /// @param form_team   for assignments that name a team; not with `team`
+  /// @param place       of its programs, where the rank has several workers; else null: the objective has it
   Worker(comm::Communicator* controller, comm::Communicator* team, objective::Objective& objective,
-         const CheckpointOptions& checkpoints = {}, FormTeam form_team = {});
+         const CheckpointOptions& checkpoints = {}, FormTeam form_team = {}, const objective::Place* place = nullptr);
   ~Worker();
 
   /// Takes what has arrived and does the next piece of work. Never blocks longer than one epoch.
@@ -88,6 +90,7 @@ class Worker {
   FormTeam form_team_;
   const Team* formed_ = nullptr;  ///< for the trial that runs or starts next
   objective::Objective& objective_;
+  const objective::Place* place_;
   std::deque<Assign> inbox_;
   std::deque<Report> orders_;  ///< from the leader, on the other ranks of the team
   std::unique_ptr<SnapshotStore> store_;

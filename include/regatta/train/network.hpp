@@ -76,6 +76,9 @@ class Network {
   /// The same for parameters [first, end) only, without clipping.
   void update(const OptimizerSpec& optimizer, double rate, std::int64_t step, std::size_t first, std::size_t end);
 
+  /// That step as an operation of the backend.
+  device::Update step_of(const OptimizerSpec& optimizer, double rate, std::int64_t step, double clip);
+
   /// Parameters, moments and statistics of the whole network, as load() takes them into one of the same shape,
   /// however it is divided. Collective over the parts.
   void save(ByteWriter& writer) const;
@@ -97,7 +100,7 @@ class Network {
   void match(Visit visit) const;
   std::size_t whole_size() const;
   device::Update update_of(const OptimizerSpec& optimizer, double rate, std::int64_t step, double clip);
-  void apply(device::Update update, std::size_t first, std::size_t end);
+  device::Update placed(device::Update update, std::size_t first, std::size_t end);
   std::vector<float> whole(const device::Buffer<float>& part) const;
   void take_part(const std::vector<float>& whole, device::Buffer<float>& part);
   device::MatrixView<const float> pass(device::MatrixView<const float> x, const Pass& pass);

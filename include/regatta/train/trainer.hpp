@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -39,6 +40,15 @@ struct EpochLoss {
   bool diverged = false;
 };
 
+class LanePack;
+class LaneSteps;
+
+/// Where a small network trains together with others.
+struct LanePlace {
+  LanePack* pack = nullptr;          ///< null: nowhere
+  std::vector<const Part*> judged;   ///< that outputs() will be asked for after each epoch, at most 3
+};
+
 /// Trains one network, alone or as one rank of a team: each replica of the network takes a share of every batch.
 ///
 /// Each epoch takes the rows in an order drawn from (seed, epoch), in batches, the last one as short as it
@@ -49,7 +59,8 @@ class Trainer {
   /// Collective over the team from the first advance() on, but not here. All arguments outlive this object.
   /// @throws device::OutOfDeviceMemory
   Trainer(device::Backend& backend, const Part& part, std::size_t classes, const TrainingSpec& spec,
-          const Team& team = {});
+          const Team& team = {}, const LanePlace& lane = {});
+  ~Trainer();
 
   /// Some optimizer steps (about 0.5 GFLOP); what the epoch has come to when it is over. A rank alone ends an
   /// epoch as soon as its loss is no finite number.
@@ -64,6 +75,8 @@ class Trainer {
   /// @throws InvalidInput  of a network of another shape
   void load(ByteReader& reader);
 
+  /// How many such networks the device trains at once, each in a lane; 0: this one has none.
+  std::size_t lane_capacity() const;
   std::int32_t epochs() const { return epoch_; }  ///< completed
   const Network& network() const { return network_; }
   double wait_seconds() const {
@@ -71,9 +84,11 @@ class Trainer {
   }
 
  private:
+  std::optional<EpochLoss> advance_in_lane();
   void begin_epoch();
-  EpochLoss end_epoch();
+  EpochLoss end_epoch(float loss_sum);
   void step();
+  void train_batch();
   void learn(Share share, std::size_t batch_first, std::size_t batch_rows);
   void gradients_ready(std::size_t first_weight);
   void gather_inputs(const std::int32_t* rows, device::MatrixView<float> x);
@@ -92,14 +107,18 @@ class Trainer {
   Network network_;
   GradientReducer reducer_;  ///< where updates are not shared
   std::optional<device::Augmentation> augmentation_;
+  float lane_loss_ = 0;      ///< of this epoch so far, in a lane
+  bool lane_judged_ = false;  ///< the lane has the outputs of the network as it is
   std::vector<std::int32_t> order_;  ///< of this epoch
   device::Buffer<std::int32_t> rows_, labels_, lengths_;
   device::Buffer<float> x_, values_, loss_sum_, class_weights_;
+  std::unique_ptr<device::Repetition> whole_batch_, last_batch_;
   std::size_t next_ = 0;  ///< place in the order
   std::int64_t steps_ = 0;
   std::int32_t epoch_ = 0;
   double first_loss_ = 0;
   double wait_seconds_ = 0;
+  std::unique_ptr<LaneSteps> lane_;  ///< null: one operation after another
 };
 
 /// rows / (classes that occur * rows of the class); 1 for a class without rows. Steps without a label do not count.

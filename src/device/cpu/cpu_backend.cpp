@@ -18,6 +18,7 @@
 #include "regatta/core/memory.hpp"
 #include "regatta/core/text.hpp"
 #include "regatta/device/backend.hpp"
+#include "regatta/device/lanes.hpp"
 #include "regatta/device/devices.hpp"
 
 namespace regatta::device {
@@ -159,6 +160,8 @@ class CpuBackend final : public Backend {
     *sum += static_cast<float>(sum_of_squares({numbers, count}));
   }
   void update(const Update& update) override { update_parameters(update); }
+
+  std::unique_ptr<LaneEngine> make_lane_engine() override { return nullptr; }
 
  private:
   static double loss_sum(LossKind kind, MatrixView<const float> outputs, const Targets& targets, float scale,

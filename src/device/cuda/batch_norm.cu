@@ -67,7 +67,7 @@ __global__ void sum_rows(Source source, std::size_t rows, std::size_t channels, 
 }
 
 template <class Source>
-void sum(const Source& source, float* sums, float* partial, cudaStream_t stream) {
+void sum(const Source& source, float* sums, float* partial, Stream& stream) {
   const std::size_t rows = source.layer.x.rows, channels = source.layer.x.columns, slices = norm_slices(rows);
   const Shape shape = {{static_cast<unsigned>(slices), static_cast<unsigned>(blocks_for(channels, warp))},
                        {warp, tile_rows}};
@@ -107,23 +107,23 @@ auto normalise_kernel(Activation kind) {
 
 std::size_t norm_slices(std::size_t rows) { return blocks_for(rows, rows_per_slice); }
 
-void sum_moments(const BatchNorm& layer, float* partial, cudaStream_t stream) {
+void sum_moments(const BatchNorm& layer, float* partial, Stream& stream) {
   sum(MomentTerms{layer}, layer.sums, partial, stream);
 }
 
-void sum_gradients(const BatchNorm& layer, const BatchNormGradient& gradient, float* partial, cudaStream_t stream) {
+void sum_gradients(const BatchNorm& layer, const BatchNormGradient& gradient, float* partial, Stream& stream) {
   float *g = gradient.y.data, *sums = gradient.parameters;
   with_constant(layer.activation,
                 [&](auto constant) { sum(GradientTerms<constant>{layer, g}, sums, partial, stream); });
 }
 
-void normalise(const BatchNorm& layer, cudaStream_t stream) {
+void normalise(const BatchNorm& layer, Stream& stream) {
   check(launch(stream, line_shape(layer.x.columns), take_all_moments, layer));
   if (layer.x.rows > 0)
     check(launch(stream, matrix_shape(layer.x.rows, layer.x.columns), normalise_kernel(layer.activation), layer));
 }
 
-void norm_gradient(const BatchNorm& layer, const BatchNormGradient& gradient, cudaStream_t stream) {
+void norm_gradient(const BatchNorm& layer, const BatchNormGradient& gradient, Stream& stream) {
   check(launch(stream, matrix_shape(layer.x.rows, layer.x.columns), gradient_rows, layer, gradient));
 }
 

@@ -10,8 +10,8 @@ namespace regatta::device::cuda {
 class Convolver {
  public:
   /// @param most_numbers  of unrolled windows
-  Convolver(cublasHandle_t blas, cudaStream_t stream, std::size_t most_numbers = std::size_t{1} << 25)
-      : blas_(blas), stream_(stream), most_numbers_(most_numbers) {}
+  explicit Convolver(Cublas& blas, std::size_t most_numbers = std::size_t{1} << 25)
+      : blas_(blas), stream_(blas.stream()), most_numbers_(most_numbers) {}
 
   /// As Backend::forward and Backend::backward, for at least one sample.
   void forward(const Convolution& layer);
@@ -23,10 +23,10 @@ class Convolver {
   void weight_gradients(const Convolution& layer, const ConvolutionGradient& gradient);
   void input_gradients(const Convolution& layer, const ConvolutionGradient& gradient);
 
-  cublasHandle_t blas_;
-  cudaStream_t stream_;
+  Cublas& blas_;
+  Stream& stream_;
   std::size_t most_numbers_;
-  Scratch<float> windows_, partial_;
+  Scratch<float> windows_{stream_}, partial_{stream_};
 };
 
 }  // namespace regatta::device::cuda

@@ -9,6 +9,7 @@
 #include "handles.hpp"
 #include "image_kernels.hpp"
 #include "kernels.hpp"
+#include "lane_engine.hpp"
 #include "product.hpp"
 #include "recurrence.hpp"
 
@@ -30,7 +31,7 @@ std::size_t bytes_of(std::size_t count) {
 /// One stream of work on one device.
 class CudaBackend final : public Backend {
  public:
-  explicit CudaBackend(int ordinal) : device_(ordinal), name_(device_name(ordinal)), blas_(stream_) {}
+  explicit CudaBackend(int ordinal) : ordinal_(ordinal), device_(ordinal), name_(device_name(ordinal)), blas_(stream_) {}
   ~CudaBackend() override { device_.use(); }
 
   std::string name() const override { return name_; }
@@ -51,11 +52,19 @@ class CudaBackend final : public Backend {
   }
   void download(const float* block, std::span<float> host) override {
     device_.use();
+    stream_.settle();
     check(cudaMemcpyAsync(host.data(), block, host.size_bytes(), cudaMemcpyDeviceToHost, stream_));
     synchronise();
   }
   void zero(float* block, std::size_t count) override { clear(block, count * sizeof(float)); }
-  void synchronise() override { check(cudaStreamSynchronize(stream_)); }
+  void synchronise() override {
+    stream_.settle();
+    check(cudaStreamSynchronize(stream_));
+  }
+  void repeat(std::unique_ptr<Repetition>& repetition, const std::function<void()>& work) override {
+    device_.use();
+    stream_.repeat(repetition, work);
+  }
 
   void gather(MatrixView<const float> source, const std::int32_t* rows, MatrixView<float> batch) override {
     device_.use();
@@ -171,14 +180,20 @@ class CudaBackend final : public Backend {
     cuda::update(update, stream_);
   }
 
+  std::unique_ptr<LaneEngine> make_lane_engine() override {
+    device_.use();
+    return cuda::make_lane_engine(ordinal_, stream_);
+  }
+
  private:
   void clear(void* block, std::size_t bytes) {
     device_.use();
-    check(cudaMemsetAsync(block, 0, bytes, stream_));
+    cuda::clear(block, bytes, stream_);
   }
 
   void* zeroed(std::size_t bytes) {
     device_.use();
+    stream_.settle();
     void* block = allocate_bytes(bytes);
     clear(block, bytes);
     return block;
@@ -187,6 +202,7 @@ class CudaBackend final : public Backend {
   /// Waits, since the caller may change or free its numbers right after.
   void copy_in(const void* host, void* block, std::size_t bytes) {
     device_.use();
+    stream_.settle();
     check(cudaMemcpyAsync(block, host, bytes, cudaMemcpyHostToDevice, stream_));
     synchronise();
   }
@@ -206,13 +222,14 @@ class CudaBackend final : public Backend {
     clear(gradient.bias, gradient.weights.columns * sizeof(float));
   }
 
+  int ordinal_;
   Device device_;
   std::string name_;
   Stream stream_;
   Cublas blas_;
-  Convolver convolver_{blas_, stream_};
-  Scratch<float> scratch_;
-  RecurrenceScratch recurrence_;
+  Convolver convolver_{blas_};
+  Scratch<float> scratch_{stream_};
+  RecurrenceScratch recurrence_{stream_};
 };
 
 }  // namespace

@@ -156,31 +156,31 @@ __global__ void sum_slices(const double* partial, std::size_t slices, double* su
 
 }  // namespace
 
-void covariance_matrix(const DeviceCovariance& covariance, double* k, cudaStream_t stream) {
+void covariance_matrix(const DeviceCovariance& covariance, double* k, Stream& stream) {
   const auto kernel = covariance.profile == KernelProfile::Rbf ? covariance_rows<KernelProfile::Rbf>
                                                                : covariance_rows<KernelProfile::Matern52>;
   check(launch(stream, matrix_shape(covariance.points, covariance.points), kernel, covariance, k));
 }
 
-void identity_matrix(double* matrix, std::size_t n, cudaStream_t stream) {
-  check(cudaMemsetAsync(matrix, 0, n * n * sizeof(double), stream));
+void identity_matrix(double* matrix, std::size_t n, Stream& stream) {
+  clear(matrix, n * n * sizeof(double), stream);
   check(launch(stream, line_shape(n), write_diagonal, matrix, n));
 }
 
 void profile_mean(const double* factor, double* both, std::size_t n, const int* failed_pivot,
-                  EvidenceSums* sums, cudaStream_t stream) {
+                  EvidenceSums* sums, Stream& stream) {
   check(launch(stream, {1, threads_per_line}, find_mean, factor, both, n, failed_pivot, sums));
 }
 
 void noise_gradient(const DeviceCovariance& covariance, const double* inverse, const double* weights,
-                    EvidenceSums* sums, cudaStream_t stream) {
+                    EvidenceSums* sums, Stream& stream) {
   check(launch(stream, {1, threads_per_line}, sum_diagonal, covariance, inverse, weights, sums));
 }
 
 std::size_t lengthscale_slices(std::size_t points) { return blocks_for(points, tile_rows); }
 
 void lengthscale_gradient(const DeviceCovariance& covariance, const double* inverse, const double* weights,
-                          double* partial, double* gradient, cudaStream_t stream) {
+                          double* partial, double* gradient, Stream& stream) {
   if (covariance.features == 0) return;
   const auto slices = static_cast<unsigned>(lengthscale_slices(covariance.points));
   const auto groups = static_cast<unsigned>(blocks_for(covariance.features, features_at_once));

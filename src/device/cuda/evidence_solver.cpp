@@ -153,8 +153,8 @@ class CudaEvidenceSolver final : public EvidenceSolver {
   Cublas blas_;
   Cusolver solver_;
   std::vector<double> staged_;
-  Scratch<double> inputs_, matrix_, inverse_, workspace_, results_, partial_;
-  Scratch<int> pivots_;
+  Scratch<double> inputs_{stream_}, matrix_{stream_}, inverse_{stream_}, workspace_{stream_}, results_{stream_}, partial_{stream_};
+  Scratch<int> pivots_{stream_};
 };
 
 }  // namespace

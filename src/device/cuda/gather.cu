@@ -14,7 +14,7 @@ __global__ void copy_rows(const T* source, const std::int32_t* rows, T* batch, s
 }
 
 template <class T>
-void gather(MatrixView<const T> source, const std::int32_t* rows, MatrixView<T> batch, cudaStream_t stream) {
+void gather(MatrixView<const T> source, const std::int32_t* rows, MatrixView<T> batch, Stream& stream) {
   if (batch.size() == 0) return;
   check(launch(stream, matrix_shape(batch.rows, batch.columns), copy_rows<T>, source.data, rows, batch.data, batch.rows,
                batch.columns));
@@ -23,12 +23,12 @@ void gather(MatrixView<const T> source, const std::int32_t* rows, MatrixView<T> 
 }  // namespace
 
 void gather_rows(MatrixView<const float> source, const std::int32_t* rows, MatrixView<float> batch,
-                 cudaStream_t stream) {
+                 Stream& stream) {
   gather(source, rows, batch, stream);
 }
 
 void gather_rows(MatrixView<const std::int32_t> source, const std::int32_t* rows, MatrixView<std::int32_t> batch,
-                 cudaStream_t stream) {
+                 Stream& stream) {
   gather(source, rows, batch, stream);
 }
 

@@ -33,13 +33,11 @@ void* allocate_bytes(std::size_t bytes) {
 
 Device::Device(int ordinal) : ordinal_(ordinal) { check(cudaSetDevice(ordinal)); }
 
-Stream::Stream() { check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking)); }
-Stream::~Stream() { cudaStreamDestroy(stream_); }
-
 ScratchBytes::~ScratchBytes() { cudaFree(data_); }
 
 void* ScratchBytes::at_least(std::size_t bytes) {
   if (bytes <= bytes_) return data_;
+  stream_.settle();
   cudaFree(data_);  // waits until the device has finished with it
   data_ = nullptr;
   bytes_ = 0;
@@ -48,7 +46,7 @@ void* ScratchBytes::at_least(std::size_t bytes) {
   return data_;
 }
 
-Cublas::Cublas(cudaStream_t stream) {
+Cublas::Cublas(Stream& stream) : stream_(stream), workspace_(stream) {
   float* workspace = workspace_.at_least(workspace_bytes / sizeof(float));
   check(cublasCreate(&handle_));
   try {

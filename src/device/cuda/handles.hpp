@@ -6,6 +6,8 @@
 
 #include <cstddef>
 
+#include "stream.hpp"
+
 // CUDA's handles as objects: made or an exception, given back without one.
 namespace regatta::device::cuda {
 
@@ -19,24 +21,10 @@ class Device {
   int ordinal_;
 };
 
-/// A queue of work that does not wait for the legacy default stream.
-class Stream {
- public:
-  Stream();
-  ~Stream();
-  Stream(const Stream&) = delete;
-  Stream& operator=(const Stream&) = delete;
-
-  operator cudaStream_t() const { return stream_; }
-
- private:
-  cudaStream_t stream_ = nullptr;
-};
-
-/// Device memory that grows when asked for more; what it held is lost then.
+/// Device memory for the work of one stream, which grows when asked for more; what it held is lost then.
 class ScratchBytes {
  public:
-  ScratchBytes() = default;
+  explicit ScratchBytes(Stream& stream) : stream_(stream) {}
   ~ScratchBytes();
   ScratchBytes(const ScratchBytes&) = delete;
   ScratchBytes& operator=(const ScratchBytes&) = delete;
@@ -45,6 +33,7 @@ class ScratchBytes {
   void* at_least(std::size_t bytes);
 
  private:
+  Stream& stream_;
   void* data_ = nullptr;
   std::size_t bytes_ = 0;
 };
@@ -53,6 +42,8 @@ class ScratchBytes {
 template <class T>
 class Scratch {
  public:
+  explicit Scratch(Stream& stream) : bytes_(stream) {}
+
   /// At least `count` numbers, not zeroed. @throws OutOfDeviceMemory
   T* at_least(std::size_t count) { return static_cast<T*>(bytes_.at_least(count * sizeof(T))); }
 
@@ -64,14 +55,16 @@ class Scratch {
 /// Products are in full single precision.
 class Cublas {
  public:
-  explicit Cublas(cudaStream_t stream);
+  explicit Cublas(Stream& stream);
   ~Cublas();
   Cublas(const Cublas&) = delete;
   Cublas& operator=(const Cublas&) = delete;
 
   operator cublasHandle_t() const { return handle_; }
+  Stream& stream() const { return stream_; }
 
  private:
+  Stream& stream_;
   Scratch<float> workspace_;
   cublasHandle_t handle_ = nullptr;
 };

@@ -120,24 +120,24 @@ __global__ void augment_rows(MatrixView<const float> source, const std::int32_t*
 
 }  // namespace
 
-void pool(const Pool& layer, cudaStream_t stream) {
+void pool(const Pool& layer, Stream& stream) {
   check(launch(stream, matrix_shape(layer.y.rows, layer.y.columns), pool_windows, layer));
 }
 
-void pool_gradient(const Pool& layer, const float* y, float* x, cudaStream_t stream) {
+void pool_gradient(const Pool& layer, const float* y, float* x, Stream& stream) {
   check(launch(stream, matrix_shape(layer.x.rows, layer.x.columns), spread_windows, layer, y, x));
 }
 
-void add(const Sum& sum, cudaStream_t stream) {
+void add(const Sum& sum, Stream& stream) {
   check(launch(stream, line_shape(sum.y.size()), add_kernel(sum.activation), sum));
 }
 
-void sum_gradient(const Sum& sum, const float* y, float* a, float* b, cudaStream_t stream) {
+void sum_gradient(const Sum& sum, const float* y, float* a, float* b, Stream& stream) {
   check(launch(stream, line_shape(sum.y.size()), slope_kernel(sum.activation), sum, y, a, b));
 }
 
 void augment(MatrixView<const float> source, const std::int32_t* rows, const Augmentation& augmentation,
-             MatrixView<float> batch, cudaStream_t stream) {
+             MatrixView<float> batch, Stream& stream) {
   check(launch(stream, matrix_shape(batch.rows, batch.columns), augment_rows, source, rows, augmentation, batch));
 }
 

@@ -17,27 +17,44 @@ struct Factor {
 
 std::int64_t whole(std::size_t size) { return static_cast<std::int64_t>(size); }
 
+/// C = op(A) op(B) as cuBLAS sees them.
+struct Product {
+  cublasHandle_t handle;
+  cublasOperation_t a_operation, b_operation;
+  std::int64_t m, n, k;
+  const float* a;
+  std::int64_t a_leading;
+  const float* b;
+  std::int64_t b_leading;
+  float* c;
+
+  cublasStatus_t make(cudaStream_t) const {  // the stream is that of the handle
+    const float one = 1.0f, none = 0.0f;
+    return cublasSgemm_64(handle, a_operation, b_operation, m, n, k, &one, a, a_leading, b, b_leading, &none, c, m);
+  }
+};
+
 /// c = op(a) op(b), where op(a) has `depth` columns.
-void product(cublasHandle_t handle, const Factor& a, const Factor& b, std::size_t depth, MatrixView<float> c) {
-  const float one = 1.0f, none = 0.0f;
-  check(cublasSgemm_64(handle, b.operation, a.operation, whole(c.columns), whole(c.rows), whole(depth), &one,
-                       b.matrix.data, whole(b.matrix.columns), a.matrix.data, whole(a.matrix.columns), &none, c.data,
-                       whole(c.columns)));
+void product(Cublas& blas, const Factor& a, const Factor& b, std::size_t depth, MatrixView<float> c) {
+  const Product call{blas,          b.operation,   a.operation,   whole(c.columns),        whole(c.rows),
+                     whole(depth),  b.matrix.data, whole(b.matrix.columns), a.matrix.data, whole(a.matrix.columns),
+                     c.data};
+  check(blas.stream().run(call));
 }
 
 }  // namespace
 
-void multiply(cublasHandle_t handle, MatrixView<const float> x, MatrixView<const float> weights, MatrixView<float> z) {
-  product(handle, {x}, {weights}, x.columns, z);
+void multiply(Cublas& blas, MatrixView<const float> x, MatrixView<const float> weights, MatrixView<float> z) {
+  product(blas, {x}, {weights}, x.columns, z);
 }
 
-void weight_gradient(cublasHandle_t handle, MatrixView<const float> x, MatrixView<const float> dz, MatrixView<float> dw) {
-  product(handle, {x, CUBLAS_OP_T}, {dz}, x.rows, dw);
+void weight_gradient(Cublas& blas, MatrixView<const float> x, MatrixView<const float> dz, MatrixView<float> dw) {
+  product(blas, {x, CUBLAS_OP_T}, {dz}, x.rows, dw);
 }
 
-void input_gradient(cublasHandle_t handle, MatrixView<const float> dz, MatrixView<const float> weights,
+void input_gradient(Cublas& blas, MatrixView<const float> dz, MatrixView<const float> weights,
                     MatrixView<float> dx) {
-  product(handle, {dz}, {weights, CUBLAS_OP_T}, weights.columns, dx);
+  product(blas, {dz}, {weights, CUBLAS_OP_T}, weights.columns, dx);
 }
 
 }  // namespace regatta::device::cuda

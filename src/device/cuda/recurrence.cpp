@@ -1,14 +1,11 @@
 #include "recurrence.hpp"
 
-#include "check.hpp"
 #include "product.hpp"
 
 namespace regatta::device::cuda {
 namespace {
 
-void clear(float* block, std::size_t count, cudaStream_t stream) {
-  check(cudaMemsetAsync(block, 0, count * sizeof(float), stream));
-}
+void clear_numbers(float* block, std::size_t count, Stream& stream) { clear(block, count * sizeof(float), stream); }
 
 Kept parts_of(const Recurrence& layer) {
   const std::size_t rows = layer.x.rows * layer.steps, units = layer.units();
@@ -25,7 +22,7 @@ std::size_t time_of(const Recurrence& layer, std::size_t k) { return layer.rever
 
 }  // namespace
 
-void forward(const Recurrence& layer, RecurrenceScratch& scratch, cublasHandle_t blas, cudaStream_t stream) {
+void forward(const Recurrence& layer, RecurrenceScratch& scratch, Cublas& blas, Stream& stream) {
   const Kept kept = parts_of(layer);
   const std::size_t samples = layer.x.rows, rows = samples * layer.steps, units = layer.units(), columns = layer.columns();
   float* recurrent = scratch.recurrent.at_least(samples * columns);
@@ -34,9 +31,9 @@ void forward(const Recurrence& layer, RecurrenceScratch& scratch, cublasHandle_t
   for (std::size_t k = 0; k < layer.steps; ++k) {
     const std::size_t row = time_of(layer, k) * samples;
     if (k == 0) {
-      clear(recurrent, samples * columns, stream);
-      clear(kept.before_h + row * units, samples * units, stream);
-      if (layer.kind == CellKind::Lstm) clear(kept.before_c + row * units, samples * units, stream);
+      clear_numbers(recurrent, samples * columns, stream);
+      clear_numbers(kept.before_h + row * units, samples * units, stream);
+      if (layer.kind == CellKind::Lstm) clear_numbers(kept.before_c + row * units, samples * units, stream);
     } else {
       multiply(blas, {kept.before_h + row * units, samples, units}, layer.recurrent_weights, {recurrent, samples, columns});
     }
@@ -44,15 +41,15 @@ void forward(const Recurrence& layer, RecurrenceScratch& scratch, cublasHandle_t
   }
 }
 
-void backward(const Recurrence& layer, const RecurrenceGradient& gradient, RecurrenceScratch& scratch, cublasHandle_t blas,
-              cudaStream_t stream) {
+void backward(const Recurrence& layer, const RecurrenceGradient& gradient, RecurrenceScratch& scratch, Cublas& blas,
+              Stream& stream) {
   const Kept kept = parts_of(layer);
   const std::size_t samples = layer.x.rows, rows = samples * layer.steps, units = layer.units(), columns = layer.columns();
   const bool gru = layer.kind == CellKind::Gru;
   float* recurrent = gru ? scratch.recurrent.at_least(rows * columns) : kept.gates;
   float* dh = scratch.state.at_least(2 * samples * units);
   float* carry = dh + samples * units;
-  clear(dh, 2 * samples * units, stream);
+  clear_numbers(dh, 2 * samples * units, stream);
   for (std::size_t k = layer.steps; k-- > 0;) {
     float* own = recurrent + time_of(layer, k) * samples * columns;
     cell_gradients(layer, kept, gradient.y.data, k, own, dh, carry, stream);

@@ -149,39 +149,39 @@ auto gradient_kernel(CellKind kind) {
 
 }  // namespace
 
-void collect_inputs(const Recurrence& layer, const Kept& kept, cudaStream_t stream) {
+void collect_inputs(const Recurrence& layer, const Kept& kept, Stream& stream) {
   check(launch(stream, matrix_shape(layer.x.rows * layer.steps, layer.inputs()), collect_rows, layer, kept.x));
 }
 
-void scatter_inputs(const Recurrence& layer, const float* dx, MatrixView<float> x, bool add, cudaStream_t stream) {
+void scatter_inputs(const Recurrence& layer, const float* dx, MatrixView<float> x, bool add, Stream& stream) {
   check(launch(stream, matrix_shape(layer.x.rows * layer.steps, layer.inputs()), scatter_rows, layer, dx, x.data, add));
 }
 
-void advance_cells(const Recurrence& layer, const Kept& kept, std::size_t k, const float* recurrent, cudaStream_t stream) {
+void advance_cells(const Recurrence& layer, const Kept& kept, std::size_t k, const float* recurrent, Stream& stream) {
   check(launch(stream, matrix_shape(layer.x.rows, layer.units()), advance_kernel(layer.kind), Step(layer, kept, k), recurrent));
 }
 
 void cell_gradients(const Recurrence& layer, const Kept& kept, const float* dy, std::size_t k, float* recurrent,
-                    const float* dh, float* carry, cudaStream_t stream) {
+                    const float* dh, float* carry, Stream& stream) {
   check(launch(stream, matrix_shape(layer.x.rows, layer.units()), gradient_kernel(layer.kind), Step(layer, kept, k), dy,
                recurrent, dh, carry));
 }
 
 void sum_rows(const float* numbers, std::size_t rows, std::size_t stride, std::size_t columns, float* sums,
-              cudaStream_t stream) {
+              Stream& stream) {
   const Shape shape = {{static_cast<unsigned>(blocks_for(columns, warp))}, {warp, tile_rows}};
   check(launch(stream, shape, add_rows, numbers, rows, stride, columns, sums));
 }
 
-void embed(const Embedding& layer, cudaStream_t stream) {
+void embed(const Embedding& layer, Stream& stream) {
   check(launch(stream, matrix_shape(layer.tokens.size(), layer.table.columns), embed_rows, layer));
 }
 
-void embedding_gradient(const Embedding& layer, MatrixView<const float> y, MatrixView<float> table, cudaStream_t stream) {
+void embedding_gradient(const Embedding& layer, MatrixView<const float> y, MatrixView<float> table, Stream& stream) {
   check(launch(stream, matrix_shape(table.rows, table.columns), embedding_rows, layer, y.data, table));
 }
 
-void drop(const Dropout& dropout, MatrixView<float> values, cudaStream_t stream) {
+void drop(const Dropout& dropout, MatrixView<float> values, Stream& stream) {
   check(launch(stream, matrix_shape(values.rows, values.columns), drop_numbers, dropout, dropout_threshold(dropout.rate),
                values));
 }

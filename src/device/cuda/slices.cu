@@ -16,7 +16,7 @@ __global__ void sum_columns(const float* partial, std::size_t slices, std::size_
 }  // namespace
 
 void add_slices(const float* partial, std::size_t slices, std::size_t columns, float* out, bool add,
-                cudaStream_t stream) {
+                Stream& stream) {
   check(launch(stream, line_shape(columns), sum_columns, partial, slices, columns, out, add));
 }
 

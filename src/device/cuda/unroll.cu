@@ -52,12 +52,12 @@ __global__ void roll_up_windows(Windows windows, const float* rows, float* x, st
 
 }  // namespace
 
-void unroll(const Windows& windows, const float* x, std::size_t samples, float* rows, cudaStream_t stream) {
+void unroll(const Windows& windows, const float* x, std::size_t samples, float* rows, Stream& stream) {
   const std::size_t count = samples * windows.output.pixels();
   check(launch(stream, matrix_shape(count, terms_of(windows)), unroll_windows, windows, x, rows, count));
 }
 
-void roll_up(const Windows& windows, const float* rows, std::size_t samples, float* x, cudaStream_t stream) {
+void roll_up(const Windows& windows, const float* rows, std::size_t samples, float* x, Stream& stream) {
   check(launch(stream, matrix_shape(samples, windows.input.size()), roll_up_windows, windows, rows, x, samples));
 }
 

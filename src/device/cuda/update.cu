@@ -54,12 +54,12 @@ __global__ void square_sums(const float* numbers, std::size_t count, float* part
 
 std::size_t square_slices(std::size_t count) { return line_shape(count).grid.x; }
 
-void add_squares(const float* numbers, std::size_t count, float* sum, float* partial, cudaStream_t stream) {
+void add_squares(const float* numbers, std::size_t count, float* sum, float* partial, Stream& stream) {
   check(launch(stream, line_shape(count), square_sums, numbers, count, partial));
   add_slices(partial, square_slices(count), 1, sum, true, stream);
 }
 
-void update(const Update& update, cudaStream_t stream) {
+void update(const Update& update, Stream& stream) {
   if (update.count == 0) return;
   const Arrays arrays{update.parameters,    update.gradients, update.first_moment,
                       update.second_moment, update.penalised, update.count};

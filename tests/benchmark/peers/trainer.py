@@ -1,12 +1,15 @@
-"""Times training steps of PyTorch in eager mode on one thread: forward, loss, backward and Adam.
+"""Times training steps of PyTorch: forward, loss, backward and Adam, on one thread or on a GPU.
 
   OPENBLAS_NUM_THREADS=1 OPENBLAS_CORETYPE=HASWELL python3 trainer.py --sizes tiny a b c d D e f --seconds 1
+  python3 trainer.py --device cuda --mode graph --precision tf32
 
-Batches lie ready in memory, so nothing is spent on a data loader. The first line tells versions, BLAS and threads, every other
-one a size and its CPU time per step [us], the median of blocks of steps. Networks and batch sizes are those of trainer.cpp.
+Batches lie ready in the device's memory, so nothing is spent on a data loader. The first line tells versions and what computes, every
+other one a size and its time per step [us], the median of blocks of steps: CPU time in eager mode on one thread, wall-clock time on a
+GPU, in eager mode or with the whole step captured once in a CUDA graph. Networks and batch sizes are those of trainer.cpp.
 """
 import argparse
 import ctypes
+import functools
 import statistics
 import time
 
@@ -86,38 +89,77 @@ def blas():
     return "OpenBLAS core " + core().decode()
 
 
-def seconds_per_step(size, seconds):
+def train_step(model, optimizer, loss, x, y):
+    optimizer.zero_grad()
+    loss(model(x), y).backward()
+    optimizer.step()
+
+
+def captured(step, batches):
+    """The step of any batch as one replay of a CUDA graph, which reads its batch from fixed places."""
+    x, y = (part.clone() for part in batches[0])
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        for _ in range(3):
+            step(x, y)
+    torch.cuda.current_stream().wait_stream(stream)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        step(x, y)
+
+    def replay(next_x, next_y):
+        x.copy_(next_x)
+        y.copy_(next_y)
+        graph.replay()
+
+    return replay
+
+
+def seconds_per_step(size, seconds, device, mode):
     torch.manual_seed(0)
     model, batches, loss = SIZES[size]()
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    model, batches = model.to(device), [(x.to(device), y.to(device)) for x, y in batches]
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, capturable=mode == "graph")
+    step = functools.partial(train_step, model, optimizer, loss)
+    if mode == "graph":
+        step = captured(step, batches)
 
-    def steps(count):
+    def block_seconds(count):
+        clock = time.perf_counter if device == "cuda" else time.process_time
+        before = clock()
         for i in range(count):
-            x, y = batches[i % len(batches)]
-            optimizer.zero_grad()
-            loss(model(x), y).backward()
-            optimizer.step()
+            step(*batches[i % len(batches)])
+        if device == "cuda":
+            torch.cuda.synchronize()
+        return (clock() - before) / count
 
-    def cpu_seconds(count):
-        before = time.process_time()
-        steps(count)
-        return (time.process_time() - before) / count
+    block_seconds(5)
+    block = max(2, int(0.1 * seconds / block_seconds(5)))
+    return statistics.median(block_seconds(block) for _ in range(9))
 
-    steps(5)
-    block = max(2, int(0.1 * seconds / cpu_seconds(5)))
-    return statistics.median(cpu_seconds(block) for _ in range(9))
+
+def facts(arguments):
+    if arguments.device == "cuda":
+        return f"PyTorch {torch.__version__} {arguments.mode}, {torch.cuda.get_device_name()}, {arguments.precision}"
+    return f"PyTorch {torch.__version__} eager, {torch.get_num_threads()} thread, {blas()}"
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
     parser.add_argument("--seconds", type=float, default=1, help="about so long for each size")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--mode", choices=("eager", "graph"), default="eager", help="graph: on a GPU only")
+    parser.add_argument("--precision", choices=("fp32", "tf32"), default="fp32", help="of products, on a GPU")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     torch.set_num_interop_threads(1)
-    print(f"PyTorch {torch.__version__} eager, {torch.get_num_threads()} thread, {blas()}", flush=True)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = arguments.precision == "tf32"
+    print(facts(arguments), flush=True)
     for size in arguments.sizes:
-        print(size, f"{1e6 * seconds_per_step(size, arguments.seconds):.6g}", flush=True)
+        seconds = seconds_per_step(size, arguments.seconds, arguments.device, arguments.mode)
+        print(size, f"{1e6 * seconds:.6g}", flush=True)
 
 
 if __name__ == "__main__":

@@ -3,11 +3,13 @@
 #include <array>
 #include <cstddef>
 #include <functional>
+#include <tuple>
+#include <utility>
 
 // The part of the CUDA runtime that the CUDA backend uses, played by the host, so that its kernels, their launches and the
 // calls around them are tested on machines without a GPU. Blocks run one after another, the threads of a block in turns
-// from barrier to barrier; work is done when the call returns. Memory of the "device" is fresh memory of the host, filled
-// with not-a-numbers. Names and values are CUDA's.
+// from barrier to barrier; work is done when the call returns, or when the graph is launched that a stream captures it for.
+// Memory of the "device" is fresh memory of the host, filled with not-a-numbers. Names and values are CUDA's.
 
 #define __global__
 #define __device__
@@ -18,9 +20,20 @@ struct dim3 {
   constexpr dim3(unsigned x_ = 1, unsigned y_ = 1, unsigned z_ = 1) : x(x_), y(y_), z(z_) {}
 };
 
+struct alignas(16) float4 {
+  float x, y, z, w;
+};
+
+#define __launch_bounds__(threads)
+
 extern dim3 threadIdx, blockIdx, blockDim, gridDim;
 
 void __syncthreads();
+
+namespace regatta::device::cuda {
+/// The shared memory that the running launch has asked for; not-a-numbers when a block starts.
+float* shared_numbers();
+}  // namespace regatta::device::cuda
 
 enum cudaError_t {
   cudaSuccess = 0,
@@ -28,12 +41,22 @@ enum cudaError_t {
   cudaErrorMemoryAllocation = 2,
   cudaErrorInvalidConfiguration = 9,
   cudaErrorInsufficientDriver = 35,
-  cudaErrorInvalidDevice = 101
+  cudaErrorInvalidDevice = 101,
+  cudaErrorStreamCaptureUnsupported = 900,
+  cudaErrorStreamCaptureInvalidated = 901
 };
+enum cudaDeviceAttr {
+  cudaDevAttrMultiProcessorCount = 16,
+  cudaDevAttrMaxThreadsPerMultiProcessor = 39,
+  cudaDevAttrMaxSharedMemoryPerMultiprocessor = 81,
+  cudaDevAttrMaxSharedMemoryPerBlockOptin = 97
+};
+enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2 };
-constexpr unsigned cudaStreamNonBlocking = 1;
+constexpr unsigned cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2;
 
 using cudaStream_t = struct HostStream*;
+using cudaEvent_t = struct HostEvent*;
 
 struct cudaUUID_t {
   std::array<char, 16> bytes;
@@ -60,6 +83,13 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device);
 cudaError_t cudaSetDevice(int device);
 cudaError_t cudaMalloc(void** block, std::size_t bytes);
 cudaError_t cudaFree(void* block);
+cudaError_t cudaMallocHost(void** block, std::size_t bytes);
+cudaError_t cudaFreeHost(void* block);
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device);
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags);
+cudaError_t cudaEventDestroy(cudaEvent_t event);
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags);
 cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total);
 cudaError_t cudaMemsetAsync(void* block, int value, std::size_t bytes, cudaStream_t stream);
 cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind, cudaStream_t stream);
@@ -70,11 +100,74 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags);
 cudaError_t cudaStreamDestroy(cudaStream_t stream);
 cudaError_t cudaStreamSynchronize(cudaStream_t stream);
 
-/// Runs `thread` for every thread of every block.
-cudaError_t run_grid(const cudaLaunchConfig_t& configuration, const std::function<void()>& thread);
+using cudaGraph_t = struct HostGraph*;
+using cudaGraphExec_t = struct HostGraphExec*;
+using cudaGraphNode_t = struct HostGraphNode*;
+enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal = 1 };
+enum cudaStreamCaptureStatus { cudaStreamCaptureStatusNone = 0, cudaStreamCaptureStatusActive = 1 };
+struct cudaGraphEdgeData {};
 
-template <class... Parameters, class... Arguments>
+struct cudaKernelNodeParams {
+  void* func;
+  dim3 gridDim, blockDim;
+  unsigned sharedMemBytes;
+  void** kernelParams;
+  void** extra;
+};
+
+/// While a stream captures, memory cannot change and nobody can wait: to try ends in an error and spoils the capture.
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode);
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph);
+cudaError_t cudaStreamGetCaptureInfo(cudaStream_t stream, cudaStreamCaptureStatus* status, unsigned long long* id,
+                                     cudaGraph_t* graph, const cudaGraphNode_t** dependencies,
+                                     const cudaGraphEdgeData** edges, std::size_t* count);
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long flags);
+cudaError_t cudaGraphExecKernelNodeSetParams(cudaGraphExec_t executable, cudaGraphNode_t node,
+                                             const cudaKernelNodeParams* call);
+cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream);
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable);
+cudaError_t cudaGraphDestroy(cudaGraph_t graph);
+
+// Beyond CUDA: what the functions above are made of, and what tests ask.
+
+/// What was done with graphs so far.
+struct HostGraphCounts {
+  int instantiated = 0, patched = 0, launched = 0;
+};
+extern HostGraphCounts host_graph_counts;
+
+/// Does `work` now, or adds it to the graph that `stream` captures.
+void put_on(cudaStream_t stream, const std::function<void()>& work);
+
+/// Ends in an error and spoils the capture where one is in progress.
+cudaError_t outside_of_captures();
+
+/// A kernel with copies of the arguments at these places, for all threads to call.
+using HostKernel = std::function<std::function<void()>(void** arguments)>;
+cudaError_t launch_on_host(const cudaLaunchConfig_t& configuration, const void* name, const HostKernel& kernel,
+                           void** arguments);
+
+/// Runs `thread` for every thread of every block.
+void run_grid(const dim3& grid, const dim3& block, std::size_t shared_bytes, const std::function<void()>& thread);
+
+template <class... Parameters, std::size_t... index>
+std::function<void()> bound_kernel(void (*kernel)(Parameters...), void** arguments, std::index_sequence<index...>) {
+  return [kernel, values = std::tuple<Parameters...>(*static_cast<Parameters*>(arguments[index])...)] {
+    std::apply(kernel, values);
+  };
+}
+
+template <class... Parameters>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* configuration, void (*kernel)(Parameters...),
-                               const Arguments&... arguments) {
-  return run_grid(*configuration, [&] { kernel(arguments...); });
+                               Parameters... arguments) {
+  void* places[] = {&arguments...};
+  const HostKernel bind = [kernel](void** values) {
+    return bound_kernel(kernel, values, std::index_sequence_for<Parameters...>());
+  };
+  return launch_on_host(*configuration, reinterpret_cast<const void*>(kernel), bind, places);
+}
+
+template <class... Parameters>
+cudaError_t cudaFuncSetAttribute(void (*)(Parameters...), cudaFuncAttribute, int) {
+  return cudaSuccess;
 }

@@ -1,7 +1,9 @@
 #include <ucontext.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <map>
 #include <memory>
 #include <stdexcept>
@@ -11,6 +13,10 @@
 #include "cuda_runtime.h"
 
 dim3 threadIdx, blockIdx, blockDim, gridDim;
+
+struct HostBlas {
+  cudaStream_t stream = nullptr;
+};
 
 namespace {
 
@@ -32,6 +38,8 @@ struct Thread {
   std::unique_ptr<char[]> stack = std::make_unique_for_overwrite<char[]>(stack_bytes);
   bool done = false;
 };
+
+std::vector<float> shared;  ///< memory of the block that runs
 
 ucontext_t scheduler;
 Thread* running = nullptr;
@@ -71,6 +79,7 @@ std::size_t run_round(std::vector<Thread>& threads, bool backwards) {
 }
 
 void run_block(std::vector<Thread>& threads) {
+  std::ranges::fill(shared, std::numeric_limits<float>::quiet_NaN());
   for (std::size_t i = 0; i < threads.size(); ++i) {
     const auto place = static_cast<unsigned>(i);
     start(threads[i], dim3(place % blockDim.x, place / blockDim.x % blockDim.y, place / blockDim.x / blockDim.y));
@@ -80,22 +89,17 @@ void run_block(std::vector<Thread>& threads) {
   if (ended < threads.size()) throw std::logic_error("some threads of a block have ended, others wait at a barrier");
 }
 
-bool is_valid(const cudaLaunchConfig_t& launch) {
-  const dim3 &grid = launch.gridDim, &block = launch.blockDim;
-  const unsigned threads = block.x * block.y * block.z;
-  return threads > 0 && threads <= 1024 && block.z <= 64 && grid.x > 0 && grid.x <= 0x7fffffff && grid.y > 0 &&
-         grid.y <= 65535 && grid.z > 0 && grid.z <= 65535;
-}
-
 }  // namespace
+
+float* regatta::device::cuda::shared_numbers() { return shared.data(); }
 
 void __syncthreads() { swapcontext(&running->context, &scheduler); }
 
-cudaError_t run_grid(const cudaLaunchConfig_t& launch, const std::function<void()>& thread) {
-  if (!is_valid(launch)) return cudaErrorInvalidConfiguration;
-  gridDim = launch.gridDim;
-  blockDim = launch.blockDim;
+void run_grid(const dim3& grid, const dim3& block, std::size_t shared_bytes, const std::function<void()>& thread) {
+  gridDim = grid;
+  blockDim = block;
   body = &thread;
+  shared.resize(shared_bytes / sizeof(float));
   static std::vector<Thread> threads;  // keeps their stacks
   threads.resize(std::size_t{blockDim.x} * blockDim.y * blockDim.z);
   for (unsigned z = 0; z < gridDim.z; ++z)
@@ -104,7 +108,6 @@ cudaError_t run_grid(const cudaLaunchConfig_t& launch, const std::function<void(
         blockIdx = dim3(x, y, z);
         run_block(threads);
       }
-  return cudaSuccess;
 }
 
 const char* cudaGetErrorString(cudaError_t error) {
@@ -125,6 +128,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
 }
 
 cudaError_t cudaMalloc(void** block, std::size_t bytes) {
+  if (const cudaError_t error = outside_of_captures(); error != cudaSuccess) return error;
   if (bytes > device_bytes - bytes_in_use()) return cudaErrorMemoryAllocation;
   constexpr std::size_t alignment = 256;
   *block = std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
@@ -134,10 +138,29 @@ cudaError_t cudaMalloc(void** block, std::size_t bytes) {
 }
 
 cudaError_t cudaFree(void* block) {
+  if (const cudaError_t error = outside_of_captures(); error != cudaSuccess) return error;
   if (block && blocks.erase(block) == 0) return cudaErrorInvalidValue;
   std::free(block);
   return cudaSuccess;
 }
+
+cudaError_t cudaMallocHost(void** block, std::size_t bytes) { return *block = std::malloc(bytes), cudaSuccess; }
+cudaError_t cudaFreeHost(void* block) { return std::free(block), cudaSuccess; }
+
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device) {
+  if (device != 0) return cudaErrorInvalidDevice;
+  const std::map<cudaDeviceAttr, int> values = {{cudaDevAttrMultiProcessorCount, 4},
+                                                {cudaDevAttrMaxThreadsPerMultiProcessor, 2048},
+                                                {cudaDevAttrMaxSharedMemoryPerMultiprocessor, 228 << 10},
+                                                {cudaDevAttrMaxSharedMemoryPerBlockOptin, 227 << 10}};
+  *value = values.at(attribute);
+  return cudaSuccess;
+}
+
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) { return *event = nullptr, cudaSuccess; }
+cudaError_t cudaEventDestroy(cudaEvent_t) { return cudaSuccess; }
+cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) { return cudaSuccess; }
+cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned) { return cudaSuccess; }
 
 cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
   *total = device_bytes;
@@ -145,13 +168,13 @@ cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
   return cudaSuccess;
 }
 
-cudaError_t cudaMemsetAsync(void* block, int value, std::size_t bytes, cudaStream_t) {
-  std::memset(block, value, bytes);
+cudaError_t cudaMemsetAsync(void* block, int value, std::size_t bytes, cudaStream_t stream) {
+  put_on(stream, [=] { std::memset(block, value, bytes); });
   return cudaSuccess;
 }
 
-cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind, cudaStream_t) {
-  if (bytes > 0) std::memcpy(to, from, bytes);
+cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind, cudaStream_t stream) {
+  if (bytes > 0) put_on(stream, [=] { std::memcpy(to, from, bytes); });
   return cudaSuccess;
 }
 
@@ -163,31 +186,31 @@ cudaError_t cudaMemcpy2DAsync(void* to, std::size_t to_pitch, const void* from, 
   return cudaSuccess;
 }
 
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) { return *stream = nullptr, cudaSuccess; }
-cudaError_t cudaStreamDestroy(cudaStream_t) { return cudaSuccess; }
-cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
-
 const char* cublasGetStatusString(cublasStatus_t) { return "an error of the pretended cuBLAS"; }
-cublasStatus_t cublasCreate(cublasHandle_t* handle) { return *handle = nullptr, CUBLAS_STATUS_SUCCESS; }
-cublasStatus_t cublasDestroy(cublasHandle_t) { return CUBLAS_STATUS_SUCCESS; }
-cublasStatus_t cublasSetStream(cublasHandle_t, cudaStream_t) { return CUBLAS_STATUS_SUCCESS; }
+cublasStatus_t cublasCreate(cublasHandle_t* handle) { return *handle = new HostBlas, CUBLAS_STATUS_SUCCESS; }
+cublasStatus_t cublasDestroy(cublasHandle_t handle) { return delete handle, CUBLAS_STATUS_SUCCESS; }
+cublasStatus_t cublasSetStream(cublasHandle_t handle, cudaStream_t stream) {
+  return handle->stream = stream, CUBLAS_STATUS_SUCCESS;
+}
 cublasStatus_t cublasSetWorkspace(cublasHandle_t, void*, std::size_t) { return CUBLAS_STATUS_SUCCESS; }
 cublasStatus_t cublasSetMathMode(cublasHandle_t, cublasMath_t) { return CUBLAS_STATUS_SUCCESS; }
 
-cublasStatus_t cublasSgemm_64(cublasHandle_t, cublasOperation_t a_operation, cublasOperation_t b_operation,
+cublasStatus_t cublasSgemm_64(cublasHandle_t handle, cublasOperation_t a_operation, cublasOperation_t b_operation,
                               std::int64_t m, std::int64_t n, std::int64_t k, const float* alpha, const float* a,
                               std::int64_t a_leading, const float* b, std::int64_t b_leading, const float* beta, float* c,
                               std::int64_t c_leading) {
   const bool a_turned = a_operation == CUBLAS_OP_T, b_turned = b_operation == CUBLAS_OP_T;
   if (a_leading < (a_turned ? k : m) || b_leading < (b_turned ? n : k) || c_leading < m)
     return CUBLAS_STATUS_INVALID_VALUE;
-  for (std::int64_t j = 0; j < n; ++j)
-    for (std::int64_t i = 0; i < m; ++i) {
-      float sum = 0;
-      for (std::int64_t l = 0; l < k; ++l)
-        sum += a[a_turned ? l + i * a_leading : i + l * a_leading] * b[b_turned ? j + l * b_leading : l + j * b_leading];
-      float& out = c[i + j * c_leading];
-      out = *alpha * sum + (*beta == 0 ? 0.0f : *beta * out);
-    }
+  put_on(handle->stream, [=, alpha = *alpha, beta = *beta] {
+    for (std::int64_t j = 0; j < n; ++j)
+      for (std::int64_t i = 0; i < m; ++i) {
+        float sum = 0;
+        for (std::int64_t l = 0; l < k; ++l)
+          sum += a[a_turned ? l + i * a_leading : i + l * a_leading] * b[b_turned ? j + l * b_leading : l + j * b_leading];
+        float& out = c[i + j * c_leading];
+        out = alpha * sum + (beta == 0 ? 0.0f : beta * out);
+      }
+  });
   return CUBLAS_STATUS_SUCCESS;
 }
