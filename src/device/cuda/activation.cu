@@ -4,7 +4,7 @@
 #include "check.hpp"
 #include "column_sums.hpp"
 #include "kernels.hpp"
-#include "launch.hpp"
+#include "lines.hpp"
 
 namespace regatta::device::cuda {
 namespace {
@@ -29,15 +29,11 @@ struct Dropping {
 
 template <Activation kind>
 __global__ void activate_rows(Dense layer, Dropping dropping) {
-  const std::size_t i = row_of_thread(), columns = layer.z.columns;
-  if (i >= layer.z.rows) return;
-  const std::uint64_t row = dropping.row(i);
-  for (std::size_t j = column_first(); j < columns; j += column_step()) {
-    const std::size_t at = i * columns + j;
-    const float z = layer.z.data[at] + layer.bias[j];
-    layer.z.data[at] = z;
-    layer.y.data[at] = dropping.factor(row, j) * formulas::activate<kind>(z);
-  }
+  const std::size_t i = line_of_thread(), j = number_in_line(), at = i * layer.z.columns + j;
+  if (i >= layer.z.rows || j >= layer.z.columns) return;
+  const float z = layer.z.data[at] + layer.bias[j];
+  layer.z.data[at] = z;
+  layer.y.data[at] = dropping.factor(dropping.row(i), j) * formulas::activate<kind>(z);
 }
 
 /// dL/dz of one element, which it overwrites.
@@ -82,7 +78,7 @@ auto gradient_kernel(Activation kind) {
 std::size_t gradient_slices(std::size_t samples) { return row_slices(samples); }
 
 void activate(const Dense& layer, Stream& stream) {
-  check(launch(stream, matrix_shape(layer.z.rows, layer.z.columns), activate_kernel(layer.activation),
+  check(launch(stream, lines_shape(layer.z.rows, layer.z.columns), activate_kernel(layer.activation),
                without_dropout(layer), Dropping(layer.dropout)));
 }
 

@@ -5,7 +5,7 @@
 #include "column_sums.hpp"
 #include "image_kernels.hpp"
 #include "kernels.hpp"
-#include "launch.hpp"
+#include "lines.hpp"
 
 namespace regatta::device::cuda {
 namespace {
@@ -71,22 +71,17 @@ __global__ void take_all_moments(BatchNorm layer) {
 
 template <Activation kind>
 __global__ void normalise_rows(BatchNorm layer) {
-  const std::size_t i = row_of_thread(), channels = layer.x.columns;
-  if (i >= layer.x.rows) return;
-  for (std::size_t c = column_first(); c < channels; c += column_step()) {
-    const float n = formulas::normalisation(layer, c).at(layer.x.data[i * channels + c]);
-    layer.y.data[i * channels + c] = formulas::activate<kind>(formulas::affinity(layer, c).at(n));
-  }
+  const std::size_t i = line_of_thread(), c = number_in_line(), place = i * layer.x.columns + c;
+  if (i >= layer.x.rows || c >= layer.x.columns) return;
+  const float n = formulas::normalisation(layer, c).at(layer.x.data[place]);
+  layer.y.data[place] = formulas::activate<kind>(formulas::affinity(layer, c).at(n));
 }
 
 __global__ void gradient_rows(BatchNorm layer, BatchNormGradient gradient) {
-  const std::size_t i = row_of_thread(), channels = layer.x.columns;
-  if (i >= layer.x.rows) return;
-  for (std::size_t c = column_first(); c < channels; c += column_step()) {
-    const formulas::NormGradient to = formulas::norm_gradient(layer, c);
-    const std::size_t place = i * channels + c;
-    gradient.x.data[place] = to.g_factor * gradient.y.data[place] + to.line.at(layer.x.data[place]);
-  }
+  const std::size_t i = line_of_thread(), c = number_in_line(), place = i * layer.x.columns + c;
+  if (i >= layer.x.rows || c >= layer.x.columns) return;
+  const formulas::NormGradient to = formulas::norm_gradient(layer, c);
+  gradient.x.data[place] = to.g_factor * gradient.y.data[place] + to.line.at(layer.x.data[place]);
 }
 
 auto normalise_kernel(Activation kind) {
@@ -110,11 +105,11 @@ void sum_gradients(const BatchNorm& layer, const BatchNormGradient& gradient, fl
 void normalise(const BatchNorm& layer, Stream& stream) {
   check(launch(stream, line_shape(layer.x.columns), take_all_moments, layer));
   if (layer.x.rows > 0)
-    check(launch(stream, matrix_shape(layer.x.rows, layer.x.columns), normalise_kernel(layer.activation), layer));
+    check(launch(stream, lines_shape(layer.x.rows, layer.x.columns), normalise_kernel(layer.activation), layer));
 }
 
 void norm_gradient(const BatchNorm& layer, const BatchNormGradient& gradient, Stream& stream) {
-  check(launch(stream, matrix_shape(layer.x.rows, layer.x.columns), gradient_rows, layer, gradient));
+  check(launch(stream, lines_shape(layer.x.rows, layer.x.columns), gradient_rows, layer, gradient));
 }
 
 }  // namespace regatta::device::cuda

@@ -1,22 +1,20 @@
 #include "check.hpp"
 #include "kernels.hpp"
-#include "launch.hpp"
+#include "lines.hpp"
 
 namespace regatta::device::cuda {
 namespace {
 
 template <class T>
 __global__ void copy_rows(const T* source, const std::int32_t* rows, T* batch, std::size_t count, std::size_t columns) {
-  const std::size_t i = row_of_thread();
-  if (i >= count) return;
-  const T* from = source + static_cast<std::size_t>(rows[i]) * columns;
-  for (std::size_t j = column_first(); j < columns; j += column_step()) batch[i * columns + j] = from[j];
+  const std::size_t i = line_of_thread(), j = number_in_line();
+  if (i < count && j < columns) batch[i * columns + j] = source[static_cast<std::size_t>(rows[i]) * columns + j];
 }
 
 template <class T>
 void gather(MatrixView<const T> source, const std::int32_t* rows, MatrixView<T> batch, Stream& stream) {
   if (batch.size() == 0) return;
-  check(launch(stream, matrix_shape(batch.rows, batch.columns), copy_rows<T>, source.data, rows, batch.data, batch.rows,
+  check(launch(stream, lines_shape(batch.rows, batch.columns), copy_rows<T>, source.data, rows, batch.data, batch.rows,
                batch.columns));
 }
 

@@ -2,8 +2,9 @@
 #include "../formulas.hpp"
 #include "../image_formulas.hpp"
 #include "check.hpp"
+#include "divisor.hpp"
 #include "image_kernels.hpp"
-#include "pixel_lines.hpp"
+#include "lines.hpp"
 
 namespace regatta::device::cuda {
 namespace {
@@ -116,18 +117,16 @@ auto slope_kernel(Activation kind) {
 }
 
 __global__ void augment_rows(MatrixView<const float> source, const std::int32_t* rows, Augmentation augmentation,
-                             MatrixView<float> batch) {
-  const std::size_t r = row_of_thread();
-  if (r >= batch.rows) return;
+                             MatrixView<float> batch, Divisor by_channels, Divisor by_width) {
+  const std::uint32_t r = line_of_thread(), number = number_in_line();
+  if (r >= batch.rows || number >= batch.columns) return;
   const Image& image = augmentation.image;
   const formulas::Cut cut = formulas::cut_of(augmentation, rows[r]);
   const float* from = source.data + static_cast<std::size_t>(rows[r]) * source.columns;
-  for (std::size_t at = column_first(); at < batch.columns; at += column_step()) {
-    const std::size_t pixel = at / image.channels;
-    const std::size_t origin = formulas::pixel_at(augmentation, cut, pixel / image.width, pixel % image.width);
-    batch.data[r * batch.columns + at] =
-        origin < image.pixels() ? from[origin * image.channels + at % image.channels] : 0.0f;
-  }
+  const Division pixel = by_channels(number), place = by_width(pixel.quotient);
+  const std::size_t origin = formulas::pixel_at(augmentation, cut, place.quotient, place.remainder);
+  batch.data[r * batch.columns + number] =
+      origin < image.pixels() ? from[origin * image.channels + pixel.remainder] : 0.0f;
 }
 
 }  // namespace
@@ -153,7 +152,10 @@ void sum_gradient(const Sum& sum, const float* y, float* a, float* b, Stream& st
 
 void augment(MatrixView<const float> source, const std::int32_t* rows, const Augmentation& augmentation,
              MatrixView<float> batch, Stream& stream) {
-  check(launch(stream, matrix_shape(batch.rows, batch.columns), augment_rows, source, rows, augmentation, batch));
+  const Divisor by_channels(static_cast<std::uint32_t>(augmentation.image.channels));
+  const Divisor by_width(static_cast<std::uint32_t>(augmentation.image.width));
+  check(launch(stream, lines_shape(batch.rows, batch.columns), augment_rows, source, rows, augmentation, batch, by_channels,
+               by_width));
 }
 
 }  // namespace regatta::device::cuda

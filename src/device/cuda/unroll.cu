@@ -1,6 +1,7 @@
 #include "check.hpp"
+#include "divisor.hpp"
 #include "image_kernels.hpp"
-#include "pixel_lines.hpp"
+#include "lines.hpp"
 
 namespace regatta::device::cuda {
 namespace {

@@ -1,19 +1,19 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 #include <limits>
 
-#include "divisor.hpp"
 #include "launch.hpp"
 #include "regatta/core/error.hpp"
 
-// How kernels walk over images: neighbouring threads have neighbouring numbers, along a line (a row of pixels, a window) and
-// from line to line. A thread has one number, counts in 32 bits and divides by a Divisor.
+// How most kernels walk over a matrix: a thread has one number. Neighbouring threads have neighbouring numbers, along a line (a
+// row of a matrix, of pixels or of a window) and from line to line, so that short lines fill warps too.
 namespace regatta::device::cuda {
 
-/// One thread per number. @throws SystemFailure for 2^31 lines or more
+/// For a matrix that is not empty. @throws SystemFailure for 2^31 lines or more
 inline Shape lines_shape(std::size_t lines, std::size_t numbers) {
-  if (lines > std::numeric_limits<std::int32_t>::max()) throw SystemFailure("a batch has too many pixels for the GPU's kernels");
+  if (lines > std::numeric_limits<std::int32_t>::max()) throw SystemFailure("a batch has too many rows for the GPU's kernels");
   const std::size_t blocks = blocks_for(numbers, threads_per_line), width = blocks_for(numbers, blocks);
   const std::size_t height = std::min(threads_per_line / width, lines);
   return {{static_cast<unsigned>(blocks_for(lines, height)), static_cast<unsigned>(blocks)},
