@@ -16,14 +16,15 @@ namespace {
 /// "4 nodes x 4 NVIDIA H200" is enough for people: one line per kind of node, not per rank.
 Facts node_facts(const run::JobFacts& job) {
   struct Node {
-    int ranks = 0, cores = 0;
+    int ranks = 0;
+    std::size_t cores = 0;
     std::map<std::string, std::string> gpus;  ///< uuid -> name
   };
   std::map<std::string, Node> nodes;
   for (const run::RankInfo& rank : job.ranks) {
     Node& node = nodes[rank.host];
     ++node.ranks;
-    node.cores = std::max(node.cores, rank.cores);
+    node.cores = std::max(node.cores, rank.cores.size());
     for (std::size_t i = 0; i < rank.gpu_uuids.size(); ++i) node.gpus[rank.gpu_uuids[i]] = rank.gpu_names[i];
   }
   std::map<std::string, std::vector<std::string>> kinds;  ///< description -> hosts

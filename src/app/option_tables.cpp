@@ -221,7 +221,9 @@ std::vector<Option> workers_options() {
               "Ranks of a team that each hold some consecutive layers of one network (objective network), any model; batches "
               "pass them in objective.micro_batches; divides ranks_per_trial."),
       integer("cores_per_trial", "auto", 1, 1e6,
-              "Cores that the program of a trial is told to use (OMP_NUM_THREADS); auto: the share of its ranks.", {"auto"}),
+              "Cores of a trial's program (OMP_NUM_THREADS); auto: the share of its ranks.", {"auto"}),
+      flag("bind_cores", "true",
+           "Whether a trial's program is bound to its cores, where the workers of a node have that many each."),
       word("rank0", "auto", {"auto", "true", "false"},
            "Whether rank 0 trains too; auto: when its node has no more ranks than GPUs, or without a "
            "launcher."),

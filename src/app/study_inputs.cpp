@@ -253,6 +253,7 @@ void read_layout(StudyInputs& inputs, const OptionValues& workers, const OptionV
   inputs.objective.stages = static_cast<std::size_t>(inputs.layout.pipeline);
   if (!workers["pipeline"].where.file.empty()) inputs.objective.where["pipeline"] = workers["pipeline"].where;
   inputs.layout.cores_per_trial = static_cast<int>(workers.number("cores_per_trial", 0));
+  inputs.layout.bind_cores = workers.flag("bind_cores");
   inputs.layout.lanes = static_cast<int>(workers.number("lanes", 0));
   inputs.layout.workers_per_gpu = static_cast<int>(gpu.number("share"));
   inputs.prefetch = static_cast<int>(workers.number("prefetch", -1));
@@ -282,6 +283,8 @@ void read_widths(StudyInputs& inputs, const OptionValues& workers, Problems& pro
     require(least >= 1, objective::width_parameter, " must be at least 1, got ", least);
     require(workers.number(objective::width_parameter) == 1, objective::width_parameter,
             " stands in [space] and in [workers]; each trial has one number of ranks");
+    require(inputs.in_flight == 0 && !inputs.move_stragglers, "with a parameter ", objective::width_parameter,
+            " workers.in_flight must be all, and workers.move_stragglers false");
   } catch (const InvalidInput& error) {
     problems.push_back({where, error.what()});
   }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <set>
 #include <system_error>
 
 #include "command_text.hpp"
@@ -116,7 +117,9 @@ class CommandObjective final : public Objective {
   void prepare(const WorkerContext& context) override {
     place_ = context.place;
     leads_ = !context.team || context.team->rank().value == 0;
-    if (place_.launcher) fs::create_directories(place_.directory / "trials");
+    if (!place_.launcher) return;
+    trials_ = (place_.directory / "trials/").string();
+    fs::create_directories(trials_);
   }
 
   std::unique_ptr<Trainable> start(const space::Config& config, const TrialContext& context) override {
@@ -132,8 +135,8 @@ class CommandObjective final : public Objective {
   const Place& place_of(const TrialContext& context) const { return context.place ? *context.place : place_; }
 
   /// Files of a trial, beside each other: 7.log, 7.json and 7, the directory for checkpoints.
-  fs::path file_of(const TrialContext& context, const std::string& extension) const {
-    return place_.directory / "trials" / concat(context.trial, extension);
+  fs::path file_of(const TrialContext& context, const char* extension) const {
+    return trials_ + std::to_string(context.trial) + extension;
   }
 
   Substitutes substitutes_of_slot(const Place& place) const {
@@ -184,17 +187,23 @@ class CommandObjective final : public Objective {
   }
 
   process::Program program_of(const Substitutes& substitutes, const Place& place) const {
-    return {text_.arguments(substitutes), environment_of(substitutes, place), folder_};
+    return {text_.arguments(substitutes), environment_of(substitutes, place), folder_, place.bound_to};
   }
 
-  CommandJob job_of(const space::Config& config, const TrialContext& context) const {
+  const process::Program& persistent_program(const Place& place) {
+    process::Program& program = persistent_[place.slot];
+    if (program.arguments.empty()) program = program_of(substitutes_of_slot(place), place);
+    return program;
+  }
+
+  CommandJob job_of(const space::Config& config, const TrialContext& context) {
     const std::uint64_t seed = portable_seed(context.seed);
     CommandJob job;
     job.values = space::to_json(space_, config);
     job.output = std::make_unique<ProgramOutput>(file_of(context, ".log"),
                                                  static_cast<std::uint64_t>(limit_of(values_, "output")));
     if (treatment_.persistent) {
-      job.program = program_of(substitutes_of_slot(place_of(context)), place_of(context));
+      job.program = persistent_program(place_of(context));
       job.checkpoint = file_of(context, "");
       job.input = request_of(job, context, seed);
     } else {
@@ -223,8 +232,11 @@ class CommandObjective final : public Objective {
   CommandTreatment treatment_;
   CommandMeasure measure_;
   Place place_;
+  std::string trials_;  ///< the folder of their files
   bool leads_ = true;
-  std::map<int, CommandSlot> slots_;  ///< by Place::slot: one for each lane
+  // By Place::slot: one for each lane.
+  std::map<int, CommandSlot> slots_;
+  std::map<int, process::Program> persistent_;
 };
 
 void check_placeholders(const CommandText& text, const Values& values, const space::Space& space) {
@@ -248,10 +260,18 @@ void check_placeholders(const CommandText& text, const Values& values, const spa
   }
 }
 
+/// Its program, and the script that the program reads: without these every trial would fail.
 void check_program(const CommandText& text, const fs::path& folder) {
   const std::string program = text.program();
+  const bool named = program.find('/') == std::string::npos;
   require(program.empty() || is_found(program, folder), "there is no program '", program, "' that can be run",
-          program.find('/') == std::string::npos ? " along PATH" : concat(" in ", folder.string()));
+          named ? " along PATH" : concat(" in ", folder.string()),
+          named && can_be_run(folder / program) ? concat("; that beside the input file is ./", program) : "");
+  static const std::set<std::string> scripts{".py", ".sh", ".R", ".jl", ".pl", ".rb", ".lua"};
+  const fs::path script = text.first_operand();
+  std::error_code ignored;
+  require(!scripts.contains(script.extension()) || fs::exists(folder / script, ignored), "there is no script ", script,
+          " in ", folder.string());
 }
 
 }  // namespace

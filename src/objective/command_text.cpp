@@ -100,9 +100,15 @@ CommandText::CommandText(std::string_view text, bool shell) : shell_(shell) {
           "objective.command must say what is run, as 'python3 train.py --lr {learning_rate}'");
 }
 
-std::string CommandText::program() const {
-  const Word& first = words_.front();
-  return shell_ || first.size() != 1 || first.front().placeholder ? "" : first.front().text;
+/// Its text, unless a shell or placeholders make something else of it.
+std::string CommandText::plain(const Word& word) const {
+  return shell_ || word.size() != 1 || word.front().placeholder ? "" : word.front().text;
+}
+
+std::string CommandText::first_operand() const {
+  const auto is_option = [](const Word& word) { return !word.empty() && word.front().text.starts_with('-'); };
+  const auto found = std::find_if_not(std::next(words_.begin()), words_.end(), is_option);
+  return found == words_.end() ? "" : plain(*found);
 }
 
 bool CommandText::active(const Word& word, const Substitutes& substitutes) {

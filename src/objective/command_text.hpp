@@ -30,7 +30,9 @@ class CommandText {
 
   const std::set<std::string>& placeholders() const { return names_; }
   /// The program when no placeholder stands in it, else empty.
-  std::string program() const;
+  std::string program() const { return plain(words_.front()); }
+  /// The first argument that is no option when no placeholder stands in it, else empty.
+  std::string first_operand() const;
   /// A word with an inactive placeholder is left out, and the option before it (`--momentum {momentum}`) if
   /// the placeholder is the whole word. REQUIRES: a substitute for every placeholder
   std::vector<std::string> arguments(const Substitutes& substitutes) const;
@@ -45,6 +47,7 @@ class CommandText {
   using Word = std::vector<Piece>;
   class Reader;
 
+  std::string plain(const Word& word) const;
   static bool active(const Word& word, const Substitutes& substitutes);
 
   bool shell_;

@@ -68,8 +68,8 @@ CommandTrial::~CommandTrial() {
   if (!job_.config.empty()) std::filesystem::remove(job_.config, ignored);
 }
 
-bool CommandTrial::begin() {
-  if (!slot_.vacant()) return false;
+void CommandTrial::begin() {
+  if (!slot_.vacant()) return;
   try {
     program_ = &slot_.occupy(job_.program, std::move(job_.output));
   } catch (const InvalidInput& error) {
@@ -80,7 +80,6 @@ bool CommandTrial::begin() {
     program_->write_input(job_.input);
   else
     program_->close_input();
-  return true;
 }
 
 double CommandTrial::idle_seconds() const {
@@ -92,7 +91,10 @@ double CommandTrial::idle_seconds() const {
 }
 
 std::optional<Progress> CommandTrial::advance() {
-  if (!program_ && !begin()) return {};
+  if (!program_) {
+    begin();
+    return {};
+  }
   if (answer_due_ && !over()) program_->tell("continue");
   answer_due_ = false;
   read();

@@ -54,7 +54,7 @@ class CommandTrial final : public Trainable {
   void load(std::span<const std::byte> saved) override;
 
  private:
-  bool begin();
+  void begin();  ///< once its slot is vacant
   void read();
   void take(const Message& message);
   std::optional<Progress> next();

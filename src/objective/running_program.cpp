@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cmath>
+#include <utility>
 
 namespace regatta::objective {
 
@@ -13,15 +14,17 @@ RunningProgram::RunningProgram(process::Launcher& launcher, const process::Progr
                                const ReportFormat& format)
     : launcher_(launcher), format_(format), channels_(launcher.start(program)) {}
 
-bool RunningProgram::wait(double seconds) const { return poll(seconds).any(); }
+bool RunningProgram::wait(double seconds) {
+  ready_ = poll(seconds);
+  return ready_.any();
+}
 
-/// Which of out, error, report and the helper have something to be read.
-std::bitset<4> RunningProgram::poll(double seconds) const {
+RunningProgram::Ready RunningProgram::poll(double seconds) const {
   std::array watched{pollfd{channels_.out.number(), POLLIN, 0}, pollfd{channels_.error.number(), POLLIN, 0},
                      pollfd{channels_.report.number(), POLLIN, 0},
                      pollfd{ending_ ? -1 : launcher_.descriptor(), POLLIN, 0}};
   const timespec time{static_cast<time_t>(seconds), static_cast<long>(1e9 * (seconds - std::floor(seconds)))};
-  std::bitset<4> ready;
+  Ready ready;
   if (::ppoll(watched.data(), watched.size(), &time, nullptr) <= 0) return ready;
   for (std::size_t i = 0; i < watched.size(); ++i) ready[i] = watched[i].revents != 0;
   return ready;
@@ -29,14 +32,14 @@ std::bitset<4> RunningProgram::poll(double seconds) const {
 
 void RunningProgram::read(const Take& take) {
   constexpr int at_once = 16;  // blocks of each descriptor
-  std::bitset<4> ready = poll(0);
-  for (int i = 0; i < at_once && read_some(ready, take); ++i) ready = poll(0);
+  const Ready ready = ready_.any() ? std::exchange(ready_, {}) : poll(0);
+  Ready more = ready;
+  for (int i = 0; i < at_once && more.any(); ++i) more = read_some(more, take);
   if (!ready[3] || ending_) return;
   ending_ = launcher_.poll();
   if (!ending_) return;
-  while (read_some(
-      poll(0), take)) {  // everything that could write has ended: what is left fills no more than the pipes
-  }
+  more = poll(0);  // everything that could write has ended: what is left fills no more than the pipes
+  while (more.any()) more = read_some(more, take);
   const auto last = [&](std::string_view line) { take_line(line, take); };
   out_.flush(last);
   error_.flush(last);
@@ -46,27 +49,29 @@ void RunningProgram::take_line(std::string_view line, const Take& take) const {
   if (const auto message = format_.read(line)) take(*message);
 }
 
-bool RunningProgram::read_some(std::bitset<4> ready, const Take& take) {
+RunningProgram::Ready RunningProgram::read_some(Ready ready, const Take& take) {
   const auto printed = [&](std::string_view line) { take_line(line, take); };
   const auto reported = [&](std::string_view line) {
     aware_ = true;
     if (const auto message = read_json(std::string(line))) take(*message);
   };
-  if (ready[0]) read_block(channels_.out, out_, printed);
-  if (ready[1]) read_block(channels_.error, error_, printed);
-  if (ready[2]) read_block(channels_.report, report_, reported);
-  return ready[0] || ready[1] || ready[2];
+  Ready more;
+  more[0] = ready[0] && read_block(channels_.out, out_, printed);
+  more[1] = ready[1] && read_block(channels_.error, error_, printed);
+  more[2] = ready[2] && read_block(channels_.report, report_, reported);
+  return more;
 }
 
-void RunningProgram::read_block(process::Descriptor& from, LineSplitter& lines,
+bool RunningProgram::read_block(process::Descriptor& from, LineSplitter& lines,
                                 const std::function<void(std::string_view)>& line) {
   std::array<char, 65536> block;
   const ssize_t size = ::read(from.number(), block.data(), block.size());
   if (size == 0) from.close();  // by the program
-  if (size <= 0) return;
+  if (size <= 0) return false;
   const std::string_view bytes(block.data(), static_cast<std::size_t>(size));
   if (&from != &channels_.report) output_->add(bytes);
   lines.feed(bytes, line);
+  return bytes.size() == block.size();
 }
 
 void RunningProgram::write_input(std::string_view text) {

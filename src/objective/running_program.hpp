@@ -26,9 +26,9 @@ class RunningProgram {
   const ProgramOutput& output() const { return *output_; }
 
   /// Whether read() has something to do.
-  bool ready() const { return wait(0); }
+  bool ready() { return ready_.any() || wait(0); }
   /// Sleeps that long [s], or until it has. Whether it has.
-  bool wait(double seconds) const;
+  bool wait(double seconds);
   /// Takes what has come, within bounds, so that a flood does not keep the worker from its other duties.
   void read(const Take& take);
   /// How it ended, once all it has said is read.
@@ -43,10 +43,13 @@ class RunningProgram {
   void end(double patience, double grace) { launcher_.end(patience, grace); }
 
  private:
-  std::bitset<4> poll(double seconds) const;
-  /// Reads a block of each descriptor that is ready. Whether one was.
-  bool read_some(std::bitset<4> ready, const Take& take);
-  void read_block(process::Descriptor& from, LineSplitter& lines,
+  using Ready = std::bitset<4>;  ///< out, error, report, the helper
+
+  Ready poll(double seconds) const;
+  /// Reads a block of each descriptor that is ready. Which may have more.
+  Ready read_some(Ready ready, const Take& take);
+  /// Whether it was a full one.
+  bool read_block(process::Descriptor& from, LineSplitter& lines,
                   const std::function<void(std::string_view)>& line);
   void take_line(std::string_view line, const Take& take) const;
 
@@ -55,6 +58,7 @@ class RunningProgram {
   process::Channels channels_;
   LineSplitter out_, error_, report_;
   std::unique_ptr<ProgramOutput> output_;
+  Ready ready_;  ///< found by wait(), for the next read()
   std::optional<process::Ending> ending_;
   bool aware_ = false;
 };

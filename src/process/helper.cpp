@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -60,6 +61,15 @@ void take_descriptors(const std::vector<Descriptor>& given) {
   for (std::size_t i = 0; i < moved.size(); ++i) ::dup2(moved[i], static_cast<int>(i));
 }
 
+/// Where it cannot be bound, a program runs on all cores that this process may use.
+void bind_to(const std::vector<int>& cores) {
+  if (cores.empty()) return;
+  cpu_set_t mask;
+  CPU_ZERO(&mask);
+  for (const int core : cores) CPU_SET(core, &mask);
+  ::sched_setaffinity(0, sizeof mask, &mask);
+}
+
 /// The part between fork and exec. What goes wrong is written to `failure` as errno.
 [[noreturn]] void become(const Request& request, char* const* arguments, char* const* environment,
                          pid_t helper, int failure) {
@@ -68,6 +78,7 @@ void take_descriptors(const std::vector<Descriptor>& given) {
   if (::getppid() != helper) ::_exit(127);
   failure = ::fcntl(failure, F_DUPFD_CLOEXEC, 32);
   take_descriptors(request.descriptors);
+  bind_to(request.program.cores);
   for (int signal = 1; signal < NSIG; ++signal) ::signal(signal, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);

@@ -64,6 +64,8 @@ inline std::string encode(const Request& request) {
     add_text(bytes, value);
   }
   add_text(bytes, request.program.folder.string());
+  add(bytes, request.program.cores.size());
+  for (const int core : request.program.cores) add(bytes, core);
   return bytes;
 }
 
@@ -80,6 +82,8 @@ inline Request decode(std::string_view bytes) {
     value = take_text(bytes);
   }
   request.program.folder = take_text(bytes);
+  request.program.cores.resize(take<std::size_t>(bytes));
+  for (int& core : request.program.cores) core = take<int>(bytes);
   return request;
 }
 

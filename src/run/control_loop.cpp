@@ -196,7 +196,7 @@ class ControlLoop {
       search::WorkerJoined event{WorkerId{static_cast<std::int32_t>(i)},
                                  leader.value,
                                  static_cast<std::int32_t>(facts_.layout.teams[i].ranks.size()),
-                                 rank.cores,
+                                 static_cast<std::int32_t>(rank.cores.size()),
                                  job.time,
                                  rank.host,
                                  gpu < 0 ? "cpu" : rank.gpu_names[static_cast<std::size_t>(gpu)],

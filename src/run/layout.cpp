@@ -3,7 +3,7 @@
 #include <sched.h>
 
 #include <algorithm>
-#include <map>
+#include <fstream>
 #include <set>
 #include <thread>
 
@@ -113,7 +113,7 @@ void add_warnings(const std::vector<RankInfo>& ranks, Layout& layout) {
     layout.warnings.push_back("ranks without work (no GPU or no full team left for them): " + list);
   }
   for (const auto& [host, node] : ranks_by_host(ranks)) {
-    const int cores = info(ranks, node.front()).cores;
+    const std::size_t cores = info(ranks, node.front()).cores.size();
     if (cores == 1 && node.size() > 1 && std::thread::hardware_concurrency() > 1)
       layout.warnings.push_back("ranks on " + host + " are bound to one core each; mpirun --bind-to none lets them use all");
   }
@@ -123,22 +123,39 @@ void warn_of_cores(const std::vector<RankInfo>& ranks, int cores_per_trial, Layo
   std::map<std::string, int> trials;
   for (const TeamPlan& team : layout.teams) ++trials[info(ranks, team.ranks.front()).host];
   for (const auto& [host, count] : trials) {
-    const int cores = info(ranks, ranks_by_host(ranks).at(host).front()).cores;
-    if (count * cores_per_trial > cores)
+    const std::size_t cores = info(ranks, ranks_by_host(ranks).at(host).front()).cores.size();
+    if (static_cast<std::size_t>(count * cores_per_trial) > cores)
       layout.warnings.push_back(concat(count, " trials at once on ", host, " with workers.cores_per_trial = ", cores_per_trial,
                                        " need more than the ", cores, " cores there"));
   }
 }
 
+/// First and last of each run of neighbours: nodes have hundreds of cores.
+std::vector<int> runs_of(const std::vector<int>& cores) {
+  std::vector<int> runs;
+  for (const int core : cores) {
+    if (runs.empty() || runs.back() + 1 != core) runs.insert(runs.end(), {core, core});
+    runs.back() = core;
+  }
+  return runs;
+}
+
+std::vector<int> cores_in(const std::vector<int>& runs) {
+  std::vector<int> cores;
+  for (std::size_t i = 0; i + 1 < runs.size(); i += 2)
+    for (int core = runs[i]; core <= runs[i + 1]; ++core) cores.push_back(core);
+  return cores;
+}
+
 }  // namespace
 
 std::string RankInfo::encode() const {
-  return Json{{"host", host}, {"cores", cores}, {"uuids", gpu_uuids}, {"names", gpu_names}}.dump();
+  return Json{{"host", host}, {"cores", runs_of(cores)}, {"uuids", gpu_uuids}, {"names", gpu_names}}.dump();
 }
 
 RankInfo RankInfo::decode(const std::string& text) {
   const Json json = Json::parse(text);
-  return {json.at("host"), json.at("cores"), json.at("uuids"), json.at("names")};
+  return {json.at("host"), cores_in(json.at("cores")), json.at("uuids"), json.at("names")};
 }
 
 WorkerId Layout::team_of(Rank rank) const {
@@ -189,11 +206,45 @@ Layout plan_layout(const std::vector<RankInfo>& ranks, const LayoutOptions& opti
   return layout;
 }
 
-int available_cores() {
+std::map<Rank, std::vector<int>> divide_cores(const std::vector<RankInfo>& ranks, const Layout& layout,
+                                              const std::string& host,
+                                              const std::function<int(int)>& physical) {
+  std::map<std::vector<int>, Ranks> users;  // by mask
+  for (const TeamPlan& team : layout.teams)
+    for (const Rank rank : team.ranks)
+      if (team.lane == 0 && info(ranks, rank).host == host) users[info(ranks, rank).cores].push_back(rank);
+  std::map<Rank, std::vector<int>> shares;
+  std::set<int> taken;
+  for (const auto& [mask, sharing] : users) {
+    if (mask.size() < sharing.size()) return {};
+    std::vector<int> cores = mask;
+    std::ranges::sort(cores, {}, [&](int core) { return std::pair(physical(core), core); });
+    for (std::size_t i = 0; i < sharing.size(); ++i) shares[sharing[i]] = share_of(cores, i, sharing.size());
+    for (const int core : mask)
+      if (!taken.insert(core).second) return {};
+  }
+  return shares;
+}
+
+std::vector<int> share_of(const std::vector<int>& cores, std::size_t part, std::size_t parts) {
+  if (cores.size() < parts) return {};
+  return {cores.begin() + part * cores.size() / parts, cores.begin() + (part + 1) * cores.size() / parts};
+}
+
+std::vector<int> available_cores() {
   cpu_set_t mask;
   CPU_ZERO(&mask);
-  if (sched_getaffinity(0, sizeof(mask), &mask) != 0) return 1;
-  return CPU_COUNT(&mask);
+  if (sched_getaffinity(0, sizeof(mask), &mask) != 0) return {0};
+  std::vector<int> cores;
+  for (int core = 0; core < CPU_SETSIZE; ++core)
+    if (CPU_ISSET(core, &mask)) cores.push_back(core);
+  return cores;
+}
+
+int physical_core(int core) {
+  std::ifstream threads(concat("/sys/devices/system/cpu/cpu", core, "/topology/thread_siblings_list"));
+  int first = core;
+  return threads >> first ? first : core;
 }
 
 }  // namespace regatta::run

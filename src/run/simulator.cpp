@@ -62,6 +62,8 @@ std::unique_ptr<objective::Objective> checked_objective(const StudyPlan& plan,
           options.epoch_seconds, " s");
   require(plan.controller.trials > 0 || options.walltime > 0,
           "a simulation needs an end: study.trials or study.walltime");
+  require(!plan.controller.width || options.failure_seconds == 0,
+          "workers cannot fail in a simulation whose trials take several of them (", objective::width_parameter, ")");
   objective->prepare({});
   return objective;
 }

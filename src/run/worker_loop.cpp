@@ -1,7 +1,5 @@
 #include "worker_loop.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -12,22 +10,11 @@
 #include "regatta/run/backoff.hpp"
 
 namespace regatta::run {
-namespace {
-
-/// Cores of a rank that no other one uses: its affinity mask, or its share of the node where ranks are not bound.
-int own_cores(const JobFacts& facts, Rank rank) {
-  const RankInfo& mine = facts.ranks[static_cast<std::size_t>(rank.value)];
-  const auto on_node = std::ranges::count(facts.ranks, mine.host, &RankInfo::host);
-  const long share = ::sysconf(_SC_NPROCESSORS_CONF) / on_node;
-  return static_cast<int>(std::clamp<long>(share, 1, std::max(1, mine.cores)));
-}
-
-}  // namespace
 
 double polling_ceiling(const JobFacts& facts, Rank rank) {
   const RankInfo& mine = facts.ranks[static_cast<std::size_t>(rank.value)];
   const auto on_node = std::ranges::count(facts.ranks, mine.host, &RankInfo::host);
-  const double ranks_per_core = static_cast<double>(on_node) / std::max(1, mine.cores);
+  const double ranks_per_core = static_cast<double>(on_node) / std::max<double>(1, std::ssize(mine.cores));
   return std::clamp(ranks_per_core / 8, 1.0, 10.0) * 1e-3;
 }
 
@@ -54,17 +41,25 @@ void show(const Incumbent& incumbent, const std::string& metric, const space::Sp
             << std::flush;
 }
 
-/// Where the programs of each lane run: at once, so each has a helper of its own and its share of the cores.
+/// Where the programs of each lane run: at once, so each has a helper of its own.
 std::vector<objective::Place> places_of_lanes(const StudyPlan& plan, const JobFacts& facts, Rank rank) {
-  const int lanes = facts.layout.lanes;
-  std::vector<objective::Place> places(static_cast<std::size_t>(lanes), place_of(plan, facts, rank));
-  for (int lane = 0; lane < lanes; ++lane) {
-    objective::Place& place = places[static_cast<std::size_t>(lane)];
-    place.slot += lane;
-    if (plan.layout.cores_per_trial == 0) place.cores = std::max(1, place.cores / lanes);
+  std::vector<objective::Place> places;
+  for (int lane = 0; lane < facts.layout.lanes; ++lane) {
+    objective::Place& place = places.emplace_back(place_of(plan, facts, rank, nullptr, lane));
     if (place.launcher) place.launcher = &place.launcher->another();
   }
   return places;
+}
+
+/// Its programs are bound to their share of these cores, where there is one.
+void give_cores(const std::vector<int>& cores, int lane, int lanes, const LayoutOptions& options,
+                objective::Place& place) {
+  place.bound_to = share_of(cores, static_cast<std::size_t>(lane), static_cast<std::size_t>(lanes));
+  const std::size_t own = place.bound_to.size();
+  const std::size_t told = options.cores_per_trial > 0 ? static_cast<std::size_t>(options.cores_per_trial)
+                                                       : std::max<std::size_t>(1, own);
+  place.cores = static_cast<int>(told);
+  place.bound_to.resize(options.bind_cores && told <= own ? told : 0);
 }
 
 /// The workers of a rank: one, or one for each of its lanes, which share the objective.
@@ -142,7 +137,7 @@ void live(const StudyPlan& plan, const JobFacts& facts, Rank rank, comm::Communi
 
 }  // namespace
 
-objective::Place place_of(const StudyPlan& plan, const JobFacts& facts, Rank rank, const TeamPlan* team) {
+objective::Place place_of(const StudyPlan& plan, const JobFacts& facts, Rank rank, const TeamPlan* team, int lane) {
   const auto& ranks = facts.ranks;
   const std::string& host = ranks[static_cast<std::size_t>(rank.value)].host;
   objective::Place place;
@@ -156,15 +151,17 @@ objective::Place place_of(const StudyPlan& plan, const JobFacts& facts, Rank ran
       ++place.slot;
   }
   place.ranks = static_cast<int>(team->ranks.size());
-  place.cores = 0;
+  place.slot += lane;
+  auto shares = divide_cores(ranks, facts.layout, host, physical_core);
+  std::vector<int> cores;
   for (const Rank member : team->ranks) {
     const auto index = static_cast<std::size_t>(member.value);
     if (ranks[index].host != host) continue;
-    place.cores += own_cores(facts, member);
+    cores.insert(cores.end(), shares[member].begin(), shares[member].end());
     if (const int gpu = facts.layout.gpu[index]; gpu >= 0)
       place.gpus.push_back(ranks[index].gpu_uuids[static_cast<std::size_t>(gpu)]);
   }
-  if (plan.layout.cores_per_trial > 0) place.cores = plan.layout.cores_per_trial;
+  give_cores(cores, lane, facts.layout.lanes, plan.layout, place);
   return place;
 }
 

@@ -20,9 +20,10 @@ void load_only(const StudyPlan& plan, comm::NodeMemory& memory);
 /// A rank without work waits for the end of the study here, asleep; in MPI_Finalize it would burn its core.
 void wait_for_shutdown(comm::Communicator& controller, double ceiling);
 
-/// Where the programs of a rank's team run, or those of its lane 0.
+/// Where the programs of a rank's team run, or those of one of its lanes.
 /// @param team  the ranks that a trial has for itself; null: those of the layout
-objective::Place place_of(const StudyPlan& plan, const JobFacts& facts, Rank rank, const TeamPlan* team = nullptr);
+objective::Place place_of(const StudyPlan& plan, const JobFacts& facts, Rank rank, const TeamPlan* team = nullptr,
+                         int lane = 0);
 
 /// A rank's team as WorkerContext has it; all null for a team of one.
 struct TeamView {

@@ -5,8 +5,8 @@
 namespace regatta::train {
 namespace {
 
-/// Floating-point operations of one round: about a millisecond.
-constexpr double round_work = 1e8;
+/// Floating-point operations of one round: some milliseconds.
+constexpr double round_work = 4e8;
 
 std::size_t judged_numbers(const std::vector<const Part*>& judged, std::size_t outputs) {
   std::size_t count = 0;
@@ -81,6 +81,14 @@ bool LaneSteps::shuffle(std::uint64_t seed) {
   return lane_.shuffles;
 }
 
+void LaneSteps::set_rates(std::size_t steps, std::int64_t done, std::size_t per_epoch) {
+  const LearningRate& rate = spec_.learning_rate;
+  rates_.assign(steps, static_cast<float>(rate.base));
+  if (rate.kind == ScheduleKind::Constant && rate.warmup_epochs <= 0) return;
+  for (std::size_t s = 0; s < steps; ++s)
+    rates_[s] = static_cast<float>(rate.at(done + static_cast<std::int64_t>(s), static_cast<std::int64_t>(per_epoch)));
+}
+
 void LaneSteps::submit(std::int32_t* order, std::size_t next, std::size_t rows, std::int64_t steps_done) {
   const auto steps_of = [this](std::size_t count) { return (count + lane_.batch - 1) / lane_.batch; };
   double operations = 0;
@@ -88,10 +96,7 @@ void LaneSteps::submit(std::int32_t* order, std::size_t next, std::size_t rows, 
     operations += 6.0 * static_cast<double>(lane_.batch * inputs * lane_.layers[l].units);
   const std::size_t left = steps_of(rows - next);
   const std::size_t steps = std::min(left, static_cast<std::size_t>(std::max(1.0, round_work / operations)));
-  rates_.resize(steps);
-  for (std::size_t s = 0; s < steps; ++s)
-    rates_[s] = static_cast<float>(spec_.learning_rate.at(steps_done + static_cast<std::int64_t>(s),
-                                                          static_cast<std::int64_t>(steps_of(rows))));
+  set_rates(steps, steps_done, steps_of(rows));
   lane_.order = order + next;
   lane_.rows = static_cast<std::uint32_t>(rows - next);
   lane_.steps = static_cast<std::uint32_t>(steps);

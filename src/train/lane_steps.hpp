@@ -41,6 +41,8 @@ class LaneSteps {
   LaneSteps(device::Backend& backend, const LanePlace& place, const TrainingSpec& spec, const Part& part,
             const device::Lane& lane);
 
+  void set_rates(std::size_t steps, std::int64_t done, std::size_t per_epoch);
+
   const TrainingSpec& spec_;
   const LanePack& pack_;
   const Part& part_;

@@ -120,6 +120,18 @@ TEST(StudyInputsErrors, NamesLineAndRuleOfAWrongSpace) {
               ElementsAre("x.ini:6: 'far': unknown parameter 'rat'; did you mean 'rate'?"));
 }
 
+TEST(StudyInputsErrors, RefusesWhatDoesNotGoWithTrialsOfSeveralWidths) {
+  const auto with_widths = [](const std::string& section) {
+    return problems_of("[objective]\ntype = function\nfunction = sphere\ndimensions = 1\n[space]\nx = uniform(0, 1)\n"
+                       "ranks_per_trial = choice(1, 2)\n[workers]\n" + section);
+  };
+  const std::string rule = "x.ini:7: with a parameter ranks_per_trial workers.in_flight must be all, and workers.move_stragglers false";
+  EXPECT_THAT(with_widths(""), IsEmpty());
+  EXPECT_THAT(with_widths("in_flight = 2\n"), ElementsAre(rule));
+  EXPECT_THAT(with_widths("in_flight = auto\n"), ElementsAre(rule));
+  EXPECT_THAT(with_widths("move_stragglers = true\n"), ElementsAre(rule));
+}
+
 TEST(StudyInputsErrors, NamesLineAndRuleOfAWrongPrior) {
   const auto with_prior = [](const std::string& belief) {
     const auto problems =

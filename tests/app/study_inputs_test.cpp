@@ -52,7 +52,7 @@ TEST(StudyInputs, ReadsEveryOption) {
       "name = \"my study\"\nmetric = value\ndirection = maximize\ntrials = 1e3\nwalltime = 30min\nseed = 7\n"
       "[search]\nalgorithm = grid\ngrid_points = 9\ndeterministic = yes\nahead = 3\ntime_limit = 1min\nmin_gain = 0.01\n[scheduler]\nalgorithm = "
       "fifo\n"
-      "[workers]\nranks_per_trial = 2\ncores_per_trial = 4\nrank0 = false\ndevice = cpu\nlanes = 1\nprefetch = 2\n[gpu]\nshare = "
+      "[workers]\nranks_per_trial = 2\ncores_per_trial = 4\nbind_cores = false\nrank0 = false\ndevice = cpu\nlanes = 1\nprefetch = 2\n[gpu]\nshare = "
       "3\n"
       "[log]\ndirectory = out/a\nsync = event\nsnapshot = 250ms\nverbosity = 3\nprogress = false\n");
 
@@ -75,6 +75,7 @@ TEST(StudyInputs, ReadsEveryOption) {
   EXPECT_EQ(inputs.layout.device, run::DeviceChoice::Cpu);
   EXPECT_EQ(inputs.layout.workers_per_gpu, 3);
   EXPECT_EQ(inputs.layout.cores_per_trial, 4);
+  EXPECT_FALSE(inputs.layout.bind_cores);
   EXPECT_EQ(inputs.prefetch, 2);
   EXPECT_EQ(inputs.log.directory, "out/a");
   EXPECT_EQ(inputs.log.sync, log::Sync::Event);

@@ -286,7 +286,7 @@ saved = json.load(open(state)) if os.path.exists(state) else {'epoch': 0, 'sum':
 x = float(sys.argv[3])
 def save():
   os.makedirs(sys.argv[2], exist_ok=True)
-  json.dump(saved, open(state, 'w'))
+  with open(state, 'w') as file: json.dump(saved, file)  # a signal while a file closes itself would be lost
 def leave(*_):
   save()
   sys.exit(0)
@@ -545,6 +545,33 @@ TEST_F(CommandTest, GivesReasonAndLastLinesOfAProgramThatFails) {
   EXPECT_THAT(failure().what(), HasSubstr("no end after 50 ms"));
 }
 
+std::size_t open_descriptors() {
+  const std::filesystem::directory_iterator all("/proc/self/fd");
+  return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+}
+
+TEST_F(CommandTest, LeavesNoDescriptorOpenWhateverAProgramDoes) {
+  const auto run_all = [&](const std::vector<std::string>& scripts) {
+    for (const std::string& script : scripts) {
+      tune({{"command", "{program} -c '" + script + "'"}, {"report_timeout", "100ms"}, {"grace", "0"}},
+           {{"program", "choice(sh, ./missing)"}});
+      const std::string program = script == "missing" ? "./missing" : "sh";
+      if (script.ends_with("value=1")) {
+        run({{"program", program}});
+      } else {
+        failure({{"program", program}});
+      }
+    }
+    objective_.reset();
+    return open_descriptors();
+  };
+  const std::size_t before = run_all({"echo regatta: value=1"});
+
+  EXPECT_EQ(run_all({"exit 3", "kill -SEGV $$", "missing", "exec 0<&- 1>&- 2>&- 3>&- 4>&-; sleep 600", "sleep 600 & exit 1", "sleep 600",
+                     "echo regatta: value=1"}),
+            before);
+}
+
 TEST_F(CommandTest, SaysWhatIsWrongWithACommandBeforeAnythingStarts) {
   EXPECT_THAT(problems({{"command", "python3 t.py {y} {x}"}}),
               ElementsAre(HasSubstr("there is no parameter or value {y}")));
@@ -554,6 +581,10 @@ TEST_F(CommandTest, SaysWhatIsWrongWithACommandBeforeAnythingStarts) {
               ElementsAre(HasSubstr("there is no program 'pyhton33'")));
   EXPECT_THAT(problems({{"command", "./train.sh"}}),
               ElementsAre(HasSubstr("there is no program './train.sh' that can be run in ")));
+  ::chmod(folder.write("train", "#!/bin/sh\n").c_str(), 0755);
+  EXPECT_THAT(problems({{"command", "train {x}"}}), ElementsAre(HasSubstr("along PATH; that beside the input file is ./train")));
+  EXPECT_THAT(problems({{"command", "python3 -u trian.py {x}"}}), ElementsAre(HasSubstr("there is no script \"trian.py\" in ")));
+  EXPECT_THAT(problems({{"command", "python3 train_{x}.py"}}), ElementsAre());
   EXPECT_THAT(problems({{"command", "true"}, {"folder", "nowhere"}}),
               ElementsAre(HasSubstr("is no directory")));
   EXPECT_THAT(problems({{"command", "true {epochs}"}}),

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -145,6 +146,18 @@ TEST(Launcher, TakesItsProgramAlongAndLeaksNoDescriptor) {
 
   EXPECT_FALSE(is_alive(pid));
   EXPECT_EQ(open_descriptors(), before);
+}
+
+TEST(Launcher, BindsAProgramToItsCores) {
+  cpu_set_t mask;
+  ASSERT_EQ(::sched_getaffinity(0, sizeof mask, &mask), 0);
+  int last = CPU_SETSIZE - 1;
+  while (!CPU_ISSET(last, &mask)) --last;
+  Launcher launcher;
+  Program program = shell("grep Cpus_allowed_list /proc/self/status | cut -f 2");
+  program.cores = {last};
+
+  EXPECT_EQ(content(launcher.start(program).out), std::to_string(last) + "\n");
 }
 
 TEST(Launcher, HasOthersForMoreProgramsAtOnce) {

@@ -1,9 +1,11 @@
 // The real binary under mpirun with programs that do everything that programs should not do.
 
+#include <sched.h>
 #include <sys/stat.h>
 
 #include <filesystem>
 #include <map>
+#include <set>
 #include <system_error>
 
 #include "regatta/log/study_reader.hpp"
@@ -167,6 +169,31 @@ TEST(Programs, MayBeMpirunThemselves) {
   const log::Study study = log::read_study(folder / "run");
   for (const search::Trial& trial : study.history.trials())
     EXPECT_EQ(trial.objective, 20 + trial.config[0]) << trial.message;
+}
+
+/// The first core of the mask of a program, as it reports it.
+TEST(Programs, KeepToTheCoresOfTheirWorker) {
+  cpu_set_t mask;
+  ASSERT_EQ(::sched_getaffinity(0, sizeof mask, &mask), 0);
+  if (CPU_COUNT(&mask) < 2) GTEST_SKIP() << "there is one core only";
+  const support::TemporaryFolder folder;
+  folder.write("cores.py", "import os\nmine = os.sched_getaffinity(0)\nassert os.environ['OMP_NUM_THREADS'] == '1' == str(len(mine))\n"
+                           "print('regatta: value=%d' % min(mine))\n");
+  const auto input = folder.write("x.ini", "[study]\ntrials = 8\n[space]\nx = int(1, 9)\n[workers]\ncores_per_trial = 1\n"
+                                           "[objective]\ntype = command\ncommand = python3 cores.py\n");
+  ::unsetenv("OMP_NUM_THREADS");
+
+  const support::ProcessResult result = support::run_process(support::mpirun(
+      3, {REGATTA_BINARY, "run", input.string(), "log.directory=" + (folder / "run").string()}));
+
+  ASSERT_EQ(result.exit_code, 0) << result;
+  const log::Study study = log::read_study(folder / "run");
+  EXPECT_EQ(study.history.count(TrialState::Completed), 8u) << result;
+  std::map<int, std::set<double>> cores;  // by worker
+  for (const log::Attempt& attempt : study.attempts)
+    cores[attempt.start.worker.value].insert(study.history[attempt.start.trial].objective);
+  for (const auto& [worker, own] : cores) EXPECT_EQ(own.size(), 1u) << "worker " << worker;
+  if (cores.size() == 2) EXPECT_NE(cores.begin()->second, cores.rbegin()->second);
 }
 
 /// Also when the whole job is killed from outside.

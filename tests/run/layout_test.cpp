@@ -1,14 +1,20 @@
 #include "regatta/run/layout.hpp"
 
+#include <functional>
+#include <numeric>
+
 #include "regatta/core/error.hpp"
+#include "run/worker_loop.hpp"
 
 namespace regatta::run {
 namespace {
 
-RankInfo rank(const std::string& host, std::vector<std::string> gpus = {}, int cores = 4) {
+RankInfo rank(const std::string& host, std::vector<std::string> gpus = {}, std::vector<int> cores = {0, 1, 2, 3}) {
   const std::vector<std::string> names(gpus.size(), "GPU");
-  return {host, cores, std::move(gpus), names};
+  return {host, std::move(cores), std::move(gpus), names};
 }
+
+RankInfo bound_rank(std::vector<int> cores) { return rank("a", {}, std::move(cores)); }
 
 std::vector<int> leaders(const Layout& layout) {
   std::vector<int> ranks;
@@ -131,11 +137,90 @@ TEST(Layout, SaysWhatIsMissing) {
   EXPECT_THROW(plan_layout({rank("a")}, steering), InvalidInput);
 }
 
+using Shares = std::map<Rank, std::vector<int>>;
+
+/// The shares of ranks of node a, of which the first only steers.
+Shares shares_of(const std::vector<RankInfo>& ranks, const std::function<int(int)>& physical = std::identity()) {
+  return divide_cores(ranks, plan_layout(ranks, {}), "a", physical);
+}
+
+TEST(Layout, DividesTheCoresOfANodeAmongTheRanksThatWork) {
+  EXPECT_EQ(shares_of({rank("a"), rank("a"), rank("b"), rank("a")}), (Shares{{Rank{1}, {0, 1}}, {Rank{3}, {2, 3}}}));
+  EXPECT_EQ(shares_of({rank("a"), rank("a"), rank("a"), rank("a")}),
+            (Shares{{Rank{1}, {0}}, {Rank{2}, {1}}, {Rank{3}, {2, 3}}}));
+}
+
+TEST(Layout, GivesTheHardwareThreadsOfACoreToOneRank) {
+  EXPECT_EQ(shares_of({rank("a"), rank("a"), rank("a")}, [](int core) { return core % 2; }),
+            (Shares{{Rank{1}, {0, 2}}, {Rank{2}, {1, 3}}}));
+}
+
+TEST(Layout, LeavesRanksThatTheLauncherHasBoundTheirCores) {
+  EXPECT_EQ(shares_of({bound_rank({0}), bound_rank({1}), bound_rank({2, 3})}), (Shares{{Rank{1}, {1}}, {Rank{2}, {2, 3}}}));
+  EXPECT_EQ(shares_of({bound_rank({0}), bound_rank({0, 1}), bound_rank({2, 3}), bound_rank({2, 3})}),
+            (Shares{{Rank{1}, {0, 1}}, {Rank{2}, {2}}, {Rank{3}, {3}}}));
+}
+
+TEST(Layout, DividesNothingWhereRanksHaveLessThanACoreOrOverlap) {
+  EXPECT_EQ(shares_of({rank("a"), bound_rank({0}), bound_rank({0})}), Shares{});
+  EXPECT_EQ(shares_of({rank("a"), bound_rank({0, 1}), bound_rank({1, 2})}), Shares{});
+}
+
+/// What the program of the last rank's team is given: three ranks of node a work on four cores and three GPUs.
+objective::Place place_with(const LayoutOptions& options, int lane = 0) {
+  StudyPlan plan;
+  plan.layout = options;
+  plan.log.directory = "run";
+  JobFacts facts;
+  facts.ranks.assign(4, rank("a", {"GPU-0", "GPU-1", "GPU-2"}));
+  facts.ranks.push_back(rank("b", {"GPU-3"}));
+  facts.layout = plan_layout(facts.ranks, options);
+  return place_of(plan, facts, Rank{3}, nullptr, lane);
+}
+
+TEST(Layout, SaysWhereTheProgramOfATeamRuns) {
+  LayoutOptions options;
+  objective::Place place = place_with(options);
+  EXPECT_EQ(place.gpus, (std::vector<std::string>{"GPU-2"}));
+  EXPECT_EQ(std::pair(place.slot, place.ranks), std::pair(2, 1));
+  EXPECT_EQ(place.cores, 2);
+  EXPECT_EQ(place.bound_to, (std::vector<int>{2, 3}));
+
+  options.ranks_per_trial = 3;
+  place = place_with(options);
+  EXPECT_EQ(place.gpus, (std::vector<std::string>{"GPU-0", "GPU-1", "GPU-2"}));
+  EXPECT_EQ(std::pair(place.slot, place.ranks), std::pair(0, 3));
+  EXPECT_EQ(place.bound_to, (std::vector<int>{0, 1, 2, 3}));
+}
+
+TEST(Layout, BindsAProgramToCoresPerTrialWhereItHasThatMany) {
+  LayoutOptions options;
+  options.cores_per_trial = 1;
+  EXPECT_EQ(place_with(options).bound_to, (std::vector<int>{2}));
+  options.cores_per_trial = 3;
+  EXPECT_EQ(place_with(options).bound_to, std::vector<int>());
+  EXPECT_EQ(place_with(options).cores, 3);
+  options = {};
+  options.bind_cores = false;
+  EXPECT_EQ(place_with(options).bound_to, std::vector<int>());
+  EXPECT_EQ(place_with(options).cores, 2);
+}
+
+TEST(Layout, DividesTheCoresOfARankAmongItsLanes) {
+  LayoutOptions options;
+  options.lanes = 2;
+  EXPECT_EQ(place_with(options, 0).bound_to, (std::vector<int>{2}));
+  EXPECT_EQ(place_with(options, 1).bound_to, (std::vector<int>{3}));
+  EXPECT_EQ(place_with(options, 1).slot, 5) << "two for each of the ranks before";
+  options.lanes = 3;
+  EXPECT_EQ(place_with(options, 2).bound_to, std::vector<int>());
+}
+
 TEST(Layout, KnowsARankFromItsText) {
-  const RankInfo info = RankInfo::decode(rank("node \"7\"", {"u0", "u1"}, 3).encode());
+  const RankInfo info = RankInfo::decode(rank("node \"7\"", {"u0", "u1"}, {0, 1, 2, 7, 9, 10}).encode());
 
   EXPECT_EQ(info.host, "node \"7\"");
-  EXPECT_EQ(info.cores, 3);
+  EXPECT_EQ(info.cores, (std::vector<int>{0, 1, 2, 7, 9, 10}));
   EXPECT_EQ(info.gpu_uuids, (std::vector<std::string>{"u0", "u1"}));
 }
 

@@ -29,6 +29,7 @@ save() { echo "n=$n sum=$sum" >$2/state; }
 trap 'save $*; exit' TERM
 [ $1 = signal ] && trap over=1 TERM  # never between an epoch and its report
 while [ $n -lt $4 ]; do
+  [ $1 = signal ] || sleep 0.02
   n=$((n+1)) sum=$((sum+x))
   if [ $1 = signal ]; then echo "regatta: value=$sum own=$n"; sleep 0.02; [ $over ] && save $* && exit; continue; fi
   echo "{\"value\": $sum, \"own\": $n}" >&3
@@ -169,8 +170,8 @@ TEST_F(PausedPrograms, MayBePlugInsOnTeamsOfRanks) {
 /// Trials of 1, 2 and 4 workers at once.
 class Widths : public PausedPrograms {
  protected:
-  void run_widths(const std::string& objective, const std::string& trials) {
-    folder.write("x.ini", concat("[study]\nmetric = value\ntrials = ", trials, "\n[objective]\n", objective));
+  void run_widths(const std::string& objective, const std::string& trials, const std::string& metric = "value") {
+    folder.write("x.ini", concat("[study]\nmetric = ", metric, "\ntrials = ", trials, "\n[objective]\n", objective));
     const support::ProcessResult result =
         support::run_process(support::mpirun(9, {REGATTA_BINARY, "run", (folder / "x.ini").string(),
                                                  "log.directory=" + directory.string()}));
@@ -200,6 +201,24 @@ TEST_F(Widths, KeepRealRanksBusy) {
 
   EXPECT_EQ(study.history.count(TrialState::Completed), 120u);
   RecordProperty("utilisation", concat(report::utilisation_of(study).total.utilisation()));
+}
+
+TEST_F(Widths, TrainNetworksLikeOneRank) {
+  const std::string training = concat("type = network\ndata = ", REGATTA_SOURCE_DIR, "/inputs/data/digits.h5\nlayers = 2\nunits = 24\n"
+                                      "activation = gelu\noptimizer = sgd\nmomentum = 0.9\nepochs = 3\n[space]\n"
+                                      "learning_rate = loguniform(1e-3, 1e-2)\nranks_per_trial = ");
+  run_widths(training + "choice(1, 2, 4)\n", "9", "val_loss");
+  folder.write("alone.ini", concat("[study]\nmetric = val_loss\ntrials = 9\n[objective]\n", training, "constant(1)\n"));
+  const auto result = support::run_process({REGATTA_BINARY, "run", (folder / "alone.ini").string(),
+                                            "log.directory=" + (folder / "alone").string()});
+  ASSERT_EQ(result.exit_code, 0) << result;
+  const log::Study alone = log::read_study(folder / "alone");
+
+  for (const search::Trial& trial : study.history.trials()) {
+    const search::Trial& same = alone.history[trial.id];
+    ASSERT_EQ(trial.config[0], same.config[0]);
+    EXPECT_NEAR(trial.objective, same.objective, 1e-4 * same.objective) << trial.id.value;
+  }
 }
 
 TEST_F(Widths, ReachProgramsWhichMayBeMpirun) {

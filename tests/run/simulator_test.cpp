@@ -282,6 +282,9 @@ TEST(Simulator, RefusesWhatReallyTrainsAndWhatHasNoEnd) {
       "an objective of type 'network' really trains and cannot be simulated; types function and table can");
   EXPECT_EQ(support::message_of<InvalidInput>([&] { simulate(plan_of(0, {}), {}); }),
             "a simulation needs an end: study.trials or study.walltime");
+  StudyPlan wide = plan_of(2, {});
+  wide.controller.width = [](const search::Config&) { return 2; };
+  EXPECT_THROW(simulate(wide, {.workers = 2, .failure_seconds = 5}), InvalidInput);
 }
 
 TEST(Simulator, TakesSecondsForAHundredThousandTrialsOnTenThousandWorkers) {

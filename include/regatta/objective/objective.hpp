@@ -94,6 +94,7 @@ struct Place {
   int ranks = 1;                          ///< of its team
   int cores = 1;                          ///< that its trials may use, on this node
   std::vector<std::string> gpus;          ///< UUIDs of the team's GPUs on this node
+  std::vector<int> bound_to = {};         ///< those cores, where they are its own; empty: any that this process may use
 };
 
 /// What a worker gives to its trials.

@@ -22,6 +22,7 @@ struct Program {
   /// Slurm tell a process its place (is_launch_variable).
   std::vector<std::pair<std::string, std::string>> environment;
   std::filesystem::path folder;  ///< where it runs
+  std::vector<int> cores = {};   ///< that it is bound to, as the system numbers them; empty: those of the helper
 };
 
 /// How a program ended.

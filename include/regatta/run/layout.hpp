@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -12,7 +14,7 @@ namespace regatta::run {
 /// What one rank says of itself at the start.
 struct RankInfo {
   std::string host;
-  int cores = 1;                       ///< in its affinity mask
+  std::vector<int> cores;              ///< of its affinity mask, as the system numbers them, ascending
   std::vector<std::string> gpu_uuids;  ///< that it sees, in its own numbering
   std::vector<std::string> gpu_names;
 
@@ -31,7 +33,8 @@ struct LayoutOptions {
   int pipeline = 1;        ///< ranks of a team that hold consecutive layers of one model; not with model_parallel
   int widest = 0;           ///< ranks of a trial at most, where teams are formed for each trial; 0: they are not
   int workers_per_gpu = 1;  ///< at most
-  int cores_per_trial = 0;  ///< that its programs are told to use; 0: the share of its ranks
+  int cores_per_trial = 0;  ///< of its program; 0: the share of its ranks
+  bool bind_cores = true;   ///< whether programs keep to their cores
   int lanes = 1;            ///< trials at once on each rank, where a team is one rank; 0: see choose_lanes()
 
   int ranks_per_model() const { return model_parallel * pipeline; }  ///< divides ranks_per_trial
@@ -67,7 +70,19 @@ int choose_lanes(const LayoutOptions& options, const std::vector<RankInfo>& rank
 /// @throws Unavailable   device = cuda where some worker has none
 Layout plan_layout(const std::vector<RankInfo>& ranks, const LayoutOptions& options);
 
-/// Number of cores in this process's affinity mask.
-int available_cores();
+/// The cores that each working rank of a node has for itself: those of its affinity mask, divided among the ranks that have
+/// the same one (lanes of a rank divide its own). None where there are fewer cores than ranks, or masks overlap otherwise.
+/// @param physical  the physical core of a core that the system numbers: those of one are given away together
+std::map<Rank, std::vector<int>> divide_cores(const std::vector<RankInfo>& ranks, const Layout& layout,
+                                              const std::string& host,
+                                              const std::function<int(int)>& physical);
+
+/// One of `parts` shares of these cores, of about the same size; empty where there are fewer cores than shares.
+std::vector<int> share_of(const std::vector<int>& cores, std::size_t part, std::size_t parts);
+
+/// The cores in this process's affinity mask, ascending.
+std::vector<int> available_cores();
+/// The first of the cores of this machine that are hardware threads of the same physical core.
+int physical_core(int core);
 
 }  // namespace regatta::run
