@@ -49,7 +49,8 @@ __device__ float combined(float own, const Combine& combine) {
 }
 
 /// The threads of a sample share its classes.
-__global__ void cross_entropy_rows(LossRows rows, std::size_t count, float* sum, float* partial) {
+__global__ void __launch_bounds__(rows_per_slice * most_sharers)
+    cross_entropy_rows(LossRows rows, std::size_t count, float* sum, float* partial) {
   const auto plus = [](float a, float b) { return a + b; };
   const std::size_t i = sample_of_thread(), classes = i < count ? rows.columns : 0;
   const bool labelled = i < count && rows.targets.labels[i] >= 0;
