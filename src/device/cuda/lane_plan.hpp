@@ -22,8 +22,7 @@ struct LanePlan {
   std::uint32_t biases[most] = {};
   std::uint32_t slopes[2] = {};  ///< dL/dz of two neighbouring layers
   std::uint32_t labels = 0, values = 0;
-  std::uint32_t parameters = 0;  ///< weights and biases come first, all together so many
-  std::uint32_t moments[2] = {};  ///< as the parameters; only if they are inside
+  std::uint32_t moments[2] = {};  ///< without gaps, in the order of the arena; only if they are inside
   bool moments_inside = false;
   std::uint32_t size = 0;  ///< of all [numbers]
 
@@ -51,17 +50,15 @@ constexpr LanePlan plan_lane(const Lane& lane, bool moments_inside) {
   for (std::uint32_t l = 0; l < lane.layer_count; ++l) {
     plan.weights[l] = take(in_fours(plan.widths[l]) * plan.weight_stride(l));
     plan.biases[l] = take(plan.widths[l + 1]);
-  }
-  plan.parameters = plan.size;
-  for (std::uint32_t l = 0; l < lane.layer_count; ++l)
     if (lane.layers[l].activation == Activation::Gelu) plan.z[l] = take(batch * in_fours(plan.widths[l + 1]));
+  }
   for (std::uint32_t l = 0; l <= lane.layer_count; ++l) plan.y[l] = take(batch * in_fours(plan.widths[l]));
   for (std::uint32_t& slopes : plan.slopes) slopes = take(batch * widest);
   if (lane.targets.labels) plan.labels = take(batch);
   if (lane.targets.values) plan.values = take(batch * plan.widths[lane.layer_count]);
   plan.moments_inside = moments_inside;
   if (moments_inside)
-    for (std::uint32_t& moment : plan.moments) moment = take(plan.parameters);
+    for (std::uint32_t& moment : plan.moments) moment = take(static_cast<std::uint32_t>(lane.update.count));
   return plan;
 }
 

@@ -111,15 +111,14 @@ struct Dropping {
 /// What becomes of a gradient: the parameter's step, or where it will be clipped a note of it.
 struct Learning {
   formulas::UpdateFactors factors;
-  bool sgd, noted, moments_inside;
-  float *parameters, *first_moment, *second_moment;  ///< moments lie as the parameters if they are inside, else as in the arena
-  float* gradients;                                  ///< as in the arena
+  bool sgd, noted;
+  float *parameters, *first_moment, *second_moment;
+  float* gradients;  ///< all places are those of the arena, but for the parameters
 
   template <bool penalised>
   __device__ void step(std::size_t in_arena, std::uint32_t place, float gradient) const {
-    const std::size_t moment = moments_inside ? place : in_arena;
-    if (sgd) formulas::sgd<penalised>(factors, gradient, parameters[place], first_moment[moment]);
-    else formulas::adam<penalised>(factors, gradient, parameters[place], first_moment[moment], second_moment[moment]);
+    if (sgd) formulas::sgd<penalised>(factors, gradient, parameters[place], first_moment[in_arena]);
+    else formulas::adam<penalised>(factors, gradient, parameters[place], first_moment[in_arena], second_moment[in_arena]);
   }
   /// @param squares  of the noted gradients, added to
   template <bool penalised>
@@ -127,27 +126,6 @@ struct Learning {
     if (!noted) return step<penalised>(in_arena, place, gradient);
     gradients[in_arena] = gradient;
     squares += gradient * gradient;
-  }
-
-  /// Whether take_four() may be called.
-  __device__ bool in_fours() const { return moments_inside && !noted; }
-  /// Four weights that lie together. What fills a row up to fours has gradients of 0 and stays 0.
-  __device__ void take_four(std::uint32_t place, const float (&gradients_)[4]) const {
-    float4 w = *four(parameters + place), m = *four(first_moment + place), v = *four(second_moment + place);
-    step_of_weight(gradients_[0], w.x, m.x, v.x);
-    step_of_weight(gradients_[1], w.y, m.y, v.y);
-    step_of_weight(gradients_[2], w.z, m.z, v.z);
-    step_of_weight(gradients_[3], w.w, m.w, v.w);
-    *four(parameters + place) = w;
-    *four(first_moment + place) = m;
-    if (!sgd) *four(second_moment + place) = v;
-  }
-
- private:
-  static __device__ float4* four(float* numbers) { return reinterpret_cast<float4*>(numbers); }
-  __device__ void step_of_weight(float gradient, float& w, float& m, float& v) const {
-    if (sgd) formulas::sgd<true>(factors, gradient, w, m);
-    else formulas::adam<true>(factors, gradient, w, m, v);
   }
 };
 
@@ -210,27 +188,23 @@ class LaneBlock {
     return which == 0 ? lane_.update.first_moment : lane_.update.second_moment;
   }
 
-  /// Calls exchange(number in the arena, number in the shared memory) for all that lie in both.
-  template <class Exchange>
-  __device__ void each_number(const Exchange& exchange) const {
-    const Update& update = lane_.update;
-    each_parameter([&](std::size_t in_arena, std::uint32_t place) {
-      exchange(update.parameters[in_arena], numbers_[place]);
-      if (!plan_.moments_inside) return;
-      exchange(update.first_moment[in_arena], moment(0)[place]);
-      if (update.kind != OptimizerKind::Sgd) exchange(update.second_moment[in_arena], moment(1)[place]);
-    });
-  }
-
   __device__ void load() {
     for (std::uint32_t i = threadIdx.x; i < plan_.size; i += blockDim.x) numbers_[i] = 0;
     __syncthreads();
-    each_number([](float from, float& to) { to = from; });
+    each_parameter([this](std::size_t from, std::uint32_t to) { numbers_[to] = lane_.update.parameters[from]; });
+    for (std::size_t i = threadIdx.x; i < lane_.update.count && plan_.moments_inside; i += blockDim.x) {
+      moment(0)[i] = lane_.update.first_moment[i];
+      if (lane_.update.kind != OptimizerKind::Sgd) moment(1)[i] = lane_.update.second_moment[i];
+    }
     __syncthreads();
   }
 
   __device__ void store() {
-    each_number([](float& to, float from) { to = from; });
+    each_parameter([this](std::size_t to, std::uint32_t from) { lane_.update.parameters[to] = numbers_[from]; });
+    for (std::size_t i = threadIdx.x; i < lane_.update.count && plan_.moments_inside; i += blockDim.x) {
+      lane_.update.first_moment[i] = moment(0)[i];
+      if (lane_.update.kind != OptimizerKind::Sgd) lane_.update.second_moment[i] = moment(1)[i];
+    }
   }
 
   __device__ void train_step(std::uint32_t step) {
@@ -380,10 +354,12 @@ class LaneBlock {
     const std::uint32_t rows = width(l), columns = width(l + 1), row_stride = plan_.weight_stride(l);
     multiply<false, false>({stride(l), stride(l + 1), in_fours(count)}, {y(l), stride(l)}, {slope, stride(l + 1)},
                            [&](std::uint32_t row, std::uint32_t tile, const float (&sums)[4]) {
-                             const std::uint32_t place = first + row * row_stride + 4 * tile;
-                             if (learning.in_fours()) return learning.take_four(place, sums);
-                             for (std::uint32_t c = 0, unit = 4 * tile; c < 4 && row < rows && unit < columns; ++c, ++unit)
-                               learning.take<true>(weight + row * columns + unit, place + c, sums[c], squares);
+                             for (unsigned c = 0; c < 4; ++c) {
+                               const std::uint32_t unit = 4 * tile + c;
+                               if (row < rows && unit < columns)
+                                 learning.take<true>(weight + row * columns + unit, first + row * row_stride + unit,
+                                                     sums[c], squares);
+                             }
                            });
     // Those that had no tile begin, from the other end.
     for (std::uint32_t j = blockDim.x - 1 - threadIdx.x; j < columns; j += blockDim.x) {
@@ -395,8 +371,8 @@ class LaneBlock {
   }
 
   __device__ Learning learning() const {
-    return {factors_,  lane_.update.kind == OptimizerKind::Sgd, lane_.update.clip > 0, plan_.moments_inside, numbers_,
-            moment(0), moment(1), const_cast<float*>(lane_.update.gradients)};
+    return {factors_,  lane_.update.kind == OptimizerKind::Sgd, lane_.update.clip > 0, numbers_, moment(0),
+            moment(1), const_cast<float*>(lane_.update.gradients)};
   }
 
   __device__ void update_clipped() {
