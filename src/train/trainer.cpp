@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 #include "image_shape.hpp"
 #include "lane_steps.hpp"
@@ -42,9 +43,13 @@ std::size_t rows_per_chunk(const NetworkSpec& spec) {
   return std::clamp(numbers / activation_count(spec), std::size_t{1}, most);
 }
 
-/// Floating-point operations of one advance(): about a hundredth of a second on a processor core, so that
-/// messages are read in time.
-constexpr double slice_work = 5e8;
+/// What one advance() does at most: about a hundredth of a second, so that messages are read in time. It ends by waiting for the
+/// device, which should be seldom for one that works while it is given more.
+struct Slice {
+  double operations;  ///< floating-point
+  std::size_t steps;
+};
+constexpr Slice host_slice{5e8, std::numeric_limits<std::size_t>::max()}, device_slice{2e10, 200};
 
 /// Null for a group of one rank.
 comm::Communicator* group_of(comm::Communicator* group) {
@@ -122,7 +127,10 @@ std::optional<EpochLoss> Trainer::advance() {
   backend_.set_precision(spec_.precision);
   const double step_work = 3.0 * network_.operations() * static_cast<double>(batch_);
   if (next_ == 0) begin_epoch();
-  for (double work = 0; work < slice_work && next_ < order_.size(); work += step_work) step();
+  const Slice& slice = backend_.host_memory() ? host_slice : device_slice;
+  double work = 0;
+  for (std::size_t steps = 0; steps < slice.steps && work < slice.operations && next_ < order_.size(); ++steps, work += step_work)
+    step();
   if (next_ == order_.size()) return end_epoch(loss_sum_.download()[0]);
   // A team learns of a loss that is no number at the end of the epoch, because all of it must end in the same
   // step.
