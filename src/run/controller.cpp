@@ -45,7 +45,10 @@ Controller::~Controller() = default;
 void Controller::restore(std::span<const search::Event> events, double now) {
   for (const search::Event& event : events) history_.record(event);
   for (const TrialId trial : history_.unfinished()) {
-    if (history_[trial].state == search::TrialState::Paused) continue;
+    if (history_[trial].state == search::TrialState::Paused) {
+      if (const TrialId donor = history_[trial].weights; donor.valid() && donor != trial) donors_.insert(donor);
+      continue;
+    }
     if (history_[trial].state == search::TrialState::Running) record(search::TrialRequeued{trial, now});
     requeued_.push_back(trial);
   }
@@ -114,6 +117,7 @@ void Controller::react(WorkerId worker, TrialId trial, const schedule::Decision&
   using schedule::Answer;
   if (decision.answer == Answer::Continue || pending_.contains(trial)) return;
   if (decision.answer == Answer::Checkpoint) {
+    place_of(trial).keeper = worker;
     orders_.emplace_back(worker, Checkpoint{trial});
     return;
   }
@@ -133,7 +137,6 @@ void Controller::pause(WorkerId worker, const Report& report, schedule::Decision
   if (decision.answer == Answer::Stop) {
     Report stopped = report;
     stopped.state = search::TrialState::Stopped;
-    orders_.emplace_back(worker, Cancel{report.trial, stopped.state});
     finish(worker, stopped, now);
     return;
   }
@@ -145,9 +148,12 @@ void Controller::pause(WorkerId worker, const Report& report, schedule::Decision
     moved_.push_back(report.trial);
 }
 
+/// Where nothing is kept of the donor any more, the trial goes on with its own weights.
 void Controller::change(TrialId trial, const schedule::Decision& decision, double now) {
-  const TrialId donor = decision.answer == schedule::Answer::Change ? trial : decision.donor;
+  TrialId donor = decision.answer == schedule::Answer::Change ? trial : decision.donor;
+  if (donor.valid() && !keeps(donor)) donor = trial;
   record(search::TrialChanged{trial, history_[trial].epochs, donor, now, decision.config});
+  if (donor.valid() && donor != trial) donors_.insert(donor);
   changed_.push_back(trial);
 }
 
@@ -179,7 +185,29 @@ void Controller::finish(WorkerId from, const Report& report, double now) {
   event.message = report.message;
   event.exit_code = report.exit_code;
   record(std::move(event));
+  release(report.trial, history_[report.trial].attempt > 1 ? from : WorkerId{});
   learn(from, report, now);
+}
+
+/// Whether weights of the trial are there to start from: with a worker, or in the run directory, of an earlier job.
+bool Controller::keeps(TrialId id) const {
+  const search::Trial& trial = history_[id];
+  if (holder(id).valid()) return true;
+  return trial.state == search::TrialState::Paused || (!is_final(trial.state) && trial.attempt > 1);
+}
+
+/// Lets what is kept of a trial that is over go, unless a change that names it as its donor has not started yet.
+/// @param otherwise  who removes it from the run directory where no worker of this job keeps it; may be none
+void Controller::release(TrialId trial, WorkerId otherwise) {
+  if (!is_final(history_[trial].state) || donors_.contains(trial)) return;
+  const WorkerId keeper = std::exchange(place_of(trial).keeper, {});
+  const WorkerId to = keeper.valid() ? keeper : otherwise;
+  if (to.valid()) orders_.emplace_back(to, Cancel{trial, search::TrialState::Stopped});
+}
+
+/// A change has started, or never will; other ones may still wait for the same donor.
+void Controller::stop_waiting_for(TrialId donor, WorkerId taker) {
+  if (donors_.extract(donor)) release(donor, taker);
 }
 
 /// How long trials take, how fast their worker is, and how many of them end.
@@ -292,15 +320,15 @@ void Controller::end_paused(double now) {
   for (const TrialId id : unfinished) {
     const search::Trial& trial = history_[id];
     if (trial.state != search::TrialState::Paused) continue;
+    const TrialId weights = trial.weights;
     search::TrialEnded event{id, search::TrialState::Stopped};
     event.objective = trial.objective;
     event.standard_error = trial.standard_error;
     event.epochs = trial.epochs;
     event.time = now;
     record(std::move(event));
-    const WorkerId keeper =
-        holder(id).valid() ? holder(id) : WorkerId{0};  // of an earlier job: in the run directory
-    orders_.emplace_back(keeper, Cancel{id, search::TrialState::Stopped});
+    release(id, WorkerId{0});
+    if (weights != id) stop_waiting_for(weights, WorkerId{0});
   }
 }
 
@@ -360,6 +388,7 @@ void Controller::start(TrialId id, WorkerId worker, double now, const std::vecto
   if (assign.awaited) orders_.emplace_back(keeper, Hand{weights, id, worker, Rank{}});
   if (assign.awaited && weights == id) place_of(id).keeper = worker;
   orders_.emplace_back(worker, std::move(assign));
+  if (weights != id) stop_waiting_for(weights, worker);  // after the orders that take them
 }
 
 Controller::Place& Controller::place_of(TrialId trial) {

@@ -35,7 +35,6 @@ class SnapshotStore {
   void save(TrialId trial) const;
   /// Writes everything into the run directory.
   void save_all() const;
-  bool keeps(TrialId trial) const { return kept_.contains(trial); }
   std::size_t bytes_in_memory() const { return bytes_; }
 
  private:

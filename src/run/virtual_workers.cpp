@@ -40,6 +40,8 @@ void VirtualWorkers::log(std::span<const search::Event> events) {
 }
 
 void VirtualWorkers::send(WorkerId to, const Assign& message) {
+  const auto donor = message.weights == message.trial ? kept_.end() : kept_.find(message.weights);
+  if (donor != kept_.end()) kept_[message.trial] = {to, donor->second.bytes};  // as they are now
   worker(to).inbox.push_back(message);
   if (!worker(to).running) begin(to, now_ + options_.latency);
 }
@@ -120,8 +122,7 @@ void VirtualWorkers::take_up(Running& running) {
   const Assign& assign = running.assign;
   running.trainable =
       objective_.start(assign.config, {assign.trial.value, assign.attempt, assign.seed, true});
-  auto kept = kept_.find(assign.weights);
-  if (kept == kept_.end() && assign.weights.valid()) kept = kept_.find(assign.trial);
+  const auto kept = assign.weights.valid() ? kept_.find(assign.trial) : kept_.end();
   if (kept != kept_.end()) running.trainable->load(kept->second.bytes);
 }
 
@@ -153,10 +154,7 @@ std::optional<Report> VirtualWorkers::report(WorkerId id) {
     return report;
   }
   busy_seconds_ += report.seconds * static_cast<double>(std::max<std::size_t>(1, running.assign.team.size()));
-  if (report.state == TrialState::Paused)
-    kept_[report.trial] = {id, running.trainable->save()};
-  else
-    kept_.erase(report.trial);
+  if (report.state == TrialState::Paused) kept_[report.trial] = {id, running.trainable->save()};
   worker(id).running.reset();
   if (!worker(id).inbox.empty()) begin(id, left_at);
   return report;

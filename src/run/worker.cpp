@@ -339,7 +339,7 @@ void Worker::judge(const Verdict& verdict) {
   }
   send_words();
   if (verdict.state == TrialState::Running) {
-    if (running_->saves) keep_or_drop(TrialState::Running);
+    if (running_->saves) keep(TrialState::Running);
     report(running_->last);
   } else {
     end(verdict);
@@ -358,7 +358,7 @@ void Worker::obey(const Report& order) {
 void Worker::end(const Verdict& verdict) {
   Report last = std::move(running_->last);
   fill(last, verdict);
-  keep_or_drop(verdict.state);
+  keep(verdict.state);
   report(last);
   if (running_->waits && verdict.state == TrialState::Paused) resting_ = std::move(running_);
   running_.reset();
@@ -370,15 +370,14 @@ void Worker::forget_resting(TrialId trial) {
   if (resting_ && resting_->assign.trial == trial) resting_.reset();
 }
 
-/// Keeps what a trial needs to go on, before the controller hears of it; forgets a trial that is over.
-void Worker::keep_or_drop(TrialState state) {
+/// Keeps what a trial needs to go on, before the controller hears of it. What is kept of a trial that is over stays until the
+/// controller's word, as another one may be about to start from it.
+void Worker::keep(TrialState state) {
   if (!leads()) return;
   const TrialId trial = running_->assign.trial;
   const bool goes_on = state == TrialState::Running || running_->leaves_as == state;
   if (goes_on && running_->trainable) store_->keep(trial, running_->trainable->save());
   if (goes_on && std::exchange(running_->saves, false)) store_->save(trial);
-  const bool over = is_final(state) && state != TrialState::Cancelled;
-  if (over && (running_->assign.weights.valid() || store_->keeps(trial))) store_->drop(trial);
 }
 
 void Worker::report(const Report& message) {

@@ -49,7 +49,11 @@ class Notebook final : public Effects {
     assigned.emplace_back(to, message);
   }
   void send(WorkerId to, const Cancel& message) override { cancelled.emplace_back(to, message); }
-  void send(WorkerId to, const Hand& message) override { handed.emplace_back(to, message); }
+  void send(WorkerId to, const Hand& message) override {
+    for (const auto& [worker, cancel] : cancelled)
+      EXPECT_FALSE(cancel.trial == message.weights && cancel.state == TrialState::Stopped) << "they are gone";
+    handed.emplace_back(to, message);
+  }
   void send(WorkerId to, const Checkpoint& message) override { saved.emplace_back(to, message); }
 
   std::vector<search::Event> logged;
@@ -564,6 +568,79 @@ TEST_F(AnswersTest, RestartTakesTheWeightsOfAnotherTrialFromItsWorker) {
   EXPECT_TRUE(assign.awaited);
   EXPECT_EQ(assign.config, Config{0.75});
   EXPECT_EQ(trial(1).parent, TrialId{0});
+}
+
+class EndingDonorTest : public AnswersTest {
+ protected:
+  /// Trial 1 is to start from trial 0, which ends before it has started.
+  void end_donor() {
+    prepared->until = 2;
+    prepared->answers[{0, 2}] = {schedule::Answer::Change, {0}};
+    prepared->answers[{1, 2}] = {schedule::Answer::Restart, {0.75}, TrialId{0}};
+    build(2);
+    controller->step(now);
+    report(first, 0, 2, TrialState::Paused);
+    controller->receive(second, Report{TrialId{1}, 2, TrialState::Paused, Reason::None, 1}, ++now);
+    controller->receive(first, Report{TrialId{0}, 3, TrialState::Completed, Reason::None, 1}, ++now);
+  }
+};
+
+TEST_F(EndingDonorTest, IsLetGoOnceItsWeightsAreTaken) {
+  end_donor();
+  EXPECT_TRUE(book.cancelled.empty());
+
+  controller->step(++now);
+
+  ASSERT_EQ(book.handed.size(), 1u);
+  EXPECT_EQ(book.handed[0].first, first);
+  EXPECT_EQ(book.handed[0].second.weights, TrialId{0});
+  EXPECT_EQ(trial(1).parent, TrialId{0});
+  ASSERT_EQ(book.cancelled.size(), 1u);
+  EXPECT_EQ(book.cancelled[0].first, first);
+  EXPECT_EQ(book.cancelled[0].second.trial, TrialId{0});
+  EXPECT_EQ(book.cancelled[0].second.state, TrialState::Stopped);
+
+  report(second, 1, 3, TrialState::Completed);
+  ASSERT_EQ(book.cancelled.size(), 2u) << "nobody waits for the weights of trial 1";
+  EXPECT_EQ(book.cancelled[1].first, second);
+  EXPECT_EQ(book.cancelled[1].second.trial, TrialId{1});
+}
+
+TEST_F(EndingDonorTest, StaysForALaterJob) {
+  end_donor();
+  controller->interrupt("signal 15");
+  controller->step(++now);
+  ASSERT_TRUE(controller->finished());
+  EXPECT_TRUE(book.cancelled.empty());
+  const std::vector<search::Event> events = book.logged;
+
+  book = {};
+  build(2);
+  controller->restore(events, now);
+  controller->step(now);
+
+  ASSERT_EQ(book.assigned.size(), 1u);
+  EXPECT_EQ(book.assigned[0].second.trial, TrialId{1});
+  EXPECT_EQ(book.assigned[0].second.weights, TrialId{0});
+  EXPECT_FALSE(book.assigned[0].second.awaited) << "to be found in the run directory";
+  ASSERT_EQ(book.cancelled.size(), 1u) << "and to be removed from there";
+  EXPECT_EQ(book.cancelled[0].first, book.assigned[0].first);
+  EXPECT_EQ(book.cancelled[0].second.trial, TrialId{0});
+}
+
+TEST_F(AnswersTest, ATrialKeepsItsWeightsWhereNothingIsKeptOfItsDonor) {
+  prepared->answers[{1, 1}] = {schedule::Answer::Restart, {0.75}, TrialId{0}};
+  build(2);
+  controller->step(now);
+  report(second, 1, 1);
+  report(first, 0, 1, TrialState::Completed);
+
+  report(second, 1, 2, TrialState::Paused);
+
+  ASSERT_EQ(logged<search::TrialChanged>().size(), 1u);
+  EXPECT_EQ(logged<search::TrialChanged>()[0].donor, TrialId{1}) << "the log says so";
+  EXPECT_EQ(book.assigned.back().second.weights, TrialId{1});
+  EXPECT_EQ(trial(1).config, Config{0.75});
 }
 
 TEST_F(AnswersTest, RestartWithoutADonorStartsFromFreshWeights) {

@@ -213,6 +213,25 @@ TEST_F(WorkerTest, HandsWhatItKeepsToAnotherAndTakesWhatItIsHanded) {
   EXPECT_EQ(reports[0].epoch, 2);
 }
 
+/// A trial may end before the controller's word that another one starts from it has arrived.
+TEST_F(WorkerTest, KeepsTheWeightsOfATrialThatHasEndedUntilTheControllersWord) {
+  const auto handed = [&] {
+    send(controller(), Rank{1}, Hand{TrialId{0}, TrialId{3}, WorkerId{5}, Rank{0}});
+    worker.step();
+    return open_weights(*controller().poll()).bytes;
+  };
+  assign(0, Script::Fine, 2);
+  run();
+  go_on(0, 0);
+  ASSERT_EQ(run().back().state, TrialState::Completed);
+  EXPECT_EQ(handed(), std::vector<std::byte>{std::byte{2}});
+
+  go_on(3, 0, 3);
+  send(controller(), Rank{1}, Cancel{TrialId{0}, TrialState::Stopped});
+  EXPECT_EQ(run().front().epoch, 3) << "it has taken them before they went";
+  EXPECT_TRUE(handed().empty());
+}
+
 TEST_F(WorkerTest, StartsOverWhenNothingIsKept) {
   go_on(0, 0, 2);
 
@@ -225,9 +244,10 @@ TEST_F(WorkerTest, SavesWhatItKeepsAtACheckpointAndAtTheEnd) {
   send(controller(), Rank{1}, Checkpoint{TrialId{0}});
   worker.step();
   EXPECT_TRUE(std::filesystem::exists(checkpoint_file(checkpoints.directory, TrialId{0})));
+  EXPECT_EQ(run().back().state, TrialState::Completed);
+  send(controller(), Rank{1}, Cancel{TrialId{0}, TrialState::Stopped});
   run();
-  EXPECT_FALSE(std::filesystem::exists(checkpoint_file(checkpoints.directory, TrialId{0})))
-      << "it has completed";
+  EXPECT_FALSE(std::filesystem::exists(checkpoint_file(checkpoints.directory, TrialId{0})));
 
   assign(1, Script::Fine, 2);
   run();

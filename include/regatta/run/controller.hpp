@@ -135,6 +135,9 @@ class Controller {
   void name_team(Assign& assign, const std::vector<WorkerId>& team);
   WorkerId holder(TrialId trial) const { return place_of(trial).keeper; }
   void end_paused(double now);
+  bool keeps(TrialId trial) const;
+  void release(TrialId trial, WorkerId otherwise);
+  void stop_waiting_for(TrialId donor, WorkerId taker);
   std::string end_reason() const;
 
   // New trials.
@@ -170,6 +173,7 @@ class Controller {
   std::deque<TrialId> changed_;  ///< paused for a change, to go on at once
   std::unordered_map<TrialId, schedule::Decision>
       pending_;                    ///< changes of running trials that are to pause for them
+  std::multiset<TrialId> donors_;  ///< of changes that have not started yet
   std::vector<Place> places_;      ///< by trial
   std::set<TrialId> moving_;       ///< told to pause, to go on with a faster worker
   std::deque<TrialId> moved_;      ///< paused for that

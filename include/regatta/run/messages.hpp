@@ -76,7 +76,7 @@ struct Checkpoint {
 };
 
 /// Controller -> team leader: end the trial (Stopped, Paused or Cancelled), running or still waiting in the
-/// inbox. A running trial pauses after its epoch. Stopped: nothing is kept of it.
+/// inbox. A running trial pauses after its epoch. Stopped, of a trial that has paused or ended: what is kept of it goes.
 struct Cancel {
   TrialId trial;
   search::TrialState state = search::TrialState::Cancelled;

@@ -74,7 +74,7 @@ class Worker {
   void share(const Assign& assign, const std::vector<std::byte>& weights);
   void set_up(const Assign& assign, const std::vector<std::byte>& weights);
   bool wake(const Assign& assign, const std::vector<std::byte>& weights);
-  void keep_or_drop(search::TrialState state);
+  void keep(search::TrialState state);
   bool agree(bool healthy);
   void send_words();
   void advance();
