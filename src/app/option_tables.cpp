@@ -111,7 +111,7 @@ std::vector<Option> bayesian_options() {
               "bo: to so many three of four proposals keep; auto: 0 below 8 parameters, else 1 and one per 32 trials that run.",
               {"auto"}),
       word("device", "cpu", {"cpu", "cuda"},
-           "bo: where the models' algebra is done; cuda pays from 1500 results on and takes rank 0's first GPU."),
+           "bo: where the models' algebra is done; cuda takes rank 0's first GPU from 200 results on."),
       number("explore", "0.001", 0,
              "bo: a valley whose last results have improved by less, as a part of the way from the best to the median, "
              "counts as exhausted, and proposals look elsewhere."),

@@ -105,6 +105,7 @@ std::vector<Option> image_table() {
 std::vector<Option> training_table() {
   return {
       whole("batch_size", "64", "samples per step, of the whole team; at most all rows", 1, 16777216),
+      word("precision", "fp32", "of matrix products on a GPU: tf32 rounds their factors to 10 bits and is faster", {"fp32", "tf32"}),
       whole("micro_batches", "0",
             "of a pipeline: pieces of a batch at most that pass its stages one after another; 0: two for each stage", 0, 65536),
       {"recompute", OptionType::Flag, "false",

@@ -229,6 +229,7 @@ train::TrainingSpec training_spec(const Values& values, const DataShape& shape, 
   spec.optimizer = optimizer_spec(values);
   spec.learning_rate = learning_rate(values);
   spec.batch = values.count("batch_size");
+  if (values.text("precision") == "tf32") spec.precision = device::Precision::Tf32;
   spec.micro_batches = values.count("micro_batches");
   spec.recompute = values.flag("recompute");
   spec.initial_layers = values.count("initial_layers");

@@ -14,7 +14,7 @@ namespace regatta::run {
 double polling_ceiling(const JobFacts& facts, Rank rank) {
   const RankInfo& mine = facts.ranks[static_cast<std::size_t>(rank.value)];
   const auto on_node = std::ranges::count(facts.ranks, mine.host, &RankInfo::host);
-  const double ranks_per_core = static_cast<double>(on_node) / std::max<double>(1, std::ssize(mine.cores));
+  const double ranks_per_core = static_cast<double>(on_node) / static_cast<double>(std::max<std::size_t>(1, mine.cores.size()));
   return std::clamp(ranks_per_core / 8, 1.0, 10.0) * 1e-3;
 }
 

@@ -122,6 +122,7 @@ std::size_t Trainer::lane_capacity() const { return lane_ ? lane_->capacity() : 
 
 std::optional<EpochLoss> Trainer::advance() {
   if (lane_) return advance_in_lane();
+  backend_.set_precision(spec_.precision);
   const double step_work = 3.0 * network_.operations() * static_cast<double>(batch_);
   if (next_ == 0) begin_epoch();
   for (double work = 0; work < slice_work && next_ < order_.size(); work += step_work) step();
@@ -295,6 +296,7 @@ std::vector<float> Trainer::outputs(const Part& part) {
   const std::size_t columns = network_.outputs();
   if (const float* known = lane_judged_ ? lane_->outputs(part) : nullptr)
     return {known, known + part.size() * columns};
+  backend_.set_precision(spec_.precision);
   std::vector<float> all(part.size() * columns, 0.0f);
   const Share share = share_of(part.size(), team_.replicas);
   for (std::size_t first = share.first; first < share.end; first += chunk_) {

@@ -25,9 +25,10 @@ using namespace regatta;
 namespace {
 
 /// Time of a step [us]: CPU time of this thread, or wall-clock time on a GPU.
-double step_microseconds(const benchmark::TrainingSize& size, double seconds, bool cuda = false) {
+double step_microseconds(const benchmark::TrainingSize& size, double seconds, bool cuda = false,
+                         device::Precision precision = device::Precision::Fp32) {
   const double steps = cuda ? 128 : std::clamp(std::round(1e10 / size.operations), 1.0, 128.0);
-  benchmark::Training training(size, static_cast<std::size_t>(steps) * size.batch, nullptr, true, cuda);
+  benchmark::Training training(size, static_cast<std::size_t>(steps) * size.batch, nullptr, true, cuda, precision);
   for (int warm = 0; warm < (cuda ? 3 : 1); ++warm) training.epoch();
   const Stopwatch clock;
   const double start = benchmark::thread_cpu_seconds();
@@ -169,18 +170,20 @@ void measure_on_processor(const benchmark::Arguments& arguments, const std::vect
 /// Steps on the first GPU, each repetition beside PyTorch in both modes.
 void measure_on_gpu(const benchmark::Arguments& arguments, const std::vector<std::string>& chosen,
                     benchmark::Report& report) {
-  std::map<std::string, std::vector<double>> own, in_lanes;
+  std::map<std::string, std::vector<double>> own, rounded, in_lanes;
   std::map<std::string, std::size_t> lanes;
   std::map<std::string, std::map<std::string, std::vector<double>>> peers;  ///< by facts and size
   for (int i = 0; i < report.repeats(); ++i) {
     for (const auto& size : benchmark::training_sizes())
       if (std::ranges::find(chosen, size.name) != chosen.end()) {
         own[size.name].push_back(step_microseconds(size, 0.3, true));
+        rounded[size.name].push_back(step_microseconds(size, 0.3, true, device::Precision::Tf32));
         in_lanes[size.name].push_back(lane_steps_per_second(size, 0.3, lanes[size.name]));
       }
-    for (const char* mode : {"eager", "graph"}) {
-      const Peer peer = measure_peer(arguments.text("--python"), chosen,
-                                     {"--device", "cuda", "--seconds", "0.3", "--mode", mode});
+    for (const auto& [mode, precision] : {std::pair{"eager", "fp32"}, {"graph", "fp32"}, {"graph", "tf32"}}) {
+      const Peer peer =
+          measure_peer(arguments.text("--python"), chosen,
+                       {"--device", "cuda", "--seconds", "0.3", "--mode", mode, "--precision", precision});
       if (peer.microseconds.empty()) std::cout << peer.facts << '\n';
       for (const auto& [name, value] : peer.microseconds) peers[peer.facts][name].push_back(value);
     }
@@ -192,6 +195,7 @@ void measure_on_gpu(const benchmark::Arguments& arguments, const std::vector<std
     report.add({concat(letter, size.network, ", batch ", size.batch), own[size.name], "us/step", "",
                 concat(format_short(1e6 * static_cast<double>(size.batch) / mine, 3), " samples/s, ",
                        format_short(1e-3 * size.operations / mine, 3), " GFLOP/s")});
+    report.add({letter + "in tf32", rounded[size.name], "us/step", "", ""});
     if (lanes[size.name] > 0)
       report.add({letter + "in lanes", in_lanes[size.name], "steps/s", size.name == "a" ? ">= 1e7" : "",
                   concat(lanes[size.name], " networks at once")});

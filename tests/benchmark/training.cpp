@@ -96,7 +96,7 @@ train::TrainingSpec training_of(const TrainingSize& size) {
 }  // namespace
 
 Training::Training(const TrainingSize& size, std::size_t rows, comm::Communicator* team, bool shared,
-                   bool cuda)
+                   bool cuda, device::Precision precision)
     : table_(random_rows(rows, train::size_of(size.spec.input), size.classes)),
       dataset_(dataset_of(size, table_, rows)) {
   backend_ = cuda ? device::make_cuda_backend(0) : device::make_cpu_backend();
@@ -104,6 +104,7 @@ Training::Training(const TrainingSize& size, std::size_t rows, comm::Communicato
   part_ = std::make_unique<train::Part>(data_->train());
   train::TrainingSpec spec = training_of(size);
   spec.share_updates = shared;
+  spec.precision = precision;
   trainer_ =
       std::make_unique<train::Trainer>(*backend_, *part_, size.classes, spec, train::Team{team, nullptr});
 }

@@ -30,7 +30,7 @@ class Training {
   /// @param shared  as TrainingSpec::share_updates
   /// @param cuda    on the first GPU instead of the processor
   Training(const TrainingSize& size, std::size_t rows, comm::Communicator* team = nullptr, bool shared = true,
-           bool cuda = false);
+           bool cuda = false, device::Precision precision = device::Precision::Fp32);
 
   void epoch();
 

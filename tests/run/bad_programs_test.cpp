@@ -193,7 +193,9 @@ TEST(Programs, KeepToTheCoresOfTheirWorker) {
   for (const log::Attempt& attempt : study.attempts)
     cores[attempt.start.worker.value].insert(study.history[attempt.start.trial].objective);
   for (const auto& [worker, own] : cores) EXPECT_EQ(own.size(), 1u) << "worker " << worker;
-  if (cores.size() == 2) EXPECT_NE(cores.begin()->second, cores.rbegin()->second);
+  if (cores.size() == 2) {
+    EXPECT_NE(cores.begin()->second, cores.rbegin()->second);
+  }
 }
 
 /// Also when the whole job is killed from outside.

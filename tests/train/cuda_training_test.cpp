@@ -52,6 +52,20 @@ TEST(CudaTraining, OfAClassifierWithDropoutAgreesWithTheHost) {
   expect_same_training(samples, spec, true);
 }
 
+TEST(CudaTraining, InTf32IsNearTheHostButNotTheSameAsInSinglePrecision) {
+  if (device::cuda_devices().empty()) GTEST_SKIP() << device::cuda_status();
+  const Samples samples = clouds(1000, 64, 5);
+  TrainingSpec spec;
+  spec.network = mlp({64, {128, 128}, 5});
+  const auto gpu = device::make_cuda_backend(0);
+  const Result exact = train_on(*gpu, samples, spec);
+  spec.precision = device::Precision::Tf32;
+  const Result rounded = train_on(*gpu, samples, spec);
+  EXPECT_NE(rounded.outputs, exact.outputs);
+  for (std::size_t e = 0; e < exact.losses.size(); ++e)
+    EXPECT_NEAR(rounded.losses[e], exact.losses[e], 0.02 * exact.losses[0]);
+}
+
 TEST(CudaTraining, InALaneGoesOnBitByBit) {
   if (device::cuda_devices().empty()) GTEST_SKIP() << device::cuda_status();
   const auto gpu = device::make_cuda_backend(0);

@@ -78,6 +78,9 @@ struct Update {
 
 class LaneEngine;
 
+/// How matrix products are computed. Tf32: factors are rounded to 10 bits of mantissa, sums are in single precision.
+enum class Precision : std::int32_t { Fp32, Tf32 };
+
 /// What a backend keeps of work that is done again and again; to be destroyed before the backend.
 class Repetition {
  public:
@@ -107,6 +110,9 @@ class Backend {
   virtual void download(const float* block, std::span<float> host) = 0;
   virtual void zero(float* block, std::size_t count) = 0;
   virtual void synchronise() = 0;
+
+  /// Of the products from now on, where the backend knows others than Fp32; lanes stay in that.
+  virtual void set_precision(Precision /*precision*/) {}
 
   /// Calls `work` once. A device may keep the operations that it asks for and start them as a whole, once all are known,
   /// where they are the same each time but for numbers such as a rate or a key. Where they differ, or work downloads, uploads or

@@ -28,6 +28,7 @@ struct TrainingSpec {
   bool random_flip = false;     ///< of images: every other one is mirrored left to right
   OptimizerSpec optimizer;
   LearningRate learning_rate;
+  device::Precision precision = device::Precision::Fp32;  ///< of products, where the backend has a choice
   std::size_t batch = 64;         ///< of the whole team; more than the rows counts as all rows
   bool share_updates = true;      ///< by a team in the memory of one node, where it can; false: all gradients are summed by messages
   std::size_t micro_batches = 0;  ///< of a pipeline, as MicroBatches::most; 0: two a stage. 1 with statistics

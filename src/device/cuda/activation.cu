@@ -48,7 +48,8 @@ constexpr float element_gradient(const Dense& layer, const Dropping& dropping, f
 
 /// dL/dz, and its sums over the rows of a slice.
 template <Activation kind>
-__global__ void gradient_rows(Dense layer, Dropping dropping, float* gradient, float* partial) {
+__global__ void __launch_bounds__(threads_per_slice)
+    gradient_rows(Dense layer, Dropping dropping, float* gradient, float* partial) {
   const std::size_t columns = layer.z.columns, j = slice_column();
   const SliceRows rows = slice_rows(layer.z.rows);
   float sum = 0;

@@ -41,7 +41,8 @@ struct GradientTerms {
 
 /// Both sums over the rows of a slice.
 template <class Source>
-__global__ void sum_rows(Source source, std::size_t rows, std::size_t channels, float* partial) {
+__global__ void __launch_bounds__(threads_per_slice)
+    sum_rows(Source source, std::size_t rows, std::size_t channels, float* partial) {
   const std::size_t c = slice_column();
   const SliceRows slice = slice_rows(rows);
   float first = 0, second = 0;

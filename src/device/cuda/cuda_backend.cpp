@@ -61,6 +61,9 @@ class CudaBackend final : public Backend {
     stream_.settle();
     check(cudaStreamSynchronize(stream_));
   }
+  void set_precision(Precision precision) override {
+    blas_.math = precision == Precision::Tf32 ? CUBLAS_TF32_TENSOR_OP_MATH : CUBLAS_DEFAULT_MATH;
+  }
   void repeat(std::unique_ptr<Repetition>& repetition, const std::function<void()>& work) override {
     device_.use();
     stream_.repeat(repetition, work);

@@ -79,7 +79,6 @@ Cublas::Cublas(Stream& stream) : stream_(stream), workspace_(stream) {
   try {
     check(cublasSetStream(handle_, stream));
     check(cublasSetWorkspace(handle_, workspace, workspace_bytes));  // after the stream, which would reset it
-    check(cublasSetMathMode(handle_, CUBLAS_DEFAULT_MATH));          // no TF32 for single precision
   } catch (...) {
     cublasDestroy(handle_);
     throw;

@@ -52,7 +52,6 @@ class Scratch {
 };
 
 /// cuBLAS on one stream with a workspace of its own, which keeps results reproducible and steps free of allocations.
-/// Products are in full single precision.
 class Cublas {
  public:
   explicit Cublas(Stream& stream);
@@ -62,6 +61,8 @@ class Cublas {
 
   operator cublasHandle_t() const { return handle_; }
   Stream& stream() const { return stream_; }
+
+  cublasMath_t math = CUBLAS_DEFAULT_MATH;  ///< of the products that follow; this one: in full single precision
 
  private:
   Stream& stream_;

@@ -27,9 +27,12 @@ struct Product {
   const float* b;
   std::int64_t b_leading;
   float* c;
+  std::int64_t math;  ///< cublasMath_t, without padding
 
   cublasStatus_t make(cudaStream_t) const {  // the stream is that of the handle
     const float one = 1.0f, none = 0.0f;
+    if (const auto status = cublasSetMathMode(handle, static_cast<cublasMath_t>(math)); status != CUBLAS_STATUS_SUCCESS)
+      return status;
     return cublasSgemm_64(handle, a_operation, b_operation, m, n, k, &one, a, a_leading, b, b_leading, &none, c, m);
   }
 };
@@ -37,7 +40,7 @@ struct Product {
 /// c = op(a) op(b), where op(a) has `depth` columns.
 void product(Cublas& blas, const Factor& a, const Factor& b, std::size_t depth, MatrixView<float> c) {
   check(blas.stream().run(Product{blas, b.operation, a.operation, whole(c.columns), whole(c.rows), whole(depth), b.matrix.data,
-                                  whole(b.matrix.columns), a.matrix.data, whole(a.matrix.columns), c.data}));
+                                  whole(b.matrix.columns), a.matrix.data, whole(a.matrix.columns), c.data, blas.math}));
 }
 
 }  // namespace

@@ -69,7 +69,8 @@ __global__ void gradient_rows(Step step, const float* dy, float* recurrent, cons
   }
 }
 
-__global__ void add_rows(const float* numbers, std::size_t rows, std::size_t stride, std::size_t columns, float* partial) {
+__global__ void __launch_bounds__(threads_per_slice)
+    add_rows(const float* numbers, std::size_t rows, std::size_t stride, std::size_t columns, float* partial) {
   const std::size_t j = slice_column();
   const SliceRows slice = slice_rows(rows);
   float sum = 0;

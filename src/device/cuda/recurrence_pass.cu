@@ -19,6 +19,23 @@ __device__ void read_weights(const float* from, std::size_t stride, std::size_t 
   for (unsigned k = 0; k < bound; ++k) weights[k] = k < units ? from[k * stride] : 0.0f;
 }
 
+constexpr unsigned staged_rows = 8;
+
+/// As read_weights() for the columns from `first` on of row `unit`: threads that are neighbours have different rows, so all rows
+/// pass through shared memory. For all threads of a block, one per column, to call.
+template <unsigned bound, std::size_t pitch>
+__device__ void read_row(MatrixView<const float> matrix, unsigned unit, unsigned first, float (&stage)[staged_rows][pitch],
+                         float (&weights)[bound]) {
+  const unsigned t = threadIdx.x, units = static_cast<unsigned>(matrix.rows);
+  for (unsigned top = 0; top < units; top += staged_rows) {
+    __syncthreads();
+    for (unsigned row = top; row < units && row < top + staged_rows; ++row)
+      stage[row - top][t] = matrix.data[row * matrix.columns + t];
+    __syncthreads();
+    if (unit >= top && unit < top + staged_rows) read_weights(stage[unit - top] + first, 1, units, weights);
+  }
+}
+
 /// @param numbers  aligned as float4
 template <unsigned bound>
 __device__ float inner_product(const float* numbers, const float (&weights)[bound]) {
@@ -179,10 +196,10 @@ __global__ void __launch_bounds__(gates_of(kind) * bound)
     take_samples_back(Recurrence layer, Kept kept, const float* dy, float* recurrent) {
   constexpr std::size_t gates = gates_of(kind);
   alignas(float4) __shared__ float gradients[gates][bound];
-  __shared__ float sums[gates * bound];
+  __shared__ float sums[gates * bound], stage[staged_rows][gates * bound + 1];  // an odd pitch: no two rows share a bank
   const unsigned t = threadIdx.x, units = static_cast<unsigned>(layer.units()), gate = t / units, own_unit = t % units;
   float weights[bound];
-  read_weights(layer.recurrent_weights.data + own_unit * layer.columns() + gate * units, 1, units, weights);
+  read_row(layer.recurrent_weights, own_unit, gate * units, stage, weights);
   for (unsigned k = t % units; k < bound; k += units) gradients[gate][k] = 0.0f;
   UnitBack<kind> unit(layer, kept, dy, recurrent, blockIdx.x, own_unit);
   float dh = 0, own[gates];

@@ -8,7 +8,8 @@ namespace {
 constexpr std::size_t most_rows = 32, slices_per_thread = 4;
 
 /// One block per warp of columns; each row of its threads takes slices `blockDim.y` apart, then the first adds up.
-__global__ void sum_columns(const float* partial, std::size_t slices, std::size_t columns, float* out, bool add) {
+__global__ void __launch_bounds__(most_rows * warp)
+    sum_columns(const float* partial, std::size_t slices, std::size_t columns, float* out, bool add) {
   __shared__ double terms[most_rows][warp];
   const std::size_t j = std::size_t{blockIdx.x} * warp + threadIdx.x;
   double sum = 0;
