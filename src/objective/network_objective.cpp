@@ -170,7 +170,7 @@ class DataCheck {
       if (space_.index_of(option)) return;
     try {
       add(saved.empty() ? "freeze" : "initial_weights", weights_problem(training_spec(values_, shape(), 0), saved));
-    } catch (const TrialFailure&) {  // every trial will say so
+    } catch (const Error&) {  // every trial will say so
     }
   }
 
