@@ -68,6 +68,8 @@ std::vector<Command> make_commands() {
   const Option csv{"csv", OptionType::Path, "", "Table of trials; - is the standard output."};
   const Option html{"html", OptionType::Path, "", "A page with plots for the browser, in place of text."};
   const Option h5{"h5", OptionType::Path, "", "Results file, made anew from the journal."};
+  const Option weights{"weights", OptionType::Path, "",
+                       "Weights of the best trial of those that objective.keep_weights has kept."};
   const Option markdown{"markdown", OptionType::Flag, "false", "With 'options': tables in Markdown."};
   const Option resume{"resume", OptionType::Flag, "false", "Goes on with a run; INPUT is then its directory."};
   const std::string input = "INPUT [SECTION.KEY=VALUE...]";
@@ -98,12 +100,12 @@ std::vector<Command> make_commands() {
       {"report", "DIR", 1, 1, "Shows trials, states and where time went.", report_command, {html}},
       {"best", "DIR", 1, 1, "Prints the best configuration.", best_command, {format}},
       {"export",
-       "DIR --csv FILE | --h5 FILE",
+       "DIR --csv FILE | --h5 FILE | --weights FILE",
        1,
        1,
        "Writes a run's results to a file.",
        export_command,
-       {csv, h5}},
+       {csv, h5, weights}},
       {"enqueue", "DIR NAME=VALUE...", 2, any_number, "Gives a running study a configuration to try next.",
        enqueue_command},
       {"import",

@@ -5,6 +5,7 @@
 #include "regatta/core/clock.hpp"
 #include "regatta/core/file.hpp"
 #include "regatta/log/study_reader.hpp"
+#include "regatta/objective/network_objective.hpp"
 #include "regatta/report/best.hpp"
 #include "regatta/report/csv.hpp"
 #include "regatta/report/html.hpp"
@@ -24,6 +25,20 @@ void write_csv_file(const log::Study& study, const std::string& file) {
   report::write_csv(study, text);
   replace_file(file, text.str());
   std::cout << file << ": " << study.history.trials().size() << " trials\n";
+}
+
+/// Copies those of the best trial of all that the run has kept weights of.
+void write_weights_file(const log::Study& study, const std::string& file) {
+  const search::Trial* best = nullptr;
+  const auto kept_file = [&](const search::Trial& trial) {
+    return objective::kept_weights_file(study.directory, trial.id.value);
+  };
+  for (const search::Trial& trial : study.history.trials())
+    if (std::filesystem::exists(kept_file(trial)) && (!best || study.history.better(trial.objective, best->objective)))
+      best = &trial;
+  require(best, "run ", study.directory.string(), " has kept no weights: set objective.keep_weights = true");
+  std::filesystem::copy_file(kept_file(*best), file, std::filesystem::copy_options::overwrite_existing);
+  std::cout << file << ": weights of trial " << best->id.value << "\n";
 }
 
 report::BestFormat format_of(const std::string& word) {
@@ -57,10 +72,11 @@ int best_command(const Arguments& arguments) {
 }
 
 int export_command(const Arguments& arguments) {
-  const std::string csv = arguments.option("csv"), h5 = arguments.option("h5");
-  require(!csv.empty() || !h5.empty(), "regatta export needs --csv FILE or --h5 FILE");
+  const std::string csv = arguments.option("csv"), h5 = arguments.option("h5"), weights = arguments.option("weights");
+  require(!csv.empty() || !h5.empty() || !weights.empty(), "regatta export needs --csv FILE, --h5 FILE or --weights FILE");
   const log::Study study = read(arguments);
   if (!csv.empty()) write_csv_file(study, csv);
+  if (!weights.empty()) write_weights_file(study, weights);
   if (h5.empty()) return 0;
   log::write_results(study, h5);
   std::cout << h5 << ": " << study.history.trials().size() << " trials\n";

@@ -18,9 +18,14 @@ using train::Where;
 
 constexpr Where parts[] = {Where::Valid, Where::Train, Where::Test};
 
+/// The file that this option names; empty: none.
+std::filesystem::path file_of(const ObjectiveOptions& options, const Values& values, const std::string& option) {
+  const std::filesystem::path file = values.text(option);
+  return file.empty() || file.is_absolute() ? file : options.folder / file;
+}
+
 std::filesystem::path data_file(const ObjectiveOptions& options, const Values& values) {
-  const std::filesystem::path file = values.text("data");
-  return file.is_absolute() ? file : options.folder / file;
+  return file_of(options, values, "data");
 }
 
 /// The names that `metrics` lists; the loss beside the study's metric for `auto`.
@@ -87,6 +92,7 @@ class DataCheck {
     check_training();
     check_images();
     if (options_.stages > 1 && problems_.empty()) check_stages();
+    if (problems_.empty()) check_weights();
   }
 
  private:
@@ -146,6 +152,28 @@ class DataCheck {
     }
   }
 
+  /// Whether they fit, where the space leaves the shapes of networks as they are.
+  void check_weights() {
+    if (values_.flag("keep_weights") && values_.count("folds") > 0)
+      add("keep_weights", "keep_weights = true needs folds = 0: each fold has weights of its own");
+    std::vector<train::ParameterCounts> saved;
+    try {
+      const auto file = file_of(options_, values_, "initial_weights");
+      if (!file.empty()) saved = train::inspect_weights(file);
+    } catch (const InvalidInput& error) {
+      return add("initial_weights", error.what());
+    }
+    for (const char* option :
+         {"model", "layers", "units", "loss", "blocks", "convolutions", "channels", "channel_factor", "kernel_size",
+          "stride", "pooling", "pool_size", "batch_norm", "residual", "global_pooling", "recurrent_layers", "hidden",
+          "bidirectional", "embedding", "initial_layers", "freeze"})
+      if (space_.index_of(option)) return;
+    try {
+      add(saved.empty() ? "freeze" : "initial_weights", weights_problem(training_spec(values_, shape(), 0), saved));
+    } catch (const Error&) {  // every trial will say so
+    }
+  }
+
   /// Whether `holds` of a text that the option can have.
   template <class Holds>
   bool may_be(const std::string& option, const Holds& holds) const {
@@ -166,7 +194,8 @@ class DataCheck {
 class NetworkObjective final : public Objective {
  public:
   NetworkObjective(const ObjectiveOptions& options, const space::Space& space)
-      : space_(space), settings_(network_options(), options, space), file_(data_file(options, settings_.fixed())) {
+      : space_(space), settings_(network_options(), options, space), file_(data_file(options, settings_.fixed())),
+        weights_file_(file_of(options, settings_.fixed(), "initial_weights")) {
     const Values fixed = settings_.fixed();
     const train::DatasetInfo info = train::inspect_dataset(file_);
     const std::string own = own_metric(options, info.classes > 0);
@@ -175,6 +204,7 @@ class NetworkObjective final : public Objective {
       study_.metrics.push_back(*train::parse_metric(name));
     stages_ = options.stages;
     study_.maximize = options.maximize;
+    study_.keep_weights = fixed.flag("keep_weights");
     study_.best_epoch = fixed.text("report") == "best";
     study_.folds = fixed.count("folds");
     study_.fold_seed = static_cast<std::uint64_t>(fixed.number("fold_seed"));
@@ -217,11 +247,13 @@ class NetworkObjective final : public Objective {
     require(context.memory != nullptr, "a network needs the memory of a node");
     worker_ = context;
     data_.dataset = train::load_dataset(file_, *context.memory);
+    if (!weights_file_.empty()) initial_ = train::load_weights(weights_file_, *context.memory);
     if (!context.backend) return;  // this rank only takes part in loading
     data_.placed = std::make_unique<train::DeviceData>(*context.backend, data_.dataset);
     data_.test = std::make_unique<train::Part>(data_.placed->test());
     data_.lanes = std::make_unique<train::LanePack>(context.backend->make_lane_engine());
     const train::DeviceSplit& train = data_.placed->train();
+    data_.kept = std::make_unique<KeptWeights>(context.place.directory, study_.maximize);
     data_.divisions.clear();
     if (study_.folds == 0) {
       data_.divisions.push_back({train::Part(train), train::Part(data_.placed->valid())});
@@ -235,23 +267,25 @@ class NetworkObjective final : public Objective {
 
   std::unique_ptr<Trainable> start(const space::Config& config, const TrialContext& context) override {
     require(!data_.divisions.empty(), "prepare() comes before start()");
-    const train::TrainingSpec spec = training_spec(settings_.at(config), shape_of(data_.dataset), context.seed);
-    if (const std::string problem = stages_problem(spec.network, stages_); !problem.empty())
-      throw TrialFailure(FailureKind::Invalid, problem);
+    train::TrainingSpec spec = training_spec(settings_.at(config), shape_of(data_.dataset), context.seed);
+    for (const std::string& problem : {stages_problem(spec.network, stages_), weights_problem(spec, initial_.layers)})
+      if (!problem.empty()) throw TrialFailure(FailureKind::Invalid, problem);
+    if (!weights_file_.empty()) spec.initial = &initial_;
     WorkerContext worker = worker_;
     if (context.team) worker.team = context.team;
-    return std::make_unique<NetworkTrainable>(worker, data_, study_, spec);
+    return std::make_unique<NetworkTrainable>(worker, data_, study_, spec, context.trial);
   }
 
  private:
   space::Space space_;
   Settings settings_;
-  std::filesystem::path file_;
+  std::filesystem::path file_, weights_file_;
   NetworkStudy study_;
   std::int32_t epochs_ = 1;
   std::size_t stages_ = 1;
   WorkerContext worker_;
   NetworkData data_;
+  train::SavedWeights initial_;
 };
 
 }  // namespace

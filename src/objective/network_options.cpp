@@ -37,6 +37,10 @@ std::vector<Option> study_table() {
       word("fold_parallel", "none",
            "in a team: every fold by all ranks together, or whole folds spread over the ranks",
            {"none", "ranks"}),
+      {"initial_weights", OptionType::Path, "",
+       "file of weights (HDF5), relative to the input file, that all networks start from; empty: they are drawn"},
+      {"keep_weights", OptionType::Flag, "false",
+       "each rank keeps the weights of the best of its trials that have trained to the end, as weights/trial_N.h5 in the run directory"},
   };
 }
 
@@ -49,6 +53,9 @@ std::vector<Option> network_table() {
       word("activation", "relu", "of the hidden layers; gelu is its tanh form",
            {"relu", "tanh", "gelu", "sigmoid"}),
       number("dropout", "0", "share of each hidden dense or recurrent layer's outputs that is dropped while training", 0, 0.99),
+      whole("initial_layers", "0",
+            "so many layers with parameters, from the first, take the initial weights, others are drawn; 0: all", 0, 65536),
+      whole("freeze", "0", "so many layers with parameters, from the first, keep them as they are", 0, 65536),
       word("init", "auto", "variance of the first weights; auto: he for relu and gelu, xavier for others",
            {"auto", "he", "xavier", "lecun"}),
       word("loss", "auto", "auto: cross_entropy for classes, squared for numbers",

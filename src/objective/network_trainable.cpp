@@ -10,6 +10,7 @@
 #include "regatta/core/clock.hpp"
 #include "regatta/core/text.hpp"
 #include "regatta/device/devices.hpp"
+#include "regatta/objective/network_objective.hpp"
 #include "regatta/train/folds.hpp"
 
 namespace regatta::objective {
@@ -45,11 +46,26 @@ auto within_memory(Work work) {
 
 }  // namespace
 
+std::filesystem::path kept_weights_file(const std::filesystem::path& run_directory, std::int32_t trial) {
+  return run_directory / "weights" / concat("trial_", trial, ".h5");
+}
+
+void KeptWeights::offer(std::int32_t trial, double value, const train::SavedWeights& weights) {
+  if (value_ && (maximize_ ? value <= *value_ : value >= *value_)) return;
+  const std::filesystem::path file = kept_weights_file(run_directory_, trial);
+  std::filesystem::create_directories(file.parent_path());
+  train::write_weights(file, weights);
+  if (!file_.empty() && file_ != file) std::filesystem::remove(file_);
+  file_ = file;
+  value_ = value;
+}
+
 NetworkTrainable::NetworkTrainable(const WorkerContext& worker, const NetworkData& data,
-                                   const NetworkStudy& study, const train::TrainingSpec& spec)
+                                   const NetworkStudy& study, const train::TrainingSpec& spec, std::int32_t trial)
     : data_(data),
       study_(study),
       spec_(spec),
+      trial_(trial),
       team_(worker.team && worker.team->size() > 1 ? worker.team : nullptr),
       spread_(team_ && study.folds > 0 && study.spread_folds),
       divided_(worker.parts || worker.stages),
@@ -164,7 +180,17 @@ Progress NetworkTrainable::combine() {
     progress.fold_scores = column;
   }
   if (study_.best_epoch) remember_best(progress);
+  if (progress.finished && study_.keep_weights) keep_weights(progress.value);
   return progress;
+}
+
+/// Those of the last epoch. All ranks that divide the network have a part in it, and the first of the team writes.
+void NetworkTrainable::keep_weights(double value) const {
+  const bool writes = !team_ || team_->rank().value == 0;
+  if (!writes && !divided_) return;
+  const train::Network& network = runs_.front().trainer->network();
+  const std::vector<float> parameters = network.whole_parameters(), statistics = network.whole_statistics();
+  if (writes) data_.kept->offer(trial_, value, {train::layer_counts(spec_.network), parameters, statistics});
 }
 
 /// Puts the best epoch's value in the place of this one's.

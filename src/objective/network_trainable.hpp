@@ -1,8 +1,11 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "regatta/objective/objective.hpp"
@@ -21,11 +24,27 @@ struct NetworkStudy {
   std::size_t folds = 0;               ///< 0: no cross-validation
   std::uint64_t fold_seed = 1;
   bool spread_folds = false;  ///< over the ranks of a team
+  bool keep_weights = false;  ///< of the best trial of each rank
 };
 
 /// What to train on and what to be judged on: one of these, or one per fold.
 struct Division {
   train::Part train, judged;
+};
+
+/// A file with the weights of the best trial so far of a rank.
+class KeptWeights {
+ public:
+  KeptWeights(std::filesystem::path run_directory, bool maximize)
+      : run_directory_(std::move(run_directory)), maximize_(maximize) {}
+
+  /// Puts these in the place of those of a trial that was no better.
+  void offer(std::int32_t trial, double value, const train::SavedWeights& weights);
+
+ private:
+  std::filesystem::path run_directory_, file_;
+  bool maximize_;
+  std::optional<double> value_;
 };
 
 /// The data of a study, shared by all trials of a worker.
@@ -34,6 +53,7 @@ struct NetworkData {
   std::unique_ptr<train::DeviceData> placed;
   std::vector<Division> divisions;
   std::unique_ptr<train::Part> test;
+  std::unique_ptr<KeptWeights> kept;
   std::unique_ptr<train::LanePack> lanes;  ///< of small networks that train at the same time
 };
 
@@ -44,7 +64,7 @@ class NetworkTrainable final : public Trainable {
  public:
   /// All arguments outlive this object.
   NetworkTrainable(const WorkerContext& worker, const NetworkData& data, const NetworkStudy& study,
-                   const train::TrainingSpec& spec);
+                   const train::TrainingSpec& spec, std::int32_t trial);
 
   std::optional<Progress> advance() override;
   /// Nothing where the folds are spread over the ranks of a team: each rank has others.
@@ -64,11 +84,13 @@ class NetworkTrainable final : public Trainable {
   std::vector<double> scores(Run& run);
   void exchange();
   Progress combine();
+  void keep_weights(double value) const;
   void remember_best(Progress& progress);
 
   const NetworkData& data_;
   const NetworkStudy& study_;
   train::TrainingSpec spec_;
+  std::int32_t trial_;
   comm::Communicator* team_;  ///< null where ranks do not divide this trial
   bool spread_;               ///< whole folds over the ranks of the team
   bool divided_;              ///< the ranks of the team hold parts or stages of the model

@@ -195,6 +195,25 @@ std::string image_problem(const std::string& what, const DataShape& shape) {
                 lengths_text(shape.shape));
 }
 
+std::string weights_problem(const train::TrainingSpec& spec, const std::vector<train::ParameterCounts>& saved) {
+  const std::vector<train::ParameterCounts> layers = train::layer_counts(spec.network);
+  if (spec.frozen >= layers.size())
+    return concat("freeze = ", spec.frozen, " leaves nothing to train of a network of ", layers.size(), " layers with parameters");
+  if (saved.empty()) return "";
+  const std::size_t wanted = spec.initial_layers > 0 ? spec.initial_layers : layers.size();
+  if (saved.size() < wanted || layers.size() < wanted || (spec.initial_layers == 0 && saved.size() != wanted))
+    return concat("initial_weights are of ", saved.size(), " layers with parameters, the network has ", layers.size(),
+                  ", and initial_layers = ", spec.initial_layers);
+  const auto text = [](const train::ParameterCounts& counts) {
+    return concat(counts.weights, " weights, ", counts.biases, " biases and ", counts.statistics, " statistics");
+  };
+  for (std::size_t l = 0; l < wanted; ++l)
+    if (text(saved[l]) != text(layers[l]))
+      return concat("layer ", l + 1, " of initial_weights has ", text(saved[l]), ", that of the network ", text(layers[l]),
+                    l > 0 ? concat("; initial_layers = ", l, " takes those before it") : "");
+  return "";
+}
+
 train::TrainingSpec training_spec(const Values& values, const DataShape& shape, std::uint64_t seed) {
   if (const std::string problem = model_problem(values.text("model"), shape); !problem.empty())
     throw TrialFailure(FailureKind::Invalid, problem);
@@ -213,6 +232,8 @@ train::TrainingSpec training_spec(const Values& values, const DataShape& shape, 
   if (values.text("precision") == "tf32") spec.precision = device::Precision::Tf32;
   spec.micro_batches = values.count("micro_batches");
   spec.recompute = values.flag("recompute");
+  spec.initial_layers = values.count("initial_layers");
+  spec.frozen = values.count("freeze");
   spec.share_updates = values.text("team_updates") == "auto";
   spec.divergence_factor = values.number("divergence_factor");
   spec.seed = seed;

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "regatta/train/trainer.hpp"
 #include "settings.hpp"
@@ -33,6 +34,10 @@ std::string image_problem(const std::string& what, const DataShape& shape);
 /// Whether a network can be trained with this loss (a value of the option `loss`) on such data; else one
 /// sentence.
 std::string loss_problem(const std::string& loss, const DataShape& shape);
+
+/// Whether the network can start from weights of layers with these counts and has layers left to train; else one sentence.
+/// @param saved  empty: it starts from drawn ones
+std::string weights_problem(const train::TrainingSpec& spec, const std::vector<train::ParameterCounts>& saved);
 
 /// The training that one trial's options ask for.
 /// @throws TrialFailure  kind Invalid

@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "dataset_file.hpp"
+#include "leader_problem.hpp"
 #include "regatta/core/error.hpp"
 #include "regatta/core/file.hpp"
 #include "regatta/h5/file.hpp"
@@ -13,11 +14,8 @@
 namespace regatta::train {
 namespace {
 
-/// First block that a node shares: what the leader found, so that the others know what to expect. A problem
-/// of the leader travels in it too, for the others wait in the same collective calls.
-struct Prologue {
-  char problem[4096];
-  bool system_failure;
+/// First block that a node shares: what the leader found, so that the others know what to expect.
+struct Prologue : LeaderProblem {
   std::uint64_t rows[split_names.size()];
   bool has_lengths[split_names.size()];
   std::uint64_t dimensions, shape[most_dimensions];
@@ -34,19 +32,6 @@ struct Prologue {
     tokens = head.tokens;
     labels_per_sample = head.labels_per_sample;
     text_bytes = bytes_of_text;
-  }
-
-  void note(const std::exception& error) {
-    const std::string_view text = error.what();
-    text.copy(problem, sizeof(problem) - 1);
-    system_failure = dynamic_cast<const InvalidInput*>(&error) == nullptr;
-  }
-
-  /// On every rank, after publish().
-  void rethrow() const {
-    if (problem[0] == '\0') return;
-    if (system_failure) throw SystemFailure(problem);
-    throw InvalidInput(problem);
   }
 };
 

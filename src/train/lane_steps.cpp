@@ -35,7 +35,7 @@ bool describe_layers(const NetworkSpec& network, device::Lane& lane) {
 
 std::optional<std::size_t> lane_numbers(const TrainingSpec& spec) {
   device::Lane lane;
-  if (spec.random_crop > 0 || spec.random_flip || !describe_layers(spec.network, lane)) return std::nullopt;
+  if (spec.random_crop > 0 || spec.random_flip || spec.frozen > 0 || !describe_layers(spec.network, lane)) return std::nullopt;
   std::size_t widest = 0;
   for (std::size_t l = 0; l < lane.layer_count; ++l) widest = std::max<std::size_t>(widest, lane.layers[l].units);
   const std::size_t per_sample = lane.inputs + activation_count(spec.network) + 2 * widest;
@@ -48,7 +48,7 @@ std::unique_ptr<LaneSteps> LaneSteps::make(device::Backend& backend, const LaneP
   const DeviceSplit& split = part.split();
   const bool plain = spec.precision == device::Precision::Fp32 && !split.lengths && split.labels.columns <= 1 && spec.random_crop == 0 && !spec.random_flip;
   device::Lane lane;
-  if (!place.pack || !plain || place.judged.size() > device::Lane::most_judgements) return nullptr;
+  if (!place.pack || !plain || spec.frozen > 0 || place.judged.size() > device::Lane::most_judgements) return nullptr;
   if (!describe_layers(spec.network, lane)) return nullptr;
   lane.loss = spec.loss;
   lane.x = split.x.data;

@@ -101,10 +101,19 @@ void LayerChain::place(device::Backend& backend, const Places& places, std::size
                : device::Buffer<float>(backend, most_samples * widest);
 }
 
+ParameterCounts LayerChain::freeze(std::size_t layers) {
+  frozen_ = layers;
+  ParameterCounts sum;
+  for (std::size_t l = 0; l < frozen_; ++l) sum += links_[l].layer->counts();
+  return sum;
+}
+
 device::MatrixView<const float> LayerChain::forward(device::MatrixView<const float> x, const Pass& pass) {
   Pass own = pass;
   for (std::size_t l = 0; l < links_.size(); ++l) {
     own.key = derive_seed(pass.key, first_ + l);
+    own.training = pass.training && l >= frozen_;
+    own.team = l >= frozen_ ? pass.team : nullptr;
     x = links_[l].layer->forward(x, own);
   }
   return x;
@@ -112,7 +121,7 @@ device::MatrixView<const float> LayerChain::forward(device::MatrixView<const flo
 
 void LayerChain::forward_nothing(const Pass& pass) {
   Pass own = pass;
-  for (std::size_t l = 0; l < links_.size(); ++l) {
+  for (std::size_t l = frozen_; l < links_.size(); ++l) {
     own.key = derive_seed(pass.key, first_ + l);
     links_[l].layer->forward_nothing(own);
   }
@@ -120,21 +129,24 @@ void LayerChain::forward_nothing(const Pass& pass) {
 
 void LayerChain::backward(device::MatrixView<float> y, device::MatrixView<float> x,
                           const std::function<void(std::size_t first)>& ready) {
-  for (std::size_t l = links_.size(); l-- > 0;) {
+  for (std::size_t l = links_.size(); l-- > frozen_;) {
     const Link& link = links_[l];
-    const device::MatrixView<float> before =
+    device::MatrixView<float> before =
         l > 0 ? device::MatrixView<float>{slopes_[(l - 1) % 2].data(), y.rows, link.inputs} : x;
+    if (l > 0 && l == frozen_) before.data = nullptr;
     link.layer->backward(y, before);
     if (ready) ready(link.first_weight);
     y = before;
   }
+  if (ready && frozen_ > 0) ready(0);
 }
 
 void LayerChain::backward_nothing(const std::function<void(std::size_t first)>& ready) {
-  for (std::size_t l = links_.size(); l-- > 0;) {
+  for (std::size_t l = links_.size(); l-- > frozen_;) {
     links_[l].layer->backward_nothing();
     if (ready) ready(links_[l].first_weight);
   }
+  if (ready && frozen_ > 0) ready(0);
 }
 
 double LayerChain::wait_seconds() const {

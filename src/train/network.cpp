@@ -17,6 +17,8 @@ LayerChain chain_of(const Stage& stage, comm::Communicator* parts) {
   return LayerChain(stage.layers, stage.input, parts, stage.first);
 }
 
+bool has_parameters(const Layer& layer) { return layer.counts().weights + layer.counts().biases > 0; }
+
 struct FirstValues {
   std::vector<float> parameters, statistics;
 };
@@ -37,6 +39,25 @@ std::size_t weight_count(const NetworkSpec& spec) { return chain_of(spec).counts
 std::size_t parameter_count(const NetworkSpec& spec, const Team& team) {
   const ParameterCounts counts = chain_of(stage_of(spec, team.stages), team.parts).counts();
   return counts.weights + counts.biases;
+}
+
+std::vector<ParameterCounts> layer_counts(const NetworkSpec& spec) {
+  std::vector<ParameterCounts> counts;
+  chain_of(spec).each([&](const Layer& layer) {
+    if (has_parameters(layer)) counts.push_back(layer.counts());
+  });
+  return counts;
+}
+
+std::size_t layer_behind(const NetworkSpec& spec, std::size_t layers_with_parameters) {
+  if (layers_with_parameters == 0) return 0;
+  std::size_t place = 0, seen = 0, behind = 0;
+  chain_of(spec).each([&](const Layer& layer) {
+    if (has_parameters(layer) && seen++ == layers_with_parameters) behind = place;
+    ++place;
+  });
+  require(behind > 0, "no layer is left to train behind ", layers_with_parameters, " of ", seen);
+  return behind;
 }
 
 std::size_t activation_count(const NetworkSpec& spec) { return chain_of(spec).activations(); }
@@ -94,6 +115,29 @@ void Network::place_chains(const MicroBatches& micro) {
                 most_samples_, &chain == &chains_.front() ? nullptr : &chains_.front());
   output_slope_ = device::Buffer<float>(backend_, most_samples_ * size_of(layers().output()));
   if (stage_.first > 0) input_slope_ = device::Buffer<float>(backend_, most_samples_ * inputs());
+}
+
+void Network::take(const SavedWeights& weights, std::size_t layers) {
+  ParameterCounts saved, taken;
+  for (const ParameterCounts& layer : weights.layers) saved += layer;
+  for (const ParameterCounts& layer : std::span(weights.layers).first(layers)) taken += layer;
+  std::vector<float> own = parameters_.download();
+  match([&](std::size_t place, std::size_t in_whole, bool) {
+    const bool bias = in_whole >= stage_.whole.weights;
+    const std::size_t number = bias ? in_whole - stage_.whole.weights : in_whole;
+    if (number < (bias ? taken.biases : taken.weights))
+      own[place] = weights.parameters[bias ? saved.weights + number : number];
+  });
+  backend_.upload(own, parameters_.data());
+  std::vector<float> statistics = statistics_.download();
+  for (std::size_t i = 0, at = stage_.before.statistics; i < statistics.size() && at < taken.statistics; ++i, ++at)
+    statistics[i] = weights.statistics[at];
+  if (!statistics.empty()) backend_.upload(statistics, statistics_.data());
+}
+
+void Network::freeze(std::size_t layers) {
+  const std::size_t own = std::min(layers - std::min(layers, stage_.first), this->layers().size());
+  for (LayerChain& chain : chains_) frozen_ = chain.freeze(own);
 }
 
 device::MatrixView<const float> Network::forward(device::MatrixView<const float> x,
@@ -178,12 +222,23 @@ void Network::take_squared_norm() {
 
 void Network::update(const OptimizerSpec& optimizer, double rate, std::int64_t step, double clip) {
   if (clip > 0) take_squared_norm();
-  backend_.update(step_of(optimizer, rate, step, clip));
+  update_trained(update_of(optimizer, rate, step, clip), 0, parameters_.size());
 }
 
 void Network::update(const OptimizerSpec& optimizer, double rate, std::int64_t step, std::size_t first,
                      std::size_t end) {
-  backend_.update(placed(update_of(optimizer, rate, step, 0), first, end));
+  update_trained(update_of(optimizer, rate, step, 0), first, end);
+}
+
+/// Those of [first, end) that are not frozen.
+/// @param update  all but the places
+void Network::update_trained(const device::Update& update, std::size_t first, std::size_t end) {
+  if (frozen_.weights + frozen_.biases == 0) return backend_.update(placed(update, first, end));
+  const Share trained[] = {{frozen_.weights, weights_}, {weights_ + frozen_.biases, parameters_.size()}};
+  for (const Share& part : trained) {
+    const std::size_t begin = std::max(first, part.first), stop = std::min(end, part.end);
+    if (begin < stop) backend_.update(placed(update, begin, stop));
+  }
 }
 
 device::Update Network::step_of(const OptimizerSpec& optimizer, double rate, std::int64_t step, double clip) {

@@ -114,6 +114,9 @@ Trainer::Trainer(device::Backend& backend, const Part& part, std::size_t classes
       class_weights_(backend, weights_for(part, classes, spec.balanced)) {
   require(size_of(spec.network.input) == part.split().x.columns, "the network takes samples of ",
           size_of(spec.network.input), " numbers, the data has ", part.split().x.columns);
+  if (spec.initial)
+    network_.take(*spec.initial, spec.initial_layers > 0 ? spec.initial_layers : spec.initial->layers.size());
+  network_.freeze(layer_behind(spec.network, spec.frozen));
   if (team_.alone())
     lane_ = LaneSteps::make(backend, lane, spec_, part, network_, class_weights_.data(), derive_seed(spec.seed, dropout));
 }

@@ -96,7 +96,8 @@ TEST_F(RunDirectory, ExportsToStandardOutputAndToHdf5) {
   EXPECT_EQ(std::ranges::count(csv.out, '\n'), 21);
   EXPECT_EQ(h5.exit_code, 0) << h5;
   EXPECT_GT(std::filesystem::file_size(folder / "again.h5"), 1000u);
-  EXPECT_EQ(ask({"export", "runs/x"}).err, "regatta: error: regatta export needs --csv FILE or --h5 FILE\n");
+  EXPECT_EQ(ask({"export", "runs/x"}).err, "regatta: error: regatta export needs --csv FILE, --h5 FILE or --weights FILE\n");
+  EXPECT_THAT(ask({"export", "runs/x", "--weights", "w.h5"}).err, HasSubstr("has kept no weights"));
 }
 
 TEST_F(RunDirectory, TakesNothingMoreWhenTheRunIsOver) {

@@ -2,6 +2,7 @@
 #include "regatta/core/error.hpp"
 #include "regatta/objective/network_objective.hpp"
 #include "regatta/train/generate.hpp"
+#include "regatta/train/saved_weights.hpp"
 
 namespace regatta::objective {
 namespace {
@@ -49,6 +50,25 @@ TEST_F(NetworkCheck, AcceptsEveryTrainingOptionInTheSpace) {
                          {"warmup_epochs", "uniform(0, 3)"},
                          {"epochs", "int(1, 30)"}}),
               IsEmpty());
+}
+
+TEST_F(NetworkCheck, ComparesInitialWeightsWithTheNetwork) {
+  const std::vector<float> parameters(2 * 64 + 64 + 3, 0.5f);
+  train::write_weights(folder / "w.h5", {{{2 * 64, 64, 0}, {0, 3, 0}}, parameters, {}});
+  const auto with = [&](Texts more, const Texts& space = {}) {
+    more.insert(more.begin(), {{"data", "three.h5"}, {"initial_weights", "w.h5"}, {"layers", "1"}});
+    return check(more, space);
+  };
+
+  EXPECT_THAT(with({{"initial_layers", "1"}, {"freeze", "1"}, {"keep_weights", "true"}}), IsEmpty());
+  EXPECT_THAT(with({}, {{"units", "int(8, 64)"}}), IsEmpty());
+  EXPECT_THAT(with({}), ElementsAre("x.ini:102: layer 2 of initial_weights has 0 weights, 3 biases and 0 statistics, that of the "
+                                    "network 192 weights, 3 biases and 0 statistics; initial_layers = 1 takes those before it"));
+  EXPECT_THAT(with({{"initial_layers", "3"}}), ElementsAre(HasSubstr("of 2 layers with parameters, the network has 2")));
+  EXPECT_THAT(check({{"data", "three.h5"}, {"freeze", "3"}}), ElementsAre(HasSubstr("x.ini:102: freeze = 3 leaves nothing")));
+  EXPECT_THAT(check({{"data", "three.h5"}, {"keep_weights", "true"}, {"folds", "3"}}), ElementsAre(HasSubstr("folds = 0")));
+  EXPECT_THAT(check({{"data", "three.h5"}, {"initial_weights", "three.h5"}}), ElementsAre(HasSubstr("/layers")));
+  EXPECT_THAT(check({{"data", "three.h5"}, {"initial_weights", "none.h5"}}), ElementsAre(HasSubstr("none.h5")));
 }
 
 TEST_F(NetworkCheck, SaysWhichModelsTheDataDoNotSuit) {

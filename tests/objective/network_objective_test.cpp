@@ -8,6 +8,7 @@
 #include "regatta/core/error.hpp"
 #include "regatta/train/folds.hpp"
 #include "regatta/train/generate.hpp"
+#include "regatta/train/saved_weights.hpp"
 
 namespace regatta::objective {
 namespace {
@@ -84,6 +85,19 @@ TEST_F(NetworkObjective, FailsATrialOfMoreChannelsThanAnyMemoryHolds) {
                     {});
 
   EXPECT_EQ(failure_of(workshop, {}), FailureKind::Invalid);
+}
+
+TEST_F(NetworkObjective, StartsFromAFileOfWeightsAndFailsWhereItDoesNotFit) {
+  const std::vector<float> parameters{1, 2, 3, 4, 5, 6, 0.5f, 0.25f, 0};
+  train::write_weights(folder / "w.h5", {{{6, 3, 0}}, parameters, {}});
+  const auto space = space_of({{"layers", "int(0, 1)"}, {"freeze", "int(0, 1)"}});
+  Workshop workshop(options({{"data", "three.h5"}, {"initial_weights", "w.h5"}, {"learning_rate", "1e-12"}}), space);
+
+  const double seven = workshop.start({{"layers", "0"}, {"freeze", "0"}}, 7)->advance()->value;
+
+  EXPECT_EQ(workshop.start({{"layers", "0"}, {"freeze", "0"}}, 8)->advance()->value, seven);
+  EXPECT_EQ(failure_of(workshop, {{"layers", "1"}, {"freeze", "0"}}), FailureKind::Invalid);
+  EXPECT_EQ(failure_of(workshop, {{"layers", "0"}, {"freeze", "1"}}), FailureKind::Invalid);
 }
 
 TEST_F(NetworkObjective, TrainsForItsEpochsAndReportsEach) {

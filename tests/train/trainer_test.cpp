@@ -282,6 +282,57 @@ TeamResult train_as_team(int replicas, const Samples& samples, const TrainingSpe
   return results[0];
 }
 
+/// A network's numbers, as a file would have them.
+struct Numbers {
+  explicit Numbers(const Trainer& trainer, const NetworkSpec& spec)
+      : parameters(trainer.network().whole_parameters()),
+        statistics(trainer.network().whole_statistics()),
+        saved{layer_counts(spec), parameters, statistics} {}
+
+  std::vector<float> parameters, statistics;
+  SavedWeights saved;
+};
+
+TEST(Trainer, StartsFromGivenWeightsAndTrainsThoseThatAreNotFrozen) {
+  const Samples samples = clouds(101, 6, 3);
+  Bench bench(samples);
+  TrainingSpec spec = classifier(samples, {16, 12}, 0.2f);
+  Trainer first(*bench.backend, bench.train, 3, spec);
+  epoch(first);
+  const Numbers source(first, spec.network);
+  spec.seed = 6;
+  spec.initial = &source.saved;
+  spec.frozen = 2;
+  spec.optimizer.weight_decay = 0.1;
+
+  Trainer tuned(*bench.backend, bench.train, 3, spec);
+
+  EXPECT_EQ(tuned.outputs(bench.valid), first.outputs(bench.valid));
+  epoch(tuned);
+  const Numbers after(tuned, spec.network);
+  constexpr std::size_t frozen = 6 * 16 + 16 * 12, weights = frozen + 12 * 3, biases = weights + 16 + 12;
+  for (std::size_t i = 0; i < after.parameters.size(); ++i)
+    EXPECT_EQ(after.parameters[i] == source.parameters[i], i < frozen || (i >= weights && i < biases)) << i;
+  spec.frozen = 3;
+  EXPECT_THROW(Trainer(*bench.backend, bench.train, 3, spec), InvalidInput);
+}
+
+TEST(Trainer, DrawsTheLayersThatTakeNoGivenWeights) {
+  const Samples samples = clouds(50, 6, 3);
+  Bench bench(samples);
+  TrainingSpec spec = classifier(samples, {8}), other = classifier(samples, {8, 4});
+  const Numbers source(Trainer(*bench.backend, bench.train, 3, spec), spec.network);
+  other.seed = 9;
+  const Numbers drawn(Trainer(*bench.backend, bench.train, 3, other), other.network);
+  other.initial = &source.saved;
+  other.initial_layers = 1;
+
+  const Numbers mixed(Trainer(*bench.backend, bench.train, 3, other), other.network);
+
+  for (std::size_t i = 0; i < mixed.parameters.size(); ++i)
+    EXPECT_EQ(mixed.parameters[i], i < 6 * 8 ? source.parameters[i] : drawn.parameters[i]) << i;
+}
+
 class TeamOf : public testing::TestWithParam<int> {};
 
 TEST_P(TeamOf, RanksEqualsOneRankWithinRounding) {
@@ -509,6 +560,31 @@ TEST(Pipeline, EqualsOneRankForImagesWithAndWithoutBatchNormalization) {
   const Samples samples = clouds(101, 12, 3);
   expect_pipelines_equal_one_rank(samples, image_classifier(), 5e-4f);
   expect_pipelines_equal_one_rank(samples, image_classifier(false), 5e-5f);
+}
+
+/// With replicas that have nothing of a batch, parts, stages that have nothing to train, and running means that stay.
+TEST(Trainer, FreezesTheSameLayersInEveryTeam) {
+  const Samples samples = clouds(101, 12, 3);
+  Bench bench(samples);
+  for (TrainingSpec spec : {classifier(samples, {16, 12, 9}, 0.2f), image_classifier()}) {
+    Trainer first(*bench.backend, bench.train, 3, spec);
+    epoch(first);
+    const Numbers source(first, spec.network);
+    spec.seed = 6;
+    spec.initial = &source.saved;
+    spec.frozen = 2;
+    spec.gradient_clip = 0.3;
+    const TeamResult alone = train_as_team(1, samples, spec);
+
+    expect_equal(train_as_team(6, samples, spec), alone, 1e-4f);
+    expect_equal(train_as_team(1, samples, spec, device::make_cpu_backend, 2), alone, 1e-4f);
+    expect_equal(train_as_team(1, samples, spec, device::make_cpu_backend, 4, Divided::ByDepth), alone, 1e-4f);
+    spec.gradient_clip = 0;  // updates are shared
+    expect_equal(train_as_team(6, samples, spec), train_as_team(1, samples, spec), 1e-4f);
+    const std::size_t frozen = layer_counts(spec.network)[0].weights;
+    EXPECT_TRUE(std::equal(source.parameters.begin(), source.parameters.begin() + static_cast<std::ptrdiff_t>(frozen),
+                           alone.parameters.begin()));
+  }
 }
 
 TEST(Pipeline, GoesOnFromWhatOneRankHasSavedAlsoWithStatistics) {

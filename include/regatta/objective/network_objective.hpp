@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
@@ -21,6 +23,9 @@ void check_network(const ObjectiveOptions& options, const space::Space& space, P
 
 /// Metrics by their default direction; of both tasks where the data file cannot be read.
 std::vector<std::pair<std::string, bool>> network_metrics(const ObjectiveOptions& options);
+
+/// Where `keep_weights` puts those of a trial.
+std::filesystem::path kept_weights_file(const std::filesystem::path& run_directory, std::int32_t trial);
 
 /// @throws InvalidInput  what check_network or the table of options would say
 std::unique_ptr<Objective> make_network_objective(const ObjectiveOptions& options, const space::Space& space);

@@ -22,6 +22,7 @@ class LayerChain {
   LayerChain(const std::vector<LayerSpec>& layers, const Shape& input, comm::Communicator* parts = nullptr,
              std::size_t first = 0);
 
+  std::size_t size() const { return links_.size(); }
   bool empty() const { return links_.empty(); }
   const Shape& output() const { return output_; }
   ParameterCounts counts() const;  ///< sums of all layers, as the next ones
@@ -36,6 +37,9 @@ class LayerChain {
   /// @param lender  a chain of the same layers, placed before, whose slopes pass at other times; null: none
   void place(device::Backend& backend, const Places& places, std::size_t most_samples,
              LayerChain* lender = nullptr);
+  /// The first `layers` layers stay as they are: they compute as in a trained network and have no way back.
+  /// @return the sum of their counts
+  ParameterCounts freeze(std::size_t layers);
   device::MatrixView<const float> forward(device::MatrixView<const float> x, const Pass& pass);
   void forward_nothing(const Pass& pass);
   /// @param ready  is told after each layer, the last one first, from which weight of the chain on gradients
@@ -60,6 +64,7 @@ class LayerChain {
 
   std::vector<Link> links_;
   std::size_t first_;
+  std::size_t frozen_ = 0;  ///< layers
   Shape output_;
   device::Buffer<float> slopes_[2];  ///< dL/dx of a layer and of the one after it
 };

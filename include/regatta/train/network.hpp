@@ -12,6 +12,7 @@
 #include "regatta/train/layer_chain.hpp"
 #include "regatta/train/optimizer.hpp"
 #include "regatta/train/pipeline.hpp"
+#include "regatta/train/saved_weights.hpp"
 
 namespace regatta::train {
 
@@ -23,6 +24,12 @@ std::vector<float> initial_parameters(const NetworkSpec& spec, std::uint64_t see
 std::size_t weight_count(const NetworkSpec& spec);
 /// @param team  of what this rank has where parts or stages divide the network
 std::size_t parameter_count(const NetworkSpec& spec, const Team& team = {});
+
+/// Of each layer of the network that has parameters; a residual block is one layer.
+std::vector<ParameterCounts> layer_counts(const NetworkSpec& spec);
+/// Number (from 0) of the first layer behind so many that have parameters and those without between them.
+/// @throws InvalidInput  there is none
+std::size_t layer_behind(const NetworkSpec& spec, std::size_t layers_with_parameters);
 
 /// Numbers of a sample that all layers together keep of a forward pass.
 std::size_t activation_count(const NetworkSpec& spec);
@@ -53,6 +60,12 @@ class Network {
   /// @throws device::OutOfDeviceMemory
   Network(device::Backend& backend, const NetworkSpec& spec, std::size_t most_samples, std::uint64_t seed,
           const Team& team = {}, std::span<float> arena = {}, const MicroBatches& micro = {});
+
+  /// The first `layers` layers with parameters begin with those of `weights`, where they have the same counts.
+  void take(const SavedWeights& weights, std::size_t layers);
+  /// The first `layers` layers of the whole network, with or without parameters, keep their parameters and statistics:
+  /// they compute as in a trained network. Before the first pass.
+  void freeze(std::size_t layers);
 
   /// Outputs (samples x outputs) of this rank's layers for `x`, as a trained network is used. Valid until the
   /// next call of forward.
@@ -101,6 +114,10 @@ class Network {
   /// @throws InvalidInput  they are of another shape
   void load(ByteReader& reader);
 
+  /// Of the whole network, as SavedWeights has them. Collective over parts or stages.
+  std::vector<float> whole_parameters() const { return whole(parameters_); }
+  std::vector<float> whole_statistics() const;
+
   device::Buffer<float>& gradients() { return gradients_; }
   const device::Buffer<float>& parameters() const { return parameters_; }
   std::size_t weights() const { return weights_; }
@@ -128,9 +145,9 @@ class Network {
   void match(Visit visit) const;
   std::size_t whole_size() const;
   device::Update update_of(const OptimizerSpec& optimizer, double rate, std::int64_t step, double clip);
+  void update_trained(const device::Update& update, std::size_t first, std::size_t end);
   device::Update placed(device::Update update, std::size_t first, std::size_t end);
   std::vector<float> whole(const device::Buffer<float>& part) const;
-  std::vector<float> whole_statistics() const;
   void take_part(const std::vector<float>& whole, device::Buffer<float>& part);
   device::MatrixView<const float> pass(device::MatrixView<const float> x, const Pass& pass,
                                        std::size_t micro);
@@ -143,6 +160,7 @@ class Network {
   std::size_t current_ = 0;         ///< micro-batch that was computed or recalled last
   std::size_t pieces_ = 1;          ///< micro-batches of this batch
   std::size_t weights_ = 0;
+  ParameterCounts frozen_;  ///< the first ones of this rank
   device::Buffer<float> arena_;
   device::Buffer<float> parameters_, gradients_, first_moment_, second_moment_;  ///< parts of the arena
   device::Buffer<float> micro_gradients_;  ///< where layers write them; empty: into gradients_

@@ -33,6 +33,9 @@ struct TrainingSpec {
   bool share_updates = true;      ///< by a team in the memory of one node, where it can; false: all gradients are summed by messages
   std::size_t micro_batches = 0;  ///< of a pipeline, as MicroBatches::most; 0: two a stage. 1 with statistics
   bool recompute = false;         ///< as MicroBatches has it
+  const SavedWeights* initial = nullptr;  ///< what the network starts from; null: weights are drawn. Outlives the training
+  std::size_t initial_layers = 0;  ///< so many of its first layers with parameters take those; 0: all
+  std::size_t frozen = 0;          ///< so many of its first layers with parameters keep them
   double divergence_factor = 10;  ///< a mean loss above this times that of the first epoch has diverged
   std::uint64_t seed = 0;
 };
