@@ -119,7 +119,7 @@ int check_command(const Arguments& arguments) {
   const int ranks = planned_ranks(arguments, inputs.layout);
   const std::vector<run::RankInfo> infos = ranks_here(ranks);
   run::LayoutOptions options = inputs.layout;
-  options.lanes = run::choose_lanes(options, infos, *objective::make_objective(inputs.objective, inputs.space), inputs.trials);
+  options.lanes = run::choose_lanes(options, infos, inputs.objective, inputs.space, inputs.trials);
   const run::Layout layout = run::plan_layout(infos, options);
   std::cout << "Study: " << inputs.name << " (" << inputs.source.string() << ")\n"
             << space_text(inputs.space) << user_trials_text(inputs) << objective_text(inputs)

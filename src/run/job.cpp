@@ -56,8 +56,7 @@ struct Job::Impl {
 
   void plan_roles() {
     LayoutOptions options = plan.layout;
-    options.lanes = choose_lanes(options, facts.ranks, *objective::make_objective(plan.objective, plan.space),
-                                 plan.controller.trials);
+    options.lanes = choose_lanes(options, facts.ranks, plan.objective, plan.space, plan.controller.trials);
     facts.layout = plan_layout(facts.ranks, options);
   }
 

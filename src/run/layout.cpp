@@ -164,12 +164,13 @@ WorkerId Layout::team_of(Rank rank) const {
   return {};
 }
 
-int choose_lanes(const LayoutOptions& options, const std::vector<RankInfo>& ranks, const objective::Objective& objective,
-                 std::int64_t trials) {
+int choose_lanes(const LayoutOptions& options, const std::vector<RankInfo>& ranks,
+                 const objective::ObjectiveOptions& objective, const space::Space& space, std::int64_t trials) {
   if (options.lanes > 0) return options.lanes;
   if (options.ranks_per_trial > 1 || options.widest > 0) return 1;
   const auto has_gpu = [](const RankInfo& rank) { return !rank.gpu_uuids.empty(); };
-  const int lanes = objective.lanes(options.device != DeviceChoice::Cpu && std::ranges::any_of(ranks, has_gpu));
+  const bool on_gpu = options.device != DeviceChoice::Cpu && std::ranges::any_of(ranks, has_gpu);
+  const int lanes = objective::make_objective(objective, space)->lanes(on_gpu);
   constexpr std::int64_t each = 8;
   if (trials == 0) return lanes;
   const std::int64_t most = trials / (each * static_cast<std::int64_t>(ranks.size()));

@@ -41,25 +41,53 @@ void show(const Incumbent& incumbent, const std::string& metric, const space::Sp
             << std::flush;
 }
 
-/// Where the programs of each lane run: at once, so each has a helper of its own.
-std::vector<objective::Place> places_of_lanes(const StudyPlan& plan, const JobFacts& facts, Rank rank) {
-  std::vector<objective::Place> places;
-  for (int lane = 0; lane < facts.layout.lanes; ++lane) {
-    objective::Place& place = places.emplace_back(place_of(plan, facts, rank, nullptr, lane));
-    if (place.launcher) place.launcher = &place.launcher->another();
+/// Where the programs of a rank's team run, bound to all of its cores.
+objective::Place place_of_rank(const StudyPlan& plan, const JobFacts& facts, Rank rank, const TeamPlan* team) {
+  const auto& ranks = facts.ranks;
+  const std::string& host = ranks[static_cast<std::size_t>(rank.value)].host;
+  objective::Place place;
+  place.launcher = plan.launcher;
+  place.directory = std::filesystem::absolute(plan.log.directory);
+  for (const TeamPlan& each : facts.layout.teams) {
+    const Rank leader = each.ranks.front();
+    if (std::ranges::find(each.ranks, rank) != each.ranks.end())
+      team = team ? team : &each;
+    else if (leader < rank && ranks[static_cast<std::size_t>(leader.value)].host == host)
+      ++place.slot;
   }
-  return places;
+  place.ranks = static_cast<int>(team->ranks.size());
+  auto shares = divide_cores(ranks, facts.layout, host, physical_core);
+  for (const Rank member : team->ranks) {
+    const auto index = static_cast<std::size_t>(member.value);
+    if (ranks[index].host != host) continue;
+    place.bound_to.insert(place.bound_to.end(), shares[member].begin(), shares[member].end());
+    if (const int gpu = facts.layout.gpu[index]; gpu >= 0)
+      place.gpus.push_back(ranks[index].gpu_uuids[static_cast<std::size_t>(gpu)]);
+  }
+  return place;
 }
 
-/// Its programs are bound to their share of these cores, where there is one.
-void give_cores(const std::vector<int>& cores, int lane, int lanes, const LayoutOptions& options,
-                objective::Place& place) {
-  place.bound_to = share_of(cores, static_cast<std::size_t>(lane), static_cast<std::size_t>(lanes));
+/// Its programs have a slot of their own and are bound to their share of the rank's cores, where there is one.
+objective::Place place_of_lane(objective::Place place, int lane, int lanes, const LayoutOptions& options) {
+  place.slot += lane;
+  place.bound_to = share_of(place.bound_to, static_cast<std::size_t>(lane), static_cast<std::size_t>(lanes));
   const std::size_t own = place.bound_to.size();
   const std::size_t told = options.cores_per_trial > 0 ? static_cast<std::size_t>(options.cores_per_trial)
                                                        : std::max<std::size_t>(1, own);
   place.cores = static_cast<int>(told);
   place.bound_to.resize(options.bind_cores && told <= own ? told : 0);
+  return place;
+}
+
+/// Programs of lanes run at once, so each lane has a helper of its own.
+std::vector<objective::Place> places_of_lanes(const StudyPlan& plan, const JobFacts& facts, Rank rank) {
+  const objective::Place all = place_of_rank(plan, facts, rank, nullptr);
+  std::vector<objective::Place> places;
+  for (int lane = 0; lane < facts.layout.lanes; ++lane) {
+    objective::Place& place = places.emplace_back(place_of_lane(all, lane, facts.layout.lanes, plan.layout));
+    if (place.launcher) place.launcher = &place.launcher->another();
+  }
+  return places;
 }
 
 /// The workers of a rank: one, or one for each of its lanes, which share the objective.
@@ -138,31 +166,7 @@ void live(const StudyPlan& plan, const JobFacts& facts, Rank rank, comm::Communi
 }  // namespace
 
 objective::Place place_of(const StudyPlan& plan, const JobFacts& facts, Rank rank, const TeamPlan* team, int lane) {
-  const auto& ranks = facts.ranks;
-  const std::string& host = ranks[static_cast<std::size_t>(rank.value)].host;
-  objective::Place place;
-  place.launcher = plan.launcher;
-  place.directory = std::filesystem::absolute(plan.log.directory);
-  for (const TeamPlan& each : facts.layout.teams) {
-    const Rank leader = each.ranks.front();
-    if (std::ranges::find(each.ranks, rank) != each.ranks.end())
-      team = team ? team : &each;
-    else if (leader < rank && ranks[static_cast<std::size_t>(leader.value)].host == host)
-      ++place.slot;
-  }
-  place.ranks = static_cast<int>(team->ranks.size());
-  place.slot += lane;
-  auto shares = divide_cores(ranks, facts.layout, host, physical_core);
-  std::vector<int> cores;
-  for (const Rank member : team->ranks) {
-    const auto index = static_cast<std::size_t>(member.value);
-    if (ranks[index].host != host) continue;
-    cores.insert(cores.end(), shares[member].begin(), shares[member].end());
-    if (const int gpu = facts.layout.gpu[index]; gpu >= 0)
-      place.gpus.push_back(ranks[index].gpu_uuids[static_cast<std::size_t>(gpu)]);
-  }
-  give_cores(cores, lane, facts.layout.lanes, plan.layout, place);
-  return place;
+  return place_of_lane(place_of_rank(plan, facts, rank, team), lane, facts.layout.lanes, plan.layout);
 }
 
 void work(const StudyPlan& plan, const JobFacts& facts, Rank rank, comm::Communicator* controller,

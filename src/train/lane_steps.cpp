@@ -57,12 +57,13 @@ std::unique_ptr<LaneSteps> LaneSteps::make(device::Backend& backend, const LaneP
   lane.seed = seed;
   lane.update = network.step_of(spec.optimizer, 0, 1, spec.gradient_clip);
   if (place.pack->capacity(lane) == 0) return nullptr;
-  return std::unique_ptr<LaneSteps>(new LaneSteps(backend, place, spec, part, lane));
+  return std::unique_ptr<LaneSteps>(new LaneSteps(backend, place, spec, part, lane, 3.0 * network.operations() * lane.batch));
 }
 
 LaneSteps::LaneSteps(device::Backend& backend, const LanePlace& place, const TrainingSpec& spec, const Part& part,
-                     const device::Lane& lane)
+                     const device::Lane& lane, double step_work)
     : spec_(spec),
+      step_work_(step_work),
       pack_(*place.pack),
       part_(part),
       lane_(lane),
@@ -91,11 +92,8 @@ void LaneSteps::set_rates(std::size_t steps, std::int64_t done, std::size_t per_
 
 void LaneSteps::submit(std::int32_t* order, std::size_t next, std::size_t rows, std::int64_t steps_done) {
   const auto steps_of = [this](std::size_t count) { return (count + lane_.batch - 1) / lane_.batch; };
-  double operations = 0;
-  for (std::size_t l = 0, inputs = lane_.inputs; l < lane_.layer_count; inputs = lane_.layers[l++].units)
-    operations += 6.0 * static_cast<double>(lane_.batch * inputs * lane_.layers[l].units);
   const std::size_t left = steps_of(rows - next);
-  const std::size_t steps = std::min(left, static_cast<std::size_t>(std::max(1.0, round_work / operations)));
+  const std::size_t steps = std::min(left, static_cast<std::size_t>(std::max(1.0, round_work / step_work_)));
   set_rates(steps, steps_done, steps_of(rows));
   lane_.order = order + next;
   lane_.rows = static_cast<std::uint32_t>(rows - next);

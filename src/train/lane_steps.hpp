@@ -39,11 +39,12 @@ class LaneSteps {
 
  private:
   LaneSteps(device::Backend& backend, const LanePlace& place, const TrainingSpec& spec, const Part& part,
-            const device::Lane& lane);
+            const device::Lane& lane, double step_work);
 
   void set_rates(std::size_t steps, std::int64_t done, std::size_t per_epoch);
 
   const TrainingSpec& spec_;
+  double step_work_;  ///< floating-point operations of a step
   const LanePack& pack_;
   const Part& part_;
   device::Lane lane_;  ///< but for what changes from one submit() to the next

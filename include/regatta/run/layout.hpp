@@ -62,8 +62,8 @@ struct Layout {
 /// How many lanes the ranks have: what the options say, or where they leave it open the objective, as far as each lane gets
 /// several trials to train: those at work do not learn from each other.
 /// @param trials  of the study; 0: no limit
-int choose_lanes(const LayoutOptions& options, const std::vector<RankInfo>& ranks, const objective::Objective& objective,
-                 std::int64_t trials);
+int choose_lanes(const LayoutOptions& options, const std::vector<RankInfo>& ranks,
+                 const objective::ObjectiveOptions& objective, const space::Space& space, std::int64_t trials);
 
 /// @param options  with the number of lanes chosen
 /// @throws InvalidInput  more than `workers_per_gpu` ranks on one GPU, teams that do not fit, nobody left to work: names ranks and option
