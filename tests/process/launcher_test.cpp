@@ -165,7 +165,7 @@ TEST(Launcher, HasOthersForMoreProgramsAtOnce) {
   {
     Launcher launcher;
     Launcher &one = launcher.another(), &other = launcher.another();
-    const Channels endless = one.start(shell("trap '' TERM; sleep 600 & echo $!; echo $$; while :; do sleep 0.01; done"));
+    const Channels endless = one.start(shell("trap '' TERM; sleep 600 & echo $! $$; while :; do sleep 0.01; done"));
     const Channels brief = other.start(shell("read word; exit 3"));
     waits_for(endless.out.number());
     ASSERT_EQ(::send(brief.input.number(), "on\n", 3, MSG_NOSIGNAL), 3);
