@@ -237,6 +237,9 @@ std::vector<Option> workers_options() {
       flag("move_stragglers", "false",
            "When nothing new can be started, the trial of a slow worker goes on with a free one that is half as fast "
            "again, by its checkpoint."),
+      flag("elastic", "false",
+           "Ranks for which no trial can be started join running ones (objective network): they share the batches from the next "
+           "epoch on, and leave when a trial waits."),
   };
 }
 

@@ -33,11 +33,13 @@ Controller::Controller(const ControllerOptions& options, ProposalSource& proposa
   require(options.workers > 0, "a study needs a worker, got ", options.workers);
   require(options.trials >= 0, "the number of trials must not be negative, got ", options.trials);
   require(options.batch > 0, "a batch has at least one trial, got ", options.batch);
-  require(!options.width || (options.in_flight == 0 && !options.move_stragglers),
+  require(!options.width || !options.elastic, "trials have widths of their own, or teams are elastic");
+  require((!options.width && !options.elastic) || (options.in_flight == 0 && !options.move_stragglers),
           "with trials of several widths workers.in_flight must be all, and workers.move_stragglers false");
   if (options.in_flight < 0) ramp_.emplace(workers_.size());
   for (std::int32_t worker = 0; worker < options.workers; ++worker) by_load_.emplace(0, WorkerId{worker});
-  if (options.width) teams_ = std::make_unique<TeamSlots>(options.workers, options.nodes);
+  if (options.width || options.elastic)
+    teams_ = std::make_unique<TeamSlots>(options.workers, options.nodes, options.elastic);
 }
 
 Controller::~Controller() = default;
@@ -140,6 +142,11 @@ void Controller::pause(WorkerId worker, const Report& report, schedule::Decision
     finish(worker, stopped, now);
     return;
   }
+  if (moves && interrupted_) {  // it was to go on at once: so it does in a later job
+    Report called_in = report;
+    called_in.state = search::TrialState::Cancelled;
+    return finish(worker, called_in, now);
+  }
   finish(worker, report, now);
   if (decision.answer == Answer::Checkpoint) orders_.emplace_back(worker, Checkpoint{report.trial});
   if (decision.answer == Answer::Change || decision.answer == Answer::Restart)
@@ -233,6 +240,7 @@ void Controller::step(double now) {
   }
   start_moved(now);
   if (teams_) fill_teams(now);
+  if (options_.elastic) regroup();
   const bool all_filled = teams_ || fill_slots(now);
   if (options_.move_stragglers && !all_filled && std::exchange(freed_, false)) move_straggler();
   // Without a worker that takes part nothing was tried, and the study may go on.
@@ -293,9 +301,15 @@ void Controller::move_straggler() {
 
 void Controller::start_moved(double now) {
   for (; !moved_.empty() && !draining_; moved_.pop_front()) {
+    const TrialId trial = moved_.front();
+    if (teams_) {  // the workers that it had are free
+      const std::vector<WorkerId> team = teams_->form(trial, holder(trial));
+      start(trial, team.front(), now, team);
+      continue;
+    }
     const WorkerId free = fastest_free();
     if (!free.valid()) return;
-    if (history_[moved_.front()].state == search::TrialState::Paused) start(moved_.front(), free, now);
+    if (history_[trial].state == search::TrialState::Paused) start(trial, free, now);
   }
 }
 
@@ -342,19 +356,36 @@ bool Controller::fill_slot(WorkerId worker, double now) {
   return true;
 }
 
-std::int32_t Controller::width(TrialId trial) const { return options_.width(history_[trial].config); }
+std::int32_t Controller::width(TrialId trial) const {
+  return options_.width ? options_.width(history_[trial].config) : 1;
+}
 
 /// Lets trials wait, and starts those that the free workers are enough for.
 void Controller::fill_teams(double now) {
+  teams_->settle(too_late(now));
   while (!draining_ && !too_late(now)) {
-    while (teams_->wants_more()) {
+    bool all_here = false;
+    while (!all_here && teams_->wants_more()) {
       const auto trial = next_trial(now);
-      if (!trial || teams_->waits(*trial)) break;  // a paused one that waits already is all that the scheduler wants
-      teams_->add(*trial, width(*trial), holder(history_[*trial].weights));
+      all_here = !trial || teams_->waits(*trial);  // a paused one that waits already is all that the scheduler wants
+      if (!all_here) teams_->add(*trial, width(*trial), holder(history_[*trial].weights));
     }
+    teams_->settle(all_here && !waits_for_proposal_);
     const auto next = teams_->next();
     if (!next) return;
     start(next->trial, next->team.front(), now, next->team);
+  }
+}
+
+/// Calls trials in that are to go on with more workers, or fewer. One that has reported since it started is at work for sure.
+void Controller::regroup() {
+  if (draining_) return;
+  const auto ready = [this](TrialId trial) {
+    return history_[trial].epochs > place_of(trial).from_epoch && !pending_.contains(trial);
+  };
+  for (const TrialId trial : teams_->misfits(ready)) {
+    moving_.insert(trial);
+    orders_.emplace_back(history_[trial].worker, Cancel{trial, search::TrialState::Paused});
   }
 }
 

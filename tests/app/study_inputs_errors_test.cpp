@@ -132,6 +132,16 @@ TEST(StudyInputsErrors, RefusesWhatDoesNotGoWithTrialsOfSeveralWidths) {
   EXPECT_THAT(with_widths("move_stragglers = true\n"), ElementsAre(rule));
 }
 
+TEST(StudyInputsErrors, RefusesElasticTeamsOfTrialsThatCannotGoOnWithOtherRanks) {
+  const auto with_workers = [](const std::string& section) {
+    return with_line("[workers]\nelastic = true\n" + section);
+  };
+  EXPECT_EQ(with_workers("ranks_per_trial = 2"), "x.ini:9: elastic needs ranks_per_trial = 1");
+  EXPECT_EQ(with_workers("move_stragglers = true"), "x.ini:9: elastic needs in_flight = all and move_stragglers = false");
+  EXPECT_THAT(problems_of("[space]\nx = uniform(0, 1)\n[objective]\ntype = command\ncommand = true\n[workers]\nelastic = true\n"),
+              Contains("x.ini:7: elastic is for objectives of type network, not command"));
+}
+
 TEST(StudyInputsErrors, NamesLineAndRuleOfAWrongPrior) {
   const auto with_prior = [](const std::string& belief) {
     const auto problems =
