@@ -47,7 +47,7 @@ TEST(StudyInputsErrors, NamesLineAndRuleOfAWrongOption) {
             "x.ini:8: unknown section [sarch]; did you mean 'search'?");
   EXPECT_EQ(with_line("[workers]\nlanes = 2000"), "x.ini:9: lanes must be at most 1024, got 2000");
   EXPECT_EQ(with_line("[workers]\nlanes = 2\nranks_per_trial = 2"),
-            "x.ini:9: lanes must be 1 where several ranks train a trial together (ranks_per_trial, model_parallel), got 2");
+            "x.ini:9: lanes must be 1 where several ranks train a trial together (ranks_per_trial, model_parallel, elastic), got 2");
   EXPECT_EQ(with_line("[log]\nverbosity = 4"), "x.ini:9: verbosity must be at most 3, got 4");
   EXPECT_EQ(
       with_line("[search]\nalgorithm = sobl"),
