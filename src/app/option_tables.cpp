@@ -233,7 +233,7 @@ std::vector<Option> workers_options() {
       integer("prefetch", "auto", 0, 4,
               "Trials that wait at a worker; auto: some when trials are very short.", {"auto"}),
       integer("in_flight", "all", 1, 1e9,
-              "Trials at once; auto: twice as many again and again while that lets them end faster.", {"all", "auto"}),
+              "Trials at once; auto: twice as many again and again while that lets them end faster and each gains as much.", {"all", "auto"}),
       flag("move_stragglers", "false",
            "When nothing new can be started, the trial of a slow worker goes on with a free one that is half as fast "
            "again, by its checkpoint."),

@@ -11,10 +11,12 @@
 namespace regatta::run {
 namespace {
 
-/// Trials shorter than 100 round trips of a busy node gain from assignments that wait at the worker; for longer ones they
-/// would only make proposals stale.
-constexpr double short_trial_seconds = 100 * 200e-6;
+/// Trials shorter than so many round trips gain from assignments that wait at the worker.
+constexpr double round_trips_to_hide = 100;
+constexpr double longest_made_stale = 20e-3;  ///< of trials that a searcher learns from [s]
 constexpr double covered_seconds = 2e-3;  ///< that waiting assignments should last for
+constexpr double shortest_round_trip = 200e-6;  ///< of a busy node [s]
+constexpr double median_step = 0.1;             ///< by which its estimate goes up or down with each trial
 constexpr std::size_t deepest = 4;
 constexpr std::int64_t enough_timed = 8;  // trials before their length is believed to be short
 constexpr double mean_memory = 10;        // trials that their mean length remembers
@@ -29,7 +31,8 @@ Controller::Controller(const ControllerOptions& options, ProposalSource& proposa
       scheduler_(scheduler),
       effects_(effects),
       history_(options.maximize),
-      workers_(static_cast<std::size_t>(options.workers)) {
+      workers_(static_cast<std::size_t>(options.workers)),
+      round_trip_(shortest_round_trip) {
   require(options.workers > 0, "a study needs a worker, got ", options.workers);
   require(options.trials >= 0, "the number of trials must not be negative, got ", options.trials);
   require(options.batch > 0, "a batch has at least one trial, got ", options.batch);
@@ -217,16 +220,29 @@ void Controller::stop_waiting_for(TrialId donor, WorkerId taker) {
   if (donors_.extract(donor)) release(donor, taker);
 }
 
-/// How long trials take, how fast their worker is, and how many of them end.
+/// How long trials take, how fast their worker is, how long messages are under way, and how many trials end.
 void Controller::learn(WorkerId worker, const Report& report, double now) {
   const double remembered = std::min(static_cast<double>(++trials_timed_), mean_memory);
   mean_seconds_ =
       mean_seconds_ < 0 ? report.seconds : mean_seconds_ + (report.seconds - mean_seconds_) / remembered;
   proposals_.pace(mean_seconds_);
-  const std::int32_t epochs = report.epoch - place_of(report.trial).from_epoch;
+  const Place& place = place_of(report.trial);
+  if (place.started >= 0) {
+    const bool longer = now - place.started - report.seconds > round_trip_;
+    round_trip_ = std::max(shortest_round_trip, round_trip_ * (longer ? 1 + median_step : 1 - median_step));
+  }
+  const std::int32_t epochs = report.epoch - place.from_epoch;
   if (epochs > 0) speeds_.take(worker, (report.seconds - report.load_seconds) / epochs);
-  if (ramp_ && ramp_->trial_ended(now))
-    record(search::Note{search::in_flight_note, {static_cast<double>(ramp_->limit()), ramp_->throughput()}});
+  if (ramp_ && ramp_->trial_ended(now, loss_at_end(report)))
+    record(search::Note{search::in_flight_note,
+                        {static_cast<double>(ramp_->limit()), ramp_->throughput(), ramp_->gain()}});
+}
+
+/// Of a trial that is over, infinite where it was not worth its end; none: it has paused.
+std::optional<double> Controller::loss_at_end(const Report& report) const {
+  if (!is_final(report.state)) return {};
+  if (report.state != search::TrialState::Completed) return HUGE_VAL;
+  return options_.maximize ? -report.value : report.value;
 }
 
 void Controller::step(double now) {
@@ -411,6 +427,7 @@ void Controller::start(TrialId id, WorkerId worker, double now, const std::vecto
   assign.awaited = keeper.valid() && keeper != worker;
   record(search::TrialStarted{id, worker, lane, from, until, now});
   place_of(id).from_epoch = from;
+  place_of(id).started = workers_[static_cast<std::size_t>(worker.value)].trials.empty() ? now : -1;
   if (team.size() > 1) name_team(assign, team);
   auto& held = workers_[static_cast<std::size_t>(worker.value)].trials;
   held.push_back(id);
@@ -526,7 +543,10 @@ void Controller::set_load(WorkerId worker, std::size_t before) {
 
 std::size_t Controller::depth() const {
   if (options_.prefetch >= 0) return static_cast<std::size_t>(options_.prefetch);
-  if (trials_timed_ < enough_timed || mean_seconds_ > short_trial_seconds) return 0;
+  if (trials_timed_ < enough_timed || mean_seconds_ > round_trips_to_hide * round_trip_) return 0;
+  if (proposals_.learns() && mean_seconds_ > longest_made_stale) return 0;
+  const std::int64_t left = options_.trials - std::ssize(history_.trials());
+  if (options_.trials > 0 && left < std::ssize(workers_)) return 0;  // the last ones go to whoever is free first
   const double wanted = std::ceil(covered_seconds / std::max(mean_seconds_, 1e-9));
   return static_cast<std::size_t>(std::clamp(wanted, 1.0, static_cast<double>(deepest)));
 }

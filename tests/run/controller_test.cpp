@@ -26,7 +26,10 @@ class Numbers final : public ProposalSource {
   void pace(double trial_seconds) override { told_seconds = trial_seconds; }
   void observe(std::span<const search::Event> events) override { seen += events.size(); }
 
+  bool learns() const override { return learning; }
+
   bool hungry = false;
+  bool learning = true;
   std::uint64_t seen = 0;
   std::optional<double> promised;
   double told_seconds = 0;
@@ -83,6 +86,8 @@ class ControllerTest : public testing::Test {
     controller->receive(worker, report, ++now);
     controller->step(now);
   }
+
+  WorkerId history_worker(TrialId trial) const { return controller->history()[trial].worker; }
 
   /// The trial that the worker was given last.
   TrialId running_on(WorkerId worker) const {
@@ -778,7 +783,7 @@ TEST_F(ControllerTest, LogsEachNumberOfTrialsAtOnceThatItTries) {
   EXPECT_EQ(controller->in_flight(), 2u);
   const search::Note* note = controller->history().note(search::in_flight_note);
   ASSERT_NE(note, nullptr);
-  EXPECT_EQ(note->values, (std::vector<double>{2, 1})) << "a trial a second";
+  EXPECT_EQ(note->values, (std::vector<double>{2, 1, 0})) << "a trial a second, and none better than the others";
 }
 
 TEST_F(AnswersTest, MovesTheTrialOfASlowWorkerToAFasterOneThatIsFree) {
@@ -811,16 +816,31 @@ TEST(Ramp, DoublesWhileTrialsEndFasterAndThenGoesBack) {
   std::vector<std::size_t> limits{ramp.limit()};
   for (int trial = 0; trial < 200; ++trial) {
     now += 1 / std::min(4.0, static_cast<double>(ramp.limit()));  // four at once are all that helps
-    if (ramp.trial_ended(now)) limits.push_back(ramp.limit());
+    if (ramp.trial_ended(now, 1)) limits.push_back(ramp.limit());
   }
 
   EXPECT_EQ(limits, (std::vector<std::size_t>{1, 2, 4, 8, 4}));
 }
 
+TEST(Ramp, GoesBackWhereTrialsGainLess) {
+  Ramp ramp(64);
+  double now = 0;
+  std::vector<std::size_t> limits{ramp.limit()};
+  for (int trial = 0; trial < 500; ++trial) {
+    now += 1.0 / static_cast<double>(ramp.limit());
+    const double loss = ramp.limit() > 4 ? 0 : -trial;  // beyond four at once nothing has been learnt of use
+    if (ramp.trial_ended(now, loss)) limits.push_back(ramp.limit());
+  }
+
+  EXPECT_EQ(limits, (std::vector<std::size_t>{1, 2, 4, 8, 4}));
+  EXPECT_NEAR(ramp.throughput(), 8, 1e-9) << "it was not for want of speed";
+  EXPECT_EQ(ramp.gain(), 0);
+}
+
 TEST(Ramp, EndsAtTheNumberOfWorkers) {
   Ramp ramp(6);
   double now = 0;
-  for (int trial = 0; trial < 200; ++trial) ramp.trial_ended(now += 1.0 / static_cast<double>(ramp.limit()));
+  for (int trial = 0; trial < 200; ++trial) ramp.trial_ended(now += 1.0 / static_cast<double>(ramp.limit()), 1);
 
   EXPECT_EQ(ramp.limit(), 6u);
 }
@@ -867,6 +887,23 @@ TEST_F(ControllerTest, QueuesWhatWaitsForWorkersAgainWhenItIsInterrupted) {
   EXPECT_TRUE(controller->finished());
   EXPECT_GT(controller->history().count(TrialState::Queued), 1u);
   EXPECT_EQ(book.assigned.size(), 1u);
+}
+
+TEST_F(ControllerTest, LetsTrialsWaitAtWorkersWhereMessagesTakeMuchOfTheirTime) {
+  for (const bool learning : {false, true}) {
+    build(100, 1000, -1);
+    source->learning = learning;
+    controller->step(now);
+    std::size_t most = 0;
+    for (int trial = 0; trial < 99; ++trial) {
+      end(history_worker(TrialId{trial}), TrialId{trial}, 1, TrialState::Completed, 0.95);
+      most = std::max(most, controller->in_flight());
+    }
+
+    EXPECT_EQ(most, learning ? 2u : 4u);
+    EXPECT_EQ(controller->in_flight(), 1u) << "none waits at a worker while the other one is idle";
+    book = {};
+  }
 }
 
 /// Teams that grow when nothing else can start, and give workers back.

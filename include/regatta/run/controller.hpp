@@ -112,6 +112,7 @@ class Controller {
   struct Place {
     WorkerId keeper;              ///< who keeps its weights; none: nobody of this job
     std::int32_t from_epoch = 0;  ///< of its latest start
+    double started = -1;          ///< when that was [s]; < 0: the worker was not free
   };
   using Order = std::variant<Assign, Cancel, Hand, Checkpoint>;
 
@@ -155,6 +156,7 @@ class Controller {
   std::size_t in_flight_limit() const;
 
   void learn(WorkerId worker, const Report& report, double now);
+  std::optional<double> loss_at_end(const Report& report) const;
   Place& place_of(TrialId trial);
   const Place& place_of(TrialId trial) const;
   void set_load(WorkerId worker, std::size_t before);
@@ -186,6 +188,7 @@ class Controller {
   std::size_t in_flight_ = 0;
   double mean_seconds_ = -1;  ///< of a trial, moving average; < 0: none yet
   std::int64_t trials_timed_ = 0;
+  double round_trip_;  ///< of an assignment and a report, estimated median [s]
   Speeds speeds_;
   std::optional<Ramp> ramp_;
   bool resting_ = false;  ///< some workers get nothing more, since the deadline comes too soon for them
