@@ -137,7 +137,8 @@ void Controller::pause(WorkerId worker, const Report& report, schedule::Decision
   using schedule::Answer;
   if (auto waiting = pending_.extract(report.trial); waiting && decision.answer != Answer::Stop)
     decision = std::move(waiting.mapped());
-  const bool moves = moving_.erase(report.trial) > 0 && report.epoch != history_[report.trial].until_epoch;
+  const bool own_accord = report.epoch == history_[report.trial].until_epoch || decision.answer == Answer::Pause;
+  const bool moves = moving_.erase(report.trial) > 0 && !own_accord;
   place_of(report.trial).keeper = worker;
   if (decision.answer == Answer::Stop) {
     Report stopped = report;

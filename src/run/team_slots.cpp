@@ -18,7 +18,10 @@ constexpr std::size_t patience = 4;
 }  // namespace
 
 TeamSlots::TeamSlots(std::int32_t workers, std::vector<std::int32_t> nodes, bool elastic)
-    : free_(static_cast<std::size_t>(workers), true), nodes_(std::move(nodes)), elastic_(elastic) {
+    : free_(static_cast<std::size_t>(workers), true),
+      free_count_(free_.size()),
+      nodes_(std::move(nodes)),
+      elastic_(elastic) {
   nodes_.resize(free_.size(), 0);
   std::map<std::int32_t, std::int32_t> sizes;
   for (const std::int32_t node : nodes_) widest_node_ = std::max(widest_node_, ++sizes[node]);
@@ -67,14 +70,14 @@ std::optional<TeamSlots::Start> TeamSlots::next() {
 }
 
 std::optional<TeamSlots::Start> TeamSlots::next_of_equals() {
-  if (free() == 0) return {};
+  if (free_count_ == 0) return {};
   const Waiting first = waiting_.front();
   waiting_.pop_front();
   return Start{first.trial, form(first.trial, first.prefer)};
 }
 
 std::vector<WorkerId> TeamSlots::form(TrialId trial, WorkerId prefer) {
-  const std::size_t left = free() - std::min(free() - 1, waiting_.size());  // one for each that waits, as far as they go
+  const std::size_t left = free_count_ - std::min(free_count_ - 1, waiting_.size());  // one for each that waits, as far as they go
   const std::size_t width = std::min(left, share(teams_.size() + waiting_.size() + 1));
   Waiting wish{trial, static_cast<std::int32_t>(width), prefer};
   std::vector<WorkerId> team = team_for(wish);
@@ -84,6 +87,7 @@ std::vector<WorkerId> TeamSlots::form(TrialId trial, WorkerId prefer) {
 }
 
 std::vector<TrialId> TeamSlots::misfits(const std::function<bool(TrialId)>& ready) {
+  if (waiting_.empty() ? !all_here_ || free_count_ == 0 : free_count_ > 0) return {};
   const std::size_t fair = share(teams_.size() + waiting_.size());
   std::size_t claimed = 0, coming = 0;  // workers that the leaving ones take beside their own, or leave if need be
   std::vector<std::pair<std::size_t, TrialId>> staying;
@@ -96,16 +100,16 @@ std::vector<TrialId> TeamSlots::misfits(const std::function<bool(TrialId)>& read
     }
   }
   std::vector<TrialId> chosen;
-  if (!waiting_.empty() && free() == 0) {
+  if (!waiting_.empty()) {
     std::ranges::sort(staying, std::greater<>());
     for (auto widest = staying.begin(); widest != staying.end() && widest->first > 1 && coming < waiting_.size(); ++widest) {
       coming += widest->first - 1;
       chosen.push_back(widest->second);
     }
-  } else if (waiting_.empty()) {
+  } else {
     // Of equally narrow ones the latest has most to do yet, as a rule.
     std::ranges::sort(staying, [](const auto& a, const auto& b) { return a.first != b.first ? a.first < b.first : a.second > b.second; });
-    for (auto narrowest = staying.begin(); narrowest != staying.end() && claimed < free(); ++narrowest) {
+    for (auto narrowest = staying.begin(); narrowest != staying.end() && claimed < free_count_; ++narrowest) {
       const std::size_t reached = reach(teams_.at(narrowest->second), fair);
       if (reached <= narrowest->first) continue;
       claimed += reached - narrowest->first;
@@ -128,8 +132,6 @@ std::size_t TeamSlots::reach(const std::vector<WorkerId>& team, std::size_t want
   return std::min(wanted, most);
 }
 
-std::size_t TeamSlots::free() const { return static_cast<std::size_t>(std::ranges::count(free_, true)); }
-
 /// Of each of so many trials, rounded up: the last ones that start have what is left.
 std::size_t TeamSlots::share(std::size_t trials) const {
   return all_here_ && trials > 0 ? (free_.size() + trials - 1) / trials : 1;
@@ -137,13 +139,16 @@ std::size_t TeamSlots::share(std::size_t trials) const {
 
 void TeamSlots::occupy(TrialId trial, const std::vector<WorkerId>& team) {
   for (const WorkerId worker : team) free_[static_cast<std::size_t>(worker.value)] = false;
+  free_count_ -= team.size();
   teams_[trial] = team;
 }
 
 void TeamSlots::release(TrialId trial) {
   leaving_.erase(trial);
-  if (const auto team = teams_.extract(trial))
-    for (const WorkerId worker : team.mapped()) free_[static_cast<std::size_t>(worker.value)] = true;
+  const auto team = teams_.extract(trial);
+  if (!team) return;
+  for (const WorkerId worker : team.mapped()) free_[static_cast<std::size_t>(worker.value)] = true;
+  free_count_ += team.mapped().size();
 }
 
 std::vector<WorkerId> TeamSlots::free_on(std::int32_t node) const {

@@ -63,7 +63,6 @@ class TeamSlots {
   };
 
   std::optional<Start> next_of_equals();
-  std::size_t free() const;
   std::size_t share(std::size_t trials) const;
   std::size_t reach(const std::vector<WorkerId>& team, std::size_t wanted) const;
   void occupy(TrialId trial, const std::vector<WorkerId>& team);
@@ -71,6 +70,7 @@ class TeamSlots {
   std::vector<WorkerId> free_on(std::int32_t node) const;
 
   std::vector<bool> free_;
+  std::size_t free_count_;
   std::vector<std::int32_t> nodes_;  ///< by worker
   std::int32_t widest_node_ = 0;     ///< workers of the largest node
   std::deque<Waiting> waiting_;
