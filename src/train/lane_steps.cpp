@@ -5,9 +5,6 @@
 namespace regatta::train {
 namespace {
 
-/// Floating-point operations of one round: some milliseconds.
-constexpr double round_work = 4e8;
-
 std::size_t judged_numbers(const std::vector<const Part*>& judged, std::size_t outputs) {
   std::size_t count = 0;
   for (const Part* part : judged) count += part->size() * outputs;
@@ -93,7 +90,7 @@ void LaneSteps::set_rates(std::size_t steps, std::int64_t done, std::size_t per_
 void LaneSteps::submit(std::int32_t* order, std::size_t next, std::size_t rows, std::int64_t steps_done) {
   const auto steps_of = [this](std::size_t count) { return (count + lane_.batch - 1) / lane_.batch; };
   const std::size_t left = steps_of(rows - next);
-  const std::size_t steps = std::min(left, static_cast<std::size_t>(std::max(1.0, round_work / step_work_)));
+  const std::size_t steps = std::min(left, static_cast<std::size_t>(std::max(1.0, pack_.operations_per_round(lane_) / step_work_)));
   set_rates(steps, steps_done, steps_of(rows));
   lane_.order = order + next;
   lane_.rows = static_cast<std::uint32_t>(rows - next);
