@@ -8,9 +8,10 @@
 #include "check.hpp"
 #include "handles.hpp"
 #include "lanes.hpp"
-#include "wide_lanes.hpp"
+#include "meeting.hpp"
 #include "regatta/core/error.hpp"
 #include "regatta/device/devices.hpp"
+#include "wide_lanes.hpp"
 
 namespace regatta::device::cuda {
 namespace {
@@ -79,9 +80,9 @@ class CudaLaneEngine final : public LaneEngine {
   std::size_t capacity(const Lane& lane) const override {
     if (is_wide(lane)) return fits_wide_lane(lane) ? wide_blocks_ / least_wide_blocks : 0;
     const std::size_t bytes = plan(lane).size * sizeof(float);
-    return processors_ *
-           std::max<std::size_t>(
-               1, std::min(threads_ / lane_threads, shared_of_processor_ / (bytes + fixed_shared + reserved_shared)));
+    return processors_ * std::max<std::size_t>(
+                             1, std::min(threads_ / lane_threads,
+                                         shared_of_processor_ / (bytes + fixed_shared + reserved_shared)));
   }
 
   /// Where the lane's own numbers will lie.
@@ -134,7 +135,8 @@ class CudaLaneEngine final : public LaneEngine {
       rate_on_device += lane->steps;
       shared = std::max(shared, own->plan.size * sizeof(float));
     }
-    require(shared <= shared_of_block_, "a lane needs ", shared, " bytes of shared memory, a block has ", shared_of_block_);
+    require(shared <= shared_of_block_, "a lane needs ", shared, " bytes of shared memory, a block has ",
+            shared_of_block_);
     check(cudaMemcpyAsync(block, staged, bytes, cudaMemcpyHostToDevice, stream_));
     train_lanes(reinterpret_cast<const PlannedLane*>(block), lanes.size(), shared, stream_);
   }
@@ -142,46 +144,52 @@ class CudaLaneEngine final : public LaneEngine {
   /// The blocks of the device are divided among these lanes.
   void start_wide(std::span<const Lane* const> lanes) {
     std::vector<WidePlan> plans;
-    std::size_t steps = 0, numbers = 0;
+    std::size_t steps = 0, numbers = 0, useful = 1;
     for (const Lane* lane : lanes) {
       plans.push_back(plan_wide(*lane));
       steps += lane->steps;
       numbers += plans.back().size;
+      useful = std::max(useful, useful_blocks(*lane, plans.back()));
     }
     using formulas::UpdateFactors;
-    const std::size_t first_factors = lanes.size() * sizeof(PlannedWideLane), first_arrivals = first_factors + steps * sizeof(UpdateFactors);
-    const std::size_t bytes = first_arrivals + lanes.size() * sizeof(unsigned);
+    const std::size_t first_factors = lanes.size() * sizeof(PlannedWideLane),
+                      first_meeting = first_factors + steps * sizeof(UpdateFactors);
+    const std::size_t bytes = first_meeting + lanes.size() * Meetings::size * sizeof(unsigned);
     std::byte* staged = wide_staged_.at_least(bytes);
     std::byte* block = wide_block_.at_least(bytes);
     float* number = wide_numbers_.at_least(numbers);
     std::size_t step = 0;
     for (std::size_t i = 0; i < lanes.size(); ++i) {
       const std::size_t factors = first_factors + step * sizeof(UpdateFactors);
-      new (staged + i * sizeof(PlannedWideLane))
-          PlannedWideLane{*lanes[i], plans[i], number, reinterpret_cast<const UpdateFactors*>(block + factors),
-                          reinterpret_cast<unsigned*>(block + first_arrivals) + i};
+      new (staged + i * sizeof(PlannedWideLane)) PlannedWideLane{
+          *lanes[i], plans[i], number, reinterpret_cast<const UpdateFactors*>(block + factors),
+          reinterpret_cast<unsigned*>(block + first_meeting) + i * Meetings::size};
       factors_of_steps(*lanes[i], staged + factors);
       step += lanes[i]->steps;
       number += plans[i].size;
     }
-    std::memset(staged + first_arrivals, 0, lanes.size() * sizeof(unsigned));
+    std::memset(staged + first_meeting, 0, bytes - first_meeting);
     check(cudaMemcpyAsync(block, staged, bytes, cudaMemcpyHostToDevice, stream_));
-    train_wide_lanes(reinterpret_cast<const PlannedWideLane*>(block), lanes.size(), wide_blocks_ / lanes.size(), stream_);
+    train_wide_lanes(reinterpret_cast<const PlannedWideLane*>(block), lanes.size(),
+                     std::min(wide_blocks_ / lanes.size(), useful), stream_);
   }
 
   static void factors_of_steps(const Lane& lane, std::byte* to) {
     Update update = lane.update;
-    for (std::uint32_t step = 0; step < lane.steps; ++step, ++update.step, to += sizeof(formulas::UpdateFactors)) {
+    for (std::uint32_t step = 0; step < lane.steps;
+         ++step, ++update.step, to += sizeof(formulas::UpdateFactors)) {
       update.learning_rate = lane.rates[step];
       new (to) formulas::UpdateFactors(formulas::factors_of(update));
     }
   }
 
-  static constexpr std::size_t fixed_shared = 2048;     ///< of the kernel's own [bytes]
-  static constexpr std::size_t reserved_shared = 1024;  ///< by CUDA, of each block [bytes]
+  static constexpr std::size_t fixed_shared = 2048;         ///< of the kernel's own [bytes]
+  static constexpr std::size_t reserved_shared = 1024;      ///< by CUDA, of each block [bytes]
   static constexpr std::size_t most_parameters = 1u << 20;  ///< of a lane in the memory of one core
-  static constexpr double most_narrow_operations = 4e6;     ///< of a step, floating-point: beyond it several blocks are faster
-  static constexpr std::size_t least_wide_blocks = 2;       ///< per lane, where there are as many lanes as capacity() says
+  static constexpr double most_narrow_operations =
+      4e6;  ///< of a step, floating-point: beyond it several blocks are faster
+  static constexpr std::size_t least_wide_blocks =
+      2;  ///< per lane, where there are as many lanes as capacity() says
 
   /// Whether several blocks train it: a single one lacks the memory or takes too long.
   bool is_wide(const Lane& lane) const {
@@ -201,9 +209,9 @@ class CudaLaneEngine final : public LaneEngine {
   cudaStream_t before_;
   cudaEvent_t ready_ = nullptr;
   std::size_t processors_, threads_, shared_of_processor_, shared_of_block_;
-  std::map<float*, std::size_t> sizes_;           ///< of all blocks for results
-  std::multimap<std::size_t, float*> free_;       ///< those that nobody has, by size
-  std::size_t wide_blocks_ = 0;                   ///< that run at once
+  std::map<float*, std::size_t> sizes_;      ///< of all blocks for results
+  std::multimap<std::size_t, float*> free_;  ///< those that nobody has, by size
+  std::size_t wide_blocks_ = 0;              ///< that run at once
   Pinned staged_, wide_staged_;
   Scratch<std::byte> block_{stream_}, wide_block_{stream_};
   Scratch<float> wide_numbers_{stream_};

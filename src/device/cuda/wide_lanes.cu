@@ -1,7 +1,6 @@
 #include "wide_lanes.hpp"
 
 #include <algorithm>
-#include <iterator>
 
 #include "check.hpp"
 #include "lane_parts.hpp"
@@ -22,8 +21,12 @@ struct HeadSums {
   float of_thread[warps][warp][units + 1];  ///< the last one keeps neighbouring threads in different banks
 };
 
+constexpr std::size_t lane_numbers =
+    (sizeof(PlannedWideLane) + 15) / 16 * 4;  ///< that keep what a block knows of its lane
 constexpr std::size_t shared_bytes =
-    std::max({SmallTile::numbers * sizeof(float), LargeTile::numbers * sizeof(float), sizeof(HeadSums)});
+    lane_numbers * sizeof(float) +
+    std::max({SmallTile::numbers * sizeof(float), MediumTile::numbers * sizeof(float),
+              LargeTile::numbers * sizeof(float), sizeof(HeadSums)});
 
 /// What becomes of a gradient: the parameter's step, or where it will be clipped a note of it.
 struct WideLearning {
@@ -42,32 +45,45 @@ struct WideLearning {
     step<penalised>(update.parameters[place], update.first_moment[place], update.second_moment[place],
                     gradient);
   }
-  /// Of four weights.
-  __device__ void step_four(std::size_t place, const float (&gradients)[4]) const {
+
+  /// Of four neighbouring weights.
+  __device__ void step_four(std::size_t place, const Sums& gradients) const {
     const auto four = [place](float* numbers) { return reinterpret_cast<float4*>(numbers + place); };
-    float4 w = *four(update.parameters), m = *four(update.first_moment), v{0, 0, 0, 0};
-    const bool second = update.kind != OptimizerKind::Sgd;
-    if (second) v = *four(update.second_moment);
-    step<true>(w.x, m.x, v.x, gradients[0]);
-    step<true>(w.y, m.y, v.y, gradients[1]);
-    step<true>(w.z, m.z, v.z, gradients[2]);
-    step<true>(w.w, m.w, v.w, gradients[3]);
-    *four(update.parameters) = w;
-    *four(update.first_moment) = m;
-    if (second) *four(update.second_moment) = v;
+    const bool has_second = update.kind != OptimizerKind::Sgd;
+    float4 parameters = *four(update.parameters), first = *four(update.first_moment), second{0, 0, 0, 0};
+    if (has_second) second = *four(update.second_moment);
+    step<true>(parameters.x, first.x, second.x, gradients.values[0]);
+    step<true>(parameters.y, first.y, second.y, gradients.values[1]);
+    step<true>(parameters.z, first.z, second.z, gradients.values[2]);
+    step<true>(parameters.w, first.w, second.w, gradients.values[3]);
+    *four(update.parameters) = parameters;
+    *four(update.first_moment) = first;
+    if (has_second) *four(update.second_moment) = second;
   }
-  /// Of neighbouring weights; `count` of them are there.
-  template <unsigned most>
-  __device__ void take(std::size_t place, std::uint32_t count, const float (&gradients)[most]) const {
-    if constexpr (most == 4)
-      if (update.clip <= 0 && count >= 4 && place % 4 == 0) return step_four(place, gradients);
-    for (unsigned i = 0; i < most; ++i) {
-      if (i >= count) break;
-      if (update.clip > 0)
-        gradients_of()[place + i] = gradients[i];
-      else
-        step<true>(place + i, gradients[i]);
-    }
+
+  /// Of a layer's weights.
+  template <class Tile>
+  __device__ void take(const Tile& tile, const Sizes& sizes, std::size_t first) const {
+    const bool fours = update.clip <= 0 && sizes.columns % 4 == 0 && in_lines_of_four(first);
+    tile.each_four([&](std::uint32_t row, std::uint32_t column, const Sums& gradients) {
+      if (row >= sizes.rows || column >= sizes.columns) return;
+      const std::size_t place = first + std::size_t{row} * sizes.columns + column;
+      if (fours) return step_four(place, gradients);
+      for (unsigned c = 0; c < 4 && column + c < sizes.columns; ++c) take_one(place + c, gradients.values[c]);
+    });
+  }
+  __device__ bool in_lines_of_four(std::size_t first) const {
+    const auto aligned = [first](const float* numbers) {
+      return reinterpret_cast<std::uintptr_t>(numbers + first) % sizeof(float4) == 0;
+    };
+    return aligned(update.parameters) && aligned(update.first_moment) &&
+           (update.kind == OptimizerKind::Sgd || aligned(update.second_moment));
+  }
+  __device__ void take_one(std::size_t place, float gradient) const {
+    if (update.clip > 0)
+      gradients_of()[place] = gradient;
+    else
+      step<true>(place, gradient);
   }
   __device__ void take_bias(std::size_t place, float gradient) const {
     if (update.clip > 0)
@@ -105,7 +121,7 @@ class WideLane {
   /// What the slope of layer l's activation is a function of, besides y.
   __device__ const float* before_activation(std::uint32_t l) const { return gelu(l) ? z(l) : y(l + 1); }
 
-  __device__ void meet_others() { meet(own_.arrivals, members_, meetings_); }
+  __device__ void meet_others() { meet(own_.meetings, members_, meetings_); }
 
   /// Some samples, and where they lie.
   struct Rows {
@@ -173,12 +189,12 @@ class WideLane {
   /// All tiles of a product, shared among the blocks.
   template <bool a_along_depth, bool b_along_depth, class Finish>
   __device__ void multiply(const Sizes& sizes, const Factor& a, const Factor& b, const Finish& finish) {
-    if (LargeTile::count(sizes) >= members_)
-      for (std::uint32_t tile = member_; tile < LargeTile::count(sizes); tile += members_)
-        multiply_tile<LargeTile, a_along_depth, b_along_depth>(tile, sizes, a, b, shared_, finish);
-    else
-      for (std::uint32_t tile = member_; tile < SmallTile::count(sizes); tile += members_)
-        multiply_tile<SmallTile, a_along_depth, b_along_depth>(tile, sizes, a, b, shared_, finish);
+    with_best_tile(
+        sizes, members_, [&](auto kind) { return kind.count(sizes); },
+        [&](auto kind) {
+          for (std::uint32_t tile = member_; tile < kind.count(sizes); tile += members_)
+            multiply_tile<decltype(kind), a_along_depth, b_along_depth>(tile, sizes, a, b, shared_, finish);
+        });
   }
 
   /// All but the last one.
@@ -189,19 +205,19 @@ class WideLane {
       const Activation kind = lane_.layers[l].activation;
       const float* bias = lane_.update.parameters + plan_.biases[l];
       float *out = y(l + 1), *z_out = gelu(l) ? z(l) : nullptr;
-      const std::uint32_t columns = width(l + 1), pitch = stride(l + 1);
-      multiply<true, false>({rows.count, columns, width(l)}, inputs(l, rows), weight_rows(l),
-                            [&](std::uint32_t row, std::uint32_t column, const auto& sums) {
-                              if (row >= rows.count) return;
-                              const std::uint64_t of_row = drop.row(row);
-                              for (std::uint32_t unit = column;
-                                   unit < column + std::size(sums) && unit < columns; ++unit) {
-                                const std::size_t place = std::size_t{row} * pitch + unit;
-                                const float before = sums[unit - column] + bias[unit];
-                                if (z_out) z_out[place] = before;
-                                out[place] = drop.factor(of_row, unit) * activated(kind, before);
-                              }
-                            });
+      const std::uint32_t count = rows.count, columns = width(l + 1), pitch = stride(l + 1);
+      multiply<true, false>(
+          {count, columns, width(l)}, inputs(l, rows), weight_rows(l), [&](const auto& tile) {
+            with_constant(kind, [&](auto constant) {
+              tile.each([=](std::uint32_t row, std::uint32_t unit, float sum) {
+                if (row >= count || unit >= columns) return;
+                const std::size_t place = std::size_t{row} * pitch + unit;
+                const float before = sum + bias[unit];
+                if (constant() == Activation::Gelu) z_out[place] = before;
+                out[place] = drop.factor(drop.row(row), unit) * formulas::activate<constant>(before);
+              });
+            });
+          });
       meet_others();
     }
   }
@@ -277,47 +293,61 @@ class WideLane {
   /// dL/dz of the layer before the last one, of one sample.
   __device__ void spread_slopes(std::uint32_t row, std::uint64_t key) {
     const std::uint32_t last = layers() - 1, units = width(last + 1);
-    const Dropping drop = dropping_of(lane_, last - 1, &key);
-    const float* slope = slopes(last) + std::size_t{row} * stride(last + 1);
-    for (std::uint32_t unit = thread_of_warp(); unit < width(last); unit += warp) {
-      const float* weight = weights(last) + std::size_t{unit} * units;
-      float sum = 0;
-      for (std::uint32_t j = 0; j < units; ++j) sum += slope[j] * weight[j];
-      put_slope(last - 1, drop, row, unit, sum);
-    }
+    const SlopeSink sink = slope_sink(last - 1, key);
+    const float *slope = slopes(last) + std::size_t{row} * stride(last + 1), *weight = weights(last);
+    const std::uint32_t below = width(last);
+    with_constant(lane_.layers[last - 1].activation, [&](auto constant) {
+      REGATTA_UNROLL(1)
+      for (std::uint32_t unit = thread_of_warp(); unit < below; unit += warp) {
+        float sum = 0;
+        for (std::uint32_t j = 0; j < units; ++j) sum += slope[j] * weight[std::size_t{unit} * units + j];
+        sink.template put<constant>(row, unit, sum);
+      }
+    });
   }
 
-  /// @param sum  dL/dy, after dropout, of layer l
-  __device__ void put_slope(std::uint32_t l, const Dropping& drop, std::uint32_t row, std::uint32_t unit,
-                            float sum) const {
-    const std::size_t place = std::size_t{row} * stride(l + 1) + unit;
-    const float slope =
-        slope_at(lane_.layers[l].activation, before_activation(l)[place], y(l + 1)[place] * drop.kept);
-    slopes(l)[place] = drop.factor(drop.row(row), unit) * sum * slope;
+  /// Where the slopes of a layer go.
+  struct SlopeSink {
+    const float *before, *after;
+    float* out;
+    std::uint32_t pitch;
+    Dropping drop;
+
+    /// @param sum  dL/dy, after dropout
+    template <Activation kind>
+    __device__ void put(std::uint32_t row, std::uint32_t unit, float sum) const {
+      const std::size_t place = std::size_t{row} * pitch + unit;
+      const float slope = formulas::slope<kind>(before[place], after[place] * drop.kept);
+      out[place] = drop.factor(drop.row(row), unit) * sum * slope;
+    }
+  };
+  __device__ SlopeSink slope_sink(std::uint32_t l, std::uint64_t key) const {
+    return {before_activation(l), y(l + 1), slopes(l), stride(l + 1), dropping_of(lane_, l, &key)};
   }
 
   /// dL/dz of layer l - 1.
   __device__ void input_gradient(std::uint32_t l, std::uint32_t count, std::uint64_t key) {
-    const Dropping drop = dropping_of(lane_, l - 1, &key);
+    const SlopeSink sink = slope_sink(l - 1, key);
     const std::uint32_t columns = width(l);
     multiply<true, true>({count, columns, width(l + 1)}, slope_rows(l, count), weight_rows(l),
-                         [&](std::uint32_t row, std::uint32_t column, const auto& sums) {
-                           if (row >= count) return;
-                           for (std::uint32_t unit = column;
-                                unit < column + std::size(sums) && unit < columns; ++unit)
-                             put_slope(l - 1, drop, row, unit, sums[unit - column]);
+                         [&](const auto& tile) {
+                           with_constant(lane_.layers[l - 1].activation, [&](auto constant) {
+                             tile.each([=](std::uint32_t row, std::uint32_t unit, float sum) {
+                               if (row < count && unit < columns) sink.template put<constant>(row, unit, sum);
+                             });
+                           });
                          });
   }
 
   /// Of all layers, with the parameters' steps.
   __device__ void gradients(const Rows& rows, const WideLearning& learning) {
-    std::uint32_t large = 0;
-    for (std::uint32_t l = 0; l < layers(); ++l)
-      large += LargeTile::count({width(l), width(l + 1), rows.count});
-    if (large >= members_)
-      weight_gradients<LargeTile>(rows, learning);
-    else
-      weight_gradients<SmallTile>(rows, learning);
+    const auto tiles = [&](auto kind) {
+      std::uint32_t count = 0;
+      for (std::uint32_t l = 0; l < layers(); ++l) count += kind.count({width(l), width(l + 1), rows.count});
+      return count;
+    };
+    with_best_tile({0, 0, rows.count}, members_, tiles,
+                   [&](auto kind) { weight_gradients<decltype(kind)>(rows, learning); });
   }
 
   /// Tiles of all layers' weights, then columns of biases; the blocks take them in turns.
@@ -330,10 +360,7 @@ class WideLane {
       for (; item < Kind::count(sizes); item += members_)
         multiply_tile<Kind, false, false>(
             item, sizes, inputs(l, rows), slope_rows(l, rows.count), shared_,
-            [&](std::uint32_t row, std::uint32_t column, const auto& sums) {
-              if (row >= sizes.rows || column >= columns) return;
-              learning.take(plan_.weights[l] + std::size_t{row} * columns + column, columns - column, sums);
-            });
+            [&](const auto& tile) { learning.take(tile, sizes, plan_.weights[l]); });
       item -= Kind::count(sizes);
     }
     for (std::uint32_t l = 0; l < layers(); ++l) {
@@ -415,7 +442,15 @@ class WideLane {
 
 __global__ void __launch_bounds__(wide_threads, 2)
     train_wide_lane(const PlannedWideLane* lanes, unsigned members) {
-  WideLane(lanes[blockIdx.x / members], blockIdx.x % members, members, shared_numbers()).train();
+  static_assert(sizeof(PlannedWideLane) % sizeof(unsigned) == 0);
+  const auto* from = reinterpret_cast<const unsigned*>(lanes + blockIdx.x / members);
+  auto* own = reinterpret_cast<unsigned*>(shared_numbers());
+  for (unsigned i = threadIdx.x; i < sizeof(PlannedWideLane) / sizeof(unsigned); i += wide_threads)
+    own[i] = from[i];
+  __syncthreads();
+  WideLane(*reinterpret_cast<const PlannedWideLane*>(own), blockIdx.x % members, members,
+           shared_numbers() + lane_numbers)
+      .train();
 }
 
 }  // namespace
@@ -434,6 +469,16 @@ std::size_t wide_lane_blocks(std::size_t processors) {
   check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&per_processor, train_wide_lane, wide_threads,
                                                       shared_bytes));
   return processors * static_cast<std::size_t>(per_processor);
+}
+
+std::size_t useful_blocks(const Lane& lane, const WidePlan& plan) {
+  std::size_t weights = 0, outputs = 1;
+  for (std::uint32_t l = 0; l < lane.layer_count; ++l) {
+    weights += SmallTile::count({plan.widths[l], plan.widths[l + 1], lane.batch});
+    outputs =
+        std::max<std::size_t>(outputs, SmallTile::count({lane.batch, plan.widths[l + 1], plan.widths[l]}));
+  }
+  return std::max(outputs, weights / 4);
 }
 
 void train_wide_lanes(const PlannedWideLane* lanes, std::size_t count, std::size_t blocks_per_lane,

@@ -16,7 +16,7 @@ struct PlannedWideLane {
   WidePlan plan;
   float* numbers;                          ///< as planned
   const formulas::UpdateFactors* factors;  ///< of each step; their norms are not used
-  unsigned* arrivals;                      ///< 0
+  unsigned* meetings;                      ///< Meetings::size times 0
 };
 
 /// Whether such a lane can train this network at all.
@@ -24,6 +24,9 @@ bool fits_wide_lane(const Lane& lane);
 
 /// How many blocks of the kernel the device runs at once.
 std::size_t wide_lane_blocks(std::size_t processors);
+
+/// More of them than this would have nothing to do.
+std::size_t useful_blocks(const Lane& lane, const WidePlan& plan);
 
 /// @param lanes  on the device; so many blocks each run at once
 void train_wide_lanes(const PlannedWideLane* lanes, std::size_t count, std::size_t blocks_per_lane, Stream& stream);

@@ -2,7 +2,10 @@
 
 #include <cuda_runtime.h>
 
+#include <algorithm>
 #include <cstdint>
+
+#include "launch.hpp"
 
 // Products of matrices in the memory of the device, a tile of the result at a time, each by a block of
 // threads. The sum of an element is that of eight slices of the depth, whichever kind of tile it lies in, so
@@ -47,12 +50,14 @@ struct Sizes {
 template <unsigned groups_, unsigned rows_, unsigned columns_, unsigned high_>
 struct Tile {
   static constexpr unsigned groups = groups_, rows = rows_, columns = columns_;
-  static constexpr unsigned high = high_;  ///< rows of a thread, in fours that lie rows / (high / 4) apart
+  static constexpr unsigned high = high_;  ///< rows of a thread, in fours that lie fours_apart
+  static constexpr unsigned fours_apart = rows / (high / 4);
   static constexpr unsigned threads = wide_threads / groups;
   static constexpr unsigned row_pitch = rows + 4, column_pitch = columns + 4;
   static constexpr unsigned group_numbers = chunk_depth * (row_pitch + column_pitch),
                             stage_numbers = groups * group_numbers;
-  static constexpr unsigned numbers = 2 * stage_numbers;  ///< in shared memory
+  static constexpr unsigned numbers =
+      std::max(2 * stage_numbers, groups* rows* columns);  ///< in shared memory
   static_assert(rows * columns == threads * high * 4 && (groups == 1 || groups == slices));
 
   static constexpr std::uint32_t across(const Sizes& sizes) {
@@ -61,9 +66,71 @@ struct Tile {
   static constexpr std::uint32_t count(const Sizes& sizes) {
     return (sizes.rows + rows - 1) / rows * across(sizes);
   }
+  /// About how long a block takes for one [quarters of the time that a chunk of four rows per thread takes].
+  static constexpr std::uint32_t cost(const Sizes& sizes) {
+    constexpr std::uint32_t waiting = 12, reduction = groups == 1 ? 0 : 8;
+    return (groups == 1 ? sizes.chunks() : sizes.chunks_of_slice()) * (high == 4 ? 5 : high) + reduction +
+           waiting;
+  }
 };
 using SmallTile = Tile<slices, 32, 16, 4>;
+using MediumTile = Tile<1, 64, 64, 4>;
 using LargeTile = Tile<1, 128, 64, 8>;
+
+/// Calls work(tile kind) with that which `members` blocks will soonest be done with, where there is one
+/// product, or some of the same depth.
+/// @param count_of(kind)  how many tiles there are
+template <class CountOf, class Work>
+__device__ void with_best_tile(const Sizes& sizes, unsigned members, const CountOf& count_of,
+                               const Work& work) {
+  const auto cost = [&](auto kind) { return (count_of(kind) + members - 1) / members * kind.cost(sizes); };
+  const auto small = cost(SmallTile()), medium = cost(MediumTile()), large = cost(LargeTile());
+  if (large <= medium && large <= small)
+    work(LargeTile());
+  else if (medium <= small)
+    work(MediumTile());
+  else
+    work(SmallTile());
+}
+
+/// Four neighbours in a row of a product.
+struct Sums {
+  float values[4];
+};
+
+/// The sums of a tile's elements, in shared memory, rows Kind::columns apart.
+template <class Kind>
+struct Finished {
+  const float* sums;  ///< those of the slices after one another, where groups of threads have added them up
+  std::uint32_t first_row, first_column;
+
+  /// Calls visit(row, column, sums) for four neighbours in a row at a time; neighbouring threads get
+  /// neighbours. Some may lie beyond the product.
+  template <class Visit>
+  __device__ void each_four(const Visit& visit) const {
+    constexpr unsigned across = Kind::columns / 4;
+    REGATTA_UNROLL(1)
+    for (unsigned i = threadIdx.x; i < elements / 4; i += wide_threads)
+      visit(first_row + i / across, first_column + 4 * (i % across),
+            Sums{{sum(4 * i), sum(4 * i + 1), sum(4 * i + 2), sum(4 * i + 3)}});
+  }
+  /// The same, visit(row, column, sum) for one at a time.
+  template <class Visit>
+  __device__ void each(const Visit& visit) const {
+    REGATTA_UNROLL(1)
+    for (unsigned i = threadIdx.x; i < elements; i += wide_threads)
+      visit(first_row + i / Kind::columns, first_column + i % Kind::columns, sum(i));
+  }
+
+ private:
+  static constexpr unsigned elements = Kind::rows * Kind::columns;
+
+  __device__ float sum(unsigned i) const {
+    float result = sums[i];
+    for (unsigned slice = 1; slice < Kind::groups; ++slice) result += sums[i + slice * elements];
+    return result;
+  }
+};
 
 /// Numbers of `count` rows or columns at the steps of one chunk, on their way from memory to the tile's
 /// stage.
@@ -105,11 +172,12 @@ struct TileSums {
   float sums[Kind::high][4] = {};
 
   __device__ void add_chunk(const float* rows, const float* columns) {
+    REGATTA_UNROLL(4)
     for (unsigned k = 0; k < chunk_depth; ++k) {
       const float4 right = *reinterpret_cast<const float4*>(columns + k * Kind::column_pitch);
       for (unsigned part = 0; part < Kind::high / 4; ++part) {
-        const float4 left = *reinterpret_cast<const float4*>(rows + k * Kind::row_pitch +
-                                                             part * (Kind::rows / (Kind::high / 4)));
+        const float4 left =
+            *reinterpret_cast<const float4*>(rows + k * Kind::row_pitch + part * Kind::fours_apart);
         add(sums[4 * part], left.x, right);
         add(sums[4 * part + 1], left.y, right);
         add(sums[4 * part + 2], left.z, right);
@@ -128,8 +196,7 @@ struct TileSums {
   }
 };
 
-/// Hands the elements of a tile to finish(row, column, sums), which gets an array of neighbours in a row;
-/// some may lie beyond the product. All threads of the block call it.
+/// Hands a tile to finish(tile), a Finished. All threads of the block call it.
 /// @param shared  Kind::numbers of them
 template <class Kind, bool a_along_depth, bool b_along_depth, class Finish>
 __device__ void multiply_tile(std::uint32_t tile, const Sizes& sizes, const Factor& a, const Factor& b,
@@ -165,23 +232,14 @@ __device__ void multiply_tile(std::uint32_t tile, const Sizes& sizes, const Fact
     if (chunk + 1 < chunks) put(chunk + 1);
   }
   __syncthreads();
-  if constexpr (Kind::groups == 1) {
-    for (unsigned r = 0; r < Kind::high; ++r)
-      finish(first_row + row + r / 4 * (Kind::rows / (Kind::high / 4)) + r % 4, first_column + column,
-             total.sums[r]);
-  } else {
-    constexpr unsigned elements = Kind::rows * Kind::columns, each = elements / wide_threads;
-    for (unsigned r = 0; r < Kind::high; ++r)
-      *reinterpret_cast<float4*>(shared + group * elements + (row + r) * Kind::columns + column) = {
-          slice.sums[r][0], slice.sums[r][1], slice.sums[r][2], slice.sums[r][3]};
-    __syncthreads();
-    const unsigned first = threadIdx.x * each;
-    float sums[each] = {};
-    for (unsigned s = 0; s < slices; ++s)
-      for (unsigned i = 0; i < each; ++i) sums[i] += shared[s * elements + first + i];
-    finish(first_row + first / Kind::columns, first_column + first % Kind::columns, sums);
-    __syncthreads();
-  }
+  const TileSums<Kind>& own = Kind::groups == 1 ? total : slice;
+  for (unsigned r = 0; r < Kind::high; ++r)
+    *reinterpret_cast<float4*>(
+        shared + (group * Kind::rows + row + r / 4 * Kind::fours_apart + r % 4) * Kind::columns + column) = {
+        own.sums[r][0], own.sums[r][1], own.sums[r][2], own.sums[r][3]};
+  __syncthreads();
+  finish(Finished<Kind>{shared, first_row, first_column});
+  __syncthreads();
 }
 
 }  // namespace regatta::device::cuda
