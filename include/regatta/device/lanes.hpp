@@ -29,6 +29,7 @@ struct Lane {
   std::uint32_t inputs = 0, layer_count = 0;
   std::array<Layer, most_layers> layers{};
   LossKind loss = LossKind::CrossEntropy;
+  Precision precision = Precision::Fp32;  ///< of products; small networks may be more exact
   const float* x = nullptr;  ///< rows x inputs
   Targets targets;           ///< of these rows; one label per row
   std::int32_t* order = nullptr;  ///< rows that are left of the epoch, those of the first step first

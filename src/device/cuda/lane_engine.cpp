@@ -8,7 +8,6 @@
 #include "check.hpp"
 #include "handles.hpp"
 #include "lanes.hpp"
-#include "meeting.hpp"
 #include "regatta/core/error.hpp"
 #include "regatta/device/devices.hpp"
 #include "wide_lanes.hpp"
@@ -153,8 +152,8 @@ class CudaLaneEngine final : public LaneEngine {
     }
     using formulas::UpdateFactors;
     const std::size_t first_factors = lanes.size() * sizeof(PlannedWideLane),
-                      first_meeting = first_factors + steps * sizeof(UpdateFactors);
-    const std::size_t bytes = first_meeting + lanes.size() * Meetings::size * sizeof(unsigned);
+                      first_arrivals = first_factors + steps * sizeof(UpdateFactors);
+    const std::size_t bytes = first_arrivals + lanes.size() * sizeof(unsigned);
     std::byte* staged = wide_staged_.at_least(bytes);
     std::byte* block = wide_block_.at_least(bytes);
     float* number = wide_numbers_.at_least(numbers);
@@ -163,12 +162,12 @@ class CudaLaneEngine final : public LaneEngine {
       const std::size_t factors = first_factors + step * sizeof(UpdateFactors);
       new (staged + i * sizeof(PlannedWideLane)) PlannedWideLane{
           *lanes[i], plans[i], number, reinterpret_cast<const UpdateFactors*>(block + factors),
-          reinterpret_cast<unsigned*>(block + first_meeting) + i * Meetings::size};
+          reinterpret_cast<unsigned*>(block + first_arrivals) + i};
       factors_of_steps(*lanes[i], staged + factors);
       step += lanes[i]->steps;
       number += plans[i].size;
     }
-    std::memset(staged + first_meeting, 0, bytes - first_meeting);
+    std::memset(staged + first_arrivals, 0, bytes - first_arrivals);
     check(cudaMemcpyAsync(block, staged, bytes, cudaMemcpyHostToDevice, stream_));
     train_wide_lanes(reinterpret_cast<const PlannedWideLane*>(block), lanes.size(),
                      std::min(wide_blocks_ / lanes.size(), useful), stream_);

@@ -1,6 +1,7 @@
 #include "wide_lanes.hpp"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "check.hpp"
 #include "lane_parts.hpp"
@@ -15,18 +16,24 @@ namespace {
 
 constexpr std::uint32_t warps = wide_threads / warp;
 
-/// Sums over the depth of a row of the last layer, so many units at a time.
-struct HeadSums {
-  static constexpr unsigned units = 16;
-  float of_thread[warps][warp][units + 1];  ///< the last one keeps neighbouring threads in different banks
+/// What the warps of a row need for the last layer.
+struct Head {
+  static constexpr unsigned units = 16;  ///< that are added up at a time
+
+  float sums[warps][warp]
+            [units + 1];  ///< of each thread; the last one keeps neighbouring threads in different banks
+  /// Of the row that begins with this warp.
+  struct Row {
+    float outputs[WidePlan::most_outputs], slopes[WidePlan::most_outputs], values[WidePlan::most_outputs];
+    std::int32_t label;
+  } rows[warps];
 };
 
-constexpr std::size_t lane_numbers =
-    (sizeof(PlannedWideLane) + 15) / 16 * 4;  ///< that keep what a block knows of its lane
-constexpr std::size_t shared_bytes =
-    lane_numbers * sizeof(float) +
-    std::max({SmallTile::numbers * sizeof(float), MediumTile::numbers * sizeof(float),
-              LargeTile::numbers * sizeof(float), sizeof(HeadSums)});
+/// Of shared memory: first what threads work with, then what a block knows of its lane [numbers].
+constexpr std::size_t work_numbers =
+    std::max({std::size_t{SmallTile::numbers}, std::size_t{MediumTile::numbers},
+              std::size_t{LargeTile::numbers}, std::size_t{in_fours(sizeof(Head) / sizeof(float))}});
+constexpr std::size_t shared_bytes = work_numbers * sizeof(float) + sizeof(PlannedWideLane);
 
 /// What becomes of a gradient: the parameter's step, or where it will be clipped a note of it.
 struct WideLearning {
@@ -46,31 +53,60 @@ struct WideLearning {
                     gradient);
   }
 
-  /// Of four neighbouring weights.
-  __device__ void step_four(std::size_t place, const Sums& gradients) const {
-    const auto four = [place](float* numbers) { return reinterpret_cast<float4*>(numbers + place); };
-    const bool has_second = update.kind != OptimizerKind::Sgd;
-    float4 parameters = *four(update.parameters), first = *four(update.first_moment), second{0, 0, 0, 0};
-    if (has_second) second = *four(update.second_moment);
-    step<true>(parameters.x, first.x, second.x, gradients.values[0]);
-    step<true>(parameters.y, first.y, second.y, gradients.values[1]);
-    step<true>(parameters.z, first.z, second.z, gradients.values[2]);
-    step<true>(parameters.w, first.w, second.w, gradients.values[3]);
-    *four(update.parameters) = parameters;
-    *four(update.first_moment) = first;
-    if (has_second) *four(update.second_moment) = second;
+  /// Four neighbouring weights and what belongs to them.
+  struct Four {
+    float4 parameters, first, second;
+  };
+  __device__ Four read(std::size_t place) const {
+    const auto four = [place](const float* numbers) {
+      return *reinterpret_cast<const float4*>(numbers + place);
+    };
+    return {four(update.parameters), four(update.first_moment),
+            update.kind == OptimizerKind::Sgd ? float4{0, 0, 0, 0} : four(update.second_moment)};
+  }
+  __device__ void write(std::size_t place, const Four& numbers) const {
+    const auto four = [place](float* to) -> float4& { return *reinterpret_cast<float4*>(to + place); };
+    four(update.parameters) = numbers.parameters;
+    four(update.first_moment) = numbers.first;
+    if (update.kind != OptimizerKind::Sgd) four(update.second_moment) = numbers.second;
+  }
+  template <class Tile>
+  __device__ void step(Four& numbers, const Tile& tile, unsigned i) const {
+    step<true>(numbers.parameters.x, numbers.first.x, numbers.second.x, tile.sum(i));
+    step<true>(numbers.parameters.y, numbers.first.y, numbers.second.y, tile.sum(i + 1));
+    step<true>(numbers.parameters.z, numbers.first.z, numbers.second.z, tile.sum(i + 2));
+    step<true>(numbers.parameters.w, numbers.first.w, numbers.second.w, tile.sum(i + 3));
   }
 
   /// Of a layer's weights.
+  /// @param first  place of the layer
   template <class Tile>
   __device__ void take(const Tile& tile, const Sizes& sizes, std::size_t first) const {
-    const bool fours = update.clip <= 0 && sizes.columns % 4 == 0 && in_lines_of_four(first);
-    tile.each_four([&](std::uint32_t row, std::uint32_t column, const Sums& gradients) {
-      if (row >= sizes.rows || column >= sizes.columns) return;
-      const std::size_t place = first + std::size_t{row} * sizes.columns + column;
-      if (fours) return step_four(place, gradients);
-      for (unsigned c = 0; c < 4 && column + c < sizes.columns; ++c) take_one(place + c, gradients.values[c]);
-    });
+    const auto there = [&](unsigned i) { return tile.row(i) < sizes.rows && tile.column(i) < sizes.columns; };
+    const auto place = [&](unsigned i) {
+      return first + std::size_t{tile.row(i)} * sizes.columns + tile.column(i);
+    };
+    if (update.clip > 0 || sizes.columns % 4 != 0 || !in_lines_of_four(first)) {
+      REGATTA_UNROLL(1)
+      for (unsigned i = threadIdx.x; i < Tile::elements; i += wide_threads)
+        if (there(i)) take_one(place(i), tile.sum(i));
+      return;
+    }
+    // Some fours at a time, which wait for memory together.
+    constexpr unsigned all = Tile::elements / 4, together = all < 4 * wide_threads ? 1 : 4;
+    REGATTA_UNROLL(1)
+    for (unsigned next = threadIdx.x; next < all; next += together * wide_threads) {
+      Four numbers[together];
+      for (unsigned t = 0; t < together; ++t) {
+        const unsigned i = 4 * (next + t * wide_threads);
+        numbers[t] = read(there(i) ? place(i) : first);
+      }
+      for (unsigned t = 0; t < together; ++t) {
+        const unsigned i = 4 * (next + t * wide_threads);
+        step(numbers[t], tile, i);
+        if (there(i)) write(place(i), numbers[t]);
+      }
+    }
   }
   __device__ bool in_lines_of_four(std::size_t first) const {
     const auto aligned = [first](const float* numbers) {
@@ -97,8 +133,8 @@ struct WideLearning {
 /// What the threads of a block know of the lane that they train with others.
 class WideLane {
  public:
-  __device__ WideLane(const PlannedWideLane& own, unsigned member, unsigned members, float* shared)
-      : own_(own), lane_(own.lane), plan_(own.plan), member_(member), members_(members), shared_(shared) {}
+  __device__ WideLane(const PlannedWideLane& own, unsigned member, unsigned members)
+      : own_(own), lane_(own.lane), plan_(own.plan), member_(member), members_(members) {}
 
   __device__ void train() {
     for (std::uint32_t step = 0; step < lane_.steps; ++step) train_step(step);
@@ -121,7 +157,9 @@ class WideLane {
   /// What the slope of layer l's activation is a function of, besides y.
   __device__ const float* before_activation(std::uint32_t l) const { return gelu(l) ? z(l) : y(l + 1); }
 
-  __device__ void meet_others() { meet(own_.meetings, members_, meetings_); }
+  __device__ bool exact() const { return lane_.precision == Precision::Fp32; }
+
+  __device__ void meet_others() { meet(own_.arrivals, members_, meetings_); }
 
   /// Some samples, and where they lie.
   struct Rows {
@@ -136,10 +174,10 @@ class WideLane {
   /// Inputs of layer l, one line per sample.
   __device__ Factor inputs(std::uint32_t l, const Rows& rows) const {
     if (l == 0) return {rows.x, width(0), rows.count, width(0), rows.order};
-    return {y(l), stride(l), rows.count, width(l)};
+    return {y(l), stride(l), rows.count, stride(l)};
   }
   __device__ Factor slope_rows(std::uint32_t l, std::uint32_t count) const {
-    return {slopes(l), stride(l + 1), count, width(l + 1)};
+    return {slopes(l), stride(l + 1), count, stride(l + 1)};
   }
   __device__ Factor weight_rows(std::uint32_t l) const {
     return {weights(l), width(l + 1), width(l), width(l + 1)};
@@ -149,11 +187,13 @@ class WideLane {
     const Rows rows{lane_.x, lane_.order + std::size_t{step} * lane_.batch, rows_of_step(lane_, step)};
     const std::uint64_t key = key_of_step(lane_, step);
     hidden_layers(rows, &key);
-    each_row(rows.count, [&](std::uint32_t row, bool there) {
-      outputs(rows, row, there, [&](std::uint32_t unit, float sum) { keep_output(row, unit, sum, key); });
-      if (there && thread_of_warp() == 0) take_loss(step, rows, row);
+    each_row(rows.count, [&](const RowOfBlock& row) {
+      if (row.there) read_targets(rows, row);
+      outputs(rows, row, [&](std::uint32_t unit, float sum) { keep_output(row, unit, sum, key); });
+      if (row.there && row.thread == 0) take_loss(step, rows.count, row);
       __syncthreads();
-      if (there && layers() > 1) spread_slopes(row, key);
+      if (row.there) spread_slopes(row, key);
+      __syncthreads();
     });
     meet_others();
     for (std::uint32_t l = layers() - 1; l-- > 1;) {
@@ -176,10 +216,11 @@ class WideLane {
       else
         rows.x += std::size_t{first} * width(0);
       hidden_layers(rows, nullptr);
-      each_row(rows.count, [&](std::uint32_t row, bool there) {
-        outputs(rows, row, there, [&](std::uint32_t unit, float sum) {
+      each_row(rows.count, [&](const RowOfBlock& row) {
+        outputs(rows, row, [&](std::uint32_t unit, float sum) {
           const Activation kind = lane_.layers[layers() - 1].activation;
-          judgement.outputs[(std::size_t{first} + row) * width(layers()) + unit] = activated(kind, sum);
+          judgement.outputs[(std::size_t{first} + row.number) * width(layers()) + unit] =
+              activated(kind, sum);
         });
       });
       meet_others();
@@ -189,12 +230,15 @@ class WideLane {
   /// All tiles of a product, shared among the blocks.
   template <bool a_along_depth, bool b_along_depth, class Finish>
   __device__ void multiply(const Sizes& sizes, const Factor& a, const Factor& b, const Finish& finish) {
+    const auto all = [&](auto kind, auto fours) {
+      for (std::uint32_t tile = member_; tile < kind.count(sizes); tile += members_)
+        multiply_tile<decltype(kind), a_along_depth, b_along_depth, fours>(tile, sizes, a, b, exact(),
+                                                                           finish);
+    };
+    if (!a.in_fours() || !b.in_fours()) return all(SmallTile(), std::false_type());
     with_best_tile(
         sizes, members_, [&](auto kind) { return kind.count(sizes); },
-        [&](auto kind) {
-          for (std::uint32_t tile = member_; tile < kind.count(sizes); tile += members_)
-            multiply_tile<decltype(kind), a_along_depth, b_along_depth>(tile, sizes, a, b, shared_, finish);
-        });
+        [&](auto kind) { all(kind, std::true_type()); });
   }
 
   /// All but the last one.
@@ -222,86 +266,128 @@ class WideLane {
     }
   }
 
-  __device__ static std::uint32_t thread_of_warp() { return threadIdx.x % warp; }
+  /// A row of the batch that some warps of a block work at.
+  struct RowOfBlock {
+    std::uint32_t number;
+    bool there;
+    std::uint32_t first_warp, warps;
+    std::uint32_t thread;  ///< the caller, among those of the row
+  };
 
-  /// Calls visit(row, whether it is there) once per warp and round; the rows are shared among the warps of
-  /// all blocks.
+  /// Calls visit(row) in all threads of the block, some rows at a time. A row has all warps of a block where
+  /// there are blocks enough, else one.
   template <class Visit>
   __device__ void each_row(std::uint32_t count, const Visit& visit) const {
-    for (std::uint32_t first = 0; first < count; first += members_ * warps) {
-      const std::uint32_t row = first + threadIdx.x / warp * members_ + member_;
-      visit(row, row < count);
+    const std::uint32_t each = count <= members_ ? warps : 1, own = threadIdx.x / warp / each;
+    for (std::uint32_t first = 0; first < count; first += members_ * (warps / each)) {
+      const std::uint32_t row = first + own * members_ + member_;
+      visit(RowOfBlock{row, row < count, own * each, each, threadIdx.x % (warp * each)});
     }
   }
 
-  /// Calls take(unit, z) for the units of the last layer, in different threads of the row's warp. All threads
-  /// of the block call it.
+  __device__ Head& head() const { return *reinterpret_cast<Head*>(shared_numbers()); }
+  __device__ Head::Row& place_of(const RowOfBlock& row) const { return head().rows[row.first_warp]; }
+
+  __device__ void read_targets(const Rows& rows, const RowOfBlock& row) const {
+    const auto sample = static_cast<std::size_t>(rows.order[row.number]);
+    const std::uint32_t columns = width(layers());
+    if (lane_.targets.labels && row.thread == 0) place_of(row).label = lane_.targets.labels[sample];
+    for (std::uint32_t j = row.thread; lane_.targets.values && j < columns; j += warp * row.warps)
+      place_of(row).values[j] = lane_.targets.values[sample * columns + j];
+  }
+
+  /// Calls take(unit, z) for the units of the last layer, in different threads of the row. All threads of the
+  /// block call it.
   template <class Take>
-  __device__ void outputs(const Rows& rows, std::uint32_t row, bool there, const Take& take) const {
-    auto& of_warp = reinterpret_cast<HeadSums*>(shared_)->of_thread[threadIdx.x / warp];
-    const std::uint32_t last = layers() - 1, depth = width(last), units = width(last + 1);
+  __device__ void outputs(const Rows& rows, const RowOfBlock& row, const Take& take) const {
+    const std::uint32_t last = layers() - 1, units = width(last + 1);
     const float* bias = lane_.update.parameters + plan_.biases[last];
-    for (std::uint32_t first = 0; first < units; first += HeadSums::units) {
-      const std::uint32_t count = units - first < HeadSums::units ? units - first : HeadSums::units;
-      float sums[HeadSums::units] = {};
-      if (there) {
-        const float* from = last == 0 ? rows.sample(row, depth) : y(last) + std::size_t{row} * stride(last);
-        for (std::uint32_t k = thread_of_warp(); k < depth; k += warp) {
-          const float* weight = weights(last) + std::size_t{k} * units + first;
-          for (unsigned i = 0; i < HeadSums::units; ++i)
-            if (i < count) sums[i] += from[k] * weight[i];
-        }
-      }
-      for (unsigned i = 0; i < HeadSums::units; ++i) of_warp[thread_of_warp()][i] = sums[i];
+    for (std::uint32_t first = 0; first < units; first += Head::units) {
+      const std::uint32_t count = std::min(units - first, +Head::units);
+      if (row.there) add_up(rows, row, first, count);
       __syncthreads();
-      if (there && thread_of_warp() < count) {
-        const std::uint32_t unit = first + thread_of_warp();
+      if (row.warps > 1) add_warps();
+      if (row.there && row.thread < count) {
         float sum = 0;
-        for (unsigned thread = 0; thread < warp; ++thread) sum += of_warp[thread][thread_of_warp()];
-        take(unit, sum + bias[unit]);
+        for (unsigned thread = 0; thread < warp; ++thread)
+          sum += head().sums[row.first_warp][thread][row.thread];
+        take(first + row.thread, sum + bias[first + row.thread]);
       }
       __syncthreads();
     }
   }
 
-  __device__ void keep_output(std::uint32_t row, std::uint32_t unit, float before, std::uint64_t key) {
+  /// The same sums with one warp and with all of them: those of a thread are the sums of as many parts as a
+  /// block has warps.
+  __device__ void add_up(const Rows& rows, const RowOfBlock& row, std::uint32_t first,
+                         std::uint32_t count) const {
+    const std::uint32_t last = layers() - 1, depth = width(last), units = width(last + 1);
+    const float* from =
+        last == 0 ? rows.sample(row.number, depth) : y(last) + std::size_t{row.number} * stride(last);
+    const float* weight = weights(last) + first;
+    float totals[Head::units] = {};
+    for (std::uint32_t part = row.thread / warp; part < warps; part += row.warps) {
+      float sums[Head::units] = {};
+      for (std::uint32_t k = part * warp + row.thread % warp; k < depth; k += wide_threads)
+        for (unsigned i = 0; i < Head::units; ++i)
+          sums[i] += from[k] * weight[std::size_t{k} * units + (i < count ? i : 0)];
+      for (unsigned i = 0; i < Head::units; ++i) totals[i] += sums[i];
+    }
+    for (unsigned i = 0; i < Head::units; ++i)
+      head().sums[threadIdx.x / warp][threadIdx.x % warp][i] = totals[i];
+  }
+  __device__ void add_warps() const {
+    for (unsigned i = threadIdx.x; i < warp * Head::units; i += wide_threads) {
+      float* sum = &head().sums[0][i / Head::units][i % Head::units];
+      for (unsigned other = 1; other < warps; ++other)
+        *sum += head().sums[other][i / Head::units][i % Head::units];
+    }
+    __syncthreads();
+  }
+
+  __device__ void keep_output(const RowOfBlock& row, std::uint32_t unit, float before,
+                              std::uint64_t key) const {
     const std::uint32_t last = layers() - 1;
     const Dropping drop = dropping_of(lane_, last, &key);
-    const std::size_t place = std::size_t{row} * stride(last + 1) + unit;
-    if (gelu(last)) z(last)[place] = before;
-    y(last + 1)[place] = drop.factor(drop.row(row), unit) * activated(lane_.layers[last].activation, before);
+    if (gelu(last)) z(last)[std::size_t{row.number} * stride(last + 1) + unit] = before;
+    place_of(row).outputs[unit] =
+        drop.factor(drop.row(row.number), unit) * activated(lane_.layers[last].activation, before);
   }
 
   /// The loss of a sample, and dL/dz of the last layer. One thread does it.
-  __device__ void take_loss(std::uint32_t step, const Rows& rows, std::uint32_t row) {
+  __device__ void take_loss(std::uint32_t step, std::uint32_t count, const RowOfBlock& row) const {
     const std::uint32_t last = layers() - 1, columns = width(last + 1);
-    const std::size_t first = std::size_t{row} * stride(last + 1);
+    Head::Row& place = place_of(row);
     Targets targets = lane_.targets;
-    if (targets.labels) targets.labels += rows.order[row];
-    if (targets.values) targets.values += static_cast<std::size_t>(rows.order[row]) * columns;
-    float *slope = slopes(last) + first, *sum = own_.numbers + plan_.losses + row;
-    const float* after = y(last + 1) + first;
-    const float loss = loss_of_row(
-        lane_.loss, {after, columns, 0, targets, 1.0f / static_cast<float>(rows.count), slope}, 0);
+    if (targets.labels) targets.labels = &place.label;
+    if (targets.values) targets.values = place.values;
+    const LossRows sample{place.outputs, columns, 0, targets, 1.0f / static_cast<float>(count), place.slopes};
+    const float loss = loss_of_row(lane_.loss, sample, 0);
+    float* sum = own_.numbers + plan_.losses + row.number;
     *sum = step == 0 ? loss : *sum + loss;
     const Activation kind = lane_.layers[last].activation;
     if (kind == Activation::Identity) return;
-    const float* before = before_activation(last) + first;
-    for (std::uint32_t j = 0; j < columns; ++j) slope[j] *= slope_at(kind, before[j], after[j]);
+    const float* before = gelu(last) ? z(last) + std::size_t{row.number} * stride(last + 1) : place.outputs;
+    for (std::uint32_t j = 0; j < columns; ++j)
+      place.slopes[j] *= slope_at(kind, before[j], place.outputs[j]);
   }
 
-  /// dL/dz of the layer before the last one, of one sample.
-  __device__ void spread_slopes(std::uint32_t row, std::uint64_t key) {
-    const std::uint32_t last = layers() - 1, units = width(last + 1);
+  /// dL/dz of the last layer, and of the one before it.
+  __device__ void spread_slopes(const RowOfBlock& row, std::uint64_t key) const {
+    const std::uint32_t last = layers() - 1, units = width(last + 1), threads = warp * row.warps;
+    const float* slope = place_of(row).slopes;
+    float* out = slopes(last) + std::size_t{row.number} * stride(last + 1);
+    for (std::uint32_t unit = row.thread; unit < units; unit += threads) out[unit] = slope[unit];
+    if (last == 0) return;
     const SlopeSink sink = slope_sink(last - 1, key);
-    const float *slope = slopes(last) + std::size_t{row} * stride(last + 1), *weight = weights(last);
+    const float* weight = weights(last);
     const std::uint32_t below = width(last);
     with_constant(lane_.layers[last - 1].activation, [&](auto constant) {
       REGATTA_UNROLL(1)
-      for (std::uint32_t unit = thread_of_warp(); unit < below; unit += warp) {
+      for (std::uint32_t unit = row.thread; unit < below; unit += threads) {
         float sum = 0;
         for (std::uint32_t j = 0; j < units; ++j) sum += slope[j] * weight[std::size_t{unit} * units + j];
-        sink.template put<constant>(row, unit, sum);
+        sink.template put<constant>(row.number, unit, sum);
       }
     });
   }
@@ -355,13 +441,17 @@ class WideLane {
   __device__ void weight_gradients(const Rows& rows, const WideLearning& learning) {
     std::uint32_t item = member_;
     for (std::uint32_t l = 0; l < layers(); ++l) {
-      const std::uint32_t columns = width(l + 1);
-      const Sizes sizes{width(l), columns, rows.count};
-      for (; item < Kind::count(sizes); item += members_)
-        multiply_tile<Kind, false, false>(
-            item, sizes, inputs(l, rows), slope_rows(l, rows.count), shared_,
-            [&](const auto& tile) { learning.take(tile, sizes, plan_.weights[l]); });
-      item -= Kind::count(sizes);
+      const Sizes sizes{width(l), width(l + 1), rows.count};
+      const Factor a = inputs(l, rows), b = slope_rows(l, rows.count);
+      const auto take_tiles = [&](auto kind, auto fours) {
+        const std::uint32_t count = kind.count(sizes);
+        for (; item < count; item += members_)
+          multiply_tile<decltype(kind), false, false, fours>(
+              item, sizes, a, b, exact(),
+              [&](const auto& tile) { learning.take(tile, sizes, plan_.weights[l]); });
+        item -= count;
+      };
+      a.in_fours() ? take_tiles(Kind(), std::true_type()) : take_tiles(SmallTile(), std::false_type());
     }
     for (std::uint32_t l = 0; l < layers(); ++l) {
       const std::uint32_t groups = (width(l + 1) + warp - 1) / warp;
@@ -373,15 +463,16 @@ class WideLane {
   /// Of the units [first, first + warp).
   __device__ void bias_gradient(std::uint32_t l, std::uint32_t first, std::uint32_t count,
                                 const WideLearning& learning) {
-    const std::uint32_t unit = first + thread_of_warp();
+    const std::uint32_t unit = first + threadIdx.x % warp;
     const bool there = unit < width(l + 1);
     float sum = 0;
     for (std::uint32_t row = threadIdx.x / warp; there && row < count; row += warps)
       sum += slopes(l)[std::size_t{row} * stride(l + 1) + unit];
-    shared_[threadIdx.x] = sum;
+    shared_numbers()[threadIdx.x] = sum;
     __syncthreads();
     if (threadIdx.x < warp && there) {
-      for (std::uint32_t other = 1; other < warps; ++other) sum += shared_[other * warp + threadIdx.x];
+      for (std::uint32_t other = 1; other < warps; ++other)
+        sum += shared_numbers()[other * warp + threadIdx.x];
       learning.take_bias(plan_.biases[l] + unit, sum);
     }
     __syncthreads();
@@ -416,13 +507,13 @@ class WideLane {
     for (std::size_t i = first + threadIdx.x; i < end; i += wide_threads)
       sum += lane_.update.gradients[i] * lane_.update.gradients[i];
     __syncthreads();
-    shared_[threadIdx.x] = sum;
+    shared_numbers()[threadIdx.x] = sum;
     __syncthreads();
     for (unsigned half = wide_threads / 2; half > 0; half /= 2) {
-      if (threadIdx.x < half) shared_[threadIdx.x] += shared_[threadIdx.x + half];
+      if (threadIdx.x < half) shared_numbers()[threadIdx.x] += shared_numbers()[threadIdx.x + half];
       __syncthreads();
     }
-    return shared_[0];
+    return shared_numbers()[0];
   }
 
   __device__ float loss() const {
@@ -436,7 +527,6 @@ class WideLane {
   const Lane& lane_;
   const WidePlan& plan_;
   unsigned member_, members_;
-  float* shared_;
   unsigned meetings_ = 0;
 };
 
@@ -444,13 +534,11 @@ __global__ void __launch_bounds__(wide_threads, 2)
     train_wide_lane(const PlannedWideLane* lanes, unsigned members) {
   static_assert(sizeof(PlannedWideLane) % sizeof(unsigned) == 0);
   const auto* from = reinterpret_cast<const unsigned*>(lanes + blockIdx.x / members);
-  auto* own = reinterpret_cast<unsigned*>(shared_numbers());
+  auto* own = reinterpret_cast<unsigned*>(shared_numbers() + work_numbers);
   for (unsigned i = threadIdx.x; i < sizeof(PlannedWideLane) / sizeof(unsigned); i += wide_threads)
     own[i] = from[i];
   __syncthreads();
-  WideLane(*reinterpret_cast<const PlannedWideLane*>(own), blockIdx.x % members, members,
-           shared_numbers() + lane_numbers)
-      .train();
+  WideLane(*reinterpret_cast<const PlannedWideLane*>(own), blockIdx.x % members, members).train();
 }
 
 }  // namespace

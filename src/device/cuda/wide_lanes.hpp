@@ -16,7 +16,7 @@ struct PlannedWideLane {
   WidePlan plan;
   float* numbers;                          ///< as planned
   const formulas::UpdateFactors* factors;  ///< of each step; their norms are not used
-  unsigned* meetings;                      ///< Meetings::size times 0
+  unsigned* arrivals;                      ///< 0
 };
 
 /// Whether such a lane can train this network at all.

@@ -18,7 +18,7 @@ struct WidePlan {
 
   std::uint32_t widths[most + 1] = {};  ///< of the layers' outputs; the inputs first
   std::size_t weights[most] = {}, biases[most] = {};
-  std::size_t y[most + 1] = {};   ///< batch x width of layers' outputs, after dropout; not of the inputs
+  std::size_t y[most + 1] = {};   ///< batch x width of layers' outputs, after dropout; not of the inputs and not of the last layer
   std::size_t z[most] = {};       ///< as y, of layers with Gelu
   std::size_t slopes[most] = {};  ///< as y: dL/dz
   std::size_t losses = 0;         ///< batch: sums over the steps, of the samples in the same row
@@ -42,7 +42,7 @@ constexpr WidePlan plan_wide(const Lane& lane) {
     const std::size_t numbers = std::size_t{lane.batch} * in_fours(units);
     plan.weights[l] = weight;
     plan.biases[l] = bias;
-    plan.y[l + 1] = take(numbers);
+    if (l + 1 < lane.layer_count) plan.y[l + 1] = take(numbers);
     plan.slopes[l] = take(numbers);
     if (lane.layers[l].activation == Activation::Gelu) plan.z[l] = take(numbers);
     weight += std::size_t{plan.widths[l]} * units;
