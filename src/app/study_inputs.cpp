@@ -295,11 +295,14 @@ void read_widths(StudyInputs& inputs, const OptionValues& workers, Problems& pro
 void check_lanes(const StudyInputs& inputs, const OptionValues& workers, Problems& problems) {
   const run::LayoutOptions& layout = inputs.layout;
   if (layout.lanes <= 1 || (layout.ranks_per_trial == 1 && !layout.forms_teams())) return;
-  problems.push_back({workers["lanes"].where, concat("lanes must be 1 where several ranks train a trial together "
-                                                     "(ranks_per_trial, model_parallel, elastic), got ", layout.lanes)});
+  problems.push_back(
+      {workers["lanes"].where, concat("lanes must be 1 where several ranks train a trial together "
+                                      "(ranks_per_trial, model_parallel, elastic), got ",
+                                      layout.lanes)});
 }
 
-/// Elastic teams are of ranks that are workers of their own, and their trials go on with what they have saved.
+/// Elastic teams are of ranks that are workers of their own, and their trials go on with what they have
+/// saved.
 void check_elastic(const StudyInputs& inputs, const OptionValues& workers, Problems& problems) {
   if (!inputs.layout.elastic) return;
   const std::string& type = inputs.objective.type;

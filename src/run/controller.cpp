@@ -24,8 +24,8 @@ constexpr double much_faster = 1.5;       // what a move must gain
 
 }  // namespace
 
-Controller::Controller(const ControllerOptions& options, ProposalSource& proposals, schedule::Scheduler& scheduler,
-                       Effects& effects)
+Controller::Controller(const ControllerOptions& options, ProposalSource& proposals,
+                       schedule::Scheduler& scheduler, Effects& effects)
     : options_(options),
       proposals_(proposals),
       scheduler_(scheduler),
@@ -137,7 +137,8 @@ void Controller::pause(WorkerId worker, const Report& report, schedule::Decision
   using schedule::Answer;
   if (auto waiting = pending_.extract(report.trial); waiting && decision.answer != Answer::Stop)
     decision = std::move(waiting.mapped());
-  const bool own_accord = report.epoch == history_[report.trial].until_epoch || decision.answer == Answer::Pause;
+  const bool own_accord =
+      report.epoch == history_[report.trial].until_epoch || decision.answer == Answer::Pause;
   const bool moves = moving_.erase(report.trial) > 0 && !own_accord;
   place_of(report.trial).keeper = worker;
   if (decision.answer == Answer::Stop) {
@@ -384,7 +385,8 @@ void Controller::fill_teams(double now) {
     bool all_here = false;
     while (!all_here && teams_->wants_more()) {
       const auto trial = next_trial(now);
-      all_here = !trial || teams_->waits(*trial);  // a paused one that waits already is all that the scheduler wants
+      all_here =
+          !trial || teams_->waits(*trial);  // a paused one that waits already is all that the scheduler wants
       if (!all_here) teams_->add(*trial, width(*trial), holder(history_[*trial].weights));
     }
     teams_->settle(all_here && !waits_for_proposal_);
@@ -394,7 +396,8 @@ void Controller::fill_teams(double now) {
   }
 }
 
-/// Calls trials in that are to go on with more workers, or fewer. One that has reported since it started is at work for sure.
+/// Calls trials in that are to go on with more workers, or fewer. One that has reported since it started is
+/// at work for sure.
 void Controller::regroup() {
   if (draining_) return;
   const auto ready = [this](TrialId trial) {
@@ -547,7 +550,8 @@ std::size_t Controller::depth() const {
   if (trials_timed_ < enough_timed || mean_seconds_ > round_trips_to_hide * round_trip_) return 0;
   if (proposals_.learns() && mean_seconds_ > longest_made_stale) return 0;
   const std::int64_t left = options_.trials - std::ssize(history_.trials());
-  if (options_.trials > 0 && left < std::ssize(workers_)) return 0;  // the last ones go to whoever is free first
+  if (options_.trials > 0 && left < std::ssize(workers_))
+    return 0;  // the last ones go to whoever is free first
   const double wanted = std::ceil(covered_seconds / std::max(mean_seconds_, 1e-9));
   return static_cast<std::size_t>(std::clamp(wanted, 1.0, static_cast<double>(deepest)));
 }

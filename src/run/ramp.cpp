@@ -48,7 +48,8 @@ void Ramp::compare(double loss) {
   losses_.insert(std::ranges::upper_bound(losses_, loss), loss);
 }
 
-/// Whether a smaller share of the trials is better than the ones before (two proportions, pooled normal test, one-sided).
+/// Whether a smaller share of the trials is better than the ones before (two proportions, pooled normal test,
+/// one-sided).
 bool Ramp::worse() const {
   if (gain_.all == 0 || gain_before_.all == 0) return false;
   const double pooled = (gain_.better + gain_before_.better) / (gain_.all + gain_before_.all);

@@ -77,7 +77,8 @@ std::optional<TeamSlots::Start> TeamSlots::next_of_equals() {
 }
 
 std::vector<WorkerId> TeamSlots::form(TrialId trial, WorkerId prefer) {
-  const std::size_t left = free_count_ - std::min(free_count_ - 1, waiting_.size());  // one for each that waits, as far as they go
+  const std::size_t left =
+      free_count_ - std::min(free_count_ - 1, waiting_.size());  // one for each that waits, as far as they go
   const std::size_t width = std::min(left, share(teams_.size() + waiting_.size() + 1));
   Waiting wish{trial, static_cast<std::int32_t>(width), prefer};
   std::vector<WorkerId> team = team_for(wish);
@@ -89,7 +90,8 @@ std::vector<WorkerId> TeamSlots::form(TrialId trial, WorkerId prefer) {
 std::vector<TrialId> TeamSlots::misfits(const std::function<bool(TrialId)>& ready) {
   if (waiting_.empty() ? !all_here_ || free_count_ == 0 : free_count_ > 0) return {};
   const std::size_t fair = share(teams_.size() + waiting_.size());
-  std::size_t claimed = 0, coming = 0;  // workers that the leaving ones take beside their own, or leave if need be
+  std::size_t claimed = 0,
+              coming = 0;  // workers that the leaving ones take beside their own, or leave if need be
   std::vector<std::pair<std::size_t, TrialId>> staying;
   for (const auto& [trial, team] : teams_) {
     if (leaving_.contains(trial)) {
@@ -102,13 +104,16 @@ std::vector<TrialId> TeamSlots::misfits(const std::function<bool(TrialId)>& read
   std::vector<TrialId> chosen;
   if (!waiting_.empty()) {
     std::ranges::sort(staying, std::greater<>());
-    for (auto widest = staying.begin(); widest != staying.end() && widest->first > 1 && coming < waiting_.size(); ++widest) {
+    for (auto widest = staying.begin();
+         widest != staying.end() && widest->first > 1 && coming < waiting_.size(); ++widest) {
       coming += widest->first - 1;
       chosen.push_back(widest->second);
     }
   } else {
     // Of equally narrow ones the latest has most to do yet, as a rule.
-    std::ranges::sort(staying, [](const auto& a, const auto& b) { return a.first != b.first ? a.first < b.first : a.second > b.second; });
+    std::ranges::sort(staying, [](const auto& a, const auto& b) {
+      return a.first != b.first ? a.first < b.first : a.second > b.second;
+    });
     for (auto narrowest = staying.begin(); narrowest != staying.end() && claimed < free_count_; ++narrowest) {
       const std::size_t reached = reach(teams_.at(narrowest->second), fair);
       if (reached <= narrowest->first) continue;

@@ -14,12 +14,14 @@ namespace regatta::run {
 
 /// Workers and the trials that wait for them, where trials need different numbers of workers at once.
 ///
-/// Of the waiting trials the widest that fits starts, so that workers which have become free together stay together and narrow
-/// trials fill what is left (backfilling). One that has been overtaken too often is the next, and until it fits nothing else
-/// starts; so none waits for ever. A trial keeps to one node if any node has enough workers for it.
+/// Of the waiting trials the widest that fits starts, so that workers which have become free together stay
+/// together and narrow trials fill what is left (backfilling). One that has been overtaken too often is the
+/// next, and until it fits nothing else starts; so none waits for ever. A trial keeps to one node if any node
+/// has enough workers for it.
 ///
-/// Or teams are elastic: each trial that there is has a share of the workers, whatever width it was added with. The first one that
-/// waits starts as soon as a worker is free, and misfits() says which running trials should pause to start anew with their share.
+/// Or teams are elastic: each trial that there is has a share of the workers, whatever width it was added
+/// with. The first one that waits starts as soon as a worker is free, and misfits() says which running trials
+/// should pause to start anew with their share.
 class TeamSlots {
  public:
   struct Start {
@@ -44,13 +46,15 @@ class TeamSlots {
   /// The trial's workers are free again.
   void release(TrialId trial);
 
-  /// Elastic: whether all trials that could start for now are here, so that workers left over may join them; at first not.
+  /// Elastic: whether all trials that could start for now are here, so that workers left over may join them;
+  /// at first not.
   void settle(bool all_here) { all_here_ = all_here; }
   /// Elastic: the share of a trial that starts before all that wait, its leader first. A worker must be free.
   /// @param prefer  should lead it if it is free; may be none
   std::vector<WorkerId> form(TrialId trial, WorkerId prefer);
-  /// Elastic: the running trials that are to pause and start anew with form(), because another one waits for a worker of theirs,
-  /// or else because they have less than their share while workers are free. Each is named once, until it has been released.
+  /// Elastic: the running trials that are to pause and start anew with form(), because another one waits for
+  /// a worker of theirs, or else because they have less than their share while workers are free. Each is
+  /// named once, until it has been released.
   /// @param ready  whether the trial may pause now
   std::vector<TrialId> misfits(const std::function<bool(TrialId)>& ready);
 

@@ -783,7 +783,8 @@ TEST_F(ControllerTest, LogsEachNumberOfTrialsAtOnceThatItTries) {
   EXPECT_EQ(controller->in_flight(), 2u);
   const search::Note* note = controller->history().note(search::in_flight_note);
   ASSERT_NE(note, nullptr);
-  EXPECT_EQ(note->values, (std::vector<double>{2, 1, 0})) << "a trial a second, and none better than the others";
+  EXPECT_EQ(note->values, (std::vector<double>{2, 1, 0}))
+      << "a trial a second, and none better than the others";
 }
 
 TEST_F(AnswersTest, MovesTheTrialOfASlowWorkerToAFasterOneThatIsFree) {
@@ -840,7 +841,8 @@ TEST(Ramp, GoesBackWhereTrialsGainLess) {
 TEST(Ramp, EndsAtTheNumberOfWorkers) {
   Ramp ramp(6);
   double now = 0;
-  for (int trial = 0; trial < 200; ++trial) ramp.trial_ended(now += 1.0 / static_cast<double>(ramp.limit()), 1);
+  for (int trial = 0; trial < 200; ++trial)
+    ramp.trial_ended(now += 1.0 / static_cast<double>(ramp.limit()), 1);
 
   EXPECT_EQ(ramp.limit(), 6u);
 }
@@ -1011,7 +1013,8 @@ TEST_F(ElasticTest, QueuesATrialAgainThatWasToGoOnWithOthersWhenItIsInterrupted)
   report(first, TrialId{0}, 2, TrialState::Paused);
 
   EXPECT_TRUE(controller->finished());
-  EXPECT_EQ(controller->history()[TrialId{0}].state, TrialState::Queued) << "no scheduler would go on with a pause of its own accord";
+  EXPECT_EQ(controller->history()[TrialId{0}].state, TrialState::Queued)
+      << "no scheduler would go on with a pause of its own accord";
 }
 
 TEST_F(ElasticTest, CallsNoTrialInThatNoWorkerOfItsNodeCouldJoin) {

@@ -358,7 +358,8 @@ TEST(Simulator, SpendsTheBudgetOfEverySchedulerWithElasticTeams) {
 
     std::set<std::pair<TrialId, std::int32_t>> seen;
     for (const auto& report : run.all<search::TrialReported>())
-      EXPECT_TRUE(seen.emplace(report.trial, report.epoch).second) << name << ": trial " << report.trial.value;
+      EXPECT_TRUE(seen.emplace(report.trial, report.epoch).second)
+          << name << ": trial " << report.trial.value;
     for (const Trial& trial : run.result.history.trials()) EXPECT_TRUE(is_final(trial.state)) << name;
     EXPECT_EQ(run.result.history.trials().size(), 27u) << name;
   }

@@ -41,9 +41,11 @@ struct ControllerOptions {
   bool move_stragglers = false;
   /// How many workers a trial takes at once; empty: one, and some trials may wait at workers.
   std::function<std::int32_t(const search::Config&)> width = {};
-  /// Workers for which nothing can be started join running trials, and leave them when something can; in place of width.
+  /// Workers for which nothing can be started join running trials, and leave them when something can; in
+  /// place of width.
   bool elastic = false;
-  std::vector<std::int32_t> nodes = {};  ///< by worker, any numbers, for width and elastic; empty: all on one node
+  std::vector<std::int32_t> nodes =
+      {};  ///< by worker, any numbers, for width and elastic; empty: all on one node
   std::vector<std::int32_t> lanes = {};  ///< by worker, of its rank, for the log; empty: 0
 };
 

@@ -7,9 +7,9 @@
 namespace regatta::run {
 
 /// How many trials may be held by workers at once: one at first, and twice as many as long as that lets
-/// trials end faster by a tenth at least, and does not make them worse: a searcher that has to propose without the results
-/// of those at work may learn less from each. Each number is judged by the trials that end while it is in
-/// force, the first ones left out, as these began before.
+/// trials end faster by a tenth at least, and does not make them worse: a searcher that has to propose
+/// without the results of those at work may learn less from each. Each number is judged by the trials that
+/// end while it is in force, the first ones left out, as these began before.
 class Ramp {
  public:
   /// @param most  trials at once
@@ -18,8 +18,8 @@ class Ramp {
   std::size_t limit() const { return limit_; }
   /// Trials that ended per second under the last number that was judged [1/s].
   double throughput() const { return throughput_; }
-  /// Gain per trial under it: the share of trials that were better than the median of all before them; NaN: none has ended with
-  /// a result.
+  /// Gain per trial under it: the share of trials that were better than the median of all before them; NaN:
+  /// none has ended with a result.
   double gain() const { return last_gain_; }
   /// A trial has ended or paused; true where the limit is another one from now on.
   /// @param loss  of one that is over, infinite where it has none; none: of a trial that may go on
