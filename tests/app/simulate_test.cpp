@@ -147,8 +147,9 @@ TEST_F(Simulate, TakesLatencyAndUnequalWorkersIntoAccount) {
 }
 
 TEST_F(Simulate, DividesWorkersAmongFewTrialsByAStatedEfficiency) {
-  const std::vector<std::string> two{"simulate",         inputs + "sleep.ini",  "study.trials=2", "objective.sleep=10",
-                                     "objective.epochs=10", "workers.elastic=true", "--no-log",       "--workers=8"};
+  const std::vector<std::string> two{"simulate",           inputs + "sleep.ini",  "study.trials=2",
+                                     "objective.sleep=10", "objective.epochs=10", "workers.elastic=true",
+                                     "--no-log",           "--workers=8"};
   std::vector<std::string> perfect = two;
   perfect.push_back("--team-efficiency=1");
 
