@@ -84,9 +84,10 @@ struct Peer {
 
 /// Steps per second of all networks that train at once on the first GPU, each in a lane; 0 where this one fits into none.
 /// @param lanes  how many; 0: as many as the GPU holds, which comes back
-double lane_steps_per_second(const benchmark::TrainingSize& size, double seconds, std::size_t& lanes) {
+double lane_steps_per_second(const benchmark::TrainingSize& size, double seconds, device::Precision precision,
+                             std::size_t& lanes) {
   constexpr std::size_t steps = 512;
-  benchmark::Population population(size, steps * size.batch, lanes);
+  benchmark::Population population(size, steps * size.batch, lanes, precision);
   lanes = population.lanes();
   if (lanes == 0) return 0;
   population.epoch();
@@ -178,17 +179,19 @@ std::string lane_target(const std::string& size, std::size_t lanes) {
 void measure_on_gpu(const benchmark::Arguments& arguments, const std::vector<std::string>& chosen,
                     benchmark::Report& report) {
   std::map<std::string, std::vector<double>> own, rounded;
-  std::map<std::string, std::map<std::size_t, std::vector<double>>> in_lanes;  ///< by how many
+  using InLanes = std::map<std::pair<std::size_t, bool>, std::vector<double>>;  ///< by how many, and whether in tf32
+  std::map<std::string, InLanes> in_lanes;
   std::map<std::string, std::map<std::string, std::vector<double>>> peers;  ///< by facts and size
   for (int i = 0; i < report.repeats(); ++i) {
     for (const auto& size : benchmark::training_sizes())
       if (std::ranges::find(chosen, size.name) != chosen.end()) {
         own[size.name].push_back(step_microseconds(size, 0.3, true));
         rounded[size.name].push_back(step_microseconds(size, 0.3, true, device::Precision::Tf32));
-        for (std::size_t lanes : {1, 32, 0}) {
-          const double rate = lane_steps_per_second(size, 0.3, lanes);
-          if (rate > 0) in_lanes[size.name][lanes].push_back(rate);
-        }
+        for (const auto precision : {device::Precision::Fp32, device::Precision::Tf32})
+          for (std::size_t lanes : {1, 32, 0}) {
+            const double rate = lane_steps_per_second(size, 0.2, precision, lanes);
+            if (rate > 0) in_lanes[size.name][{lanes, precision == device::Precision::Tf32}].push_back(rate);
+          }
       }
     for (const auto& [mode, precision] : {std::pair{"eager", "fp32"}, {"graph", "fp32"}, {"graph", "tf32"}}) {
       const Peer peer =
@@ -206,10 +209,12 @@ void measure_on_gpu(const benchmark::Arguments& arguments, const std::vector<std
                 concat(format_short(1e6 * static_cast<double>(size.batch) / mine, 3), " samples/s, ",
                        format_short(1e-3 * size.operations / mine, 3), " GFLOP/s")});
     report.add({letter + "in tf32", rounded[size.name], "us/step", "", ""});
-    for (const auto& [lanes, rates] : in_lanes[size.name])
-      report.add({letter + "in lanes", rates, "steps/s", lane_target(size.name, lanes),
+    for (const auto& [kind, rates] : in_lanes[size.name]) {
+      const auto [lanes, tf32] = kind;
+      report.add({letter + (tf32 ? "in lanes, tf32" : "in lanes"), rates, "steps/s", lane_target(size.name, lanes),
                   concat(lanes, " at once, ", format_short(1e6 * static_cast<double>(lanes) / benchmark::median(rates), 3),
                          " us/step of each")});
+    }
     for (auto& [facts, times] : peers)
       if (times.contains(size.name))
         report.add({letter + "PyTorch", times[size.name], "us/step", "",

@@ -102,15 +102,15 @@ class CudaLaneEngine final : public LaneEngine {
   void start(std::span<const Lane> lanes) override {
     if (lanes.empty()) return;
     device_.use();
-    std::vector<const Lane*> narrow, wide;
-    for (const Lane& lane : lanes) (is_wide(lane) ? wide : narrow).push_back(&lane);
+    std::vector<const Lane*> narrow, wide, rounded;
+    for (const Lane& lane : lanes)
+      (!is_wide(lane) ? narrow : lane.precision == Precision::Fp32 ? wide : rounded).push_back(&lane);
     check(cudaEventRecord(ready_, before_));
     check(cudaStreamWaitEvent(stream_, ready_, 0));
     if (!narrow.empty()) start_narrow(narrow);
-    for (std::size_t first = 0; first < wide.size(); first += wide_blocks_) {
-      if (first > 0) wait();
-      start_wide(std::span(wide).subspan(first, std::min(wide_blocks_, wide.size() - first)));
-    }
+    start_wide(wide, true);
+    if (!wide.empty() && !rounded.empty()) wait();
+    start_wide(rounded, false);
   }
 
   void wait() override { check(cudaStreamSynchronize(stream_)); }
@@ -140,8 +140,16 @@ class CudaLaneEngine final : public LaneEngine {
     train_lanes(reinterpret_cast<const PlannedLane*>(block), lanes.size(), shared, stream_);
   }
 
+  /// As many at a time as the device has blocks for.
+  void start_wide(std::span<const Lane* const> lanes, bool exact) {
+    for (std::size_t first = 0; first < lanes.size(); first += wide_blocks_) {
+      if (first > 0) wait();
+      share_blocks(lanes.subspan(first, std::min(wide_blocks_, lanes.size() - first)), exact);
+    }
+  }
+
   /// The blocks of the device are divided among these lanes.
-  void start_wide(std::span<const Lane* const> lanes) {
+  void share_blocks(std::span<const Lane* const> lanes, bool exact) {
     std::vector<WidePlan> plans;
     std::size_t steps = 0, numbers = 0, useful = 1;
     for (const Lane* lane : lanes) {
@@ -170,7 +178,7 @@ class CudaLaneEngine final : public LaneEngine {
     std::memset(staged + first_arrivals, 0, bytes - first_arrivals);
     check(cudaMemcpyAsync(block, staged, bytes, cudaMemcpyHostToDevice, stream_));
     train_wide_lanes(reinterpret_cast<const PlannedWideLane*>(block), lanes.size(),
-                     std::min(wide_blocks_ / lanes.size(), useful), stream_);
+                     std::min(wide_blocks_ / lanes.size(), useful), exact, stream_);
   }
 
   static void factors_of_steps(const Lane& lane, std::byte* to) {

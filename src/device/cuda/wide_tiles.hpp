@@ -85,13 +85,12 @@ struct Tile {
   }
   /// About how long a block takes for one [100 cycles].
   static constexpr std::uint32_t cost(const Sizes& sizes) {
-    constexpr std::uint32_t chunk = groups > 1 ? 7 : warp_columns / 8 + 2, rest = 12 + elements / 256;
+    constexpr std::uint32_t chunk = groups > 1 ? 7 : 5, rest = 12 + elements / 256;
     return (groups == 1 ? sizes.chunks() : sizes.chunks_of_slice()) * chunk + rest;
   }
 };
 using SmallTile = Tile<slices, 32, 16, 16>;
-using MediumTile = Tile<1, 64, 64, 16>;
-using LargeTile = Tile<1, 128, 64, 32>;
+using LargeTile = Tile<1, 64, 64, 16>;
 
 /// Calls work(tile kind) with that which `members` blocks will soonest be done with, where there is one
 /// product, or some of the same depth.
@@ -99,14 +98,9 @@ using LargeTile = Tile<1, 128, 64, 32>;
 template <class CountOf, class Work>
 __device__ void with_best_tile(const Sizes& sizes, unsigned members, const CountOf& count_of,
                                const Work& work) {
-  const auto cost = [&](auto kind) { return (count_of(kind) + members - 1) / members * kind.cost(sizes); };
-  const auto small = cost(SmallTile()), medium = cost(MediumTile()), large = cost(LargeTile());
-  if (large <= medium && large <= small)
-    work(LargeTile());
-  else if (medium <= small)
-    work(MediumTile());
-  else
-    work(SmallTile());
+  const auto cost = [=](auto kind) { return (count_of(kind) + members - 1) / members * kind.cost(sizes); };
+  if (cost(LargeTile()) <= cost(SmallTile())) work(LargeTile());
+  else work(SmallTile());
 }
 
 /// The sums of a tile's elements, in shared memory, row by row. Some may lie beyond the product.
@@ -181,7 +175,7 @@ class Carried {
             numbers[std::min(first + 2, last)], numbers[std::min(first + 3, last)]};
   }
 
-  const Factor& factor_;
+  Factor factor_;
   std::uint32_t first_;
   unsigned thread_;
   const float* lines_[along_depth ? each : 1];
@@ -189,22 +183,17 @@ class Carried {
 };
 
 #ifdef __CUDACC__
-/// A number as the tensor cores take it, with 10 bits behind the point, and what it lacks.
-struct Halves {
-  unsigned large, small;
-
-  __device__ explicit Halves(float x) {
-    asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(large) : "f"(x));
-    asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(small) : "f"(x - __uint_as_float(large)));
-  }
-};
+/// The part of a number that the tensor cores take, with 10 bits behind the point; the rest is cut off.
+__device__ inline float large_part(float x) { return __uint_as_float(__float_as_uint(x) & 0xffffe000u); }
+/// The nearest such number.
+__device__ inline float rounded(float x) { return large_part(__uint_as_float(__float_as_uint(x) + 0x1000u)); }
 
 /// sums += a b, for 16 rows, 8 columns and 8 steps of the depth, by a warp (mma.m16n8k8 of the PTX manual).
-__device__ inline void add_product(float (&sums)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
-  asm("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, "
-      "%1, %2, %3};"
+__device__ inline void add_product(float (&sums)[4], const float (&a)[4], const float (&b)[2]) {
+  asm("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
       : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+      : "r"(__float_as_uint(a[0])), "r"(__float_as_uint(a[1])), "r"(__float_as_uint(a[2])), "r"(__float_as_uint(a[3])),
+        "r"(__float_as_uint(b[0])), "r"(__float_as_uint(b[1])));
 }
 #endif
 
@@ -216,34 +205,27 @@ class WarpSums {
 
  public:
   /// @param rows, columns  stages from the warp's first ones on
-  /// @param exact          as in single precision: three products of halves; else one of rounded numbers
-  template <class Rows, class Columns>
-  __device__ void add_chunk(const float* rows, const float* columns, bool exact) {
+  /// @tparam exact         as in single precision: three products of large and small parts; else one of rounded numbers
+  template <class Rows, class Columns, bool exact>
+  __device__ void add_chunk(const float* rows, const float* columns) {
 #ifdef __CUDACC__
     const unsigned line = threadIdx.x % warp / 4, step = threadIdx.x % 4;
-    for (unsigned depth = step; depth < chunk_depth; depth += 8) {
-      unsigned a[high][4], a_small[high][4], b[wide][2], b_small[wide][2];
+#pragma unroll
+    for (unsigned depth = 0; depth < chunk_depth; depth += 8) {
+      float a[high][4], b[wide][2], rest_of_a[high][4], rest_of_b[wide][2];
       for (unsigned h = 0; h < high; ++h)
-        for (unsigned i = 0; i < 4; ++i) {
-          const Halves halves(rows[Rows::at(16 * h + line + i % 2 * 8, depth + i / 2 * 4)]);
-          a[h][i] = halves.large, a_small[h][i] = halves.small;
-        }
+        for (unsigned i = 0; i < 4; ++i)
+          divide<exact>(rows[Rows::at(16 * h + line + i % 2 * 8, depth + step + i / 2 * 4)], a[h][i], rest_of_a[h][i]);
       for (unsigned w = 0; w < wide; ++w)
-        for (unsigned i = 0; i < 2; ++i) {
-          const Halves halves(columns[Columns::at(8 * w + line, depth + i * 4)]);
-          b[w][i] = halves.large, b_small[w][i] = halves.small;
-        }
-      for (unsigned h = 0; h < high; ++h)
-        for (unsigned w = 0; w < wide; ++w) {
-          if (exact) {
-            add_product(sums_[h][w], a_small[h], b[w]);
-            add_product(sums_[h][w], a[h], b_small[w]);
-          }
-          add_product(sums_[h][w], a[h], b[w]);
-        }
+        for (unsigned i = 0; i < 2; ++i)
+          divide<exact>(columns[Columns::at(8 * w + line, depth + step + i * 4)], b[w][i], rest_of_b[w][i]);
+      if constexpr (exact) {
+        add_products(rest_of_a, b);
+        add_products(a, rest_of_b);
+      }
+      add_products(a, b);
     }
 #else  // element by element
-    (void)exact;
     each([&](unsigned row, unsigned column, float& sum, float& next) {
       for (unsigned depth = 0; depth < chunk_depth; ++depth) {
         sum += rows[Rows::at(row, depth)] * columns[Columns::at(column, depth)];
@@ -270,15 +252,27 @@ class WarpSums {
   }
 
  private:
+#ifdef __CUDACC__
+  template <bool exact>
+  static __device__ void divide(float x, float& large, float& rest) {
+    large = exact ? large_part(x) : rounded(x);
+    rest = x - large;
+  }
+  /// One after another of the sums, none of which waits for the one before.
+  __device__ void add_products(const float (&a)[high][4], const float (&b)[wide][2]) {
+    for (unsigned h = 0; h < high; ++h)
+      for (unsigned w = 0; w < wide; ++w) add_product(sums_[h][w], a[h], b[w]);
+  }
+#endif
+
   float sums_[high][wide][4] = {};
 };
 
 /// Hands a tile to finish(tile), a Finished. All threads of the block call it. The launch has asked for at
 /// least Kind::numbers in shared memory.
-/// @param exact  as WarpSums
-template <class Kind, bool a_along_depth, bool b_along_depth, bool fours, class Finish>
-__device__ void multiply_tile(std::uint32_t tile, const Sizes& sizes, const Factor& a, const Factor& b,
-                              bool exact, const Finish& finish) {
+/// @tparam exact  as WarpSums
+template <class Kind, bool exact, bool a_along_depth, bool b_along_depth, bool fours, class Finish>
+__device__ void multiply_tile(std::uint32_t tile, Sizes sizes, Factor a, Factor b, const Finish& finish) {
   using Rows = typename Kind::template Rows<a_along_depth>;
   using Columns = typename Kind::template Columns<b_along_depth>;
   float* shared = shared_numbers();
@@ -312,8 +306,8 @@ __device__ void multiply_tile(std::uint32_t tile, const Sizes& sizes, const Fact
   REGATTA_UNROLL(1)
   for (std::uint32_t chunk = 0; chunk < chunks; ++chunk) {
     if (chunk + 1 < chunks) fetch(chunk + 1);
-    slice.template add_chunk<Rows, Columns>(stage(chunk) + Rows::at(row, 0),
-                                            stage(chunk) + Kind::row_numbers + Columns::at(column, 0), exact);
+    slice.template add_chunk<Rows, Columns, exact>(stage(chunk) + Rows::at(row, 0),
+ stage(chunk) + Kind::row_numbers + Columns::at(column, 0));
     if (Kind::groups == 1 && ((chunk + 1) % of_slice == 0 || chunk + 1 == chunks)) total.add_slice(slice);
     if (chunk + 1 < chunks) put(chunk + 1);
   }
