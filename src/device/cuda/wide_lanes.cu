@@ -10,11 +10,11 @@
 #include "wide_tiles.hpp"
 #include "wide_update.hpp"
 
-// Several blocks of threads train one lane: all tiles of a layer at once, then they meet, then the next layer. One launch
-// makes many steps. Nothing depends on how many blocks there are.
+// Several blocks of threads train one lane: all tiles of a layer at once, then they meet, then the next
+// layer. One launch makes many steps. Nothing depends on how many blocks there are.
 //
-// Threads keep little in registers and nothing elsewhere: where blocks meet, they lose what their caches hold, their own
-// memory too, so that what they know of the lane lies in shared memory.
+// Threads keep little in registers and nothing elsewhere: where blocks meet, they lose what their caches
+// hold, their own memory too, so that what they know of the lane lies in shared memory.
 namespace regatta::device::cuda {
 namespace {
 
@@ -24,7 +24,8 @@ constexpr std::uint32_t warps = wide_threads / warp;
 struct Head {
   static constexpr unsigned units = 16;  ///< that are added up at a time
 
-  float sums[warps][warp][units + 1];  ///< of each thread; the last one keeps neighbouring threads in different banks
+  float sums[warps][warp]
+            [units + 1];  ///< of each thread; the last one keeps neighbouring threads in different banks
   /// Of the row that begins with this warp.
   struct Row {
     float outputs[WidePlan::most_outputs], slopes[WidePlan::most_outputs], values[WidePlan::most_outputs];
@@ -109,8 +110,12 @@ class WideLane {
   static __device__ float* y(std::uint32_t l) { return numbers(plan().y[l]); }
   static __device__ float* z(std::uint32_t l) { return numbers(plan().z[l]); }
   static __device__ float* slopes(std::uint32_t l) { return numbers(plan().slopes[l]); }
-  static __device__ const float* weights(std::uint32_t l) { return lane().update.parameters + plan().weights[l]; }
-  static __device__ const float* biases(std::uint32_t l) { return lane().update.parameters + plan().biases[l]; }
+  static __device__ const float* weights(std::uint32_t l) {
+    return lane().update.parameters + plan().weights[l];
+  }
+  static __device__ const float* biases(std::uint32_t l) {
+    return lane().update.parameters + plan().biases[l];
+  }
   static __device__ Activation activation(std::uint32_t l) { return lane().layers[l].activation; }
   static __device__ bool gelu(std::uint32_t l) { return activation(l) == Activation::Gelu; }
   /// What the slope of layer l's activation is a function of, besides y.
@@ -124,7 +129,9 @@ class WideLane {
   static __device__ Factor slope_rows(std::uint32_t l, std::uint32_t count) {
     return {slopes(l), stride(l + 1), count, stride(l + 1)};
   }
-  static __device__ Factor weight_rows(std::uint32_t l) { return {weights(l), width(l + 1), width(l), width(l + 1)}; }
+  static __device__ Factor weight_rows(std::uint32_t l) {
+    return {weights(l), width(l + 1), width(l), width(l + 1)};
+  }
   static __device__ Rows rows_at(std::uint32_t step) {
     return {lane().x, lane().order + std::size_t{step} * lane().batch, rows_of_step(lane(), step)};
   }
@@ -146,8 +153,10 @@ class WideLane {
     for (std::uint32_t first = 0; first < lane().judgements[i].count; first += lane().batch) {
       const Lane::Judgement& judgement = lane().judgements[i];
       Rows rows{judgement.x, judgement.rows, std::min(judgement.count - first, +lane().batch)};
-      if (rows.order) rows.order += first;
-      else rows.x += std::size_t{first} * width(0);
+      if (rows.order)
+        rows.order += first;
+      else
+        rows.x += std::size_t{first} * width(0);
       for (std::uint32_t l = 0; l + 1 < layers(); ++l) hidden_layer(l, rows, nullptr);
       float* out = judgement.outputs + std::size_t{first} * width(layers());
       each_row(rows.count, [=](RowOfBlock row) {
@@ -175,21 +184,20 @@ class WideLane {
   /// @param key  of this step; null: nothing is dropped
   __device__ void hidden_layer(std::uint32_t l, Rows rows, const std::uint64_t* key) {
     const Dropping drop = dropping_of(lane(), l, key);
-    multiply<true, false>(
-        {rows.count, width(l + 1), width(l)}, inputs(l, rows), weight_rows(l), [=](const auto& tile) {
-          const std::uint32_t count = rows.count, columns = width(l + 1), pitch = stride(l + 1);
-          const float* bias = biases(l);
-          float *out = y(l + 1), *z_out = z(l);
-          with_constant(activation(l), [&](auto constant) {
-            tile.each([=](std::uint32_t row, std::uint32_t unit, float sum) {
-              if (row >= count || unit >= columns) return;
-              const std::size_t place = std::size_t{row} * pitch + unit;
-              const float before = sum + bias[unit];
-              if (constant() == Activation::Gelu) z_out[place] = before;
-              out[place] = drop.factor(drop.row(row), unit) * formulas::activate<constant>(before);
-            });
-          });
+    const Sizes sizes{rows.count, width(l + 1), width(l)};
+    multiply<true, false>(sizes, inputs(l, rows), weight_rows(l), [=](const auto& tile) {
+      const std::uint32_t pitch = stride(l + 1);
+      const float* bias = biases(l);
+      float *out = y(l + 1), *z_out = z(l);
+      with_constant(activation(l), [&](auto constant) {
+        tile.each(sizes, [=](std::uint32_t row, std::uint32_t unit, float sum) {
+          const std::size_t place = std::size_t{row} * pitch + unit;
+          const float before = sum + bias[unit];
+          if (constant() == Activation::Gelu) z_out[place] = before;
+          out[place] = drop.factor(drop.row(row), unit) * formulas::activate<constant>(before);
         });
+      });
+    });
     meet_others();
   }
 
@@ -197,7 +205,8 @@ class WideLane {
   __device__ void last_layer(std::uint32_t step, std::uint64_t key) {
     each_row(rows_at(step).count, [=](RowOfBlock row) {
       if (row.there) read_targets(lane().order[std::size_t{step} * lane().batch + row.number], row);
-      outputs(rows_at(step), row, [=](std::uint32_t unit, float before) { keep_output(row, unit, before, key); });
+      outputs(rows_at(step), row,
+              [=](std::uint32_t unit, float before) { keep_output(row, unit, before, key); });
       if (row.there && row.thread == 0) take_loss(step, row);
       __syncthreads();
       if (row.there) spread_slopes(row, key);
@@ -206,8 +215,8 @@ class WideLane {
     meet_others();
   }
 
-  /// Calls visit(row) in all threads of the block, some rows at a time. A row has all warps of a block where there are
-  /// blocks enough, else one.
+  /// Calls visit(row) in all threads of the block, some rows at a time. A row has all warps of a block where
+  /// there are blocks enough, else one.
   template <class Visit>
   __device__ void each_row(std::uint32_t count, const Visit& visit) const {
     const std::uint32_t each = count <= members_ ? warps : 1, own = threadIdx.x / warp / each;
@@ -226,26 +235,30 @@ class WideLane {
       row.place().values[j] = targets.values[static_cast<std::size_t>(sample) * columns + j];
   }
 
-  /// Calls take(unit, z) for the units of the last layer, in different threads of the row. All threads of the block call it.
+  /// Calls take(unit, z) for the units of the last layer, in different threads of the row. All threads of the
+  /// block call it.
   template <class Take>
   static __device__ void outputs(Rows rows, RowOfBlock row, const Take& take) {
     const std::uint32_t last = layers() - 1;
     REGATTA_UNROLL(1)
     for (std::uint32_t first = 0; first < width(last + 1); first += Head::units) {
       const std::uint32_t count = std::min(width(last + 1) - first, +Head::units);
+      const float bias = row.thread < count ? biases(last)[first + row.thread] : 0;
       if (row.there) add_up(rows, row, first, count);
       __syncthreads();
       if (row.warps > 1) add_warps();
       if (row.there && row.thread < count) {
         float sum = 0;
-        for (unsigned thread = 0; thread < warp; ++thread) sum += desk().head.sums[row.first_warp][thread][row.thread];
-        take(first + row.thread, sum + biases(last)[first + row.thread]);
+        for (unsigned thread = 0; thread < warp; ++thread)
+          sum += desk().head.sums[row.first_warp][thread][row.thread];
+        take(first + row.thread, sum + bias);
       }
       __syncthreads();
     }
   }
 
-  /// The same sums with one warp and with all of them: those of a thread are the sums of as many parts as a block has warps.
+  /// The same sums with one warp and with all of them: those of a thread are the sums of as many parts as a
+  /// block has warps.
   static __device__ void add_up(Rows rows, RowOfBlock row, std::uint32_t first, std::uint32_t count) {
     const std::uint32_t last = layers() - 1, depth = width(last), units = width(last + 1);
     const float *from = inputs(last, rows).line(row.number), *weight = weights(last) + first;
@@ -255,15 +268,18 @@ class WideLane {
       float sums[Head::units] = {};
       REGATTA_UNROLL(1)
       for (std::uint32_t k = part * warp + row.thread % warp; k < depth; k += wide_threads)
-        for (unsigned i = 0; i < Head::units; ++i) sums[i] += from[k] * weight[std::size_t{k} * units + (i < count ? i : 0)];
+        for (unsigned i = 0; i < Head::units; ++i)
+          sums[i] += from[k] * weight[std::size_t{k} * units + (i < count ? i : 0)];
       for (unsigned i = 0; i < Head::units; ++i) totals[i] += sums[i];
     }
-    for (unsigned i = 0; i < Head::units; ++i) desk().head.sums[threadIdx.x / warp][threadIdx.x % warp][i] = totals[i];
+    for (unsigned i = 0; i < Head::units; ++i)
+      desk().head.sums[threadIdx.x / warp][threadIdx.x % warp][i] = totals[i];
   }
   static __device__ void add_warps() {
     for (unsigned i = threadIdx.x; i < warp * Head::units; i += wide_threads) {
       float* sum = &desk().head.sums[0][i / Head::units][i % Head::units];
-      for (unsigned other = 1; other < warps; ++other) *sum += desk().head.sums[other][i / Head::units][i % Head::units];
+      for (unsigned other = 1; other < warps; ++other)
+        *sum += desk().head.sums[other][i / Head::units][i % Head::units];
     }
     __syncthreads();
   }
@@ -289,7 +305,8 @@ class WideLane {
     const Activation kind = activation(last);
     if (kind == Activation::Identity) return;
     const float* before = gelu(last) ? z(last) + std::size_t{row.number} * stride(last + 1) : place.outputs;
-    for (std::uint32_t j = 0; j < columns; ++j) place.slopes[j] *= slope_at(kind, before[j], place.outputs[j]);
+    for (std::uint32_t j = 0; j < columns; ++j)
+      place.slopes[j] *= slope_at(kind, before[j], place.outputs[j]);
   }
 
   /// dL/dz of the last layer, and of the one before it.
@@ -318,12 +335,12 @@ class WideLane {
 
   /// dL/dz of layer l - 1.
   __device__ void input_gradient(std::uint32_t l, std::uint32_t count, std::uint64_t key) {
-    multiply<true, true>({count, width(l), width(l + 1)}, slope_rows(l, count), weight_rows(l), [=](const auto& tile) {
+    const Sizes sizes{count, width(l), width(l + 1)};
+    multiply<true, true>(sizes, slope_rows(l, count), weight_rows(l), [=](const auto& tile) {
       const SlopeSink sink = slope_sink(l - 1, key);
-      const std::uint32_t columns = width(l);
       with_constant(activation(l - 1), [&](auto constant) {
-        tile.each([=](std::uint32_t row, std::uint32_t unit, float sum) {
-          if (row < count && unit < columns) sink.template put<constant>(row, unit, sum);
+        tile.each(sizes, [=](std::uint32_t row, std::uint32_t unit, float sum) {
+          sink.template put<constant>(row, unit, sum);
         });
       });
     });
@@ -337,7 +354,8 @@ class WideLane {
       for (std::uint32_t l = 0; l < layers(); ++l) count += kind.count({width(l), width(l + 1), rows.count});
       return count;
     };
-    with_best_tile({0, 0, rows.count}, members_, tiles, [&](auto kind) { weight_gradients<decltype(kind)>(rows); });
+    with_best_tile({0, 0, rows.count}, members_, tiles,
+                   [&](auto kind) { weight_gradients<decltype(kind)>(rows); });
     meet_others();
   }
 
@@ -375,7 +393,8 @@ class WideLane {
     const float* slope = slopes(l) + (there ? unit : 0);
     float* sums = desk().tile;
     float sum = 0;
-    for (std::uint32_t row = threadIdx.x / warp; row < count; row += warps) sum += slope[std::size_t{row} * pitch];
+    for (std::uint32_t row = threadIdx.x / warp; row < count; row += warps)
+      sum += slope[std::size_t{row} * pitch];
     sums[threadIdx.x] = sum;
     __syncthreads();
     if (threadIdx.x < warp && there) {
@@ -400,7 +419,8 @@ class WideLane {
     factors.squared_norm = &norm;
     const float scale = factors.scale();
     const WideUpdate update(lane().update, factors);
-    for (std::size_t i = std::size_t{member_} * wide_threads + threadIdx.x; i < count; i += std::size_t{members_} * wide_threads) {
+    for (std::size_t i = std::size_t{member_} * wide_threads + threadIdx.x; i < count;
+         i += std::size_t{members_} * wide_threads) {
       const float gradient = scale * lane().update.gradients[i];
       i < lane().update.penalised ? update.step<true>(i, gradient) : update.step<false>(i, gradient);
     }
@@ -435,7 +455,8 @@ class WideLane {
 };
 
 template <bool exact>
-__global__ void __launch_bounds__(wide_threads, 2) train_wide_lane(const PlannedWideLane* lanes, unsigned members) {
+__global__ void __launch_bounds__(wide_threads, 2)
+    train_wide_lane(const PlannedWideLane* lanes, unsigned members) {
   copy_to_desk(lanes[blockIdx.x / members], desk().own);
   __syncthreads();
   WideLane<exact>(members).train();
@@ -445,7 +466,8 @@ __global__ void __launch_bounds__(wide_threads, 2) train_wide_lane(const Planned
 
 bool fits_wide_lane(const Lane& lane) {
   constexpr std::size_t most_parameters = std::size_t{1} << 24;
-  return lane.layer_count > 0 && lane.layer_count <= Lane::most_layers && lane.update.count <= most_parameters &&
+  return lane.layer_count > 0 && lane.layer_count <= Lane::most_layers &&
+         lane.update.count <= most_parameters &&
          lane.layers[lane.layer_count - 1].units <= WidePlan::most_outputs;
 }
 
@@ -464,12 +486,14 @@ std::size_t useful_blocks(const Lane& lane, const WidePlan& plan) {
   std::size_t weights = 0, outputs = lane.batch;
   for (std::uint32_t l = 0; l < lane.layer_count; ++l) {
     weights += SmallTile::count({plan.widths[l], plan.widths[l + 1], lane.batch});
-    outputs = std::max<std::size_t>(outputs, SmallTile::count({lane.batch, plan.widths[l + 1], plan.widths[l]}));
+    outputs =
+        std::max<std::size_t>(outputs, SmallTile::count({lane.batch, plan.widths[l + 1], plan.widths[l]}));
   }
   return std::max(outputs, weights / 4);
 }
 
-void train_wide_lanes(const PlannedWideLane* lanes, std::size_t count, std::size_t blocks_per_lane, bool exact, Stream& stream) {
+void train_wide_lanes(const PlannedWideLane* lanes, std::size_t count, std::size_t blocks_per_lane,
+                      bool exact, Stream& stream) {
   cudaLaunchAttribute together{};
   together.id = cudaLaunchAttributeCooperative;
   together.val.cooperative = 1;

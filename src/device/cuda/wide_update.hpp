@@ -27,8 +27,10 @@ class WideUpdate {
   }
   template <bool penalised>
   __device__ void take(std::size_t place, float gradient) const {
-    if (noted_) gradients_[place] = gradient;
-    else step<penalised>(place, gradient);
+    if (noted_)
+      gradients_[place] = gradient;
+    else
+      step<penalised>(place, gradient);
   }
 
   /// Of a layer's weights.
@@ -36,9 +38,8 @@ class WideUpdate {
   template <class Kind>
   __device__ void take(const Finished<Kind>& tile, const Sizes& sizes, std::size_t first) const {
     if (!noted_ && sizes.columns % 4 == 0 && in_fours(first)) return take_fours(tile, sizes, first);
-    tile.each([&](std::uint32_t row, std::uint32_t column, float gradient) {
-      if (row < sizes.rows && column < sizes.columns)
-        take<true>(first + std::size_t{row} * sizes.columns + column, gradient);
+    tile.each(sizes, [&](std::uint32_t row, std::uint32_t column, float gradient) {
+      take<true>(first + std::size_t{row} * sizes.columns + column, gradient);
     });
   }
 
@@ -76,8 +77,10 @@ class WideUpdate {
 
   template <bool penalised>
   __device__ void step(float& parameter, float& first, float& second, float gradient) const {
-    if (sgd_) formulas::sgd<penalised>(factors_, gradient, parameter, first);
-    else formulas::adam<penalised>(factors_, gradient, parameter, first, second);
+    if (sgd_)
+      formulas::sgd<penalised>(factors_, gradient, parameter, first);
+    else
+      formulas::adam<penalised>(factors_, gradient, parameter, first, second);
   }
   __device__ Four read(std::size_t place) const {
     const auto four = [place](const float* from) { return *reinterpret_cast<const float4*>(from + place); };
