@@ -18,7 +18,7 @@ SampleStream::SampleStream(device::Backend& backend, const SampleSource& source,
       odd_(backend, most_rows * source.features()),
       on_device_(backend, backend.host_memory() ? 0 : most_rows * source.features()),
       together_(source.block_rows() * source.features()),
-      thread_([this] { read_on(); }) {}
+      thread_([this] { run(); }) {}
 
 SampleStream::~SampleStream() {
   {
@@ -48,7 +48,7 @@ device::MatrixView<const float> SampleStream::next() {
   std::unique_lock lock(mutex_);
   if (backend_.host_memory()) leave_window();
   changed_.wait(lock, [this] { return read_ > taken_ || problem_; });
-  if (problem_) std::rethrow_exception(problem_);
+  if (read_ == taken_) std::rethrow_exception(problem_);
   const float* window = block_of(taken_++);
   const std::size_t rows = counts_.front(), features = source_.features();
   counts_.pop_front();
@@ -66,29 +66,32 @@ void SampleStream::leave_window() {
   changed_.notify_all();
 }
 
-/// What the thread does.
-void SampleStream::read_on() {
-  std::unique_lock lock(mutex_);
-  for (;;) {
-    changed_.wait(lock, [this] { return stopped_ || (!announced_.empty() && read_ < free_); });
-    if (stopped_) return;
-    const Rows rows = std::move(announced_.front());
-    announced_.pop_front();
-    float* window = block_of(read_);
-    lock.unlock();
-    std::exception_ptr problem;
-    try {
-      read(rows, window);
-    } catch (...) {
-      problem = std::current_exception();
+/// What the thread does until it is stopped or cannot read.
+void SampleStream::run() {
+  try {
+    while (read_window()) {
     }
-    lock.lock();
-    problem_ = problem;
-    if (problem_) stopped_ = true;
-    counts_.push_back(rows.size());
-    ++read_;
+  } catch (...) {
+    const std::lock_guard lock(mutex_);
+    problem_ = std::current_exception();
     changed_.notify_all();
   }
+}
+
+bool SampleStream::read_window() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return stopped_ || (!announced_.empty() && read_ < free_); });
+  if (stopped_) return false;
+  const Rows rows = std::move(announced_.front());
+  announced_.pop_front();
+  float* window = block_of(read_);
+  lock.unlock();
+  read(rows, window);
+  lock.lock();
+  counts_.push_back(rows.size());
+  ++read_;
+  changed_.notify_all();
+  return true;
 }
 
 /// Reads the rows in the order of the source, those of a block at once, and puts each where it belongs.

@@ -105,7 +105,7 @@ Trainer::Trainer(device::Backend& backend, const Part& part, std::size_t classes
     : backend_(backend),
       part_(part),
       spec_(spec),
-      team_{group_of(team.replicas), group_of(team.parts), group_of(team.stages)},
+      team_{group_of(team.replicas), group_of(team.parts), group_of(team.stages), !backend.host_memory()},
       batch_(batch_of(spec, part)),
       own_rows_(divide_up(batch_, ranks_of(team_.replicas))),
       micro_(micro_batches_of(spec, team_, own_rows_)),

@@ -23,7 +23,7 @@ namespace {
 using support::TemporaryFolder;
 using testing::HasSubstr;
 
-constexpr std::size_t features = 64, rows = 5000, window = 512;
+constexpr std::size_t features = 64, rows = 4500, window = 1500;
 
 TableSet table_of(const Samples& samples) {
   TableSet data;

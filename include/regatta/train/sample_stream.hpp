@@ -41,7 +41,8 @@ class SampleStream {
  private:
   float* block_of(std::size_t window) { return window % 2 == 0 ? even_.data() : odd_.data(); }
   void leave_window();
-  void read_on();
+  void run();
+  bool read_window();
   void read(const Rows& rows, float* window);
 
   device::Backend& backend_;
