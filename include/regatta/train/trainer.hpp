@@ -88,6 +88,9 @@ class Trainer {
   /// How many such networks the device trains at once, each in a lane; 0: this one has none.
   std::size_t lane_capacity() const;
   std::int32_t epochs() const { return epoch_; }  ///< completed
+  /// Whether this rank adds up gradients with others, and since the first step, whether in the memory of their node.
+  bool sums() const { return team_.replicas != nullptr; }
+  bool sums_in_memory() const { return shared_.connected(); }
   const Network& network() const { return network_; }
   double wait_seconds() const {
     return reducer_.wait_seconds() + shared_.wait_seconds() + network_.wait_seconds() +
