@@ -48,7 +48,7 @@ struct Reading {
 };
 
 Reading cost_of_reading(const benchmark::TrainingSize& size, double seconds) {
-  const std::size_t steps = 32;
+  const std::size_t steps = 96;  // windows of more than 16 blocks
   benchmark::Training resident(size, steps * size.batch), stored(size, steps * size.batch, nullptr, true, false, device::Precision::Fp32, true);
   Reading spent{};
   double in_memory = 0;

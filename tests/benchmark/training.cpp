@@ -113,7 +113,7 @@ Training::Training(const TrainingSize& size, std::size_t rows, comm::Communicato
       dataset_(dataset_of(size, table_, rows)) {
   backend_ = cuda ? device::make_cuda_backend(0) : device::make_cpu_backend();
   if (stored) dataset_ = stored_copy(size, table_, folder_ / "data.h5", memory_);
-  data_ = std::make_unique<train::DeviceData>(*backend_, dataset_, rows * dataset_.features * sizeof(float) / 4);
+  data_ = std::make_unique<train::DeviceData>(*backend_, dataset_, rows * dataset_.features * sizeof(float));
   part_ = std::make_unique<train::Part>(data_->train());
   train::TrainingSpec spec = training_of(size);
   spec.share_updates = shared;

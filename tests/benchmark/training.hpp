@@ -31,7 +31,7 @@ class Training {
   /// @param team    null: this rank is alone
   /// @param shared  as TrainingSpec::share_updates
   /// @param cuda    on the first GPU instead of the processor
-  /// @param stored  samples are read from a file, in windows of an eighth of them
+  /// @param stored  samples are read from a file, in windows of half of them
   Training(const TrainingSize& size, std::size_t rows, comm::Communicator* team = nullptr, bool shared = true,
            bool cuda = false, device::Precision precision = device::Precision::Fp32, bool stored = false);
 
