@@ -127,7 +127,7 @@ void Training::epoch() {
   }
 }
 
-Population::Population(const TrainingSize& size, std::size_t rows, std::size_t lanes)
+Population::Population(const TrainingSize& size, std::size_t rows, std::size_t lanes, device::Precision precision)
     : table_(random_rows(rows, train::size_of(size.spec.input), size.classes)),
       dataset_(dataset_of(size, table_, rows)),
       backend_(device::make_cuda_backend(0)) {
@@ -135,6 +135,7 @@ Population::Population(const TrainingSize& size, std::size_t rows, std::size_t l
   part_ = std::make_unique<train::Part>(data_->train());
   pack_ = std::make_unique<train::LanePack>(backend_->make_lane_engine());
   train::TrainingSpec spec = training_of(size);
+  spec.precision = precision;
   const auto make = [&] {
     return std::make_unique<train::Trainer>(*backend_, *part_, size.classes, spec, train::Team{},
                                             train::LanePlace{pack_.get(), {}});

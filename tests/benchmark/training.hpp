@@ -52,7 +52,8 @@ class Training {
 class Population {
  public:
   /// @param lanes  0: as many as the GPU holds
-  Population(const TrainingSize& size, std::size_t rows, std::size_t lanes = 0);
+  Population(const TrainingSize& size, std::size_t rows, std::size_t lanes = 0,
+             device::Precision precision = device::Precision::Fp32);
   ~Population();
 
   /// 0 where the network is too large for a lane.

@@ -30,6 +30,7 @@ class LanePack {
   /// How many such lanes train at once; 0: none.
   std::size_t capacity(const device::Lane& lane) const { return engine_ ? engine_->capacity(lane) : 0; }
   bool shuffles(const device::Lane& lane) const { return engine_->shuffles(lane); }
+  double operations_per_round(const device::Lane& lane) const { return engine_->operations_per_round(lane); }
 
  private:
   friend class LaneSeat;
