@@ -260,8 +260,8 @@ class NetworkObjective final : public Objective {
     data_.dataset = train::load_dataset(file_, *context.memory, data_memory_);
     if (!weights_file_.empty()) initial_ = train::load_weights(weights_file_, *context.memory);
     if (!context.backend) return;  // this rank only takes part in loading
-    data_.placed = std::make_unique<train::DeviceData>(*context.backend, data_.dataset,
-                                                       std::min(data_memory_, most_read_ahead) / std::max<std::size_t>(study_.folds, 1));
+    const std::size_t windows = std::min(data_memory_, most_read_ahead) / std::max<std::size_t>(study_.folds, 1);
+    data_.placed = std::make_unique<train::DeviceData>(*context.backend, data_.dataset, windows);
     data_.test = std::make_unique<train::Part>(data_.placed->test());
     data_.lanes = std::make_unique<train::LanePack>(context.backend->make_lane_engine());
     const train::DeviceSplit& train = data_.placed->train();

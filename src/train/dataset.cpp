@@ -125,8 +125,8 @@ Dataset views(const Prologue& prologue, const Spans& spans) {
   data.class_names.assign(texts.begin() + 2, texts.end());
   const std::array splits{&data.train, &data.valid, &data.test};
   for (std::size_t i = 0; i < splits.size(); ++i)
-    *splits[i] = {prologue.rows[i], spans.splits[i].x, spans.splits[i].labels, spans.splits[i].values,
-                  spans.splits[i].lengths, nullptr};
+    *splits[i] = {prologue.rows[i],       spans.splits[i].x,       spans.splits[i].labels,
+                  spans.splits[i].values, spans.splits[i].lengths, nullptr};
   return data;
 }
 

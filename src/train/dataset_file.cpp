@@ -147,7 +147,8 @@ void DatasetFile::check_lengths(std::size_t split) {
 std::size_t DatasetFile::block_rows(std::size_t split) const {
   constexpr std::size_t wanted = std::size_t{1} << 20, most = std::size_t{16} << 20;  // [bytes]
   const std::size_t row_bytes = head_.features * sizeof(float);
-  const std::size_t rows = std::max<std::size_t>(wanted / row_bytes, 1), chunk = file_.chunk_rows(x_of(split));
+  const std::size_t rows = std::max<std::size_t>(wanted / row_bytes, 1),
+                    chunk = file_.chunk_rows(x_of(split));
   return chunk == 0 || chunk > most / row_bytes ? rows : (rows + chunk - 1) / chunk * chunk;
 }
 
@@ -181,7 +182,8 @@ void DatasetFile::check_padding(std::size_t split, std::span<const std::int32_t>
   if (head_.labels_per_sample > 1) train::check_padding(labels, lengths, where(y_of(split)));
 }
 
-void check_finite(std::span<const float> numbers, std::size_t per_row, std::string_view where, std::size_t first) {
+void check_finite(std::span<const float> numbers, std::size_t per_row, std::string_view where,
+                  std::size_t first) {
   const auto bad = std::ranges::find_if_not(numbers, [](float number) { return std::isfinite(number); });
   if (bad == numbers.end()) return;
   const auto row = first + static_cast<std::size_t>(bad - numbers.begin()) / per_row;

@@ -64,7 +64,8 @@ class DatasetFile {
 
 /// @param first  number of the first row
 /// @throws InvalidInput  "WHERE: row R (from 0) holds nan, expected finite numbers"
-void check_finite(std::span<const float> numbers, std::size_t per_row, std::string_view where, std::size_t first = 0);
+void check_finite(std::span<const float> numbers, std::size_t per_row, std::string_view where,
+                  std::size_t first = 0);
 
 /// @param per_row  1, or the steps of a sequence; then a step may have no_label
 /// @throws InvalidInput  "WHERE: row R (from 0) holds label L, expected 0 .. CLASSES - 1"

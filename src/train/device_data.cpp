@@ -61,7 +61,8 @@ DeviceSplit DeviceData::place(device::Backend& backend, const Split& split) {
   const std::int32_t* labels = split.labels.empty() ? nullptr : split.labels.data();
   const std::int32_t* lengths = split.lengths.empty() ? nullptr : split.lengths.data();
   std::shared_ptr<const SampleSource> source = split.source;
-  if (!source && !room_ && split.rows > 0) source = std::make_shared<LoadedSamples>(split.x, dataset_->features);
+  if (!source && !room_ && split.rows > 0)
+    source = std::make_shared<LoadedSamples>(split.x, dataset_->features);
   if (!backend.host_memory()) {
     x = source ? nullptr : numbers_.emplace_back(backend, split.x).data();
     if (values) values = numbers_.emplace_back(backend, split.values).data();

@@ -21,7 +21,8 @@ const DenseSpec* first_of_pair(const std::vector<LayerSpec>& layers, std::size_t
 /// The recurrent layer at this place, if `parts` divide its units.
 const RecurrentSpec* divided_recurrence(const LayerSpec& layer, const comm::Communicator* parts) {
   const auto* recurrent = std::get_if<RecurrentSpec>(&layer);
-  return recurrent && parts && recurrent->units >= static_cast<std::size_t>(parts->size()) ? recurrent : nullptr;
+  return recurrent && parts && recurrent->units >= static_cast<std::size_t>(parts->size()) ? recurrent
+                                                                                           : nullptr;
 }
 
 std::span<float> take(std::span<float>& from, std::size_t count) {
@@ -48,7 +49,8 @@ LayerChain::LayerChain(const std::vector<LayerSpec>& layers, const Shape& input,
       const auto& second = std::get<DenseSpec>(layers[place + 1]);
       add(std::make_unique<ParallelDenseLayer>(*columns, output_, Division::Columns, *parts));
       add(std::make_unique<ParallelDenseLayer>(second, Shape{columns->units}, Division::Rows, *parts));
-    } else if (const RecurrentSpec* recurrent = divided_recurrence(layers[place], whole_recurrences ? nullptr : parts)) {
+    } else if (const RecurrentSpec* recurrent =
+                   divided_recurrence(layers[place], whole_recurrences ? nullptr : parts)) {
       add(std::make_unique<RecurrentLayer>(*recurrent, output_, parts));
     } else {
       add(make_layer(layers[place], output_));

@@ -30,7 +30,9 @@ ParameterCounts RecurrentLayer::counts() const {
   return {directions_ * direction_weights(), directions_ * direction_biases(), 0};
 }
 
-ParameterCounts RecurrentLayer::whole_counts() const { return RecurrentLayer(spec_, {steps_, inputs_}).counts(); }
+ParameterCounts RecurrentLayer::whole_counts() const {
+  return RecurrentLayer(spec_, {steps_, inputs_}).counts();
+}
 
 /// Of weights as of biases: rows hold the numbers of this rank's units, gate by gate.
 std::size_t RecurrentLayer::number_in_whole(std::size_t number) const {

@@ -11,7 +11,8 @@ namespace regatta::train {
 /// A recurrent layer in one direction or in two. Of each direction: weights of the inputs, then of the
 /// states.
 ///
-/// Ranks may divide its units: each has the gates of some of them, and after each step all learn the states of all.
+/// Ranks may divide its units: each has the gates of some of them, and after each step all learn the states
+/// of all.
 class RecurrentLayer final : public Layer {
  public:
   /// @param parts  the ranks that divide the units; null: this rank has all of them

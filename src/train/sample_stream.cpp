@@ -41,7 +41,8 @@ void SampleStream::announce(Rows rows) {
 bool SampleStream::ready() {
   std::unique_lock lock(mutex_);
   if (backend_.host_memory()) leave_window();
-  return changed_.wait_for(lock, std::chrono::milliseconds(10), [this] { return read_ > taken_ || problem_; });
+  return changed_.wait_for(lock, std::chrono::milliseconds(10),
+                           [this] { return read_ > taken_ || problem_; });
 }
 
 device::MatrixView<const float> SampleStream::next() {
@@ -104,17 +105,20 @@ void SampleStream::read(const Rows& rows, float* window) {
   for (auto from = sorted.begin(); from != sorted.end();) {
     if (const std::lock_guard lock(mutex_); stopped_) return;
     const std::size_t first = from->first;
-    const auto to = std::find_if(from, sorted.end(), [&](const auto& row) { return row.first / block != first / block; });
+    const auto to =
+        std::find_if(from, sorted.end(), [&](const auto& row) { return row.first / block != first / block; });
     source_.read(first, std::span(together_).first((std::prev(to)->first + 1 - first) * features));
     for (; from != to; ++from)
-      std::copy_n(together_.data() + (from->first - first) * features, features, window + from->second * features);
+      std::copy_n(together_.data() + (from->first - first) * features, features,
+                  window + from->second * features);
   }
 }
 
 namespace {
 
 /// Blocks [first, end) of `rows` in a random order.
-std::vector<std::int32_t> shuffled_blocks(std::span<const std::int32_t> rows, std::size_t block, Random& random) {
+std::vector<std::int32_t> shuffled_blocks(std::span<const std::int32_t> rows, std::size_t block,
+                                          Random& random) {
   const auto block_of = [&](std::size_t place) { return static_cast<std::size_t>(rows[place]) / block; };
   std::vector<Share> blocks;
   for (std::size_t place = 0; place < rows.size(); ++place) {
@@ -132,14 +136,15 @@ std::vector<std::int32_t> shuffled_blocks(std::span<const std::int32_t> rows, st
 
 }  // namespace
 
-std::size_t batches_per_window(const Windows& windows, std::size_t rows, std::size_t batch, std::size_t ranks) {
+std::size_t batches_per_window(const Windows& windows, std::size_t rows, std::size_t batch,
+                               std::size_t ranks) {
   const std::size_t most_of_batch = (batch + ranks - 1) / ranks;
   const std::size_t batches = std::max<std::size_t>(windows.rows / most_of_batch, 1);
   return windows.rows == 0 || batches * batch >= rows ? 0 : batches;
 }
 
-std::vector<std::int32_t> epoch_order(std::span<const std::int32_t> rows, std::uint64_t seed, const Windows& windows,
-                                      std::size_t batch, std::size_t ranks) {
+std::vector<std::int32_t> epoch_order(std::span<const std::int32_t> rows, std::uint64_t seed,
+                                      const Windows& windows, std::size_t batch, std::size_t ranks) {
   Random random(seed);
   std::vector<std::int32_t> order(rows.begin(), rows.end());
   const std::size_t window = batches_per_window(windows, rows.size(), batch, ranks) * batch;

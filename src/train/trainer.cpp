@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 #include "image_shape.hpp"
 #include "lane_steps.hpp"
@@ -219,8 +220,8 @@ void Trainer::announce(std::span<const std::int32_t> order) {
   }
 }
 
-/// Whether the samples of the next batch have been read; waits a little for them. With the last window of an epoch the next epoch is
-/// announced, so that its samples are read while this one ends and is judged.
+/// Whether the samples of the next batch have been read; waits a little for them. With the last window of an
+/// epoch the next epoch is announced, so that its samples are read while this one ends and is judged.
 bool Trainer::window_ready() {
   const std::size_t window = window_batches_ * batch_;
   if (window == 0 || next_ % window > 0) return true;

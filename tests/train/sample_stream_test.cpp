@@ -84,7 +84,8 @@ TEST(EpochOrder, GivesEachRankBlocksOfItsOwn) {
 
   EXPECT_TRUE(std::ranges::is_permutation(order, ascending(count)));
   EXPECT_EQ(taken[0].size() + taken[1].size() + taken[2].size(), count) << "no row twice";
-  EXPECT_LE(readers.size(), (count + block - 1) / block + ranks - 1) << "only blocks at the borders have two readers";
+  EXPECT_LE(readers.size(), (count + block - 1) / block + ranks - 1)
+      << "only blocks at the borders have two readers";
 }
 
 /// Numbers its samples; notes who asks for what.
@@ -114,13 +115,16 @@ void expect_rows_in_order(MakeBackend make) {
   for (const auto& wanted : windows) {
     const auto x = stream.next();
     ASSERT_EQ(x.rows, wanted.size());
-    for (std::size_t i = 0; i < x.rows; ++i) EXPECT_EQ(x.data[2 * i + 1], static_cast<float>(2 * wanted[i] + 1));
+    for (std::size_t i = 0; i < x.rows; ++i)
+      EXPECT_EQ(x.data[2 * i + 1], static_cast<float>(2 * wanted[i] + 1));
   }
   EXPECT_EQ(source.reads, 8u) << "one for the rows of each block";
   EXPECT_EQ(source.largest, 4u);
 }
 
-TEST(SampleStream, GivesRowsInTheOrderInWhichTheyWereAnnounced) { expect_rows_in_order(device::make_cpu_backend); }
+TEST(SampleStream, GivesRowsInTheOrderInWhichTheyWereAnnounced) {
+  expect_rows_in_order(device::make_cpu_backend);
+}
 
 TEST(SampleStream, PutsThemWhereTheBackendReads) {
   expect_rows_in_order([] { return std::make_unique<FarBackend>(); });
@@ -179,7 +183,8 @@ struct Course {
   bool operator==(const Course&) const = default;
 };
 
-Course train(device::Backend& backend, const Part& part, const Part& valid, comm::Communicator* team = nullptr) {
+Course train(device::Backend& backend, const Part& part, const Part& valid,
+             comm::Communicator* team = nullptr) {
   Trainer trainer(backend, part, 3, spec_of(features), {team});
   Course course;
   while (course.losses.size() < 3)
@@ -217,7 +222,8 @@ TEST(SampleStream, TrainsBitByBitAsSamplesInMemoryWhereAWindowHoldsAllOfThem) {
 TEST(SampleStream, ServesPartsOfASplit) {
   Stored stored;
   std::vector<std::int32_t> held_out, others;
-  for (std::int32_t row = 0; row < static_cast<std::int32_t>(rows); ++row) (row % 5 == 0 ? held_out : others).push_back(row);
+  for (std::int32_t row = 0; row < static_cast<std::int32_t>(rows); ++row)
+    (row % 5 == 0 ? held_out : others).push_back(row);
   const auto course = [&](DeviceSplit split) {
     split.windows = {window, 100};
     return train(*stored.backend, Part(split, others), Part(split, held_out));
@@ -232,7 +238,8 @@ TEST(SampleStream, GoesOnBitByBitAfterSaveAndLoad) {
     for (;;)
       if (const auto loss = trainer.advance()) return loss->mean;
   };
-  Trainer first(*stored.backend, part, 3, spec_of(features)), second(*stored.backend, part, 3, spec_of(features));
+  Trainer first(*stored.backend, part, 3, spec_of(features)),
+      second(*stored.backend, part, 3, spec_of(features));
   epoch(first);
   ByteWriter writer;
   first.save(writer);
@@ -254,8 +261,10 @@ TEST(SampleStream, TrainsATeamAsOneRankInTheSameOrder) {
     DeviceSplit same_order = stored.resident->train(), from_file = stored.streamed->train();
     same_order.windows = from_file.windows = {window, 100};
     const auto place = static_cast<std::size_t>(rank);
-    streamed[place] = train(*stored.backend, Part(from_file), Part(stored.streamed->valid()), &group.at(Rank{rank}));
-    resident[place] = train(*stored.backend, Part(same_order), Part(stored.resident->valid()), &group.at(Rank{rank}));
+    streamed[place] =
+        train(*stored.backend, Part(from_file), Part(stored.streamed->valid()), &group.at(Rank{rank}));
+    resident[place] =
+        train(*stored.backend, Part(same_order), Part(stored.resident->valid()), &group.at(Rank{rank}));
   };
   std::thread other(work, 1);
   work(0);
@@ -279,7 +288,8 @@ TEST(SampleStream, TellsTheRowOfANumberThatIsNone) {
   std::vector<float> two(4);
   data.train.source->read(0, two);
   EXPECT_EQ(two, (std::vector<float>{0, 1, 2, 3}));
-  EXPECT_THAT(support::message_of<InvalidInput>([&] { data.train.source->read(1, two); }), HasSubstr("row 2 (from 0)"));
+  EXPECT_THAT(support::message_of<InvalidInput>([&] { data.train.source->read(1, two); }),
+              HasSubstr("row 2 (from 0)"));
 }
 
 TEST(SampleStream, FeedsADeviceThatHasNoRoomForTheSamples) {

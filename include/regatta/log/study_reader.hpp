@@ -43,8 +43,8 @@ struct Promise {
 
 /// The fold of all events of a study: what reports and the results file are made of.
 struct Study {
-  /// Key of the note on how the ranks of a worker add up gradients, after its first report that tells it: {worker, 1: by messages,
-  /// 2: in the memory of their node}.
+  /// Key of the note on how the ranks of a worker add up gradients, where its report tells so for the first time:
+  /// {worker, 1: by messages, 2: in the memory of their node}.
   static constexpr const char* sums_note = "workers/sums";
 
   Study() = default;

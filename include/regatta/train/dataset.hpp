@@ -37,8 +37,9 @@ constexpr std::int32_t no_label = -1;  ///< of a step in sequence labelling
 
 /// A data set in memory: views into blocks of a NodeMemory. Of a large one the samples stay in the file.
 ///
-/// A sequence has the shape {steps, channels}, or {steps} where x holds numbers of tokens; what lies behind its
-/// length is padding. In sequence labelling every step has a label, or no_label; those of the padding have none.
+/// A sequence has the shape {steps, channels}, or {steps} where x holds numbers of tokens; what lies behind
+/// its length is padding. In sequence labelling every step has a label, or no_label; those of the padding
+/// have none.
 struct Dataset {
   std::size_t features = 0;
   std::size_t classes = 0;  ///< 0: regression
@@ -94,7 +95,8 @@ DatasetInfo inspect_dataset(const std::filesystem::path& file);
 
 /// Reads the whole file once per node and checks every number: finite features and targets, labels in range.
 /// Collective over the ranks of `memory`'s node. Layout of the file: README.md, "Your own data".
-/// @param most_bytes  samples that need more stay in the file: each rank reads and checks them when it needs them
+/// @param most_bytes  samples that need more stay in the file: each rank reads and checks them when it needs
+/// them
 /// @throws InvalidInput  as inspect_dataset, and for NaN, infinite values and labels out of range
 Dataset load_dataset(const std::filesystem::path& file, comm::NodeMemory& memory,
                      std::size_t most_bytes = std::numeric_limits<std::size_t>::max());

@@ -14,7 +14,7 @@ namespace regatta::train {
 
 /// One part of a data set where a backend can read it, and on the host.
 struct DeviceSplit {
-  device::MatrixView<const float> x;              ///< rows x features; data null where trainings read it window by window
+  device::MatrixView<const float> x;  ///< rows x features; data null where trainings read it window by window
   device::MatrixView<const std::int32_t> labels;  ///< rows x labels of a sample; data null for regression
   device::MatrixView<const float> values;         ///< rows x outputs; data null for classification
   const std::int32_t* lengths = nullptr;          ///< rows, or null
@@ -24,14 +24,15 @@ struct DeviceSplit {
 };
 
 /// A data set on a backend, made once and shared by all trials. Where the backend reads host memory nothing
-/// is copied, so the ranks of a node share one copy. Samples that were not loaded, or for which the backend has no
-/// room beside a network, are read by each training.
+/// is copied, so the ranks of a node share one copy. Samples that were not loaded, or for which the backend
+/// has no room beside a network, are read by each training.
 class DeviceData {
  public:
   /// Both must outlive this object.
   /// @param window_bytes  that a training may take for the samples that it reads
   /// @throws device::OutOfDeviceMemory
-  DeviceData(device::Backend& backend, const Dataset& dataset, std::size_t window_bytes = std::size_t{512} << 20);
+  DeviceData(device::Backend& backend, const Dataset& dataset,
+             std::size_t window_bytes = std::size_t{512} << 20);
 
   const Dataset& dataset() const { return *dataset_; }
   const DeviceSplit& train() const { return train_; }

@@ -61,8 +61,9 @@ struct LanePlace {
 /// GPipe).
 ///
 /// Each epoch takes the rows in an order drawn from (seed, epoch), in batches, the last one as short as it
-/// comes; epoch_order() says which orders there are where samples are read window by window. In a team each rank computes a contiguous share of every batch, and the gradients are summed: the
-/// result is that of one rank but for rounding. The same seed, data and team give the same bits.
+/// comes; epoch_order() says which orders there are where samples are read window by window. In a team each
+/// rank computes a contiguous share of every batch, and the gradients are summed: in the same order the result is
+/// that of one rank but for rounding. The same seed, data and team give the same bits.
 class Trainer {
  public:
   /// Collective over the team from the first advance() on, but not here. All arguments outlive this object.
@@ -71,8 +72,9 @@ class Trainer {
           const Team& team = {}, const LanePlace& lane = {});
   ~Trainer();
 
-  /// Some optimizer steps (about 0.5 GFLOP), or none while samples are being read; what the epoch has come to when it is over. A rank alone ends an
-  /// epoch as soon as its loss is no finite number.
+  /// Some optimizer steps (about 0.5 GFLOP), or none while samples are being read; what the epoch has come to
+  /// when it is over. A rank alone ends an epoch as soon as its loss is no finite number.
+  /// @throws InvalidInput  samples cannot be read, or are not as load_dataset() wants them
   std::optional<EpochLoss> advance();
 
   /// Outputs for the rows of `part`, rows x outputs, without dropout. Collective over the team: each rank
@@ -88,7 +90,7 @@ class Trainer {
   /// How many such networks the device trains at once, each in a lane; 0: this one has none.
   std::size_t lane_capacity() const;
   std::int32_t epochs() const { return epoch_; }  ///< completed
-  /// Whether this rank adds up gradients with others, and since the first step, whether in the memory of their node.
+  /// Whether this rank adds up gradients with others; from the first step on, whether in the memory of their node.
   bool sums() const { return team_.replicas != nullptr; }
   bool sums_in_memory() const { return shared_.connected(); }
   const Network& network() const { return network_; }

@@ -170,8 +170,8 @@ class Walk {
     return cells;
   }
 
-  /// Keeps the states (h, c) of the first `known` samples as those before step t, 0 of the others, and multiplies
-  /// them.
+  /// Keeps the states (h, c) of the first `known` samples as those before step t, 0 of the others, and
+  /// multiplies them.
   void begin_step(std::size_t t, std::size_t known, const float* h, const float* c, float* recurrent) {
     const std::size_t first = schedule_.first(t), rows = schedule_.active(t);
     const auto keep = [&](const float* from, float* to, std::size_t width) {
@@ -253,8 +253,8 @@ class Walk {
     multiply_here({kept_.x, 1, layer_.inputs(), kept_.gates, columns_, 1, gradient.input_weights.data,
                    layer_.inputs(), columns_, schedule_.rows()},
                   scratch_);
-    multiply_here({kept_.before_h, 1, states_, recurrent, columns_, 1, gradient.recurrent_weights.data, states_,
-                   columns_, schedule_.rows()},
+    multiply_here({kept_.before_h, 1, states_, recurrent, columns_, 1, gradient.recurrent_weights.data,
+                   states_, columns_, schedule_.rows()},
                   scratch_);
   }
 
