@@ -47,7 +47,7 @@ std::unique_ptr<LaneSteps> LaneSteps::make(device::Backend& backend, const LaneP
                                            const Part& part, Network& network, const float* class_weights,
                                            std::uint64_t seed) {
   const DeviceSplit& split = part.split();
-  const bool plain = !split.lengths && split.labels.columns <= 1 && spec.random_crop == 0 && !spec.random_flip;
+  const bool plain = !split.source && !split.lengths && split.labels.columns <= 1 && spec.random_crop == 0 && !spec.random_flip;
   device::Lane lane;
   if (!place.pack || !plain || spec.frozen > 0 || place.judged.size() > device::Lane::most_judgements) return nullptr;
   if (!describe_layers(spec.network, lane)) return nullptr;

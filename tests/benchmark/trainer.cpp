@@ -41,6 +41,30 @@ double step_microseconds(const benchmark::TrainingSize& size, double seconds, bo
   return 1e6 * spent / (epochs * steps);
 }
 
+/// What reading samples from a file costs: CPU time of a step, and of the thread that reads for it, relative to a step whose samples
+/// are in memory. Where there is a core for that thread, a training is as fast as the larger of both.
+struct Reading {
+  double step, reader;
+};
+
+Reading cost_of_reading(const benchmark::TrainingSize& size, double seconds) {
+  const std::size_t steps = 96;  // windows of more than 16 blocks
+  benchmark::Training resident(size, steps * size.batch), stored(size, steps * size.batch, nullptr, true, false, device::Precision::Fp32, true);
+  Reading spent{};
+  double in_memory = 0;
+  for (resident.epoch(), stored.epoch(); in_memory < seconds;) {
+    const double start = benchmark::thread_cpu_seconds();
+    resident.epoch();
+    const double between = benchmark::thread_cpu_seconds(), all = benchmark::process_cpu_seconds();
+    stored.epoch();
+    const double own = benchmark::thread_cpu_seconds() - between;
+    in_memory += between - start;
+    spent.step += own;
+    spent.reader += benchmark::process_cpu_seconds() - all - own;
+  }
+  return {spent.step / in_memory, spent.reader / in_memory};
+}
+
 /// Steps per CPU second of two trainings at the same time over those of one.
 double gain_of_two(const benchmark::TrainingSize& size, double seconds) {
   const double alone = step_microseconds(size, seconds);
@@ -127,7 +151,7 @@ Peer measure_peer(const std::string& python, const std::vector<std::string>& nam
 
 /// What was measured of one size, one value per repetition.
 struct Measured {
-  std::vector<double> own, two_at_once, peer;
+  std::vector<double> own, two_at_once, peer, stored, reader;
 };
 
 void add_figures(benchmark::Report& report, const benchmark::TrainingSize& size, const Measured& measured, double peak,
@@ -139,6 +163,10 @@ void add_figures(benchmark::Report& report, const benchmark::TrainingSize& size,
   const std::string letter = concat("(", size.name, ") ");
   report.add({concat(letter, size.network, ", batch ", size.batch), measured.own, "us/step", "", note});
   report.add({letter + "two trainings at once", measured.two_at_once, "times one", ">= 1.95", ""});
+  if (!measured.stored.empty()) {
+    report.add({letter + "with samples read from a file", measured.stored, "times as long", "<= 1.05", "CPU time"});
+    report.add({letter + "the thread that reads them", measured.reader, "times a step", "<= 1", "CPU time; random numbers, deflated"});
+  }
   if (measured.peer.empty()) return;
   report.add({letter + "PyTorch", measured.peer, "us/step", "", peer_facts});
   std::vector<double> ratios;
@@ -158,6 +186,10 @@ void measure_on_processor(const benchmark::Arguments& arguments, const std::vect
       if (std::ranges::find(chosen, size.name) == chosen.end()) continue;
       measured[size.name].own.push_back(step_microseconds(size, 0.3));
       measured[size.name].two_at_once.push_back(gain_of_two(size, 0.3));
+      if (size.name != "c") continue;
+      const Reading reading = cost_of_reading(size, 1);
+      measured[size.name].stored.push_back(reading.step);
+      measured[size.name].reader.push_back(reading.reader);
     }
     if (i == 0 || !peer.microseconds.empty()) peer = measure_peer(arguments.text("--python"), chosen);
     for (const auto& [name, value] : peer.microseconds) measured[name].peer.push_back(value);
