@@ -77,7 +77,8 @@ class CudaLaneEngine final : public LaneEngine {
   }
 
   std::size_t capacity(const Lane& lane) const override {
-    if (is_wide(lane)) return fits_wide_lane(lane) ? wide_blocks_ / least_wide_blocks : 0;
+    if (is_wide(lane)) return wide_blocks_ / least_wide_blocks;
+    if (!is_narrow(lane)) return 0;
     const std::size_t bytes = plan(lane).size * sizeof(float);
     return processors_ * std::max<std::size_t>(
                              1, std::min(threads_ / lane_threads,
@@ -102,15 +103,15 @@ class CudaLaneEngine final : public LaneEngine {
   void start(std::span<const Lane> lanes) override {
     if (lanes.empty()) return;
     device_.use();
-    std::vector<const Lane*> narrow, wide;
-    for (const Lane& lane : lanes) (is_wide(lane) ? wide : narrow).push_back(&lane);
+    std::vector<const Lane*> narrow, wide, rounded;
+    for (const Lane& lane : lanes)
+      (!is_wide(lane) ? narrow : lane.precision == Precision::Fp32 ? wide : rounded).push_back(&lane);
     check(cudaEventRecord(ready_, before_));
     check(cudaStreamWaitEvent(stream_, ready_, 0));
     if (!narrow.empty()) start_narrow(narrow);
-    for (std::size_t first = 0; first < wide.size(); first += wide_blocks_) {
-      if (first > 0) wait();
-      start_wide(std::span(wide).subspan(first, std::min(wide_blocks_, wide.size() - first)));
-    }
+    start_wide(wide, true);
+    if (!wide.empty() && !rounded.empty()) wait();
+    start_wide(rounded, false);
   }
 
   void wait() override { check(cudaStreamSynchronize(stream_)); }
@@ -140,8 +141,16 @@ class CudaLaneEngine final : public LaneEngine {
     train_lanes(reinterpret_cast<const PlannedLane*>(block), lanes.size(), shared, stream_);
   }
 
+  /// As many at a time as the device has blocks for.
+  void start_wide(std::span<const Lane* const> lanes, bool exact) {
+    for (std::size_t first = 0; first < lanes.size(); first += wide_blocks_) {
+      if (first > 0) wait();
+      share_blocks(lanes.subspan(first, std::min(wide_blocks_, lanes.size() - first)), exact);
+    }
+  }
+
   /// The blocks of the device are divided among these lanes.
-  void start_wide(std::span<const Lane* const> lanes) {
+  void share_blocks(std::span<const Lane* const> lanes, bool exact) {
     std::vector<WidePlan> plans;
     std::size_t steps = 0, numbers = 0, useful = 1;
     for (const Lane* lane : lanes) {
@@ -170,7 +179,7 @@ class CudaLaneEngine final : public LaneEngine {
     std::memset(staged + first_arrivals, 0, bytes - first_arrivals);
     check(cudaMemcpyAsync(block, staged, bytes, cudaMemcpyHostToDevice, stream_));
     train_wide_lanes(reinterpret_cast<const PlannedWideLane*>(block), lanes.size(),
-                     std::min(wide_blocks_ / lanes.size(), useful), stream_);
+                     std::min(wide_blocks_ / lanes.size(), useful), exact, stream_);
   }
 
   static void factors_of_steps(const Lane& lane, std::byte* to) {
@@ -190,11 +199,13 @@ class CudaLaneEngine final : public LaneEngine {
   static constexpr std::size_t least_wide_blocks =
       2;  ///< per lane, where there are as many lanes as capacity() says
 
+  bool is_narrow(const Lane& lane) const {
+    return lane.layer_count > 0 && lane.layer_count <= Lane::most_layers &&
+           lane.update.count <= most_parameters && plan(lane).size * sizeof(float) <= shared_of_block_;
+  }
   /// Whether several blocks train it: a single one lacks the memory or takes too long.
   bool is_wide(const Lane& lane) const {
-    if (lane.layer_count == 0 || lane.layer_count > Lane::most_layers) return true;
-    return 6.0 * static_cast<double>(lane.update.penalised) * lane.batch > most_narrow_operations ||
-           lane.update.count > most_parameters || plan(lane).size * sizeof(float) > shared_of_block_;
+    return fits_wide_lane(lane) && (!is_narrow(lane) || operations_of(lane) > most_narrow_operations);
   }
 
   /// With the moments in shared memory if they fit.

@@ -29,6 +29,8 @@ std::size_t wide_lane_blocks(std::size_t processors);
 std::size_t useful_blocks(const Lane& lane, const WidePlan& plan);
 
 /// @param lanes  on the device; so many blocks each run at once
-void train_wide_lanes(const PlannedWideLane* lanes, std::size_t count, std::size_t blocks_per_lane, Stream& stream);
+/// @param exact  their products are those of single precision; else of numbers in tf32
+void train_wide_lanes(const PlannedWideLane* lanes, std::size_t count, std::size_t blocks_per_lane,
+                      bool exact, Stream& stream);
 
 }  // namespace regatta::device::cuda

@@ -9,16 +9,16 @@
 
 namespace regatta::device::cuda {
 
-/// Where the numbers of a wide lane lie: parameters in the arena of its network, all else in a block of the device's memory,
-/// rows filled up to fours.
+/// Where the numbers of a wide lane lie: parameters in the arena of its network, all else in a block of the
+/// device's memory, rows filled up to fours.
 struct WidePlan {
   static constexpr std::uint32_t most = Lane::most_layers;
-  static constexpr std::uint32_t most_outputs = 64;  ///< of the network
   static constexpr std::uint32_t norm_chunk = 4096;  ///< gradients whose squares one block adds up
 
   std::uint32_t widths[most + 1] = {};  ///< of the layers' outputs; the inputs first
   std::size_t weights[most] = {}, biases[most] = {};
-  std::size_t y[most + 1] = {};   ///< batch x width of layers' outputs, after dropout; not of the inputs and not of the last layer
+  std::size_t y[most + 1] =
+      {};  ///< batch x width of layers' outputs, after dropout; not of the inputs and not of the last layer
   std::size_t z[most] = {};       ///< as y, of layers with Gelu
   std::size_t slopes[most] = {};  ///< as y: dL/dz
   std::size_t losses = 0;         ///< batch: sums over the steps, of the samples in the same row
@@ -27,6 +27,9 @@ struct WidePlan {
 
   constexpr std::uint32_t stride(std::uint32_t layer) const { return in_fours(widths[layer]); }
 };
+
+/// Of a step, floating-point.
+constexpr double operations_of(const Lane& lane) { return 6.0 * static_cast<double>(lane.update.penalised) * lane.batch; }
 
 constexpr WidePlan plan_wide(const Lane& lane) {
   WidePlan plan;

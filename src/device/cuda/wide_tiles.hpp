@@ -3,7 +3,9 @@
 #include <cuda_runtime.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
+#include <cstring>
 
 #include "launch.hpp"
 
@@ -58,9 +60,11 @@ struct Stage {
 };
 
 /// A kind of tile: `groups` of a block's threads add up slices of their own. A warp has 32 rows of it.
-template <unsigned groups_, unsigned rows_, unsigned columns_, unsigned warp_columns_>
+template <unsigned groups_, unsigned rows_, unsigned columns_, unsigned warp_columns_, unsigned stages_>
 struct Tile {
   static constexpr unsigned groups = groups_, rows = rows_, columns = columns_;
+  static constexpr unsigned stages =
+      stages_;  ///< chunks in shared memory: one is added up, the others are on their way
   static constexpr unsigned warp_rows = 32, warp_columns = warp_columns_;
   static constexpr unsigned threads = wide_threads / groups;
   static constexpr unsigned elements = rows * columns;
@@ -74,7 +78,8 @@ struct Tile {
       row_numbers +
       std::max(Columns<true>::lines * Columns<true>::pitch, Columns<false>::lines* Columns<false>::pitch);
   static constexpr unsigned stage_numbers = groups * group_numbers;
-  static constexpr unsigned numbers = std::max(2 * stage_numbers, groups* elements);  ///< in shared memory
+  static constexpr unsigned numbers =
+      std::max(stages * stage_numbers, groups* elements);  ///< in shared memory
   static_assert(elements / (warp_rows * warp_columns) * warp == threads && (groups == 1 || groups == slices));
 
   static constexpr std::uint32_t across(const Sizes& sizes) {
@@ -85,13 +90,12 @@ struct Tile {
   }
   /// About how long a block takes for one [100 cycles].
   static constexpr std::uint32_t cost(const Sizes& sizes) {
-    constexpr std::uint32_t chunk = groups > 1 ? 7 : warp_columns / 8 + 2, rest = 12 + elements / 256;
+    constexpr std::uint32_t chunk = groups > 1 ? 7 : 5, rest = 12 + elements / 256;
     return (groups == 1 ? sizes.chunks() : sizes.chunks_of_slice()) * chunk + rest;
   }
 };
-using SmallTile = Tile<slices, 32, 16, 16>;
-using MediumTile = Tile<1, 64, 64, 16>;
-using LargeTile = Tile<1, 128, 64, 32>;
+using SmallTile = Tile<slices, 32, 16, 16, 3>;
+using LargeTile = Tile<1, 64, 64, 16, 4>;
 
 /// Calls work(tile kind) with that which `members` blocks will soonest be done with, where there is one
 /// product, or some of the same depth.
@@ -99,12 +103,9 @@ using LargeTile = Tile<1, 128, 64, 32>;
 template <class CountOf, class Work>
 __device__ void with_best_tile(const Sizes& sizes, unsigned members, const CountOf& count_of,
                                const Work& work) {
-  const auto cost = [&](auto kind) { return (count_of(kind) + members - 1) / members * kind.cost(sizes); };
-  const auto small = cost(SmallTile()), medium = cost(MediumTile()), large = cost(LargeTile());
-  if (large <= medium && large <= small)
+  const auto cost = [=](auto kind) { return (count_of(kind) + members - 1) / members * kind.cost(sizes); };
+  if (cost(LargeTile()) <= cost(SmallTile()))
     work(LargeTile());
-  else if (medium <= small)
-    work(MediumTile());
   else
     work(SmallTile());
 }
@@ -124,87 +125,110 @@ struct Finished {
     for (unsigned slice = 1; slice < Kind::groups; ++slice) result += sums[i + slice * elements];
     return result;
   }
-  /// Calls visit(row, column, sum); neighbouring threads get neighbours.
+  /// Calls visit(row, column, sum) for those of the product; neighbouring threads get neighbours.
   template <class Visit>
-  __device__ void each(const Visit& visit) const {
+  __device__ void each(Sizes sizes, const Visit& visit) const {
+    const unsigned rows = std::min(sizes.rows - first_row, +Kind::rows);
+    const unsigned columns = std::min(sizes.columns - first_column, +Kind::columns);
+    const auto shift = static_cast<unsigned>(std::bit_width(columns - 1));
+    const unsigned c = threadIdx.x % (1u << shift);
+    if (c >= columns) return;
     REGATTA_UNROLL(1)
-    for (unsigned i = threadIdx.x; i < elements; i += wide_threads) visit(row(i), column(i), sum(i));
+    for (unsigned r = threadIdx.x >> shift; r < rows; r += wide_threads >> shift)
+      visit(first_row + r, first_column + c, sum(r * Kind::columns + c));
   }
 };
 
-/// Numbers of one chunk on their way from memory to the stage. No branch stands between the loads, which are
-/// all in flight at the same time.
+/// Starts to copy `count` numbers to shared memory, of which those are 0 that are not `there`.
+template <unsigned count>
+__device__ inline void copy_later(float* to, const float* from, unsigned there) {
+  static_assert(count == 1 || count == 4);
+#ifdef __CUDACC__
+  const auto place = static_cast<unsigned>(__cvta_generic_to_shared(to));
+  if constexpr (count == 4)
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(place), "l"(from), "r"(4 * there)
+                 : "memory");
+  else
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(place), "l"(from), "r"(4 * there)
+                 : "memory");
+#else
+  for (unsigned i = 0; i < count; ++i) to[i] = i < there ? from[i] : 0.0f;
+#endif
+}
+/// What was started since the call before is one group.
+__device__ inline void end_group() {
+#ifdef __CUDACC__
+  asm volatile("cp.async.commit_group;" ::: "memory");
+#endif
+}
+/// For the thread's own copies, but for the latest groups.
+template <unsigned latest>
+__device__ inline void wait_for_copies() {
+#ifdef __CUDACC__
+  asm volatile("cp.async.wait_group %0;" ::"n"(latest) : "memory");
+#endif
+}
+
+/// Carries the numbers of one chunk from memory to a stage.
 /// @tparam fours  whether all factors are in_fours()
 template <bool along_depth, bool fours, unsigned count, unsigned threads>
-class Carried {
+class Carrier {
   using Place = Stage<along_depth, count>;
   static constexpr unsigned each = chunk_depth * count / 4 / threads, across = Place::across / 4;
   static_assert(each > 0);
 
  public:
   /// @param first  row or column
-  __device__ Carried(const Factor& factor, std::uint32_t first, unsigned thread)
+  __device__ Carrier(const Factor& factor, std::uint32_t first, unsigned thread)
       : factor_(factor), first_(first), thread_(thread) {
     if constexpr (along_depth)
       for (unsigned i = 0; i < each; ++i) lines_[i] = factor.line(first + line(i));
   }
 
-  __device__ void fetch(std::uint32_t depth) {
-    for (unsigned i = 0; i < each; ++i)
-      if constexpr (along_depth)
-        held_[i] = four(lines_[i], depth + place(i));
-      else
-        held_[i] = four(factor_.line(depth + line(i)), first_ + place(i));
-  }
-  /// @param left  steps of the depth from the chunk's first one on; those beyond are 0
-  __device__ void put(float* stage, std::int32_t left) {
+  /// @param left  steps of the depth from there on; those beyond are 0
+  __device__ void start(float* stage, std::uint32_t depth, std::int32_t left) const {
     for (unsigned i = 0; i < each; ++i) {
-      const auto depth = static_cast<std::int32_t>(along_depth ? place(i) : line(i));
-      constexpr std::int32_t step = along_depth ? 1 : 0;
-      if (depth >= left) held_[i].x = 0;
-      if (depth + step >= left) held_[i].y = 0;
-      if (depth + 2 * step >= left) held_[i].z = 0;
-      if (depth + 3 * step >= left) held_[i].w = 0;
-      *reinterpret_cast<float4*>(stage + line(i) * Place::pitch + place(i)) = held_[i];
+      float* to = stage + line(i) * Place::pitch + place(i);
+      const auto first = static_cast<std::int32_t>(along_depth ? place(i) : line(i));
+      const int there = along_depth ? std::clamp(left - first, 0, 4) : first < left ? 4 : 0;
+      if constexpr (along_depth)
+        copy(to, lines_[i], depth + place(i), static_cast<unsigned>(there));
+      else
+        copy(to, factor_.line(depth + line(i)), first_ + place(i), static_cast<unsigned>(there));
     }
   }
 
  private:
   __device__ unsigned line(unsigned i) const { return (thread_ + i * threads) / across; }
   __device__ unsigned place(unsigned i) const { return 4 * ((thread_ + i * threads) % across); }
-  /// Beyond the line, its end.
-  __device__ float4 four(const float* numbers, std::uint32_t first) const {
+  /// Four numbers; beyond the line, its end.
+  __device__ void copy(float* to, const float* line, std::uint32_t first, unsigned there) const {
     if constexpr (fours)
-      return *reinterpret_cast<const float4*>(numbers + std::min(first, factor_.length - 4));
-    const std::uint32_t last = factor_.length - 1;
-    return {numbers[std::min(first, last)], numbers[std::min(first + 1, last)],
-            numbers[std::min(first + 2, last)], numbers[std::min(first + 3, last)]};
+      copy_later<4>(to, line + std::min(first, factor_.length - 4), there);
+    else
+      for (unsigned i = 0; i < 4; ++i)
+        copy_later<1>(to + i, line + std::min(first + i, factor_.length - 1), i < there ? 1 : 0);
   }
 
-  const Factor& factor_;
+  Factor factor_;
   std::uint32_t first_;
   unsigned thread_;
   const float* lines_[along_depth ? each : 1];
-  float4 held_[each];
 };
 
 #ifdef __CUDACC__
-/// A number as the tensor cores take it, with 10 bits behind the point, and what it lacks.
-struct Halves {
-  unsigned large, small;
-
-  __device__ explicit Halves(float x) {
-    asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(large) : "f"(x));
-    asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(small) : "f"(x - __uint_as_float(large)));
-  }
-};
+/// The part of a number that the tensor cores take, with 10 bits behind the point; the rest is cut off.
+__device__ inline float large_part(float x) { return __uint_as_float(__float_as_uint(x) & 0xffffe000u); }
+/// The nearest such number.
+__device__ inline float rounded(float x) { return large_part(__uint_as_float(__float_as_uint(x) + 0x1000u)); }
 
 /// sums += a b, for 16 rows, 8 columns and 8 steps of the depth, by a warp (mma.m16n8k8 of the PTX manual).
-__device__ inline void add_product(float (&sums)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+__device__ inline void add_product(float (&sums)[4], const float (&a)[4], const float (&b)[2]) {
   asm("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, "
       "%1, %2, %3};"
       : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+      : "r"(__float_as_uint(a[0])), "r"(__float_as_uint(a[1])), "r"(__float_as_uint(a[2])),
+        "r"(__float_as_uint(a[3])), "r"(__float_as_uint(b[0])), "r"(__float_as_uint(b[1])));
 }
 #endif
 
@@ -216,34 +240,29 @@ class WarpSums {
 
  public:
   /// @param rows, columns  stages from the warp's first ones on
-  /// @param exact          as in single precision: three products of halves; else one of rounded numbers
-  template <class Rows, class Columns>
-  __device__ void add_chunk(const float* rows, const float* columns, bool exact) {
+  /// @tparam exact         as in single precision: three products of large and small parts; else one of
+  /// rounded numbers
+  template <class Rows, class Columns, bool exact>
+  __device__ void add_chunk(const float* rows, const float* columns) {
 #ifdef __CUDACC__
     const unsigned line = threadIdx.x % warp / 4, step = threadIdx.x % 4;
-    for (unsigned depth = step; depth < chunk_depth; depth += 8) {
-      unsigned a[high][4], a_small[high][4], b[wide][2], b_small[wide][2];
+#pragma unroll
+    for (unsigned depth = 0; depth < chunk_depth; depth += 8) {
+      float a[high][4], b[wide][2], rest_of_a[high][4], rest_of_b[wide][2];
       for (unsigned h = 0; h < high; ++h)
-        for (unsigned i = 0; i < 4; ++i) {
-          const Halves halves(rows[Rows::at(16 * h + line + i % 2 * 8, depth + i / 2 * 4)]);
-          a[h][i] = halves.large, a_small[h][i] = halves.small;
-        }
+        for (unsigned i = 0; i < 4; ++i)
+          divide<exact>(rows[Rows::at(16 * h + line + i % 2 * 8, depth + step + i / 2 * 4)], a[h][i],
+                        rest_of_a[h][i]);
       for (unsigned w = 0; w < wide; ++w)
-        for (unsigned i = 0; i < 2; ++i) {
-          const Halves halves(columns[Columns::at(8 * w + line, depth + i * 4)]);
-          b[w][i] = halves.large, b_small[w][i] = halves.small;
-        }
-      for (unsigned h = 0; h < high; ++h)
-        for (unsigned w = 0; w < wide; ++w) {
-          if (exact) {
-            add_product(sums_[h][w], a_small[h], b[w]);
-            add_product(sums_[h][w], a[h], b_small[w]);
-          }
-          add_product(sums_[h][w], a[h], b[w]);
-        }
+        for (unsigned i = 0; i < 2; ++i)
+          divide<exact>(columns[Columns::at(8 * w + line, depth + step + i * 4)], b[w][i], rest_of_b[w][i]);
+      if constexpr (exact) {
+        add_products(rest_of_a, b);
+        add_products(a, rest_of_b);
+      }
+      add_products(a, b);
     }
 #else  // element by element
-    (void)exact;
     each([&](unsigned row, unsigned column, float& sum, float& next) {
       for (unsigned depth = 0; depth < chunk_depth; ++depth) {
         sum += rows[Rows::at(row, depth)] * columns[Columns::at(column, depth)];
@@ -270,15 +289,27 @@ class WarpSums {
   }
 
  private:
+#ifdef __CUDACC__
+  template <bool exact>
+  static __device__ void divide(float x, float& large, float& rest) {
+    large = exact ? large_part(x) : rounded(x);
+    rest = x - large;
+  }
+  /// One after another of the sums, none of which waits for the one before.
+  __device__ void add_products(const float (&a)[high][4], const float (&b)[wide][2]) {
+    for (unsigned h = 0; h < high; ++h)
+      for (unsigned w = 0; w < wide; ++w) add_product(sums_[h][w], a[h], b[w]);
+  }
+#endif
+
   float sums_[high][wide][4] = {};
 };
 
 /// Hands a tile to finish(tile), a Finished. All threads of the block call it. The launch has asked for at
 /// least Kind::numbers in shared memory.
-/// @param exact  as WarpSums
-template <class Kind, bool a_along_depth, bool b_along_depth, bool fours, class Finish>
-__device__ void multiply_tile(std::uint32_t tile, const Sizes& sizes, const Factor& a, const Factor& b,
-                              bool exact, const Finish& finish) {
+/// @tparam exact  as WarpSums
+template <class Kind, bool exact, bool a_along_depth, bool b_along_depth, bool fours, class Finish>
+__device__ void multiply_tile(std::uint32_t tile, Sizes sizes, Factor a, Factor b, const Finish& finish) {
   using Rows = typename Kind::template Rows<a_along_depth>;
   using Columns = typename Kind::template Columns<b_along_depth>;
   float* shared = shared_numbers();
@@ -290,32 +321,30 @@ __device__ void multiply_tile(std::uint32_t tile, const Sizes& sizes, const Fact
   const unsigned column = thread / warp % warps_across * Kind::warp_columns;
   const std::uint32_t of_slice = sizes.chunks_of_slice(),
                       chunks = Kind::groups == 1 ? sizes.chunks() : of_slice;
-  Carried<a_along_depth, fours, Kind::rows, Kind::threads> rows(a, first_row, thread);
-  Carried<b_along_depth, fours, Kind::columns, Kind::threads> columns(b, first_column, thread);
+  const Carrier<a_along_depth, fours, Kind::rows, Kind::threads> rows(a, first_row, thread);
+  const Carrier<b_along_depth, fours, Kind::columns, Kind::threads> columns(b, first_column, thread);
   WarpSums<Kind> slice, total;
-  const auto stage = [&](std::uint32_t chunk) {
-    return shared + chunk % 2 * Kind::stage_numbers + group * Kind::group_numbers;
+  const auto stage = [=](std::uint32_t chunk) {
+    return shared + chunk % Kind::stages * Kind::stage_numbers + group * Kind::group_numbers;
   };
-  const auto depth = [&](std::uint32_t chunk) { return (group * of_slice + chunk) * chunk_depth; };
-  const auto fetch = [&](std::uint32_t chunk) {
-    rows.fetch(depth(chunk));
-    columns.fetch(depth(chunk));
+  const auto start = [&](std::uint32_t chunk) {
+    const std::uint32_t depth = (group * of_slice + chunk) * chunk_depth;
+    const auto left = static_cast<std::int32_t>(sizes.depth - depth);
+    if (chunk < chunks) {
+      rows.start(stage(chunk), depth, left);
+      columns.start(stage(chunk) + Kind::row_numbers, depth, left);
+    }
+    end_group();
   };
-  const auto put = [&](std::uint32_t chunk) {
-    const auto left = static_cast<std::int32_t>(sizes.depth - depth(chunk));
-    rows.put(stage(chunk), left);
-    columns.put(stage(chunk) + Kind::row_numbers, left);
-    __syncthreads();
-  };
-  fetch(0);
-  put(0);
+  for (std::uint32_t chunk = 0; chunk + 1 < Kind::stages; ++chunk) start(chunk);
   REGATTA_UNROLL(1)
   for (std::uint32_t chunk = 0; chunk < chunks; ++chunk) {
-    if (chunk + 1 < chunks) fetch(chunk + 1);
-    slice.template add_chunk<Rows, Columns>(stage(chunk) + Rows::at(row, 0),
-                                            stage(chunk) + Kind::row_numbers + Columns::at(column, 0), exact);
+    wait_for_copies<Kind::stages - 2>();
+    __syncthreads();
+    start(chunk + Kind::stages - 1);
+    slice.template add_chunk<Rows, Columns, exact>(stage(chunk) + Rows::at(row, 0),
+                                                   stage(chunk) + Kind::row_numbers + Columns::at(column, 0));
     if (Kind::groups == 1 && ((chunk + 1) % of_slice == 0 || chunk + 1 == chunks)) total.add_slice(slice);
-    if (chunk + 1 < chunks) put(chunk + 1);
   }
   __syncthreads();
   float* own = shared + group * Kind::elements + row * Kind::columns + column;
