@@ -234,24 +234,23 @@ class NetworkObjective final : public Objective {
 
   std::int32_t epochs() const override { return epochs_; }
 
-  /// Many where nearly all networks of the space are so small that a GPU's cores hold one each.
+  /// As many as are useful for nearly all networks of the space.
   int lanes(bool on_gpu) const override {
-    constexpr int samples = 64, many = 256;
-    constexpr std::size_t room = 50000;
+    constexpr std::size_t samples = 64;
     if (!on_gpu) return 1;
     const DataShape shape = shape_of(train::inspect_dataset(file_));
     Random random(1);
-    int small = 0;
-    for (int i = 0; i < samples; ++i) {
+    std::vector<std::size_t> useful;
+    for (std::size_t i = 0; i < samples; ++i) {
       std::vector<double> unit(space_.size());
       for (double& x : unit) x = random.uniform();
       try {
-        const auto numbers = train::lane_numbers(training_spec(settings_.at(space_.decode(unit)), shape, 1));
-        small += numbers && *numbers <= room;
+        useful.push_back(train::useful_lanes(training_spec(settings_.at(space_.decode(unit)), shape, 1)));
       } catch (const TrialFailure&) {  // such a trial fails at once
       }
     }
-    return small >= samples * 9 / 10 ? many : 1;
+    std::ranges::sort(useful);
+    return useful.empty() ? 1 : static_cast<int>(useful[useful.size() / 10]);
   }
 
   void prepare(const WorkerContext& context) override {

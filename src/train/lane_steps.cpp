@@ -30,13 +30,17 @@ bool describe_layers(const NetworkSpec& network, device::Lane& lane) {
 
 }  // namespace
 
-std::optional<std::size_t> lane_numbers(const TrainingSpec& spec) {
+std::size_t useful_lanes(const TrainingSpec& spec) {
+  constexpr std::size_t room_of_core = 50000, most_parameters = 4000000;
   device::Lane lane;
-  if (spec.random_crop > 0 || spec.random_flip || spec.frozen > 0 || !describe_layers(spec.network, lane)) return std::nullopt;
+  if (spec.random_crop > 0 || spec.random_flip || spec.frozen > 0 || !describe_layers(spec.network, lane)) return 1;
   std::size_t widest = 0;
   for (std::size_t l = 0; l < lane.layer_count; ++l) widest = std::max<std::size_t>(widest, lane.layers[l].units);
   const std::size_t per_sample = lane.inputs + activation_count(spec.network) + 2 * widest;
-  return parameter_count(spec.network) + spec.batch * per_sample;
+  const std::size_t parameters = parameter_count(spec.network);
+  if (parameters + spec.batch * per_sample <= room_of_core) return 256;
+  const bool few_outputs = lane.layers[lane.layer_count - 1].units <= device::Lane::most_outputs;
+  return few_outputs && parameters <= most_parameters ? 32 : 1;
 }
 
 std::unique_ptr<LaneSteps> LaneSteps::make(device::Backend& backend, const LanePlace& place, const TrainingSpec& spec,

@@ -353,6 +353,19 @@ TEST_F(Lanes, OfSeveralBlocksDoNotDependOnHowManyTheyHave) {
   }
 }
 
+TEST_F(Lanes, OfSeveralBlocksInTf32AreNearTheHost) {
+  const auto host = make_cpu_backend();
+  Trained got(*backend_, larger()), right(*host, larger());
+  Lane lane = got.lane(*engine_, larger().steps());
+  lane.precision = Precision::Tf32;
+
+  run({lane});
+
+  right.train();
+  EXPECT_NEAR(got.loss(), right.summed_loss(), 1e-2f * std::fabs(right.summed_loss()));
+  expect_near(got.outputs(), right.judge(), 0.05f);
+}
+
 TEST_F(Lanes, GoOnWhereTheyWere) {
   for (const Task& task : {regression(), wide(), larger()}) {
     Trained whole(*backend_, task), halves(*backend_, task);

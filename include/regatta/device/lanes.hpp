@@ -12,6 +12,7 @@ namespace regatta::device {
 /// Some optimizer steps of one dense network, and at the end of an epoch its outputs. Blocks lie on the backend.
 struct Lane {
   static constexpr std::size_t most_layers = 8, most_judgements = 3;
+  static constexpr std::uint32_t most_outputs = 64;  ///< of a network that is not small
 
   struct Layer {
     std::uint32_t units = 0;

@@ -77,7 +77,8 @@ class CudaLaneEngine final : public LaneEngine {
   }
 
   std::size_t capacity(const Lane& lane) const override {
-    if (is_wide(lane)) return fits_wide_lane(lane) ? wide_blocks_ / least_wide_blocks : 0;
+    if (is_wide(lane)) return wide_blocks_ / least_wide_blocks;
+    if (!is_narrow(lane)) return 0;
     const std::size_t bytes = plan(lane).size * sizeof(float);
     return processors_ * std::max<std::size_t>(
                              1, std::min(threads_ / lane_threads,
@@ -198,11 +199,13 @@ class CudaLaneEngine final : public LaneEngine {
   static constexpr std::size_t least_wide_blocks =
       2;  ///< per lane, where there are as many lanes as capacity() says
 
+  bool is_narrow(const Lane& lane) const {
+    return lane.layer_count > 0 && lane.layer_count <= Lane::most_layers &&
+           lane.update.count <= most_parameters && plan(lane).size * sizeof(float) <= shared_of_block_;
+  }
   /// Whether several blocks train it: a single one lacks the memory or takes too long.
   bool is_wide(const Lane& lane) const {
-    if (lane.layer_count == 0 || lane.layer_count > Lane::most_layers) return true;
-    return 6.0 * static_cast<double>(lane.update.penalised) * lane.batch > most_narrow_operations ||
-           lane.update.count > most_parameters || plan(lane).size * sizeof(float) > shared_of_block_;
+    return fits_wide_lane(lane) && (!is_narrow(lane) || operations_of(lane) > most_narrow_operations);
   }
 
   /// With the moments in shared memory if they fit.

@@ -28,7 +28,7 @@ struct Head {
             [units + 1];  ///< of each thread; the last one keeps neighbouring threads in different banks
   /// Of the row that begins with this warp.
   struct Row {
-    float outputs[WidePlan::most_outputs], slopes[WidePlan::most_outputs], values[WidePlan::most_outputs];
+    float outputs[Lane::most_outputs], slopes[Lane::most_outputs], values[Lane::most_outputs];
     std::int32_t label;
   } rows[warps];
 };
@@ -465,10 +465,10 @@ __global__ void __launch_bounds__(wide_threads, 2)
 }  // namespace
 
 bool fits_wide_lane(const Lane& lane) {
-  constexpr std::size_t most_parameters = std::size_t{1} << 24;
-  return lane.layer_count > 0 && lane.layer_count <= Lane::most_layers &&
-         lane.update.count <= most_parameters &&
-         lane.layers[lane.layer_count - 1].units <= WidePlan::most_outputs;
+  // Beyond it the products of cuBLAS alone are as fast as all of this.
+  constexpr double most_operations = 2e9;
+  return lane.layer_count > 0 && lane.layer_count <= Lane::most_layers && operations_of(lane) <= most_operations &&
+         lane.layers[lane.layer_count - 1].units <= Lane::most_outputs;
 }
 
 std::size_t wide_lane_blocks(std::size_t processors) {

@@ -13,7 +13,6 @@ namespace regatta::device::cuda {
 /// device's memory, rows filled up to fours.
 struct WidePlan {
   static constexpr std::uint32_t most = Lane::most_layers;
-  static constexpr std::uint32_t most_outputs = 64;  ///< of the network
   static constexpr std::uint32_t norm_chunk = 4096;  ///< gradients whose squares one block adds up
 
   std::uint32_t widths[most + 1] = {};  ///< of the layers' outputs; the inputs first
@@ -28,6 +27,9 @@ struct WidePlan {
 
   constexpr std::uint32_t stride(std::uint32_t layer) const { return in_fours(widths[layer]); }
 };
+
+/// Of a step, floating-point.
+constexpr double operations_of(const Lane& lane) { return 6.0 * static_cast<double>(lane.update.penalised) * lane.batch; }
 
 constexpr WidePlan plan_wide(const Lane& lane) {
   WidePlan plan;

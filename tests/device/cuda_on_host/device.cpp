@@ -124,13 +124,13 @@ void run(Block& block) {
 }
 
 /// Lets the blocks go on that have all met.
-void end_meetings(std::vector<Block>& blocks) {
+void end_meetings(std::vector<Block>& all) {
   bool ended = false;
-  for (Block& block : blocks) {
+  for (Block& block : all) {
     const Meeting meeting = block.meeting;
     const auto waits = [&](const Block& other) { return !other.done && other.meeting == meeting; };
-    if (!meeting.place || std::ranges::count_if(blocks, waits) != std::ptrdiff_t{meeting.members}) continue;
-    for (Block& other : blocks)
+    if (!meeting.place || std::ranges::count_if(all, waits) != std::ptrdiff_t{meeting.members}) continue;
+    for (Block& other : all)
       if (other.meeting == meeting) other.meeting = {};
     ended = true;
   }
@@ -138,12 +138,12 @@ void end_meetings(std::vector<Block>& blocks) {
 }
 
 /// All blocks run at the same time.
-void run_together(std::vector<Block>& blocks) {
+void run_together(std::vector<Block>& all) {
   for (;;) {
-    for (Block& block : blocks)
+    for (Block& block : all)
       if (!block.done && !block.meeting.place) run(block);
-    if (std::ranges::all_of(blocks, [](const Block& block) { return block.done; })) return;
-    end_meetings(blocks);
+    if (std::ranges::all_of(all, [](const Block& block) { return block.done; })) return;
+    end_meetings(all);
   }
 }
 
