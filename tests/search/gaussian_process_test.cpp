@@ -34,7 +34,7 @@ GaussianProcess process_of(const std::vector<double>& points, const std::vector<
 
 Prediction predicted(const GaussianProcess& process, const std::vector<double>& points) {
   Prediction prediction;
-  process.predict(rows_of(points, process.features()), prediction);
+  process.predict(rows_of(points, process.features()), prediction, true);
   return prediction;
 }
 
@@ -242,6 +242,29 @@ TEST_F(PendingPoints, AreForgottenWithoutATrace) {
   EXPECT_EQ(after.mean, before.mean);
   EXPECT_EQ(after.variance, before.variance);
   EXPECT_EQ(process.fantasies(), 1u);
+}
+
+TEST_F(PendingPoints, HaveTheSameBitsWhetherTheyWerePendingBeforeOrNot) {
+  const std::span<const double> rows(pending);
+  GaussianProcess used = process_of(points, values, groups, parameters);
+  std::vector<double> grown = values;
+  used.append_pending(rows_of(pending, d));
+  used.drop_pending();
+
+  for (const std::size_t i : {1, 0}) {  // two of them bring their results
+    for (GaussianProcess* each : {&used, &process}) each->append(rows.subspan(i * d, d));
+    grown.push_back(0.5);
+  }
+  for (GaussianProcess* each : {&used, &process}) {
+    Random random(7);
+    each->set_values(grown);
+    each->append_pending({rows.data() + 2 * d, q - 2, d, d});
+    each->draw_fantasies(3, random);
+  }
+
+  const Prediction got = predicted(used, probes), wanted = predicted(process, probes);
+  EXPECT_EQ(got.mean, wanted.mean);
+  EXPECT_EQ(got.variance, wanted.variance);
 }
 
 TEST_F(PendingPoints, MayBeTheSameManyTimes) {

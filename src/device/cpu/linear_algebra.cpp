@@ -88,10 +88,6 @@ void loop_square(Block<double> l) {
     }
 }
 
-}  // namespace
-
-namespace {
-
 [[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] double dot_of(const double* a,
                                                                                     const double* b,
                                                                                     std::size_t n) {
@@ -105,7 +101,83 @@ namespace {
   return sum;
 }
 
+// whiten() takes four rows of l at a time, each with up to three rows of x. All of them are vectors up to the last
+// column that is a multiple of 8 and before the first row's diagonal, so that the order of additions depends on the
+// row of l alone.
+constexpr std::size_t lanes = 4, aligned_columns = 8;
+using Vector [[gnu::vector_size(lanes * sizeof(double)), gnu::aligned(alignof(double)), gnu::may_alias]] = double;
+
+/// v(p, i + r) = l_(i + r) x_p
+template <std::size_t rows, std::size_t points>
+[[gnu::always_inline]] inline void dots(Block<const double> l, std::size_t i, std::size_t width, Block<const double> x,
+                                        Block<double> v) {
+  Vector sums[rows][points] = {};
+  for (std::size_t j = 0; j < width; j += lanes) {
+    Vector line[rows];
+    for (std::size_t r = 0; r < rows; ++r) line[r] = *reinterpret_cast<const Vector*>(l.row(i + r) + j);
+    for (std::size_t p = 0; p < points; ++p) {
+      const Vector other = *reinterpret_cast<const Vector*>(x.row(p) + j);
+      for (std::size_t r = 0; r < rows; ++r) sums[r][p] += line[r] * other;
+    }
+  }
+  for (std::size_t r = 0; r < rows; ++r)
+    for (std::size_t p = 0; p < points; ++p) {
+      const Vector& s = sums[r][p];
+      double sum = (s[0] + s[2]) + (s[1] + s[3]);
+      for (std::size_t j = width; j <= i + r; ++j) sum += l(i + r, j) * x(p, j);
+      v(p, i + r) = sum;
+    }
+}
+
+/// w_p += v(p, i + r) l_(i + r)
+template <std::size_t rows, std::size_t points>
+[[gnu::always_inline]] inline void spread(Block<const double> l, std::size_t i, std::size_t width,
+                                          Block<const double> v, Block<double> w) {
+  for (std::size_t j = 0; j < width; j += lanes) {
+    Vector line[rows];
+    for (std::size_t r = 0; r < rows; ++r) line[r] = *reinterpret_cast<const Vector*>(l.row(i + r) + j);
+    for (std::size_t p = 0; p < points; ++p) {
+      Vector& target = *reinterpret_cast<Vector*>(w.row(p) + j);
+      Vector sum = target;
+      for (std::size_t r = 0; r < rows; ++r) sum += v(p, i + r) * line[r];
+      target = sum;
+    }
+  }
+  for (std::size_t p = 0; p < points; ++p)
+    for (std::size_t r = 0; r < rows; ++r)
+      for (std::size_t j = width; j <= i + r; ++j) w(p, j) += v(p, i + r) * l(i + r, j);
+}
+
+template <std::size_t rows>
+[[gnu::always_inline]] inline void whiten_by(Block<const double> l, std::size_t i, Block<const double> x,
+                                             Block<double> v, Block<double> w) {
+  const std::size_t width = i / aligned_columns * aligned_columns;
+  const auto part = [](auto block, std::size_t p) { return block.data ? block.part(p, 1) : block; };
+  std::size_t p = 0;
+  for (; p + 3 <= x.rows; p += 3) {
+    dots<rows, 3>(l, i, width, part(x, p), part(v, p));
+    if (w.data) spread<rows, 3>(l, i, width, part(v, p), part(w, p));
+  }
+  for (; p < x.rows; ++p) {
+    dots<rows, 1>(l, i, width, part(x, p), part(v, p));
+    if (w.data) spread<rows, 1>(l, i, width, part(v, p), part(w, p));
+  }
+}
+
+[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void whiten_rows(
+    Block<const double> l, Block<const double> x, Block<double> v, Block<double> w, std::size_t known) {
+  std::size_t i = known;
+  for (; i < l.rows && i % 4 != 0; ++i) whiten_by<1>(l, i, x, v, w);
+  for (; i + 4 <= l.rows; i += 4) whiten_by<4>(l, i, x, v, w);
+  for (; i < l.rows; ++i) whiten_by<1>(l, i, x, v, w);
+}
+
 }  // namespace
+
+void whiten(Block<const double> l, Block<const double> x, Block<double> v, Block<double> w, std::size_t known) {
+  for (std::size_t p = 0; p < w.rows; ++p) std::fill_n(w.row(p) + known, l.rows - known, 0.0);
+  whiten_rows(l, x, v, w, known);
+}
 
 double dot(std::span<const double> a, std::span<const double> b) {
   return dot_of(a.data(), b.data(), a.size());
