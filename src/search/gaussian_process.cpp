@@ -21,7 +21,7 @@ using algebra::dot;
 using algebra::Form;
 using device::Block;
 
-constexpr std::size_t few_points = 16;        ///< for which one pass over the factor is faster than two products
+constexpr std::size_t few_points = 16;  ///< for which one pass over the factor is faster than two products
 constexpr std::size_t sketched_at_once = 32;  ///< points whose covariances stay in the cache
 constexpr double largest_jitter = 1e-3;       ///< of the variance
 constexpr double smallest_variance = 1e-20;   ///< of a prediction, as a fraction of the process's
@@ -128,7 +128,8 @@ void GaussianProcess::set_points(Block<const double> points, std::span<const dou
   reserve(points.rows);
   known_ = observed_ = points.rows;
   const std::vector<double> rows = scaled(points);
-  points_ = std::make_unique<KernelPoints>(kind_, Block<const double>{rows.data(), known_, features(), features()});
+  points_ =
+      std::make_unique<KernelPoints>(kind_, Block<const double>{rows.data(), known_, features(), features()});
   watched_.clear();
   noises_.assign(known_, noise_);
   for (std::size_t i = 0; i < noise.size(); ++i) noises_[i] += noise[i];
@@ -197,8 +198,9 @@ std::vector<double> GaussianProcess::draw_fantasies(std::size_t count, Random& r
   for (double& z : normals) z = random.normal();
   std::vector<double> values = normals;
   algebra::multiply_by_lower({values.data(), count, q, q}, factor, Form::Transposed);
-  algebra::multiply(1, {normals.data(), count, q, q}, Form::Plain, {factor_.data() + n * capacity_, q, known_, capacity_},
-                    Form::Plain, 0, {all.data(), count, known_, known_});
+  algebra::multiply(1, {normals.data(), count, q, q}, Form::Plain,
+                    {factor_.data() + n * capacity_, q, known_, capacity_}, Form::Plain, 0,
+                    {all.data(), count, known_, known_});
   for (std::size_t f = 0; f < count; ++f) {
     for (std::size_t i = 0; i < q; ++i) least[f] = std::min(least[f], mean[i] + values[f * q + i]);
     for (std::size_t j = 0; j < n; ++j) all[f * known_ + j] += observed_weights_[j];
@@ -218,7 +220,8 @@ void GaussianProcess::append_rows(const std::vector<Watched>& fresh, double nois
     whitened.insert(whitened.end(), point.whitened.begin(), point.whitened.end());
     solved.insert(solved.end(), point.solved.begin(), point.solved.end());
   }
-  const Block<const double> points{scaled.data(), m, d, d}, v{whitened.data(), m, n, n}, w{solved.data(), m, n, n};
+  const Block<const double> points{scaled.data(), m, d, d}, v{whitened.data(), m, n, n},
+      w{solved.data(), m, n, n};
   const Block<double> s{rest.data(), m, m, m};
   Kernel(kind_, groups_).values(points, {kind_, points}, s);
   for (std::size_t i = 0; i < m; ++i) s(i, i) = 1;
@@ -246,7 +249,8 @@ void GaussianProcess::set_values(std::span<const double> values) {
   const std::size_t n = observed_;
   std::vector<double> both(2 * n, 1.0), whitened(2 * n), solved(2 * n);  // rows: the values and ones
   std::ranges::copy(values, both.begin());
-  algebra::whiten(observed_factor(), {both.data(), 2, n, n}, {whitened.data(), 2, n, n}, {solved.data(), 2, n, n});
+  algebra::whiten(observed_factor(), {both.data(), 2, n, n}, {whitened.data(), 2, n, n},
+                  {solved.data(), 2, n, n});
   const std::span<const double> of_values(whitened.data(), n), of_ones(whitened.data() + n, n);
   constant_ = dot(of_ones, of_values) / (dot(of_ones, of_ones) + 1);
   observed_weights_.resize(n);
@@ -260,7 +264,8 @@ std::vector<double> GaussianProcess::cross(Block<const double> scaled, std::size
   std::vector<double> k(m * known);
   if (slopes) slopes->resize(k.size());
   Kernel(kind_, groups_)
-      .values(scaled, *points_, {k.data(), m, known, known}, {slopes ? slopes->data() : nullptr, m, known, known});
+      .values(scaled, *points_, {k.data(), m, known, known},
+              {slopes ? slopes->data() : nullptr, m, known, known});
   for (double& entry : k) entry *= variance_;
   return k;
 }
@@ -283,7 +288,8 @@ void GaussianProcess::predict(Block<const double> points, Prediction& result, bo
     result.whitened = std::move(covariances);
     algebra::multiply_by_lower({result.whitened.data(), m, n, n}, inverse_factor(), Form::Transposed);
     if (derivatives) result.solved = result.whitened;
-    if (derivatives) algebra::multiply_by_lower({result.solved.data(), m, n, n}, inverse_factor(), Form::Plain);
+    if (derivatives)
+      algebra::multiply_by_lower({result.solved.data(), m, n, n}, inverse_factor(), Form::Plain);
   }
   result.variance.resize(m);
   for (std::size_t i = 0; i < m; ++i) {
@@ -355,8 +361,8 @@ void GaussianProcess::pull_back(const Prediction& prediction, std::span<const do
   algebra::multiply(1, {by_mean.data(), m, count, count}, Form::Plain, {weights_.data(), count, n, n},
                     Form::Plain, 1, weights);
   Kernel(kind_, groups_)
-      .pull({prediction.scaled.data(), m, d, d}, *points_, {prediction.covariance_slopes.data(), m, n, n}, weights,
-            gradient);
+      .pull({prediction.scaled.data(), m, d, d}, *points_, {prediction.covariance_slopes.data(), m, n, n},
+            weights, gradient);
   for (std::size_t i = 0; i < m; ++i)
     for (std::size_t c = 0; c < d; ++c)
       gradient(i, c) *= variance_ * inverse_lengthscale_[c] *

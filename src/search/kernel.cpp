@@ -78,7 +78,8 @@ constexpr std::size_t panel = 64;  ///< rows of a lower triangle at a time
 
 /// Squared distances between the rows of `a` and the first points of `b`, never negative.
 void squared_distances(Block<const double> a, const KernelPoints& b, Block<double> distances) {
-  device::algebra::multiply(1, a, Form::Plain, b.rows().part(0, distances.columns), Form::Transposed, 0, distances);
+  device::algebra::multiply(1, a, Form::Plain, b.rows().part(0, distances.columns), Form::Transposed, 0,
+                            distances);
   for (std::size_t i = 0; i < a.rows; ++i) {
     const std::span<const double> row(a.row(i), a.columns);
     distances_of_products(distances.row(i), device::algebra::dot(row, row), b.norms(), distances.columns);
@@ -130,8 +131,8 @@ std::vector<Range> ranges_of(const FeatureGroups& groups) {
   for (std::size_t j = 0; j < count; ++j) a[j] *= b[j];
 }
 
-/// The sum of term(j) for j < count, eight sums at a time: the order of additions is fixed, and the loop becomes
-/// vector code.
+/// The sum of term(j) for j < count, eight sums at a time: the order of additions is fixed, and the loop
+/// becomes vector code.
 template <class Term>
 [[gnu::always_inline]] inline double eight_sums(std::size_t count, Term term) {
   double sums[8] = {};
@@ -155,8 +156,10 @@ template <class Term>
 }
 
 /// Sum of w[j] s[j] q[j].
-[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] double triple_dot(
-    const double* w, const double* s, const double* q, std::size_t count) {
+[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] double triple_dot(const double* w,
+                                                                                        const double* s,
+                                                                                        const double* q,
+                                                                                        std::size_t count) {
   return eight_sums(count, [=](std::size_t j) { return w[j] * s[j] * q[j]; });
 }
 
@@ -184,8 +187,9 @@ struct Line {
 }
 
 /// pull_to() with the slopes of the covariances.
-[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] double pull_on_line(
-    Place x, Line line, const double* w, std::size_t count) {
+[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] double pull_on_line(Place x, Line line,
+                                                                                          const double* w,
+                                                                                          std::size_t count) {
   return eight_sums(count, [=](std::size_t j) {
     const Place y{line.places[j], line.decays[j], line.growths[j]};
     return w[j] * line_covariance(x, y).slope * (y.place - x.place);
@@ -206,7 +210,11 @@ struct Line {
 class GroupCovariances {
  public:
   GroupCovariances(bool is_rbf, const FeatureGroups& groups, const KernelPoints& a, const KernelPoints& b)
-      : rbf_(is_rbf), near_(a.most_reach() < far && b.most_reach() < far), a_(a), b_(b), ranges_(ranges_of(groups)) {}
+      : rbf_(is_rbf),
+        near_(a.most_reach() < far && b.most_reach() < far),
+        a_(a),
+        b_(b),
+        ranges_(ranges_of(groups)) {}
 
   /// The mean over the groups: covariances of a_i with b.size() or fewer points from `first` on.
   void mean(std::size_t i, std::size_t first, std::size_t count, double* values) {
@@ -276,7 +284,8 @@ double* row_or_none(Block<double> block, std::size_t i) { return block.data ? bl
 
 }  // namespace
 
-void Kernel::values(Block<const double> a, const KernelPoints& b, Block<double> k, Block<double> slopes) const {
+void Kernel::values(Block<const double> a, const KernelPoints& b, Block<double> k,
+                    Block<double> slopes) const {
   if (k.rows == 0 || k.columns == 0) return;
   if (additive()) {
     const KernelPoints rows(kind_, a);
@@ -301,7 +310,8 @@ void Kernel::lower_values(const KernelPoints& a, Block<double> k, Block<double> 
   for (std::size_t i = 0; i < k.rows; ++i) profile(rbf(), k.row(i), row_or_none(slopes, i), i);
 }
 
-void Kernel::row_values(const double* a, const KernelPoints& b, std::size_t first, std::span<double> k) const {
+void Kernel::row_values(const double* a, const KernelPoints& b, std::size_t first,
+                        std::span<double> k) const {
   const std::size_t d = b.rows().columns;
   if (additive()) {
     const KernelPoints row(kind_, {a, 1, d, d});
@@ -359,7 +369,8 @@ void Kernel::add_product_gradient(const KernelPoints& a, Block<const double> slo
   }
 }
 
-void Kernel::add_additive_gradient(const KernelPoints& a, Block<const double> w, std::span<double> gradient) const {
+void Kernel::add_additive_gradient(const KernelPoints& a, Block<const double> w,
+                                   std::span<double> gradient) const {
   GroupCovariances parts(rbf(), groups_, a, a);
   for (std::size_t g = 0; g < groups_.groups; ++g)
     for (std::size_t i = 0; i < a.size(); ++i) gradient[g] += parts.stretch(g, i, w.row(i));

@@ -16,8 +16,8 @@ namespace regatta::search {
 /// the distance over all features; an additive one is the mean over the groups of the profile of the distance
 /// within the group (Duvenaud, Nickisch, Rasmussen 2011, Additive Gaussian processes, NIPS 24, first order).
 ///
-/// Derivatives of a product kernel go by its slopes, -2 dk / d(r^2), which come with the covariances; additive
-/// kernels make theirs anew, and leave `slopes` alone.
+/// Derivatives of a product kernel go by its slopes, -2 dk / d(r^2), which come with the covariances;
+/// additive kernels make theirs anew, and leave `slopes` alone.
 class Kernel {
  public:
   Kernel(KernelKind kind, const FeatureGroups& groups) : kind_(kind), groups_(groups) {}
@@ -49,8 +49,8 @@ class Kernel {
                     device::Block<double> w, device::Block<double> gradient) const;
   void pull_additive(device::Block<const double> a, const KernelPoints& b, device::Block<const double> w,
                      device::Block<double> gradient) const;
-  void add_product_gradient(const KernelPoints& a, device::Block<const double> slopes, device::Block<double> w,
-                            std::span<double> gradient) const;
+  void add_product_gradient(const KernelPoints& a, device::Block<const double> slopes,
+                            device::Block<double> w, std::span<double> gradient) const;
   void add_additive_gradient(const KernelPoints& a, device::Block<const double> w,
                              std::span<double> gradient) const;
   bool additive() const { return kind_ == KernelKind::AdditiveMatern52 || kind_ == KernelKind::AdditiveRbf; }

@@ -8,13 +8,15 @@
 
 namespace regatta::search {
 
-/// Rows of scaled features, together with what covariances with them need again and again: their squared norms, and
-/// each feature by points, so that loops over points are loops over memory.
+/// Rows of scaled features, together with what covariances with them need again and again: their squared
+/// norms, and each feature by points, so that loops over points are loops over memory.
 class KernelPoints {
  public:
   /// @param kind  of the kernel that will use them
   KernelPoints(KernelKind kind, std::size_t features) : kind_(kind), features_(features) {}
-  KernelPoints(KernelKind kind, device::Block<const double> rows) : KernelPoints(kind, rows.columns) { append(rows); }
+  KernelPoints(KernelKind kind, device::Block<const double> rows) : KernelPoints(kind, rows.columns) {
+    append(rows);
+  }
 
   void append(device::Block<const double> rows);
   /// Forgets all but the first `count` points.
@@ -38,7 +40,7 @@ class KernelPoints {
   KernelKind kind_;
   std::size_t features_, capacity_ = 0;
   std::vector<double> rows_, norms_;
-  std::vector<double> reaches_;                   ///< of the points up to each
+  std::vector<double> reaches_;                    ///< of the points up to each
   std::vector<double> places_, decays_, growths_;  ///< features x capacity_
 };
 

@@ -235,7 +235,8 @@ TEST(LinearAlgebra, WhitensOneRowAfterAnotherToTheSameBits) {
 
   whiten(l.block(), x.block(), v.block(), w.block());
   for (std::size_t p = 0; p < rows; ++p)
-    for (std::size_t known = 0, next = 1; known < n; known = std::exchange(next, std::min(n, next + next % 7 + 1)))
+    for (std::size_t known = 0, next = 1; known < n;
+         known = std::exchange(next, std::min(n, next + next % 7 + 1)))
       whiten(first(l.block().part(0, next), next), first(x.block().part(p, 1), next),
              first(single_v.block().part(p, 1), next), first(single_w.block().part(p, 1), next), known);
 

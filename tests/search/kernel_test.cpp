@@ -93,7 +93,8 @@ TEST(Kernel, HasNoValuesOfNoPoints) {
   const std::vector<double> a = normal_numbers(2 * d, 1), none;
   std::vector<double> nothing;
   for (const KernelKind kind : kinds) {
-    EXPECT_NO_THROW(Kernel(kind, groups).values(rows_of(a, d), points_of(kind, none, d), {nothing.data(), 2, 0, 0}));
+    EXPECT_NO_THROW(
+        Kernel(kind, groups).values(rows_of(a, d), points_of(kind, none, d), {nothing.data(), 2, 0, 0}));
     EXPECT_NO_THROW(Kernel(kind, groups).lower_values(points_of(kind, none, d), {nothing.data(), 0, 0, 0}));
   }
 }
@@ -107,7 +108,8 @@ TEST(Kernel, PullsWeightsBackToPoints) {
     const KernelPoints points = points_of(kind, b, d);
 
     Kernel(kind, groups).values(rows_of(a, d), points, rows_of(k, n), rows_of(slopes, n));
-    Kernel(kind, groups).pull(rows_of(a, d), points, rows_of(slopes, n), rows_of(weights, n), rows_of(gradient, d));
+    Kernel(kind, groups)
+        .pull(rows_of(a, d), points, rows_of(slopes, n), rows_of(weights, n), rows_of(gradient, d));
 
     const auto weighed = [&](const std::vector<double>& points) {
       double sum = 0;
@@ -164,7 +166,8 @@ TEST(Kernel, PullsNothingWherePointsCoincide) {
     const KernelPoints points = points_of(kind, a, d);
 
     Kernel(kind, groups).values(rows_of(a, d), points, rows_of(k, 1), rows_of(slope, 1));
-    Kernel(kind, groups).pull(rows_of(a, d), points, rows_of(slope, 1), rows_of(weight, 1), rows_of(gradient, d));
+    Kernel(kind, groups)
+        .pull(rows_of(a, d), points, rows_of(slope, 1), rows_of(weight, 1), rows_of(gradient, d));
 
     for (const double entry : gradient) EXPECT_NEAR(entry, 0, 1e-14);
   }

@@ -53,9 +53,9 @@ struct Prediction {
   std::vector<double> whitened;  ///< m x known points: L^-1 k
 
   // for pull_back()
-  std::vector<double> scaled;             ///< m x features: the points
-  std::vector<double> slopes;             ///< m x features of a warp, or empty: the same by the points' features
-  std::vector<double> solved;             ///< m x known points: K^-1 k
+  std::vector<double> scaled;  ///< m x features: the points
+  std::vector<double> slopes;  ///< m x features of a warp, or empty: the same by the points' features
+  std::vector<double> solved;  ///< m x known points: K^-1 k
   std::vector<double> covariance_slopes;  ///< m x known points: of product kernels, by the squared distances
 };
 
@@ -79,7 +79,8 @@ class GaussianProcess {
   /// Adds one point: O(n^2), or O(n) where it was pending when append_pending() was called last.
   void append(std::span<const double> point, double noise = 0);
   /// Adds points without values (running trials), which narrow the variance and leave the mean as it is:
-  /// O(n^2) for each that was not pending before, else O(n) for each result since then and for each pending point.
+  /// O(n^2) for each that was not pending before, else O(n) for each result since then and for each pending
+  /// point.
   void append_pending(device::Block<const double> points);
   /// Gives the pending points `count` sets of values drawn from the belief, each with a mean of its own from
   /// now on.
@@ -131,8 +132,9 @@ class GaussianProcess {
   std::vector<double> leave_one_out() const;
 
  private:
-  /// A point that is pending, or was when append_pending() was called last, and what the results say of it. It is kept
-  /// until results come, which each add an entry to these rows, so that they need not be made anew.
+  /// A point that is pending, or was when append_pending() was called last, and what the results say of it.
+  /// It is kept until results come, which each add an entry to these rows, so that they need not be made
+  /// anew.
   struct Watched {
     std::vector<double> scaled;       ///< by feature
     std::vector<double> covariances;  ///< with the points observed so far, k
@@ -189,8 +191,8 @@ class MarginalLikelihood {
   std::optional<double> operator()(std::span<const double> parameters, std::span<double> gradient);
 
  private:
-  void pull_to_points(const Kernel& kernel, const KernelPoints& points, device::Block<double> w, const InputWarp& warp,
-                      std::span<const double> factors, std::span<double> gradient);
+  void pull_to_points(const Kernel& kernel, const KernelPoints& points, device::Block<double> w,
+                      const InputWarp& warp, std::span<const double> factors, std::span<double> gradient);
 
   KernelKind kind_;
   const FeatureGroups& groups_;

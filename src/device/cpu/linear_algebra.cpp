@@ -82,16 +82,17 @@ bool loop_cholesky(Block<double> a) {
   return sum;
 }
 
-// whiten() takes four rows of l at a time, each with up to three rows of x. All of them are vectors up to the last
-// column that is a multiple of 8 and before the first row's diagonal, so that the order of additions depends on the
-// row of l alone.
+// whiten() takes four rows of l at a time, each with up to three rows of x. All of them are vectors up to the
+// last column that is a multiple of 8 and before the first row's diagonal, so that the order of additions
+// depends on the row of l alone.
 constexpr std::size_t lanes = 4, aligned_columns = 8;
-using Vector [[gnu::vector_size(lanes * sizeof(double)), gnu::aligned(alignof(double)), gnu::may_alias]] = double;
+using Vector [[gnu::vector_size(lanes * sizeof(double)), gnu::aligned(alignof(double)), gnu::may_alias]] =
+    double;
 
 /// v(p, i + r) = l_(i + r) x_p
 template <std::size_t rows, std::size_t points>
-[[gnu::always_inline]] inline void dots(Block<const double> l, std::size_t i, std::size_t width, Block<const double> x,
-                                        Block<double> v) {
+[[gnu::always_inline]] inline void dots(Block<const double> l, std::size_t i, std::size_t width,
+                                        Block<const double> x, Block<double> v) {
   Vector sums[rows][points] = {};
   for (std::size_t j = 0; j < width; j += lanes) {
     Vector line[rows];
@@ -110,7 +111,8 @@ template <std::size_t rows, std::size_t points>
     }
 }
 
-/// w_p += sum over r of v_p(r) l_r, to the columns before `width`. v_p(r) lies at v.data[p * v.stride + r * step].
+/// w_p += sum over r of v_p(r) l_r, to the columns before `width`. v_p(r) lies at v.data[p * v.stride + r *
+/// step].
 template <std::size_t rows, std::size_t points>
 [[gnu::always_inline]] inline void spread(Block<const double> l, std::size_t width, Block<const double> v,
                                           std::size_t step, Block<double> w) {
@@ -159,7 +161,8 @@ constexpr std::size_t strip = 4;  ///< rows of a triangle that are inverted or s
 /// Row i of the inverse is -1 / l_ii times the sum of l_ik times its rows k before.
 [[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void invert_rows(Block<double> l) {
   const std::size_t n = l.rows, width = n + strip;
-  std::vector<double> sums(strip * width), corners(strip * width);  // corners: squares on the diagonal, above it 0
+  std::vector<double> sums(strip * width),
+      corners(strip * width);  // corners: squares on the diagonal, above it 0
   for (std::size_t first = 0; first < n; first += strip) {
     const std::size_t rows = std::min(strip, n - first);
     // All of a strip, though a row is missing in the last one: its factors are there, in the rows before.
@@ -187,7 +190,8 @@ constexpr std::size_t strip = 4;  ///< rows of a triangle that are inverted or s
   }
 }
 
-/// l^T l in the place of l. Row j of it is the sum of l_ij l_i over i >= j, so what comes later needs no row before.
+/// l^T l in the place of l. Row j of it is the sum of l_ij l_i over i >= j, so what comes later needs no row
+/// before.
 [[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void square_rows(Block<double> l) {
   const std::size_t n = l.rows;
   std::vector<double> sums(strip * (n + strip));
@@ -199,7 +203,8 @@ constexpr std::size_t strip = 4;  ///< rows of a triangle that are inverted or s
       for (std::size_t j = first; j <= i; ++j)
         for (std::size_t c = 0; c <= j; ++c) sum(j - first, c) += l(i, j) * l(i, c);
     std::size_t i = width;
-    for (; i + strip <= n; i += strip) spread<strip, strip>(l.part(i, strip), width, {l.row(i) + first, 1, 1, 1}, l.stride, sum);
+    for (; i + strip <= n; i += strip)
+      spread<strip, strip>(l.part(i, strip), width, {l.row(i) + first, 1, 1, 1}, l.stride, sum);
     for (; i < n; ++i) spread<1, strip>(l.part(i, 1), width, {l.row(i) + first, 1, 1, 1}, l.stride, sum);
     for (std::size_t j = 0; j < rows; ++j) std::copy_n(sum.row(j), first + j + 1, l.row(first + j));
   }
@@ -207,7 +212,8 @@ constexpr std::size_t strip = 4;  ///< rows of a triangle that are inverted or s
 
 }  // namespace
 
-void whiten(Block<const double> l, Block<const double> x, Block<double> v, Block<double> w, std::size_t known) {
+void whiten(Block<const double> l, Block<const double> x, Block<double> v, Block<double> w,
+            std::size_t known) {
   for (std::size_t p = 0; p < w.rows; ++p) std::fill_n(w.row(p) + known, l.rows - known, 0.0);
   whiten_rows(l, x, v, w, known);
 }
