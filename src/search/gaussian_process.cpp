@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <numbers>
+#include <utility>
 
 #include "device_evidence.hpp"
 #include "input_warp.hpp"

@@ -335,21 +335,23 @@ double weighed(const GaussianProcess& process, const std::vector<double>& points
 
 TEST_F(PendingPoints, AndFantasiesArePartOfTheDerivatives) {
   Random random(7);
-  const std::vector<double> at = centred_numbers(2 * d, 8), by_variance = normal_numbers(2, 9);
+  constexpr std::size_t few = 2, many = 20;  // points: one pass over the factor, or two products
   for (const KernelKind kind : kinds)
     for (const std::string with : {"nothing", "pending", "fantasies"}) {
+      const std::size_t m = with == "pending" ? many : few;
+      const std::vector<double> at = centred_numbers(m * d, 8), by_variance = normal_numbers(m, 9);
       GaussianProcess subject = process_of(points, values, groups, parameters, kind);
       if (with != "nothing") subject.append_pending(rows_of(pending, d));
       if (with == "fantasies") subject.draw_fantasies(5, random);
-      const std::vector<double> by_mean = normal_numbers(2 * subject.fantasies(), 10);
-      std::vector<double> gradient(2 * d, 99);
+      const std::vector<double> by_mean = normal_numbers(m * subject.fantasies(), 10);
+      std::vector<double> gradient(m * d, 99);
 
       subject.pull_back(predicted(subject, at), by_mean, by_variance, rows_of(gradient, d));
 
       const auto quantity = [&](const std::vector<double>& x) {
         return weighed(subject, x, by_mean, by_variance);
       };
-      for (std::size_t k = 0; k < 2 * d; ++k)
+      for (std::size_t k = 0; k < m * d; ++k)
         EXPECT_NEAR(gradient[k], derivative(quantity, at, k), 1e-7) << with << k;
     }
 }
