@@ -40,19 +40,14 @@ class BayesianSearcher : public Searcher {
   /// Ends the study.
   std::optional<Config> give_up(std::string reason);
 
-  static constexpr std::int32_t turns = 4;
   const space::Space& space() const { return space_; }
   const SearcherOptions& options() const { return options_; }
   const Surrogate& surrogate() const { return surrogate_; }
 
  private:
-  enum class Rule { Improvement, Mean, Confidence, Sample };
-
   std::optional<Config> believed(const History& history, TrialId trial,
                                  const std::vector<Config>& avoid) const;
   std::size_t regions(std::size_t running) const;
-  Rule rule_of(const History& history, std::int32_t number) const;
-  Rule hedged(const History& history, std::int32_t number) const;
 
   space::Space space_;
   SearcherOptions options_;

@@ -40,7 +40,7 @@ std::size_t RegionTree::leaf_of(const Config& config) const { return leaf_at(pla
 
 // Back-propagation.
 
-std::size_t RegionTree::add(const Config& config, double loss) {
+void RegionTree::add(const Config& config, double loss) {
   const std::size_t result = losses_.size();
   places_.push_back(place_of(space_, config));
   losses_.push_back(loss);
@@ -57,7 +57,23 @@ std::size_t RegionTree::add(const Config& config, double loss) {
     propagate(leaf);
   }
   if (may_split(nodes_[leaf])) expand(leaf);
-  return result;
+}
+
+void RegionTree::change(std::size_t result, double loss) {
+  ++changes_;
+  losses_[result] = loss;
+  worst_ = std::max(worst_, loss);
+  values_[result] = transform_(loss);
+  const std::size_t leaf = leaf_at(places_[result]);
+  recount(nodes_[leaf]);
+  propagate(leaf);
+}
+
+void RegionTree::change_all(const std::vector<double>& losses) {
+  ++changes_;
+  losses_ = losses;
+  worst_ = *std::ranges::max_element(losses_);
+  transform();
 }
 
 void RegionTree::count(Node& leaf, std::size_t result) const {

@@ -4,6 +4,7 @@
 #include <limits>
 #include <vector>
 
+#include "observed_tree.hpp"
 #include "output_transform.hpp"
 #include "regatta/search/tree_options.hpp"
 #include "split_search.hpp"
@@ -20,7 +21,7 @@ namespace regatta::search {
 ///
 /// A result costs the way from its leaf to the root; splits and new transforms come at numbers of results
 /// that grow geometrically.
-class RegionTree {
+class RegionTree final : public ObservedTree {
  public:
   static constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
 
@@ -56,15 +57,13 @@ class RegionTree {
   // Back-propagation.
 
   /// Takes a result, and splits its leaf where it is time.
-  /// @return its number
-  std::size_t add(const Config& config, double loss);
-  /// A trial begins to run.
-  void begin(const Config& config);
-  /// A running trial has reached a loss, at whatever fidelity: its leaf and those above know it, but nothing
-  /// is split by it.
-  void report(const Config& config, double loss);
-  /// A trial does not run any more; what it brought is add()ed on its own.
-  void end(const Config& config);
+  void add(const Config& config, double loss) override;
+  void change(std::size_t result, double loss) override;
+  void change_all(const std::vector<double>& losses) override;
+  void begin(const Config& config) override;
+  /// Its leaf and those above know it, but nothing is split by it.
+  void report(const Config& config, double loss) override;
+  void end(const Config& config) override;
 
   // Selection.
 
@@ -85,6 +84,8 @@ class RegionTree {
   std::size_t leaf_of(const Config& config) const;
   std::size_t leaves() const { return leaves_; }
   std::size_t size() const { return losses_.size(); }
+  /// How often losses of results have changed.
+  std::size_t changes() const { return changes_; }
   /// Of the minimiser's location [nat]; exp of it is the part of the space in which it may still lie.
   double entropy() const { return nodes_.front().entropy; }
   /// Probability that the minimiser lies below a node.
@@ -98,8 +99,8 @@ class RegionTree {
   std::size_t best_leaf() const;
   const std::vector<space::UnitPoint>& places() const { return places_; }
   const std::vector<double>& losses() const { return losses_; }
-  /// The worst loss that any result ever had.
-  double worst() const { return worst_; }
+  /// The best loss of all.
+  double best() const { return nodes_.front().value; }
 
  private:
   void propagate(std::size_t leaf);
@@ -125,7 +126,7 @@ class RegionTree {
   OutputTransform transform_;
   double worst_ = -std::numeric_limits<double>::infinity();
   double spread_ = 1;  ///< of all transformed losses
-  std::size_t next_transform_ = 1;
+  std::size_t next_transform_ = 1, changes_ = 0;
 };
 
 }  // namespace regatta::search
