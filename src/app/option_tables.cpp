@@ -131,6 +131,9 @@ std::vector<Option> tree_options() {
       number("exploration", "0.5", 0, "ais: weight of chance and visits beside the value of a node."),
       number("entropy_weight", "1", 0, "ais: weight of the entropy in that."),
       flag("count_running", "true", "ais: running trials count as visits."),
+      integer("controllers", "0", 0, 1000,
+              "ais: ranks beside rank 0 that share the tree and make the proposals, each in its part; for more than "
+              "1,000 workers."),
       integer("local_from", "auto", 1, 1e9,
               "ais: results from which on models are local to a part of the space; auto: 500, and from 8 parameters "
               "on 5 per parameter, at least 100.",

@@ -40,11 +40,14 @@ double promise_of(const Surrogate& surrogate, const Surrogate::Model& model, con
 
 }  // namespace
 
+int initial_trials(const BayesianOptions& options, const space::Space& space) {
+  if (options.initial_trials > 0) return options.initial_trials;
+  return static_cast<int>(std::max(least_initial, space.size() + initial_beyond_parameters));
+}
+
 BayesianSearcher::BayesianSearcher(const SearcherOptions& options, space::Space space)
     : space_(space), options_(options), surrogate_(space, options.bayesian) {
-  int& initial = options_.bayesian.initial_trials;
-  if (initial == 0)
-    initial = static_cast<int>(std::max(least_initial, space_.size() + initial_beyond_parameters));
+  options_.bayesian.initial_trials = initial_trials(options.bayesian, space_);
   initial_ = options.bayesian.initial_design == "random"
                  ? std::unique_ptr<Searcher>(new RandomSearcher(options, space))
                  : std::unique_ptr<Searcher>(new SobolSearcher(options, space));

@@ -10,6 +10,9 @@
 
 namespace regatta::search {
 
+/// Trials before the first model: as the options say, or 5, or 4 more than there are parameters.
+int initial_trials(const BayesianOptions& options, const space::Space& space);
+
 /// Bayesian optimisation, asynchronous: each proposal is the best point of an acquisition given the results
 /// and the running trials.
 ///

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "order.hpp"
 #include "trust_region.hpp"
@@ -64,17 +65,16 @@ Region LeafSearch::region_of(const RegionTree& tree, std::size_t leaf, std::span
   return region;
 }
 
-/// The running trials nearest to a leaf.
+/// The running trials nearest to a leaf, in an order that does not depend on when they began.
 std::vector<Config> LeafSearch::pending_around(const RegionTree& tree, std::size_t leaf) const {
   const Part& part = tree.nodes()[leaf].part;
-  const std::vector<space::UnitPoint> places = tree.running_around(leaf, pending_at_most);
-  std::vector<double> distances;
-  for (const space::UnitPoint& place : places) distances.push_back(part.squared_distance(place));
+  std::vector<std::pair<double, space::UnitPoint>> near;
+  for (const space::UnitPoint& place : tree.running_around(leaf, pending_at_most))
+    near.emplace_back(part.squared_distance(place), unit_at(place));
+  const std::size_t count = std::min(near.size(), pending_at_most);
+  std::ranges::partial_sort(near, near.begin() + static_cast<std::ptrdiff_t>(count));
   std::vector<Config> pending;
-  for (const std::size_t i : ascending(distances)) {
-    if (pending.size() >= pending_at_most) break;
-    pending.push_back(config_at(space_, places[i]));
-  }
+  for (std::size_t i = 0; i < count; ++i) pending.push_back(space_.decode(near[i].second));
   return pending;
 }
 
@@ -86,17 +86,17 @@ auto LeafSearch::ask(const RegionTree& tree, std::size_t leaf, const Wish& wish,
   terrain.centre = centre;
   const Part& part = tree.nodes()[leaf].part;
   const bool all_known = surrogate_.embedding().continuous().empty();
-  const bool bounded = wish.within && !wish.within->is_box();
-  if (all_known || bounded || !part.is_box())
+  const auto barred = [&](const Config& config) {
+    return (wish.within && !wish.within->contains(place_of(space_, config))) || wish.seen(config);
+  };
+  if (all_known || !part.is_box())
     terrain.excluded = [&, all_known](const Config& config) {
-      const space::UnitPoint place = place_of(space_, config);
-      return !part.contains(place) || (bounded && !wish.within->contains(place)) ||
-             (all_known && wish.seen(config));
+      return !part.contains(place_of(space_, config)) || (all_known && barred(config));
     };
   Random random(derive_seed(options_.seed, leaf_stream), static_cast<std::uint64_t>(wish.number.value));
   Landscape landscape(space_, options_.bayesian, surrogate_, model, pending_around(tree, leaf),
                       std::move(terrain), random);
-  Ask::Setting setting{.options = &options_.bayesian, .seen = wish.seen};
+  Ask::Setting setting{.options = &options_.bayesian, .seen = barred};
   setting.place = {region_of(tree, leaf, model.process->scale(), wish), centres_of(tree, leaf), effort};
   setting.improvement = wish.rule == Rule::Improvement;
   Ask question(surrogate_, landscape, std::move(setting), random);

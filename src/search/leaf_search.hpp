@@ -22,6 +22,8 @@ class LeafSearch {
   };
 
   LeafSearch(const SearcherOptions& options, const space::Space& space);
+  LeafSearch(const LeafSearch&) = delete;
+  LeafSearch& operator=(const LeafSearch&) = delete;
 
   /// None where the leaf has nothing new.
   std::optional<Config> propose(const RegionTree& tree, std::size_t leaf, const Wish& wish);

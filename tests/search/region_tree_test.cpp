@@ -459,6 +459,63 @@ TEST(StudyTree, KnowsWhatRunningTrialsHaveReported) {
   EXPECT_EQ(study.tree().best_leaf(), study.tree().leaf_of({0.5, 0.5}));
 }
 
+/// A trial that goes on until an epoch, with a loss per epoch that falls by 1 each time.
+void train(History& history, TrialId trial, std::int32_t epoch, TrialState state, double first_loss) {
+  TrialStarted started;
+  started.trial = trial;
+  history.record(started);
+  for (std::int32_t e = history[trial].epochs + 1; e <= epoch; ++e) report(history, trial, e, first_loss - e);
+  if (state == TrialState::Running) return;
+  TrialEnded ended;
+  ended.trial = trial;
+  ended.state = state;
+  ended.epochs = epoch;
+  ended.objective = first_loss - epoch;
+  history.record(ended);
+}
+
+TEST(StudyTree, KnowsPausedTrialsByWhatTheirEpochsAreWorth) {
+  StudyTree study(square_space(), {.split = 10});
+  History history;
+  for (int i = 0; i < 6; ++i) {
+    create(history, {0.1 * i, 0.5});
+    train(history, history.trials().back().id, 1, TrialState::Paused, i);
+  }
+  study.update(history);
+  EXPECT_EQ(study.tree().losses(), (std::vector<double>{-1, 0, 1, 2, 3, 4}));
+  EXPECT_EQ(study.tree().nodes()[0].in_flight, 0u);
+
+  train(history, TrialId{0}, 3, TrialState::Paused, 0);
+  train(history, TrialId{1}, 3, TrialState::Completed, 1);
+  train(history, TrialId{2}, 2, TrialState::Running, 2);
+  study.update(history);
+
+  // From epoch 1 to 3 losses fall by 2: all are as if they had trained for 3 epochs.
+  EXPECT_EQ(study.tree().losses(), (std::vector<double>{-3, -2, -1, 0, 1, 2}));
+  EXPECT_EQ(study.tree().nodes()[0].visits, 6u);
+  EXPECT_EQ(study.tree().nodes()[0].in_flight, 1u) << "one goes on";
+}
+
+TEST(StudyTree, IsTheSameWheneverItWasBroughtUpToDateWhereTrialsPause) {
+  const TreeOptions options{.split = 10};
+  StudyTree often(square_space(), options), once(square_space(), options);
+  History history;
+  Random random(4);
+  for (int i = 0; i < 60; ++i) {
+    create(history, {random.uniform(), random.uniform()});
+    train(history, history.trials().back().id, 1, TrialState::Paused, random.uniform());
+    const TrialId other{static_cast<std::int32_t>(random.below(history.trials().size()))};
+    if (history[other].state == TrialState::Running) train(history, other, 4, TrialState::Failed, 1);
+    if (history[other].state == TrialState::Paused)
+      train(history, other, 3, random.uniform() < 0.5 ? TrialState::Running : TrialState::Completed, 1);
+    EXPECT_TRUE(often.update(history));
+  }
+
+  once.update(history);
+
+  expect_same(often.tree(), once.tree());
+}
+
 TEST(StudyTree, BeginsAnewForAnotherHistory) {
   const TreeOptions options{.split = 10};
   StudyTree study(square_space(), options), fresh(square_space(), options);
