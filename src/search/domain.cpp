@@ -23,7 +23,6 @@ Domain::Domain(const SearcherOptions& options, const space::Space& space, Subtre
   if (!scale.empty()) tree_.scale(scale);
   for (const Subtree::Result& result : content.results) add(result);
   for (const Subtree::Running& running : content.running) begin(running);
-  if (!scale.empty()) tree_.scale(scale);  // the results outside, too
 }
 
 void Domain::add(const Subtree::Result& result) {
@@ -53,6 +52,7 @@ void Domain::take(const Observation& observation) {
   using Kind = Observation::Kind;
   if (observation.kind == Kind::Result)
     return add({observation.result, observation.config, observation.loss});
+  if (observation.kind == Kind::Outside) return add({-1, observation.config, observation.loss});
   if (observation.kind == Kind::Change) {
     const std::size_t place = places_.at(observation.result);
     results_[place].loss = observation.loss;

@@ -50,6 +50,8 @@ void DomainOwner::keep_for(std::int32_t domain, TreeMessage message) {
 }
 
 void DomainOwner::on(Observation observation) {
+  const bool outside = observation.kind == Observation::Kind::Outside;
+  if (outside && divided_.contains(observation.domain)) return;  // its parts know some already
   const std::int32_t number = now(observation.domain, &observation.config);
   const auto domain = domains_.find(number);
   if (domain == domains_.end()) return keep_for(number, std::move(observation));

@@ -256,6 +256,7 @@ std::size_t RegionTree::divide(std::size_t leaf, const Split& split) {
     nodes_[node].in_flight -= node == leaf ? 0 : nodes_[leaf].in_flight;
   }
   nodes_[leaf].visits = nodes_[leaf].in_flight = 0;
+  for (std::size_t node = leaf; node != none; node = nodes_[node].parent) update(nodes_[node]);
   return first;
 }
 
@@ -397,9 +398,9 @@ bool RegionTree::complete() const {
 std::size_t RegionTree::best_leaf() const {
   std::size_t node = 0;
   while (nodes_[node].children > 0) {
-    const double value = nodes_[node].value;
-    node = nodes_[node].first_child;
-    while (nodes_[node].value > value) ++node;
+    const auto children = std::span(nodes_).subspan(nodes_[node].first_child, nodes_[node].children);
+    node = nodes_[node].first_child +
+           static_cast<std::size_t>(std::ranges::min_element(children, {}, &Node::value) - children.begin());
   }
   return node;
 }

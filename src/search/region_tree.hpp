@@ -80,7 +80,7 @@ class RegionTree final : public ObservedTree {
 
   /// Losses are transformed as if these were all from now on; `losses` ascending. Its best counts as best().
   void scale(const std::vector<double>& losses);
-  /// A result outside of this tree, for models of its leaves only; before those inside.
+  /// A result outside of this tree, for models of its leaves only.
   void add_outside(const Config& config, double loss);
   Summary summary() const;
   /// A leaf stands for a tree elsewhere.

@@ -9,6 +9,7 @@ namespace {
 constexpr std::uint64_t keeper_stream = 0x6b656570;
 constexpr std::size_t scale_at_most = 256;  // losses by which others are transformed
 constexpr double scale_growth = 0.05;       // results since the last such losses, as a part of all
+constexpr double reach = 0.25;              // of the width of a domain, where results around it are told
 constexpr std::size_t window = 32;          // asks per sub-controller by which loads are compared
 
 /// At most `scale_at_most` of the losses, in even steps of their ranks, the least and the largest included.
@@ -52,6 +53,11 @@ void TopTree::add(const Config& config, double loss) {
   losses_.push_back(loss);
   scale_if_due(loss);
   tell(Observation::Kind::Result, config, loss, configs_.size() - 1);
+  const space::UnitPoint place = place_of(space_, config);
+  const std::size_t own = top_.leaf_of(config);
+  for (const auto& [node, number] : domain_of_)
+    if (node != own && top_.nodes()[node].part.squared_distance(place) <= reach * reach)
+      post_(domain(number).owner, Observation{Observation::Kind::Outside, number, -1, loss, config});
 }
 
 void TopTree::change(std::size_t result, double loss) {

@@ -12,14 +12,14 @@
 /// number 0, sub-controllers count from 1. A domain is a subtree that one of them has.
 namespace regatta::search {
 
-/// Keeper -> owner: something has happened in a domain.
+/// Keeper -> owner: something has happened in a domain, or a result has come near it (Outside).
 struct Observation {
-  enum class Kind : std::uint8_t { Begin, Report, End, Result, Change };
+  enum class Kind : std::uint8_t { Begin, Report, End, Result, Change, Outside };
   Kind kind = Kind::Begin;
   std::int32_t domain = 0;
   std::int32_t result = -1;  ///< number among all, of Result and Change
   double loss = 0;           ///< of all but Begin and End
-  Config config = {};        ///< of all but Change
+  Config config = {};
 };
 
 /// Keeper -> all: the losses by which all transform theirs, ascending.
@@ -80,7 +80,7 @@ struct Subtree {
   };
   std::int32_t domain = 0;
   RegionTree::Root root;
-  std::vector<Result> results;  ///< those outside first
+  std::vector<Result> results;
   std::vector<Running> running;
 };
 
