@@ -74,7 +74,7 @@ std::vector<Option> search_options() {
       flag("cost_aware", "false",
            "bo: weigh the acquisition by the time that an epoch takes, as learnt from the trials: gain per second."),
       number("min_gain", "0", 0,
-             "bo: ends the study when the best proposal promises less [unit of the objective]."),
+             "bo, ais: ends the study when the best proposal promises less [unit of the objective]."),
       integer("batch", "1", 1, 1e6,
               "Configurations proposed at once, when all of the last batch are done; 1: one whenever a slot "
               "is free."),
@@ -196,7 +196,9 @@ std::vector<Option> scheduler_options() {
            "best` writes that of the best training."),
       {"factor", OptionType::Number, "0.5", "plateau: what it is multiplied with.", {}, 1e-6, 1},
       {"threshold", OptionType::Number, "0",
-       "threshold: trials with a worse value after the grace period are stopped [unit of the metric]."},
+       "threshold: trials with a worse value after the grace period are stopped [unit of the metric]; incumbent: those "
+       "worse by more than min_delta than the best trial was after as many epochs.",
+       {"incumbent"}},
   };
 }
 

@@ -208,7 +208,7 @@ schedule::SchedulerOptions scheduler_options_of(const OptionValues& scheduler,
   options.quantile = scheduler.number("quantile");
   options.resample = scheduler.number("resample");
   options.mutate = split(scheduler.text("mutate"), ',');
-  options.threshold = scheduler.number("threshold");
+  options.threshold = scheduler.number("threshold", search::not_a_number);
   options.schedule = scheduler.text("schedule");
   return options;
 }

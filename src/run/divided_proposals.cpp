@@ -60,9 +60,8 @@ void DividedProposals::receive(int from, std::span<const std::byte> message) {
 
 bool DividedProposals::tried(const search::Config& config) const {
   return history_.contains(config) || search::holds(unborn_, config) ||
-         std::ranges::any_of(ready_, [&](const Proposal& each) {
-           return search::same_config(each.config, config);
-         });
+         std::ranges::any_of(ready_,
+                             [&](const Proposal& each) { return search::same_config(each.config, config); });
 }
 
 /// A proposal of the initial design.

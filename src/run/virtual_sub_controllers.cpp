@@ -12,8 +12,8 @@ VirtualSubControllers::VirtualSubControllers(const search::SearcherOptions& opti
                                              const space::Space& space, int count, bool charged)
     : members_(static_cast<std::size_t>(count)), charged_(charged) {
   for (int number = 1; number <= count; ++number)
-    member(number).controller = std::make_unique<search::SubController>(
-        options, space, [this, number](int to, Bytes message) {
+    member(number).controller =
+        std::make_unique<search::SubController>(options, space, [this, number](int to, Bytes message) {
           written_.push_back({number, to, std::move(message)});
         });
 }

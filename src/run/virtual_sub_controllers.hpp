@@ -28,7 +28,7 @@ class VirtualSubControllers {
   void pass_until(double now, const Receive& receive);
 
   std::size_t proposals() const { return proposals_; }
-  double seconds() const { return seconds_; }  ///< CPU time of all [s]
+  double seconds() const { return seconds_; }          ///< CPU time of all [s]
   double longest_seconds() const { return longest_; }  ///< of a turn [s]
 
  private:
@@ -48,7 +48,7 @@ class VirtualSubControllers {
 
   std::vector<Member> members_;
   bool charged_;
-  std::vector<Letter> written_;  ///< in the turn that is being taken
+  std::vector<Letter> written_;            ///< in the turn that is being taken
   std::multimap<double, Letter> letters_;  ///< by the time when they arrive
   std::size_t proposals_ = 0;
   double seconds_ = 0, longest_ = 0;

@@ -22,9 +22,7 @@ class Domain {
   /// A proposal, which runs from now on; none where there is nothing new.
   std::optional<Config> propose(TrialId number, Rule rule);
 
-  /// Whether its root has children.
-  bool divisible() const { return tree_.nodes().front().children > 0; }
-  /// How its root is cut.
+  /// How its root is cut, where it is.
   const Split& split() const { return tree_.nodes().front().split; }
   /// The children of its root, each with the results around it.
   /// @param first  number of the first one
@@ -47,7 +45,7 @@ class Domain {
   RegionTree::Root root_;
   RegionTree tree_;
   LeafSearch leaves_;
-  std::vector<Subtree::Result> results_;  ///< as the tree numbers them
+  std::vector<Subtree::Result> results_;                  ///< as the tree numbers them
   std::unordered_map<std::int32_t, std::size_t> places_;  ///< of results, by their number among all
   Running running_;
   std::unordered_multiset<std::uint64_t> tried_;  ///< hashes of configurations

@@ -218,8 +218,9 @@ void RegionTree::add_outside(const Config& config, double loss) {
 
 RegionTree::Summary RegionTree::summary() const {
   const Node& root = nodes_.front();
-  return {root.visits,    root.in_flight,           root.value,        root.entropy,
-          root.branching, nodes_[best_leaf()].depth, root.children > 0, root.draws};
+  return {root.visits,       root.in_flight, root.value,
+          root.entropy,      root.branching, nodes_[best_leaf()].depth,
+          root.children > 0, root.draws};
 }
 
 void RegionTree::summarise(std::size_t leaf, const Summary& summary) {

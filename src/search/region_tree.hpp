@@ -67,7 +67,7 @@ class RegionTree final : public ObservedTree {
     std::uint64_t visits = 0, in_flight = 0;
     double value = std::numeric_limits<double>::infinity();
     double entropy = 0, branching = 0;
-    std::int32_t height = 0;   ///< depth of the leaf of the best result
+    std::int32_t height = 0;  ///< depth of the leaf of the best result
     bool has_children = false;
     std::vector<float> draws = {};
   };

@@ -24,8 +24,7 @@ std::vector<double> quantiles(std::vector<double> losses) {
 
 }  // namespace
 
-TopTree::TopTree(const SearcherOptions& options, const space::Space& space, int controllers,
-                       PostMessage post)
+TopTree::TopTree(const SearcherOptions& options, const space::Space& space, int controllers, PostMessage post)
     : space_(space),
       options_(options),
       controllers_(controllers),
@@ -77,8 +76,8 @@ void TopTree::scale_if_due(double loss) {
 }
 
 void TopTree::scale() {
-  next_scale_ = losses_.size() + 1 +
-                static_cast<std::size_t>(scale_growth * static_cast<double>(losses_.size()));
+  next_scale_ =
+      losses_.size() + 1 + static_cast<std::size_t>(scale_growth * static_cast<double>(losses_.size()));
   const Scale told{quantiles(losses_)};
   best_ = told.losses.front();
   top_.scale(told.losses);

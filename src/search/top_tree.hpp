@@ -5,8 +5,8 @@
 #include <optional>
 #include <vector>
 
-#include "study_fold.hpp"
 #include "domain_owner.hpp"
+#include "study_fold.hpp"
 
 namespace regatta::search {
 
@@ -17,8 +17,7 @@ namespace regatta::search {
 class TopTree final : private ObservedTree {
  public:
   /// @param controllers  numbered from 1; the first one gets the whole space to begin with
-  TopTree(const SearcherOptions& options, const space::Space& space, int controllers,
-             PostMessage post);
+  TopTree(const SearcherOptions& options, const space::Space& space, int controllers, PostMessage post);
 
   /// Tells owners what has happened since the last call; `history` has only grown.
   void update(const History& history) { fold_.tell(history, *this); }
@@ -72,12 +71,12 @@ class TopTree final : private ObservedTree {
   PostMessage post_;
   StudyFold fold_;
   RegionTree top_;
-  std::vector<Domain> domains_;                     ///< by number
-  std::map<std::size_t, std::int32_t> domain_of_;   ///< by leaf of the top
-  std::map<std::int32_t, std::int32_t> asked_;      ///< domain by proposal; -1: divided since
-  std::deque<std::int32_t> last_asked_;             ///< domains
-  std::vector<Config> configs_;                     ///< of results
-  std::vector<double> losses_;                      ///< of results
+  std::vector<Domain> domains_;                    ///< by number
+  std::map<std::size_t, std::int32_t> domain_of_;  ///< by leaf of the top
+  std::map<std::int32_t, std::int32_t> asked_;     ///< domain by proposal; -1: divided since
+  std::deque<std::int32_t> last_asked_;            ///< domains
+  std::vector<Config> configs_;                    ///< of results
+  std::vector<double> losses_;                     ///< of results
   double best_ = HUGE_VAL;
   std::size_t next_scale_ = 1, since_balance_ = 0, handed_over_ = 0;
 };
