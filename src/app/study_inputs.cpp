@@ -387,8 +387,8 @@ void check_epochs(const StudyInputs& inputs) {
 void check_controllers(const StudyInputs& inputs, const OptionValues& search, Problems& problems) {
   if (inputs.searcher.tree.controllers == 0) return;
   const std::string problem = inputs.searcher.algorithm != "ais" ? "is for search.algorithm = ais"
-                              : inputs.deterministic     ? "and search.deterministic exclude each other"
-                              : inputs.batch > 1         ? "and search.batch exclude each other"
+                              : inputs.deterministic         ? "and search.deterministic exclude each other"
+                              : inputs.batch > 1             ? "and search.batch exclude each other"
                               : inputs.searcher.min_gain > 0 ? "and search.min_gain exclude each other"
                                                              : "";
   if (!problem.empty()) problems.push_back({search["controllers"].where, concat("controllers ", problem)});

@@ -187,7 +187,8 @@ class ControlLoop {
   }
 
  private:
-  std::unique_ptr<ProposalSource> proposals_of(const StudyPlan& plan, std::span<const search::Event> earlier) {
+  std::unique_ptr<ProposalSource> proposals_of(const StudyPlan& plan,
+                                               std::span<const search::Event> earlier) {
     const std::vector<Rank>& owners = facts_.layout.sub_controllers;
     if (owners.empty()) return make_proposals(plan, leaders_.size(), earlier);
     for (std::size_t i = 0; i < owners.size(); ++i)

@@ -87,10 +87,12 @@ Ranks working_ranks(const std::vector<RankInfo>& ranks, const LayoutOptions& opt
 void choose_sub_controllers(const LayoutOptions& options, Ranks& working, Layout& layout) {
   for (Ranks* from : {&layout.spares, &working}) {
     const bool rank0 = !from->empty() && from->front().value == 0;
-    const std::size_t missing = static_cast<std::size_t>(options.sub_controllers) - layout.sub_controllers.size();
+    const std::size_t missing =
+        static_cast<std::size_t>(options.sub_controllers) - layout.sub_controllers.size();
     const std::size_t able = from->size() - (rank0 ? 1 : 0), taken = std::min(missing, able);
     for (std::size_t i = taken; i > 0; --i) {
-      const auto chosen = from->begin() + static_cast<std::ptrdiff_t>((rank0 ? 1 : 0) + (i * able - 1) / taken);
+      const auto chosen =
+          from->begin() + static_cast<std::ptrdiff_t>((rank0 ? 1 : 0) + (i * able - 1) / taken);
       layout.sub_controllers.push_back(*chosen);
       from->erase(chosen);
     }
@@ -206,10 +208,11 @@ Layout plan_layout(const std::vector<RankInfo>& ranks, const LayoutOptions& opti
   layout.nodes = static_cast<int>(ranks_by_host(ranks).size());
   Ranks working = working_ranks(ranks, options, layout);
   choose_sub_controllers(options, working, layout);
-  require(std::ssize(layout.sub_controllers) == options.sub_controllers, "search.controllers = ",
-          options.sub_controllers, " needs as many ranks beside rank 0, got ", ranks.size(), " ranks");
-  require(!working.empty(), "nobody is left to work: ", ranks.size(),
-          " rank(s), ", options.sub_controllers > 0
+  require(std::ssize(layout.sub_controllers) == options.sub_controllers,
+          "search.controllers = ", options.sub_controllers, " needs as many ranks beside rank 0, got ",
+          ranks.size(), " ranks");
+  require(!working.empty(), "nobody is left to work: ", ranks.size(), " rank(s), ",
+          options.sub_controllers > 0
               ? concat("of which search.controllers = ", options.sub_controllers, " have the tree")
               : std::string("and workers.rank0 = false keeps rank 0 free for steering"),
           "; start more ranks");

@@ -157,7 +157,8 @@ class Simulation {
   /// Takes the controller's time, and lets it pass where it is charged: what it sends leaves when it is done.
   template <class Action>
   void act(Action action) {
-    const double before = cpu_seconds(), search_before = search_seconds(), others_before = sub_controllers_.seconds();
+    const double before = cpu_seconds(), search_before = search_seconds(),
+                 others_before = sub_controllers_.seconds();
     action();
     const double taken = cpu_seconds() - before - (sub_controllers_.seconds() - others_before);
     result_.controller_seconds += taken - (search_seconds() - search_before);
@@ -192,8 +193,8 @@ class Simulation {
   VirtualWorkers workers_;
   Outages outages_;
   VirtualSubControllers sub_controllers_;
-  TimedSearcher* searcher_ = nullptr;     ///< of proposals_, where they are made here
-  DividedProposals* divided_ = nullptr;   ///< proposals_, where they are not
+  TimedSearcher* searcher_ = nullptr;    ///< of proposals_, where they are made here
+  DividedProposals* divided_ = nullptr;  ///< proposals_, where they are not
   std::unique_ptr<ProposalSource> proposals_;
   std::unique_ptr<schedule::Scheduler> scheduler_;
   Controller controller_;

@@ -307,7 +307,8 @@ std::vector<double> regrets(const std::string& function, int controllers, std::s
 /// deviations.
 double rank_sum_distance(const std::vector<double>& a, const std::vector<double>& b) {
   double wins = 0;
-  for (const double x : a) wins += static_cast<double>(std::ranges::count_if(b, [x](double y) { return y < x; }));
+  for (const double x : a)
+    wins += static_cast<double>(std::ranges::count_if(b, [x](double y) { return y < x; }));
   const double n = static_cast<double>(a.size()), m = static_cast<double>(b.size());
   return std::abs(wins - n * m / 2) / std::sqrt(n * m * (n + m + 1) / 12);
 }
@@ -329,7 +330,8 @@ TEST(Simulator, FindsTheSameWithATreeThatIsDivided) {
 }
 
 TEST(Simulator, GivesTheSameHistoryForTheSamePlanWithSubControllers) {
-  StudyPlan plan = plan_of(100, {{"function", "levy"}, {"epochs", "9"}, {"sleep", "9"}, {"fail_rate", "0.05"}});
+  StudyPlan plan =
+      plan_of(100, {{"function", "levy"}, {"epochs", "9"}, {"sleep", "9"}, {"fail_rate", "0.05"}});
   plan.searcher.algorithm = "ais";
   plan.searcher.tree = {.split = 10, .controllers = 3};
   plan.scheduler = {.algorithm = "asha", .promotion = true};
@@ -338,7 +340,8 @@ TEST(Simulator, GivesTheSameHistoryForTheSamePlanWithSubControllers) {
 
   ASSERT_EQ(first.history.trials().size(), second.history.trials().size());
   for (std::size_t i = 0; i < first.history.trials().size(); ++i)
-    EXPECT_TRUE(search::same_config(first.history.trials()[i].config, second.history.trials()[i].config)) << i;
+    EXPECT_TRUE(search::same_config(first.history.trials()[i].config, second.history.trials()[i].config))
+        << i;
   EXPECT_EQ(first.history.distinct(), first.history.trials().size());
   EXPECT_GT(first.handed_over, 0u);
 }

@@ -327,7 +327,8 @@ TEST(ThresholdScheduler, StopsWhatIsWorseAfterTheGracePeriod) {
 }
 
 TEST(ThresholdScheduler, StopsWhatIsWorseThanTheIncumbentWasByThen) {
-  Story story({.algorithm = "threshold", .min_delta = 0.1, .threshold = search::not_a_number}, {2, 0, 1, {}}, true);
+  Story story({.algorithm = "threshold", .min_delta = 0.1, .threshold = search::not_a_number}, {2, 0, 1, {}},
+              true);
   story.trials(4);
   EXPECT_EQ(story.report(0, 1, 0.1), Answer::Continue) << "there is none yet";
   EXPECT_EQ(story.report(0, 2, 0.8), Answer::Continue);

@@ -404,7 +404,8 @@ TEST(RegionTree, SelectsByWhatItsPartsSayOfThemselves) {
   ASSERT_EQ(top.divide(0, whole.nodes()[0].split), 1u);
   for (const std::size_t child : {1, 2}) {
     const RegionTree::Node& node = whole.nodes()[child];
-    top.summarise(child, {node.visits, node.in_flight, node.value, node.entropy, node.branching, 0, false, node.draws});
+    top.summarise(
+        child, {node.visits, node.in_flight, node.value, node.entropy, node.branching, 0, false, node.draws});
   }
 
   for (const std::size_t node : {0, 1, 2}) {
@@ -412,7 +413,8 @@ TEST(RegionTree, SelectsByWhatItsPartsSayOfThemselves) {
     EXPECT_EQ(top.nodes()[node].value, whole.nodes()[node].value);
     EXPECT_EQ(top.nodes()[node].chance, whole.nodes()[node].chance);
     EXPECT_EQ(top.nodes()[node].entropy, whole.nodes()[node].entropy);
-    EXPECT_EQ(top.score(top.nodes()[node], top.nodes()[0]), whole.score(whole.nodes()[node], whole.nodes()[0]));
+    EXPECT_EQ(top.score(top.nodes()[node], top.nodes()[0]),
+              whole.score(whole.nodes()[node], whole.nodes()[0]));
   }
   EXPECT_TRUE(top.nodes()[top.select()].part.contains(place_of(square_space(), {0.2, 0.2})));
   top.count_running(2, true);
@@ -421,9 +423,13 @@ TEST(RegionTree, SelectsByWhatItsPartsSayOfThemselves) {
 
 TEST(TreeMessages, ComeBackAsTheyWere) {
   const space::Space space = mixed_space();
-  const RegionTree tree = grown_tree(space, 120, {.split = 12}, [](const auto& unit) { return unit[0] + unit[5]; });
+  const RegionTree tree =
+      grown_tree(space, 120, {.split = 12}, [](const auto& unit) { return unit[0] + unit[5]; });
   const RegionTree::Node& node = tree.nodes().back();
-  Subtree subtree{7, {node.part, node.log_volume, node.depth, 7}, {{3, {1, not_a_number}, 0.5}}, {{{2, 4}, infinity, true}}};
+  Subtree subtree{7,
+                  {node.part, node.log_volume, node.depth, 7},
+                  {{3, {1, not_a_number}, 0.5}},
+                  {{{2, 4}, infinity, true}}};
 
   const std::vector<std::byte> bytes = encode(subtree);
   const TreeMessage back = decode_tree_message(bytes);
