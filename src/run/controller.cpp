@@ -6,6 +6,7 @@
 
 #include "regatta/core/error.hpp"
 #include "regatta/core/random.hpp"
+#include "regatta/log/study_reader.hpp"
 #include "team_slots.hpp"
 
 namespace regatta::run {
@@ -99,6 +100,7 @@ void Controller::receive(WorkerId from, const Report& report, double now) {
   const auto& held = workers_.at(static_cast<std::size_t>(from.value)).trials;
   require(std::ranges::find(held, report.trial) != held.end(), "worker ", from.value, " reports trial ",
           report.trial.value, ", which it does not hold");
+  note_sums(from, report.sums);
   schedule::Decision decision;
   if (report.epoch > history_[report.trial].epochs) {
     record(search::TrialReported{report.trial, report.epoch, report.value, now, report.metrics});
@@ -111,6 +113,11 @@ void Controller::receive(WorkerId from, const Report& report, double now) {
     pause(from, report, decision, now);
   else
     finish(from, report, now);
+}
+
+void Controller::note_sums(WorkerId worker, objective::Sums sums) {
+  if (sums == objective::Sums::None || std::exchange(sums_[worker], sums) == sums) return;
+  record(search::Note{log::Study::sums_note, {static_cast<double>(worker.value), static_cast<double>(sums)}});
 }
 
 void Controller::react(WorkerId worker, TrialId trial, const schedule::Decision& decision) {

@@ -387,7 +387,10 @@ void Worker::report(const Report& message) {
   Report full = message;
   full.seconds = running_->clock.seconds();
   full.load_seconds = running_->load_seconds;
-  if (running_->trainable) full.communicate_seconds = running_->trainable->communicate_seconds();
+  if (running_->trainable) {
+    full.communicate_seconds = running_->trainable->communicate_seconds();
+    full.sums = running_->trainable->sums();
+  }
   send(*controller_, Rank{0}, full);
 }
 

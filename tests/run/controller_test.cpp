@@ -1,9 +1,11 @@
 #include "regatta/run/controller.hpp"
 
+#include <algorithm>
 #include <map>
 #include <set>
 
 #include "regatta/core/error.hpp"
+#include "regatta/log/study_reader.hpp"
 #include "run/team_slots.hpp"
 
 namespace regatta::run {
@@ -171,6 +173,30 @@ TEST_F(ControllerTest, LogsWhatAProposalPromisesAfterTheTrialsCreation) {
   const auto& note = std::get<search::Note>(book.logged[1]);
   EXPECT_EQ(note.key, "search/gain");
   EXPECT_EQ(note.values, (std::vector<double>{0, 0.25}));
+}
+
+TEST_F(ControllerTest, LogsOnceHowAWorkerAddsUpGradients) {
+  build(10);
+  controller->step(now);
+  const auto report = [&](std::int32_t epoch, objective::Sums sums) {
+    Report message;
+    message.trial = running_on(first);
+    message.epoch = epoch;
+    message.sums = sums;
+    controller->receive(first, message, ++now);
+    controller->step(now);
+  };
+
+  report(1, objective::Sums::None);
+  EXPECT_EQ(controller->history().note(log::Study::sums_note), nullptr);
+  report(2, objective::Sums::InMemory);
+  report(3, objective::Sums::InMemory);
+
+  const auto is_note = [](const search::Event& event) {
+    const auto* note = std::get_if<search::Note>(&event);
+    return note && note->key == log::Study::sums_note && note->values == std::vector<double>{0, 2};
+  };
+  EXPECT_EQ(std::ranges::count_if(book.logged, is_note), 1);
 }
 
 TEST_F(ControllerTest, TellsTheSourceOfProposalsHowLongTrialsTake) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -114,6 +115,7 @@ class Controller {
   using Order = std::variant<Assign, Cancel, Hand, Checkpoint>;
 
   // Reports.
+  void note_sums(WorkerId worker, objective::Sums sums);
   void react(WorkerId worker, TrialId trial, const schedule::Decision& decision);
   void pause(WorkerId worker, const Report& report, schedule::Decision decision, double now);
   void change(TrialId trial, const schedule::Decision& decision, double now);
@@ -184,6 +186,7 @@ class Controller {
   double mean_seconds_ = -1;  ///< of a trial, moving average; < 0: none yet
   std::int64_t trials_timed_ = 0;
   Speeds speeds_;
+  std::map<WorkerId, objective::Sums> sums_;  ///< as they were told last
   std::optional<Ramp> ramp_;
   bool resting_ = false;  ///< some workers get nothing more, since the deadline comes too soon for them
   bool freed_ = false;    ///< a slot has become free since the last look for stragglers

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "regatta/comm/communicator.hpp"
+#include "regatta/objective/objective.hpp"
 #include "regatta/search/trial.hpp"
 
 namespace regatta::run {
@@ -53,6 +54,7 @@ struct Report {
   std::vector<double> fold_scores;
   std::string message;
   std::int32_t exit_code = 0;  ///< of the trial's program
+  objective::Sums sums = objective::Sums::None;  ///< of its team
 };
 
 /// Controller -> team leader: send what is kept of a trial to another worker.
