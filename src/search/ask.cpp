@@ -63,6 +63,10 @@ Ask::Ask(const Surrogate& surrogate, Landscape& landscape, Setting setting, Rand
       effort_{.raw_samples = setting_.options->raw_samples,
               .restarts = setting_.options->restarts,
               .iterations = landscape.dear() ? few_iterations : many_iterations} {
+  if (setting_.place) {
+    effort_ = setting_.place->effort;
+    return;
+  }
   if (!landscape.dear()) return;
   const auto part = [](int& whole) { whole = std::max(1, static_cast<int>(dear_effort * whole)); };
   part(effort_.raw_samples), part(effort_.restarts);
@@ -103,7 +107,8 @@ std::optional<Config> Ask::sample() {
 }
 
 double Ask::largest_improvement() {
-  const auto minima = minimise(landscape_, Region::everything(space_.size()), centres(), effort_, random_);
+  const Region region = setting_.place ? setting_.place->region : Region::everything(space_.size());
+  const auto minima = minimise(landscape_, region, centres(), effort_, random_);
   return minima.empty() ? -std::numeric_limits<double>::infinity() : promise(minima.front());
 }
 
@@ -125,6 +130,7 @@ std::optional<Config> Ask::first_allowed(const std::vector<Minimum>& minima) con
 }
 
 std::vector<space::UnitPoint> Ask::centres() {
+  if (setting_.place) return setting_.place->centres;
   const std::vector<std::size_t> order = ascending(model_.values);
   std::vector<space::UnitPoint> units;
   for (std::size_t i = 0; i < std::min(centres_at_most, order.size()); ++i)
@@ -136,6 +142,7 @@ std::vector<space::UnitPoint> Ask::centres() {
 }
 
 std::vector<Region> Ask::regions() const {
+  if (setting_.place) return {setting_.place->region};
   if (setting_.regions == 0) return {Region::everything(space_.size())};
   return trust_regions(surrogate_, model_, setting_.regions);
 }

@@ -18,6 +18,13 @@ class Ask {
     const BayesianOptions* options = nullptr;
     std::function<bool(const Config&)> seen;  ///< known or running configurations
     std::size_t regions = 0;                  ///< keep to as many trust regions; 0: everywhere
+    /// Keep to a part of the cube, from these centres, with this effort; none: by the results of the surrogate.
+    struct Place {
+      Region region;
+      std::vector<space::UnitPoint> centres;
+      SearchEffort effort;
+    };
+    std::optional<Place> place = {};
     bool restless = false;    ///< look for another valley once that of the best result is exhausted
     bool scouting = false;    ///< and begin with a new one
     bool improvement = true;  ///< values of the landscape are logarithms of expected improvements

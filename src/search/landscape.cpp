@@ -24,8 +24,10 @@ Landscape::Landscape(const space::Space& space, const BayesianOptions& options, 
       model_(model),
       setting_(std::move(setting)),
       targets_{model.incumbent},
-      best_features_(std::span(surrogate.active().features)
-                         .subspan(model.best * embedding_.features(), embedding_.features())) {
+      best_features_(!setting_.centre.empty()
+                         ? setting_.centre
+                         : std::span(surrogate.active().features)
+                               .subspan(model.best * embedding_.features(), embedding_.features())) {
   if (pending.empty() || options.pending == "none") return;
   const std::size_t d = embedding_.features(), count = pending.size();
   std::vector<double> features(count * d);
