@@ -101,8 +101,8 @@ std::vector<Option> bayesian_options() {
            "bo: hyperparameters by gradients, by an evolution strategy, or several samples of them."),
       integer("initial_trials", "auto", 1, 1e6, "bo: trials before the first model; auto: parameters + 4.", {"auto"}),
       word("initial_design", "sobol", {"sobol", "random"}, "bo: how these are drawn."),
-      integer("raw_samples", "512", 1, 1e6, "bo: points at which an acquisition is looked at first."),
-      integer("restarts", "10", 1, 1000, "bo: of those, how many are refined."),
+      integer("raw_samples", "512", 1, 1e6, "bo: points at which an acquisition is looked at first; half from 128 results and running trials on."),
+      integer("restarts", "10", 1, 1000, "bo: of those, how many are refined; half from 128 results and running trials on."),
       integer("fantasies", "16", 1, 1024, "bo: sets of values that running trials are given."),
       number("jitter", "0", 0, "bo: improvement that does not count [standard deviations of the results]."),
       number("beta", "4", 0, "bo: weight of the variance in ucb."),
@@ -236,12 +236,16 @@ std::vector<Option> workers_options() {
       integer("lanes", "1", 1, comm::LaneGroup::most_lanes,
               "Trials at once on each rank that trains, where they take turns; auto: as many as the objective trains faster so.", {"auto"}),
       integer("prefetch", "auto", 0, 4,
-              "Trials that wait at a worker; auto: some when trials are very short.", {"auto"}),
+              "Trials that wait at a worker; auto: some where messages take more than a hundredth of a trial (with a searcher that "
+              "learns only up to 20 ms).", {"auto"}),
       integer("in_flight", "all", 1, 1e9,
-              "Trials at once; auto: twice as many again and again while that lets them end faster.", {"all", "auto"}),
+              "Trials at once; auto: twice as many again and again while that lets them end faster and each gains as much.", {"all", "auto"}),
       flag("move_stragglers", "false",
            "When nothing new can be started, the trial of a slow worker goes on with a free one that is half as fast "
            "again, by its checkpoint."),
+      flag("elastic", "false",
+           "Ranks for which no trial can be started join running ones (objective network): they share the batches from the next "
+           "epoch on, and leave when a trial waits."),
   };
 }
 

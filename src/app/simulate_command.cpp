@@ -86,6 +86,7 @@ run::SimulationOptions simulation_options(const StudyInputs& inputs, const Argum
   options.walltime = inputs.walltime;
   options.latency = *parse_duration(arguments.option("latency"));
   options.speed_spread = *parse_number(arguments.option("speed-spread"));
+  if (inputs.layout.elastic) options.team_efficiency = *parse_number(arguments.option("team-efficiency"));
   options.failure_seconds = *parse_duration(arguments.option("failures"));
   options.repair_seconds = *parse_duration(arguments.option("repair"));
   options.report_seconds = *parse_duration(arguments.option("report-interval"));

@@ -185,7 +185,7 @@ WorkerId Layout::team_of(Rank rank) const {
 int choose_lanes(const LayoutOptions& options, const std::vector<RankInfo>& ranks,
                  const objective::ObjectiveOptions& objective, const space::Space& space, std::int64_t trials) {
   if (options.lanes > 0) return options.lanes;
-  if (options.ranks_per_trial > 1 || options.widest > 0) return 1;
+  if (options.ranks_per_trial > 1 || options.forms_teams()) return 1;
   const auto has_gpu = [](const RankInfo& rank) { return !rank.gpu_uuids.empty(); };
   const bool on_gpu = options.device != DeviceChoice::Cpu && std::ranges::any_of(ranks, has_gpu);
   const int lanes = objective::make_objective(objective, space)->lanes(on_gpu);
@@ -201,7 +201,7 @@ Layout plan_layout(const std::vector<RankInfo>& ranks, const LayoutOptions& opti
   require(options.model_parallel >= 1 && options.pipeline >= 1 && options.ranks_per_trial % options.ranks_per_model() == 0,
           "workers.model_parallel and workers.pipeline must divide workers.ranks_per_trial, got ", options.model_parallel, ", ",
           options.pipeline, " and ", options.ranks_per_trial);
-  require(options.lanes == 1 || (options.lanes > 1 && options.ranks_per_trial == 1 && options.widest == 0),
+  require(options.lanes == 1 || (options.lanes > 1 && options.ranks_per_trial == 1 && !options.forms_teams()),
           "workers.lanes must be 1 where several ranks train a trial together, got ", options.lanes);
   Layout layout;
   layout.gpu.assign(ranks.size(), -1);
@@ -217,7 +217,8 @@ Layout plan_layout(const std::vector<RankInfo>& ranks, const LayoutOptions& opti
               : std::string("and workers.rank0 = false keeps rank 0 free for steering"),
           "; start more ranks");
   const auto team_size = static_cast<std::size_t>(options.ranks_per_trial);
-  if ((team_size > 1 || options.widest > 1) && working.front().value == 0) {
+  const bool joins = options.elastic && working.size() > 1;
+  if ((team_size > 1 || options.widest > 1 || joins) && working.front().value == 0) {
     layout.warnings.push_back("rank 0 only steers: its worker thread takes trials of one rank only");
     working.erase(working.begin());
   }

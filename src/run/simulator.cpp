@@ -57,8 +57,9 @@ std::unique_ptr<objective::Objective> checked_objective(const StudyPlan& plan,
           options.epoch_seconds, " s");
   require(plan.controller.trials > 0 || options.walltime > 0,
           "a simulation needs an end: study.trials or study.walltime");
-  require(!plan.controller.width || options.failure_seconds == 0,
-          "workers cannot fail in a simulation whose trials take several of them (", objective::width_parameter, ")");
+  require((!plan.controller.width && !plan.controller.elastic) || options.failure_seconds == 0,
+          "workers cannot fail in a simulation whose trials take several of them (",
+          objective::width_parameter, ", workers.elastic)");
   objective->prepare({});
   return objective;
 }

@@ -381,6 +381,49 @@ TEST(Simulator, LeavesEpochsUnreportedWhereWorkersReportSeldom) {
   for (const Trial& trial : run.result.history.trials()) EXPECT_EQ(trial.epochs, 20);
 }
 
+TEST(Simulator, FinishesEarlierWhenFreeWorkersJoinTheLastTrials) {
+  StudyPlan plan = plan_of(9, {{"sleep", "uniform(50, 150)"}, {"epochs", "50"}});
+  const SimulationOptions options{.workers = 8, .team_efficiency = 0.5};
+
+  const SimulationResult alone = simulate(plan, options);
+  plan.controller.elastic = true;
+  const Recorded joined = record(plan, options);
+  const Recorded again = record(plan, options);
+
+  EXPECT_LT(joined.result.seconds, 0.75 * alone.seconds);
+  EXPECT_GT(joined.result.utilisation, 0.9);
+  EXPECT_EQ(joined.result.seconds, again.result.seconds);
+  std::set<std::size_t> widths;
+  for (const auto& note : joined.all<search::Note>())
+    if (note.key == search::team_note) widths.insert(note.values.size());
+  EXPECT_TRUE(widths.contains(8)) << "the last one has all";
+  for (const Trial& trial : joined.result.history.trials()) {
+    EXPECT_EQ(trial.state, TrialState::Completed);
+    EXPECT_EQ(trial.epochs, 50);
+    EXPECT_EQ(trial.objective, alone.history[trial.id].objective);
+  }
+  EXPECT_EQ(joined.all<search::TrialReported>().size(), 9u * 50) << "no epoch is trained twice";
+}
+
+TEST(Simulator, SpendsTheBudgetOfEverySchedulerWithElasticTeams) {
+  for (const std::string name : {"asha", "hyperband", "sh", "median", "pasha", "pbt"}) {
+    StudyPlan plan = plan_of(27, {{"sleep", "uniform(20, 30)"}, {"epochs", "27"}});
+    plan.epochs = 27;
+    plan.scheduler.algorithm = name;
+    plan.scheduler.promotion = name == "asha";
+    plan.controller.elastic = true;
+
+    const Recorded run = record(plan, {.workers = 10, .team_efficiency = 0.8});
+
+    std::set<std::pair<TrialId, std::int32_t>> seen;
+    for (const auto& report : run.all<search::TrialReported>())
+      EXPECT_TRUE(seen.emplace(report.trial, report.epoch).second)
+          << name << ": trial " << report.trial.value;
+    for (const Trial& trial : run.result.history.trials()) EXPECT_TRUE(is_final(trial.state)) << name;
+    EXPECT_EQ(run.result.history.trials().size(), 27u) << name;
+  }
+}
+
 TEST(Simulator, FinishesEarlierWhenStragglersMove) {
   StudyPlan plan = plan_of(40, {{"sleep", "100"}, {"epochs", "100"}});
   const SimulationOptions options{.workers = 8, .speed_spread = 1};

@@ -17,6 +17,9 @@ struct SimulationOptions {
   double latency = 0;        ///< of a message between controller and worker [s]
   double speed_spread =
       0;  ///< standard deviation of the logarithm of a worker's time per epoch; drawn once for each
+  /// n workers train a trial 1 + (n - 1) team_efficiency times as fast as the slowest of them; 0: where
+  /// trials take several workers the objective knows what that changes.
+  double team_efficiency = 0;
   /// Workers report at most once in this time [s]: epochs in between go unreported; 0: each epoch is
   /// reported.
   double report_seconds = 0;

@@ -454,12 +454,20 @@ class WideLane {
   unsigned meetings_ = 0;
 };
 
-template <bool exact>
-__global__ void __launch_bounds__(wide_threads, 2)
+/// @tparam per_processor  blocks that one of the device's processors runs at once
+template <bool exact, int per_processor>
+__global__ void __launch_bounds__(wide_threads, per_processor)
     train_wide_lane(const PlannedWideLane* lanes, unsigned members) {
   copy_to_desk(lanes[blockIdx.x / members], desk().own);
   __syncthreads();
   WideLane<exact>(members).train();
+}
+
+/// One lane has the processors to itself, which meet sooner so; of several, some compute while others wait
+/// for memory.
+auto kernel_for(bool exact, bool alone) {
+  if (alone) return exact ? train_wide_lane<true, 1> : train_wide_lane<false, 1>;
+  return exact ? train_wide_lane<true, 2> : train_wide_lane<false, 2>;
 }
 
 }  // namespace
@@ -467,18 +475,21 @@ __global__ void __launch_bounds__(wide_threads, 2)
 bool fits_wide_lane(const Lane& lane) {
   // Beyond it the products of cuBLAS alone are as fast as all of this.
   constexpr double most_operations = 2e9;
-  return lane.layer_count > 0 && lane.layer_count <= Lane::most_layers && operations_of(lane) <= most_operations &&
+  return lane.layer_count > 0 && lane.layer_count <= Lane::most_layers &&
+         operations_of(lane) <= most_operations &&
          lane.layers[lane.layer_count - 1].units <= Lane::most_outputs;
 }
 
 std::size_t wide_lane_blocks(std::size_t processors) {
   int fewest = 0;
-  for (auto* kernel : {train_wide_lane<false>, train_wide_lane<true>}) {
-    int blocks = 0;
-    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, sizeof(Desk)));
-    check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, kernel, wide_threads, sizeof(Desk)));
-    fewest = fewest == 0 ? blocks : std::min(fewest, blocks);
-  }
+  for (const bool alone : {true, false})
+    for (const bool exact : {true, false}) {
+      const auto kernel = kernel_for(exact, alone);
+      check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, sizeof(Desk)));
+      int blocks = 0;
+      check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, kernel, wide_threads, sizeof(Desk)));
+      if (!alone) fewest = fewest == 0 ? blocks : std::min(fewest, blocks);
+    }
   return processors * static_cast<std::size_t>(fewest);
 }
 
@@ -504,7 +515,7 @@ void train_wide_lanes(const PlannedWideLane* lanes, std::size_t count, std::size
   configuration.stream = stream;
   configuration.attrs = &together;
   configuration.numAttrs = 1;
-  check(cudaLaunchKernelEx(&configuration, exact ? train_wide_lane<true> : train_wide_lane<false>, lanes,
+  check(cudaLaunchKernelEx(&configuration, kernel_for(exact, count == 1), lanes,
                            static_cast<unsigned>(blocks_per_lane)));
 }
 
