@@ -65,10 +65,11 @@ Ask::Ask(const Surrogate& surrogate, Landscape& landscape, Setting setting, Rand
               .iterations = landscape.dear() ? few_iterations : many_iterations} {
   if (setting_.place) {
     effort_ = setting_.place->effort;
-  } else if (landscape.dear()) {
-    const auto part = [](int& whole) { whole = std::max(1, static_cast<int>(dear_effort * whole)); };
-    part(effort_.raw_samples), part(effort_.restarts);
+    return;
   }
+  if (!landscape.dear()) return;
+  const auto part = [](int& whole) { whole = std::max(1, static_cast<int>(dear_effort * whole)); };
+  part(effort_.raw_samples), part(effort_.restarts);
 }
 
 std::optional<Config> Ask::maximise() {
