@@ -61,7 +61,7 @@ TEST_F(JobTest, SharesATreeAmongSubControllers) {
       run(6, shipped("branin.ini"),
           {"search.algorithm=ais", "search.controllers=2", "search.split=8", "study.trials=120"});
 
-  ASSERT_EQ(result.exit_code, 0) << result.output();
+  ASSERT_EQ(result.exit_code, 0) << result;
   const log::Study finished = study();
   EXPECT_EQ(finished.history.count(TrialState::Completed), 120u);
   EXPECT_EQ(points(finished.history).size(), 120u);

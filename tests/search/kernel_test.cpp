@@ -111,13 +111,13 @@ TEST(Kernel, PullsWeightsBackToPoints) {
     Kernel(kind, groups)
         .pull(rows_of(a, d), points, rows_of(slopes, n), rows_of(weights, n), rows_of(gradient, d));
 
-    const auto weighed = [&](const std::vector<double>& points) {
+    const auto weighed = [&](const std::vector<double>& at) {
       double sum = 0;
       for (std::size_t i = 0; i < m; ++i)
-        for (std::size_t j = 0; j < n; ++j) sum += w[i * n + j] * covariance(kind, &points[i * d], &b[j * d]);
+        for (std::size_t j = 0; j < n; ++j) sum += w[i * n + j] * covariance(kind, &at[i * d], &b[j * d]);
       return sum;
     };
-    for (std::size_t k = 0; k < m * d; ++k) EXPECT_NEAR(gradient[k], derivative(weighed, a, k), 1e-9) << k;
+    for (std::size_t i = 0; i < m * d; ++i) EXPECT_NEAR(gradient[i], derivative(weighed, a, i), 1e-9) << i;
   }
 }
 
