@@ -8,6 +8,7 @@ namespace regatta::run {
 namespace {
 
 constexpr std::size_t workers_per_proposal_ahead = 128;
+constexpr std::size_t least_outcomes = 2;  // before them no sub-controller has anything to say
 
 search::SearcherOptions design_of(const search::SearcherOptions& options) {
   search::SearcherOptions design = options;
@@ -45,7 +46,8 @@ std::optional<Proposal> DividedProposals::take() {
 
 void DividedProposals::ask() {
   const std::int32_t number = next_++;
-  if (number < keeper_.initial_trials()) return fill_in(number);
+  if (number < keeper_.initial_trials() || history_.outcomes().size() < least_outcomes)
+    return fill_in(number);
   ++asked_;
   keeper_.ask(history_, number);
 }

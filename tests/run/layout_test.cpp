@@ -145,13 +145,12 @@ Shares shares_of(const std::vector<RankInfo>& ranks, const std::function<int(int
 }
 
 TEST(Layout, TakesRanksWithoutOtherWorkForSubControllersFirst) {
-  const std::vector<std::string> gpu{"u0"};
+  const RankInfo of_two = rank("a", {"u0", "u1"});
   LayoutOptions options{.rank0 = Rank0Choice::No, .sub_controllers = 2};
-  const Layout layout =
-      plan_layout({rank("a", gpu), rank("a", gpu), rank("a", gpu), rank("b"), rank("b"), rank("b")}, options);
+  const Layout layout = plan_layout({of_two, of_two, of_two, of_two, rank("b"), rank("b")}, options);
 
-  EXPECT_EQ(layout.sub_controllers, (std::vector<Rank>{Rank{2}, Rank{5}})) << "a spare one, and one more";
-  EXPECT_EQ(leaders(layout), (std::vector<int>{1, 3, 4}));
+  EXPECT_EQ(layout.sub_controllers, (std::vector<Rank>{Rank{3}, Rank{5}})) << "a spare one, and one more";
+  EXPECT_EQ(leaders(layout), (std::vector<int>{1, 2, 4}));
   EXPECT_TRUE(layout.spares.empty());
 
   options.sub_controllers = 5;
