@@ -104,12 +104,12 @@ TEST(Kernel, PullsWeightsBackToPoints) {
   const std::vector<double> a = normal_numbers(m * d, 1), b = normal_numbers(n * d, 2),
                             w = normal_numbers(m * n, 3);
   for (const KernelKind kind : kinds) {
-    std::vector<double> weights = w, gradient(m * d, 99), k(m * n), slopes(m * n);
-    const KernelPoints points = points_of(kind, b, d);
+    std::vector<double> weights = w, gradient(m * d, 99), values(m * n), slopes(m * n);
+    const KernelPoints known = points_of(kind, b, d);
 
-    Kernel(kind, groups).values(rows_of(a, d), points, rows_of(k, n), rows_of(slopes, n));
+    Kernel(kind, groups).values(rows_of(a, d), known, rows_of(values, n), rows_of(slopes, n));
     Kernel(kind, groups)
-        .pull(rows_of(a, d), points, rows_of(slopes, n), rows_of(weights, n), rows_of(gradient, d));
+        .pull(rows_of(a, d), known, rows_of(slopes, n), rows_of(weights, n), rows_of(gradient, d));
 
     const auto weighed = [&](const std::vector<double>& at) {
       double sum = 0;
@@ -177,10 +177,10 @@ TEST(Kernel, AddsTheDerivativesByLogarithmsOfLengthscales) {
   constexpr std::size_t n = 9;
   const std::vector<double> points = normal_numbers(n * d, 1), w = normal_numbers(n * n, 2);
   for (const KernelKind kind : kinds) {
-    std::vector<double> weights = w, gradient{10, 20, 30}, k(n * n), slopes(n * n);
+    std::vector<double> weights = w, gradient{10, 20, 30}, values(n * n), slopes(n * n);
     const KernelPoints own = points_of(kind, points, d);
 
-    Kernel(kind, groups).lower_values(own, rows_of(k, n), rows_of(slopes, n));
+    Kernel(kind, groups).lower_values(own, rows_of(values, n), rows_of(slopes, n));
     Kernel(kind, groups).add_lengthscale_gradient(own, rows_of(slopes, n), rows_of(weights, n), gradient);
 
     const auto weighed = [&](const std::vector<double>& log_lengthscales) {
