@@ -117,12 +117,14 @@ std::optional<Config> BayesianSearcher::ask(const History& history, TrialId tria
     terrain.prior = &options_.bayesian.prior;
     terrain.prior_weight = options_.bayesian.prior_strength / static_cast<double>(surrogate_.size());
   }
-  Landscape landscape(space_, options_.bayesian, surrogate_, model, pending, std::move(terrain), random);
-
   Ask::Setting setting{.options = &options_.bayesian, .seen = seen};
+  setting.elsewhere = terrain;
+  setting.elsewhere.rule = improvement;
+  setting.elsewhere.parameter = options_.bayesian.jitter;
+  setting.pending = &pending;
+  Landscape landscape(space_, options_.bayesian, surrogate_, model, pending, std::move(terrain), random);
   if (turn + 1 < turns) setting.regions = regions(pending.size());
   setting.restless = turn != 0 && rule != Rule::Sample;
-  setting.scouting = turn == 1;
   setting.improvement = rule == Rule::Improvement;
   setting.favour = favour(trial);
   Ask proposal(surrogate_, landscape, std::move(setting), random);
