@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "filled_valleys.hpp"
 #include "order.hpp"
 #include "trust_region.hpp"
 
@@ -15,6 +16,14 @@ using device::Block;
 constexpr std::size_t centres_at_most = 4;
 constexpr int many_iterations = 50, few_iterations = 12;  // of a refinement; few where each is dear
 constexpr std::size_t believed_centres = 2;               // beside them, drawn from the user's prior
+constexpr double solved = 0.01;  // part of what makes a valley exhausted, below which it is not looked at again
+constexpr std::size_t most_valleys = 4;
+constexpr int scouts = 512;  // points from which one is drawn to find a new valley
+constexpr std::size_t best_scouts = 20;
+constexpr double unknown = 0.5;  // part of the variance that is left where little is known
+constexpr double least_optimism = 0.5, more_optimism = 1.5;  // standard deviations
+constexpr int valley_iterations = 30;
+constexpr SearchEffort valley_effort{.raw_samples = 256, .near_samples = 64, .restarts = 5};
 
 /// Configurations and their features at rows of unit points.
 struct Candidates {
@@ -28,6 +37,7 @@ struct Candidates {
     }
   }
   Block<const double> block() const { return {features.data(), configs.size(), columns, columns}; }
+  std::span<const double> row(std::size_t i) const { return {features.data() + i * columns, columns}; }
 
   std::size_t columns;
   std::vector<Config> configs;
@@ -50,17 +60,20 @@ Ask::Ask(const Surrogate& surrogate, Landscape& landscape, Setting setting, Rand
       model_(landscape.model()),
       setting_(std::move(setting)),
       random_(random),
-      valleys_(surrogate),
+      valleys_(surrogate, model_),
       effort_{.raw_samples = setting_.options->raw_samples,
               .restarts = setting_.options->restarts,
               .iterations = landscape.dear() ? few_iterations : many_iterations} {}
 
 std::optional<Config> Ask::maximise() {
-  if (setting_.restless && valleys_.stagnant(setting_.options->explore))
+  if (setting_.restless && valleys_.stagnant(solved * setting_.options->explore))
     if (auto config = elsewhere()) return config;
   const auto minima = this->minima();
-  if (setting_.restless && hopeless(minima))
-    if (auto config = elsewhere()) return config;
+  if (setting_.restless && exhausted(minima)) {
+    std::optional<Config> elsewhere = setting_.scouting ? scout() : other_valley();
+    if (!elsewhere) elsewhere = scout();
+    if (elsewhere) return elsewhere;
+  }
   return first_allowed(setting_.favour ? favoured(minima) : minima);
 }
 
@@ -95,9 +108,11 @@ double Ask::largest_improvement() {
 
 bool Ask::allowed(const Config& config) const { return space_.feasible(config) && !setting_.seen(config); }
 
-bool Ask::hopeless(const std::vector<Minimum>& minima) const {
-  return minima.empty() ||
-         (setting_.improvement && promise(minima.front()) < std::log(setting_.options->explore));
+bool Ask::exhausted(const std::vector<Minimum>& minima) const {
+  const double least = setting_.options->explore;
+  const bool promises =
+      !minima.empty() && (!setting_.improvement || promise(minima.front()) >= std::log(least));
+  return !promises || valleys_.stagnant(least);
 }
 
 std::optional<Config> Ask::first_allowed(const std::vector<Minimum>& minima) const {
@@ -147,14 +162,59 @@ std::vector<Minimum> Ask::minima() {
   return all;
 }
 
-/// The best place outside the valleys that are exhausted.
+/// The best place outside the valleys that are solved.
 std::optional<Config> Ask::elsewhere() {
-  const std::vector<double> filled = valleys_.filled(setting_.options->explore);
-  Surrogate::Model rest = valleys_.rest(filled);
+  const FilledValleys valleys(surrogate_);
+  const std::vector<double> filled = valleys.filled(setting_.options->explore);
+  Surrogate::Model rest = valleys.rest(filled);
   Landscape landscape(space_, *setting_.options, surrogate_, rest, *setting_.pending, setting_.elsewhere,
                       random_);
   const Region everything = Region::everything(space_.size());
   return first_allowed(minimise(landscape, everything, best_units(filled), effort_, random_));
+}
+
+/// The best point of the best valley that still promises something, that of the best result left out.
+std::optional<Config> Ask::other_valley() {
+  SearchEffort effort = valley_effort;
+  effort.iterations = std::min(valley_iterations, effort_.iterations);
+  std::vector<std::size_t> mined{model_.best};
+  while (mined.size() <= most_valleys) {
+    const auto centre = valleys_.next(mined);
+    if (!centre) return std::nullopt;
+    landscape_.aim(model_.values[*centre]);
+    const auto minima = minimise(landscape_, valleys_.region(*centre, mined),
+                                 {surrogate_.active().units[*centre]}, effort, random_);
+    const bool promises = !minima.empty() && promise(minima.front()) > std::log(setting_.options->explore);
+    if (promises)
+      if (auto config = first_allowed(minima)) return config;
+    mined.push_back(*centre);
+  }
+  return std::nullopt;
+}
+
+/// A point outside the valley of the best result: the optimist's choice among points that are spread over the
+/// inside of the space, since the belief is vaguest at its corners.
+std::optional<Config> Ask::scout() {
+  const SearchEffort spread{.raw_samples = scouts, .near_samples = 0};
+  const Candidates candidates(
+      landscape_, draw_candidates(landscape_, Region::everything(space_.size()), {}, spread, random_));
+  Prediction prediction;
+  landscape_.sketch(candidates.block(), prediction);
+  const double optimism = least_optimism + more_optimism * random_.uniform();
+  std::vector<double> bounds(candidates.configs.size());
+  for (std::size_t i = 0; i < bounds.size(); ++i)
+    bounds[i] = prediction.mean[i] - optimism * std::sqrt(prediction.variance[i]);
+  const std::vector<std::size_t> order = ascending(bounds);
+  for (const std::size_t i : std::span(order).first(std::min(best_scouts, order.size())))
+    if (valleys_.hill_between(candidates.row(i), prediction.mean[i], model_.best) &&
+        allowed(candidates.configs[i]))
+      return candidates.configs[i];
+  // All promising points lie in the valley of the best result, or the plain around it has no rim.
+  for (const std::size_t i : order)
+    if (setting_.scouting && setting_.regions == 0 &&
+        prediction.variance[i] > unknown * model_.process->variance() && allowed(candidates.configs[i]))
+      return candidates.configs[i];
+  return std::nullopt;
 }
 
 }  // namespace regatta::search

@@ -18,9 +18,10 @@ class Ask {
     const BayesianOptions* options = nullptr;
     std::function<bool(const Config&)> seen;  ///< known or running configurations
     std::size_t regions = 0;                  ///< keep to as many trust regions; 0: everywhere
-    bool restless = false;    ///< look elsewhere once the valley of the best result is exhausted
+    bool restless = false;    ///< look for another valley once that of the best result is exhausted
+    bool scouting = false;    ///< and begin with a new one
     bool improvement = true;  ///< values of the landscape are logarithms of expected improvements
-    Landscape::Setting elsewhere = {};             ///< of the landscape beyond the valley
+    Landscape::Setting elsewhere = {};             ///< of the landscape beyond a valley that is solved
     const std::vector<Config>* pending = nullptr;  ///< running configurations
     /// What is added to the promise of each of the best places before one is chosen [nat]; null: nothing.
     std::function<double(const space::UnitPoint&)> favour = {};
@@ -37,8 +38,7 @@ class Ask {
 
  private:
   bool allowed(const Config& config) const;
-  /// No minimum promises anything.
-  bool hopeless(const std::vector<Minimum>& minima) const;
+  bool exhausted(const std::vector<Minimum>& minima) const;
   /// What the model alone says of a minimum, so that the user's prior neither makes a valley hopeless nor
   /// keeps it alive.
   double promise(const Minimum& minimum) const { return -minimum.value - landscape_.prior(minimum.point); }
@@ -51,6 +51,8 @@ class Ask {
   /// The minima of all regions, the best first; they share the effort.
   std::vector<Minimum> minima();
   std::optional<Config> elsewhere();
+  std::optional<Config> other_valley();
+  std::optional<Config> scout();
 
   const Surrogate& surrogate_;
   Landscape& landscape_;

@@ -124,6 +124,7 @@ std::optional<Config> BayesianSearcher::ask(const History& history, TrialId tria
   setting.pending = &pending;
   Landscape landscape(space_, options_.bayesian, surrogate_, model, pending, std::move(terrain), random);
   if (turn + 1 < turns) setting.regions = regions(pending.size());
+  setting.scouting = turn == 1;
   setting.restless = turn != 0 && rule != Rule::Sample;
   setting.improvement = rule == Rule::Improvement;
   setting.favour = favour(trial);

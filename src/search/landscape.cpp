@@ -67,6 +67,8 @@ void Landscape::sketch(Block<const double> features, Prediction& prediction) con
   model_.process->sketch(features, best_features_, neighbours, prediction);
 }
 
+void Landscape::aim(double target) { std::ranges::fill(targets_, target); }
+
 void Landscape::embed(std::span<const double> units, std::size_t count) {
   const std::size_t p = space_.size(), d = embedding_.features();
   features_.resize(count * d);

@@ -50,6 +50,8 @@ class Landscape {
   /// Each value costs the square of many results.
   bool dear() const { return model_.process->known() >= many; }
 
+  /// From now on improvements count from this transformed loss.
+  void aim(double target);
   /// What the user's prior adds to the logarithm of the acquisition.
   double prior(std::span<const double> unit) const;
   const Surrogate::Model& model() const { return model_; }

@@ -4,37 +4,36 @@
 #include <span>
 #include <vector>
 
+#include "acquisition_search.hpp"
 #include "surrogate.hpp"
 
 namespace regatta::search {
 
-/// The valleys of what is known. When that of the best result is exhausted it is filled up, and what is left
-/// of the budget is a search of the rest: for a place better than the best one there, by a model of its own.
-/// The models of all results have learnt their lengthscales in the valley and are too sure of what lies
-/// beyond it.
+/// The valleys of a belief: a result lies in the valley of another one when the mean does not rise on the
+/// straight way between them. When the valley of the best result is exhausted, what is left of the budget
+/// looks for a better one.
 class Valleys {
  public:
-  explicit Valleys(const Surrogate& surrogate);
+  explicit Valleys(const Surrogate& surrogate, const Surrogate::Model& model)
+      : surrogate_(surrogate), model_(model) {}
 
   /// Whether the last results near the best one have improved it by less than `fraction` of what lies between
   /// the best and the median loss.
-  bool stagnant(double fraction) const { return stagnant(surrogate_.active().losses, fraction); }
-  /// The losses of the active results, without the valley of the best one, and without those of the best of
-  /// the rest as long as they are stagnant: a loss below what is usual far away, M, is raised by
-  /// (M - loss) exp(-r^2 / (2 reach^2)), r the distance to the best result by lengthscales.
-  std::vector<double> filled(double fraction) const;
-  /// A belief about such losses, with the same lengthscale for all parameters. Beyond 256 results it sees
-  /// those that are the farthest from the best one.
-  Surrogate::Model rest(const std::vector<double>& filled) const;
+  bool stagnant(double fraction) const;
+  /// Whether the mean rises on the way from a point to a result above both.
+  /// @param mean  transformed loss there
+  bool hill_between(std::span<const double> features, double mean, std::size_t result) const;
+  /// The best result outside the valleys of `mined`; none when all lie in them.
+  std::optional<std::size_t> next(const std::vector<std::size_t>& mined) const;
+  /// A box around a result that ends half-way to those of other valleys.
+  Region region(std::size_t result, const std::vector<std::size_t>& others) const;
 
  private:
-  bool stagnant(std::span<const double> losses, double fraction) const;
-  void fill(std::vector<double>& losses) const;
-  /// By lengthscales, none longer than the side of the cube.
-  double squared_distance(std::size_t result, std::size_t other) const;
+  /// Whether two results lie within half a lengthscale of each other.
+  bool close(std::size_t result, std::size_t other) const;
 
   const Surrogate& surrogate_;
-  const Surrogate::Model* shape_;  ///< has the lengthscales
+  const Surrogate::Model& model_;
 };
 
 }  // namespace regatta::search
