@@ -30,6 +30,8 @@ std::vector<Option> options_of_simulate() {
        {},
        0,
        10},
+      {"team-efficiency", OptionType::Number, "0.8",
+       "With workers.elastic: n workers train a trial 1 + (n - 1) times this as fast as one.", {}, 0, 1},
       {"failures",
        OptionType::Duration,
        "0s",

@@ -175,6 +175,7 @@ search::TreeOptions tree_options_of(const OptionValues& search) {
   options.exploration = search.number("exploration");
   options.entropy_weight = search.number("entropy_weight");
   options.count_running = search.flag("count_running");
+  options.controllers = static_cast<int>(search.number("controllers"));
   options.local_from = static_cast<int>(search.number("local_from"));
   return options;
 }
@@ -207,7 +208,7 @@ schedule::SchedulerOptions scheduler_options_of(const OptionValues& scheduler,
   options.quantile = scheduler.number("quantile");
   options.resample = scheduler.number("resample");
   options.mutate = split(scheduler.text("mutate"), ',');
-  options.threshold = scheduler.number("threshold");
+  options.threshold = scheduler.number("threshold", search::not_a_number);
   options.schedule = scheduler.text("schedule");
   return options;
 }
@@ -255,6 +256,7 @@ void read_layout(StudyInputs& inputs, const OptionValues& workers, const OptionV
   inputs.layout.cores_per_trial = static_cast<int>(workers.number("cores_per_trial", 0));
   inputs.layout.bind_cores = workers.flag("bind_cores");
   inputs.layout.lanes = static_cast<int>(workers.number("lanes", 0));
+  inputs.layout.elastic = workers.flag("elastic");
   inputs.layout.workers_per_gpu = static_cast<int>(gpu.number("share"));
   inputs.prefetch = static_cast<int>(workers.number("prefetch", -1));
   inputs.in_flight = workers.text("in_flight") == "auto" ? -1 : static_cast<int>(workers.number("in_flight"));
@@ -293,9 +295,29 @@ void read_widths(StudyInputs& inputs, const OptionValues& workers, Problems& pro
 /// Trials that several ranks train together are no trials of one lane.
 void check_lanes(const StudyInputs& inputs, const OptionValues& workers, Problems& problems) {
   const run::LayoutOptions& layout = inputs.layout;
-  if (layout.lanes <= 1 || (layout.ranks_per_trial == 1 && layout.widest == 0)) return;
-  problems.push_back({workers["lanes"].where, concat("lanes must be 1 where several ranks train a trial together "
-                                                     "(ranks_per_trial, model_parallel), got ", layout.lanes)});
+  if (layout.lanes <= 1 || (layout.ranks_per_trial == 1 && !layout.forms_teams())) return;
+  problems.push_back(
+      {workers["lanes"].where, concat("lanes must be 1 where several ranks train a trial together "
+                                      "(ranks_per_trial, model_parallel, elastic), got ",
+                                      layout.lanes)});
+}
+
+/// Elastic teams are of ranks that are workers of their own, and their trials go on with what they have
+/// saved.
+void check_elastic(const StudyInputs& inputs, const OptionValues& workers, Problems& problems) {
+  if (!inputs.layout.elastic) return;
+  const std::string& type = inputs.objective.type;
+  const auto folds = inputs.objective.values.find("fold_parallel");
+  std::string problem;
+  if (type != "network" && type != "function" && type != "table")
+    problem = concat("is for objectives of type network, not ", type);
+  else if (folds != inputs.objective.values.end() && folds->second == "ranks")
+    problem = "and fold_parallel = ranks exclude each other";
+  else if (inputs.layout.ranks_per_trial > 1 || inputs.layout.widest > 0)
+    problem = "needs ranks_per_trial = 1";
+  else if (inputs.in_flight != 0 || inputs.move_stragglers)
+    problem = "needs in_flight = all and move_stragglers = false";
+  if (!problem.empty()) problems.push_back({workers["elastic"].where, "elastic " + problem});
 }
 
 /// What read_space found out beside the space.
@@ -382,6 +404,17 @@ void check_epochs(const StudyInputs& inputs) {
           " divides the epochs of a training, so it needs objective.epochs, the number of reports of a full training, above 1");
 }
 
+/// Sub-controllers make proposals at their own pace, one by one, and know their own part only.
+void check_controllers(const StudyInputs& inputs, const OptionValues& search, Problems& problems) {
+  if (inputs.searcher.tree.controllers == 0) return;
+  const std::string problem = inputs.searcher.algorithm != "ais" ? "is for search.algorithm = ais"
+                              : inputs.deterministic         ? "and search.deterministic exclude each other"
+                              : inputs.batch > 1             ? "and search.batch exclude each other"
+                              : inputs.searcher.min_gain > 0 ? "and search.min_gain exclude each other"
+                                                             : "";
+  if (!problem.empty()) problems.push_back({search["controllers"].where, concat("controllers ", problem)});
+}
+
 /// What only shows when parts meet: options of the objective and parameters, the metric, the searcher and the
 /// space.
 void check_together(StudyInputs& inputs, const ValuesBySection& values, Problems& problems) {
@@ -391,6 +424,7 @@ void check_together(StudyInputs& inputs, const ValuesBySection& values, Problems
   objective::check_objective(inputs.objective, inputs.space, problems);
   for (const char* option : {"model_parallel", "pipeline"})
     check_division(option, inputs, values.at("workers"), problems);
+  check_controllers(inputs, values.at("search"), problems);
   if (!problems.empty()) return;
   Location blamed = study["metric"].where;
   try {
@@ -440,6 +474,7 @@ StudyInputs parse_inputs(std::string_view text, const std::filesystem::path& fil
   const SpaceFacts space = read_space(inputs, written, problems);
   if (space.usable) read_widths(inputs, values.at("workers"), problems);
   check_lanes(inputs, values.at("workers"), problems);
+  check_elastic(inputs, values.at("workers"), problems);
   if (space.usable) read_prior(inputs, written, problems);
   if (space.usable) read_user_trials(inputs, written, values.at("study")["initial"], files, problems);
   if (files == NamedFiles::Trust) trust_metric(inputs, values.at("study"));

@@ -78,6 +78,7 @@ run::StudyPlan make_plan(const StudyInputs& inputs, const Arguments& arguments, 
   plan.controller.in_flight = inputs.in_flight;
   plan.controller.move_stragglers = inputs.move_stragglers;
   plan.controller.width = width_in(inputs.space);
+  plan.controller.elastic = inputs.layout.elastic;
   plan.user_trials = inputs.user_trials;
   plan.deterministic = inputs.deterministic;
   plan.ahead = inputs.ahead;

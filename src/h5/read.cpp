@@ -96,6 +96,16 @@ std::vector<std::size_t> File::shape(std::string_view path) const {
   return {lengths.begin(), lengths.end()};
 }
 
+std::size_t File::chunk_rows(std::string_view path) const {
+  const Turn turn;
+  const Dataset dataset = impl_->dataset(path);
+  const Properties storage(H5Dget_create_plist(dataset.get()));
+  if (H5Pget_layout(storage.get()) != H5D_CHUNKED) return 0;
+  std::vector<hsize_t> lengths(H5S_MAX_RANK);
+  H5Pget_chunk(storage.get(), H5S_MAX_RANK, lengths.data());
+  return lengths.front();
+}
+
 bool File::is_floating(std::string_view path) const {
   const Turn turn;
   const Dataset dataset = number_dataset(*impl_, path);

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "network_trainable.hpp"
+#include "regatta/core/memory.hpp"
 #include "regatta/core/random.hpp"
 #include "regatta/core/text.hpp"
 #include "regatta/train/dataset.hpp"
@@ -16,6 +17,8 @@ namespace {
 
 using train::Where;
 
+constexpr std::size_t most_read_ahead = std::size_t{512} << 20;  ///< [bytes], of samples that are not loaded
+
 constexpr Where parts[] = {Where::Valid, Where::Train, Where::Test};
 
 /// The file that this option names; empty: none.
@@ -26,6 +29,13 @@ std::filesystem::path file_of(const ObjectiveOptions& options, const Values& val
 
 std::filesystem::path data_file(const ObjectiveOptions& options, const Values& values) {
   return file_of(options, values, "data");
+}
+
+/// What samples may take on a node [bytes].
+std::size_t data_memory(const Values& values) {
+  const std::string& text = values.text("data_memory");
+  constexpr double most = 9e18;
+  return static_cast<std::size_t>(std::min(text == "auto" ? installed_memory() / 2 : *parse_bytes(text), most));
 }
 
 /// The names that `metrics` lists; the loss beside the study's metric for `auto`.
@@ -202,6 +212,7 @@ class NetworkObjective final : public Objective {
     study_.metrics.push_back(*train::parse_metric(own));
     for (const std::string& name : further_metrics(fixed, own))
       study_.metrics.push_back(*train::parse_metric(name));
+    data_memory_ = data_memory(fixed);
     stages_ = options.stages;
     study_.maximize = options.maximize;
     study_.keep_weights = fixed.flag("keep_weights");
@@ -223,33 +234,35 @@ class NetworkObjective final : public Objective {
 
   std::int32_t epochs() const override { return epochs_; }
 
-  /// Many where nearly all networks of the space are so small that a GPU's cores hold one each.
+  /// As many as are useful for nearly all networks of the space; one where each would read its own samples.
   int lanes(bool on_gpu) const override {
-    constexpr int samples = 64, many = 256;
-    constexpr std::size_t room = 50000;
+    constexpr std::size_t samples = 64;
     if (!on_gpu) return 1;
-    const DataShape shape = shape_of(train::inspect_dataset(file_));
+    const train::DatasetInfo info = train::inspect_dataset(file_);
+    if (info.train_rows + info.valid_rows + info.test_rows > data_memory_ / (info.features * sizeof(float))) return 1;
+    const DataShape shape = shape_of(info);
     Random random(1);
-    int small = 0;
-    for (int i = 0; i < samples; ++i) {
+    std::vector<std::size_t> useful;
+    for (std::size_t i = 0; i < samples; ++i) {
       std::vector<double> unit(space_.size());
       for (double& x : unit) x = random.uniform();
       try {
-        const auto numbers = train::lane_numbers(training_spec(settings_.at(space_.decode(unit)), shape, 1));
-        small += numbers && *numbers <= room;
+        useful.push_back(train::useful_lanes(training_spec(settings_.at(space_.decode(unit)), shape, 1)));
       } catch (const TrialFailure&) {  // such a trial fails at once
       }
     }
-    return small >= samples * 9 / 10 ? many : 1;
+    std::ranges::sort(useful);
+    return useful.empty() ? 1 : static_cast<int>(useful[useful.size() / 10]);
   }
 
   void prepare(const WorkerContext& context) override {
     require(context.memory != nullptr, "a network needs the memory of a node");
     worker_ = context;
-    data_.dataset = train::load_dataset(file_, *context.memory);
+    data_.dataset = train::load_dataset(file_, *context.memory, data_memory_);
     if (!weights_file_.empty()) initial_ = train::load_weights(weights_file_, *context.memory);
     if (!context.backend) return;  // this rank only takes part in loading
-    data_.placed = std::make_unique<train::DeviceData>(*context.backend, data_.dataset);
+    const std::size_t windows = std::min(data_memory_, most_read_ahead) / std::max<std::size_t>(study_.folds, 1);
+    data_.placed = std::make_unique<train::DeviceData>(*context.backend, data_.dataset, windows);
     data_.test = std::make_unique<train::Part>(data_.placed->test());
     data_.lanes = std::make_unique<train::LanePack>(context.backend->make_lane_engine());
     const train::DeviceSplit& train = data_.placed->train();
@@ -280,6 +293,7 @@ class NetworkObjective final : public Objective {
   space::Space space_;
   Settings settings_;
   std::filesystem::path file_, weights_file_;
+  std::size_t data_memory_ = 0;  ///< [bytes]
   NetworkStudy study_;
   std::int32_t epochs_ = 1;
   std::size_t stages_ = 1;

@@ -23,6 +23,10 @@ Option number(const char* name, const char* fallback, const char* help, double l
 std::vector<Option> study_table() {
   return {
       {"data", OptionType::Path, "", "data set (HDF5), relative to the input file"},
+      {"data_memory", OptionType::Bytes, "auto",
+       "samples that need more memory than this stay in the data set's file, and each training reads ahead what it takes next, "
+       "into at most as much and 512 MiB; auto: half of the computer's memory",
+       {"auto"}, 0},
       word("task", "auto", "what the data must be made for; auto: whatever it is",
            {"auto", "classification", "regression"}),
       {"metrics", OptionType::Text, "auto",

@@ -230,6 +230,11 @@ void NetworkTrainable::load(std::span<const std::byte> saved) {
   require(reader.left() == 0, "what a trial has saved has ", reader.left(), " bytes too many");
 }
 
+Sums NetworkTrainable::sums() const {
+  if (runs_.empty() || !runs_.front().trainer->sums()) return Sums::None;
+  return runs_.front().trainer->sums_in_memory() ? Sums::InMemory : Sums::ByMessages;
+}
+
 double NetworkTrainable::communicate_seconds() const {
   double seconds = exchange_seconds_;
   for (const Run& run : runs_) seconds += run.trainer->wait_seconds();

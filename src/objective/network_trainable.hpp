@@ -72,6 +72,7 @@ class NetworkTrainable final : public Trainable {
   bool saves_together() const override { return divided_; }
   void load(std::span<const std::byte> saved) override;
   double communicate_seconds() const override;
+  Sums sums() const override;
 
  private:
   struct Run {

@@ -124,6 +124,18 @@ std::string tail_text(const SlotTime& time) {
                 percent(time.tail_busy / time.tail), " of it busy");
 }
 
+/// How the ranks of teams have added up their gradients.
+std::string sums_text(const log::Study& study) {
+  std::string text;
+  const auto add = [&](int how, const char* words) {
+    const auto teams = std::ranges::count(study.sums, how, [](const auto& sums) { return sums.second; });
+    if (teams > 0) text += concat(text.empty() ? "added up " : ", ", words, teams == 1 ? " (1 team)" : concat(" (", teams, " teams)"));
+  };
+  add(2, "in the memory of their node");
+  add(1, "by messages");
+  return text;
+}
+
 double span_of(const log::Study& study) {
   double seconds = 0;
   for (std::size_t i = 0; i < study.jobs.size(); ++i) {
@@ -217,6 +229,7 @@ std::string summary_text(const log::Study& study) {
                          ", communicate ", percent(time.communicate / time.slot), ", wait ",
                          percent(time.wait() / time.slot))}});
   }
+  if (!study.sums.empty()) text += aligned({{"gradients", sums_text(study)}});
   if (time.tail > 0) text += aligned({{"tail", tail_text(time)}});
   if (study.directory.empty()) return text;
   return text + aligned({{"results", (study.directory / "regatta.h5").string()}});

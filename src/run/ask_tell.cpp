@@ -21,6 +21,7 @@ struct Study::Impl final : Effects {
     scheduler = schedule::make_scheduler(plan.scheduler, facts_of(plan));
     ControllerOptions options = plan.controller;
     options.width = {};  // who asks knows what a trial takes
+    options.elastic = false;
     options.workers = 1;
     options.prefetch = 0;
     options.in_flight = 0;  // who asks decides

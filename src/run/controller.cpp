@@ -6,15 +6,18 @@
 
 #include "regatta/core/error.hpp"
 #include "regatta/core/random.hpp"
+#include "regatta/log/study_reader.hpp"
 #include "team_slots.hpp"
 
 namespace regatta::run {
 namespace {
 
-/// Trials shorter than 100 round trips of a busy node gain from assignments that wait at the worker; for longer ones they
-/// would only make proposals stale.
-constexpr double short_trial_seconds = 100 * 200e-6;
+/// Trials shorter than so many round trips gain from assignments that wait at the worker.
+constexpr double round_trips_to_hide = 100;
+constexpr double longest_made_stale = 20e-3;  ///< of trials that a searcher learns from [s]
 constexpr double covered_seconds = 2e-3;  ///< that waiting assignments should last for
+constexpr double shortest_round_trip = 200e-6;  ///< of a busy node [s]
+constexpr double median_step = 0.1;             ///< by which its estimate goes up or down with each trial
 constexpr std::size_t deepest = 4;
 constexpr std::int64_t enough_timed = 8;  // trials before their length is believed to be short
 constexpr double mean_memory = 10;        // trials that their mean length remembers
@@ -22,22 +25,25 @@ constexpr double much_faster = 1.5;       // what a move must gain
 
 }  // namespace
 
-Controller::Controller(const ControllerOptions& options, ProposalSource& proposals, schedule::Scheduler& scheduler,
-                       Effects& effects)
+Controller::Controller(const ControllerOptions& options, ProposalSource& proposals,
+                       schedule::Scheduler& scheduler, Effects& effects)
     : options_(options),
       proposals_(proposals),
       scheduler_(scheduler),
       effects_(effects),
       history_(options.maximize),
-      workers_(static_cast<std::size_t>(options.workers)) {
+      workers_(static_cast<std::size_t>(options.workers)),
+      round_trip_(shortest_round_trip) {
   require(options.workers > 0, "a study needs a worker, got ", options.workers);
   require(options.trials >= 0, "the number of trials must not be negative, got ", options.trials);
   require(options.batch > 0, "a batch has at least one trial, got ", options.batch);
-  require(!options.width || (options.in_flight == 0 && !options.move_stragglers),
+  require(!options.width || !options.elastic, "trials have widths of their own, or teams are elastic");
+  require((!options.width && !options.elastic) || (options.in_flight == 0 && !options.move_stragglers),
           "with trials of several widths workers.in_flight must be all, and workers.move_stragglers false");
   if (options.in_flight < 0) ramp_.emplace(workers_.size());
   for (std::int32_t worker = 0; worker < options.workers; ++worker) by_load_.emplace(0, WorkerId{worker});
-  if (options.width) teams_ = std::make_unique<TeamSlots>(options.workers, options.nodes);
+  if (options.width || options.elastic)
+    teams_ = std::make_unique<TeamSlots>(options.workers, options.nodes, options.elastic);
 }
 
 Controller::~Controller() = default;
@@ -99,6 +105,7 @@ void Controller::receive(WorkerId from, const Report& report, double now) {
   const auto& held = workers_.at(static_cast<std::size_t>(from.value)).trials;
   require(std::ranges::find(held, report.trial) != held.end(), "worker ", from.value, " reports trial ",
           report.trial.value, ", which it does not hold");
+  note_sums(from, report.sums);
   schedule::Decision decision;
   if (report.epoch > history_[report.trial].epochs) {
     record(search::TrialReported{report.trial, report.epoch, report.value, now, report.metrics});
@@ -111,6 +118,11 @@ void Controller::receive(WorkerId from, const Report& report, double now) {
     pause(from, report, decision, now);
   else
     finish(from, report, now);
+}
+
+void Controller::note_sums(WorkerId worker, objective::Sums sums) {
+  if (sums == objective::Sums::None || std::exchange(sums_[worker], sums) == sums) return;
+  record(search::Note{log::Study::sums_note, {static_cast<double>(worker.value), static_cast<double>(sums)}});
 }
 
 void Controller::react(WorkerId worker, TrialId trial, const schedule::Decision& decision) {
@@ -132,13 +144,20 @@ void Controller::pause(WorkerId worker, const Report& report, schedule::Decision
   using schedule::Answer;
   if (auto waiting = pending_.extract(report.trial); waiting && decision.answer != Answer::Stop)
     decision = std::move(waiting.mapped());
-  const bool moves = moving_.erase(report.trial) > 0 && report.epoch != history_[report.trial].until_epoch;
+  const bool own_accord =
+      report.epoch == history_[report.trial].until_epoch || decision.answer == Answer::Pause;
+  const bool moves = moving_.erase(report.trial) > 0 && !own_accord;
   place_of(report.trial).keeper = worker;
   if (decision.answer == Answer::Stop) {
     Report stopped = report;
     stopped.state = search::TrialState::Stopped;
     finish(worker, stopped, now);
     return;
+  }
+  if (moves && interrupted_) {  // it was to go on at once: so it does in a later job
+    Report called_in = report;
+    called_in.state = search::TrialState::Cancelled;
+    return finish(worker, called_in, now);
   }
   finish(worker, report, now);
   if (decision.answer == Answer::Checkpoint) orders_.emplace_back(worker, Checkpoint{report.trial});
@@ -210,16 +229,29 @@ void Controller::stop_waiting_for(TrialId donor, WorkerId taker) {
   if (donors_.extract(donor)) release(donor, taker);
 }
 
-/// How long trials take, how fast their worker is, and how many of them end.
+/// How long trials take, how fast their worker is, how long messages are under way, and how many trials end.
 void Controller::learn(WorkerId worker, const Report& report, double now) {
   const double remembered = std::min(static_cast<double>(++trials_timed_), mean_memory);
   mean_seconds_ =
       mean_seconds_ < 0 ? report.seconds : mean_seconds_ + (report.seconds - mean_seconds_) / remembered;
   proposals_.pace(mean_seconds_);
-  const std::int32_t epochs = report.epoch - place_of(report.trial).from_epoch;
+  const Place& place = place_of(report.trial);
+  if (place.started >= 0) {
+    const bool longer = now - place.started - report.seconds > round_trip_;
+    round_trip_ = std::max(shortest_round_trip, round_trip_ * (longer ? 1 + median_step : 1 - median_step));
+  }
+  const std::int32_t epochs = report.epoch - place.from_epoch;
   if (epochs > 0) speeds_.take(worker, (report.seconds - report.load_seconds) / epochs);
-  if (ramp_ && ramp_->trial_ended(now))
-    record(search::Note{search::in_flight_note, {static_cast<double>(ramp_->limit()), ramp_->throughput()}});
+  if (ramp_ && ramp_->trial_ended(now, loss_at_end(report)))
+    record(search::Note{search::in_flight_note,
+                        {static_cast<double>(ramp_->limit()), ramp_->throughput(), ramp_->gain()}});
+}
+
+/// Of a trial that is over, infinite where it was not worth its end; none: it has paused.
+std::optional<double> Controller::loss_at_end(const Report& report) const {
+  if (!is_final(report.state)) return {};
+  if (report.state != search::TrialState::Completed) return HUGE_VAL;
+  return options_.maximize ? -report.value : report.value;
 }
 
 void Controller::step(double now) {
@@ -233,6 +265,7 @@ void Controller::step(double now) {
   }
   start_moved(now);
   if (teams_) fill_teams(now);
+  if (options_.elastic) regroup();
   const bool all_filled = teams_ || fill_slots(now);
   if (options_.move_stragglers && !all_filled && std::exchange(freed_, false)) move_straggler();
   // Without a worker that takes part nothing was tried, and the study may go on.
@@ -293,9 +326,15 @@ void Controller::move_straggler() {
 
 void Controller::start_moved(double now) {
   for (; !moved_.empty() && !draining_; moved_.pop_front()) {
+    const TrialId trial = moved_.front();
+    if (teams_) {  // the workers that it had are free
+      const std::vector<WorkerId> team = teams_->form(trial, holder(trial));
+      start(trial, team.front(), now, team);
+      continue;
+    }
     const WorkerId free = fastest_free();
     if (!free.valid()) return;
-    if (history_[moved_.front()].state == search::TrialState::Paused) start(moved_.front(), free, now);
+    if (history_[trial].state == search::TrialState::Paused) start(trial, free, now);
   }
 }
 
@@ -342,19 +381,38 @@ bool Controller::fill_slot(WorkerId worker, double now) {
   return true;
 }
 
-std::int32_t Controller::width(TrialId trial) const { return options_.width(history_[trial].config); }
+std::int32_t Controller::width(TrialId trial) const {
+  return options_.width ? options_.width(history_[trial].config) : 1;
+}
 
 /// Lets trials wait, and starts those that the free workers are enough for.
 void Controller::fill_teams(double now) {
+  teams_->settle(too_late(now));
   while (!draining_ && !too_late(now)) {
-    while (teams_->wants_more()) {
+    bool all_here = false;
+    while (!all_here && teams_->wants_more()) {
       const auto trial = next_trial(now);
-      if (!trial || teams_->waits(*trial)) break;  // a paused one that waits already is all that the scheduler wants
-      teams_->add(*trial, width(*trial), holder(history_[*trial].weights));
+      all_here =
+          !trial || teams_->waits(*trial);  // a paused one that waits already is all that the scheduler wants
+      if (!all_here) teams_->add(*trial, width(*trial), holder(history_[*trial].weights));
     }
+    teams_->settle(all_here && !waits_for_proposal_);
     const auto next = teams_->next();
     if (!next) return;
     start(next->trial, next->team.front(), now, next->team);
+  }
+}
+
+/// Calls trials in that are to go on with more workers, or fewer. One that has reported since it started is
+/// at work for sure.
+void Controller::regroup() {
+  if (draining_) return;
+  const auto ready = [this](TrialId trial) {
+    return history_[trial].epochs > place_of(trial).from_epoch && !pending_.contains(trial);
+  };
+  for (const TrialId trial : teams_->misfits(ready)) {
+    moving_.insert(trial);
+    orders_.emplace_back(history_[trial].worker, Cancel{trial, search::TrialState::Paused});
   }
 }
 
@@ -380,6 +438,7 @@ void Controller::start(TrialId id, WorkerId worker, double now, const std::vecto
   assign.awaited = keeper.valid() && keeper != worker;
   record(search::TrialStarted{id, worker, lane, from, until, now});
   place_of(id).from_epoch = from;
+  place_of(id).started = workers_[static_cast<std::size_t>(worker.value)].trials.empty() ? now : -1;
   if (team.size() > 1) name_team(assign, team);
   auto& held = workers_[static_cast<std::size_t>(worker.value)].trials;
   held.push_back(id);
@@ -495,7 +554,11 @@ void Controller::set_load(WorkerId worker, std::size_t before) {
 
 std::size_t Controller::depth() const {
   if (options_.prefetch >= 0) return static_cast<std::size_t>(options_.prefetch);
-  if (trials_timed_ < enough_timed || mean_seconds_ > short_trial_seconds) return 0;
+  if (trials_timed_ < enough_timed || mean_seconds_ > round_trips_to_hide * round_trip_) return 0;
+  if (proposals_.learns() && mean_seconds_ > longest_made_stale) return 0;
+  const std::int64_t left = options_.trials - std::ssize(history_.trials());
+  if (options_.trials > 0 && left < std::ssize(workers_))
+    return 0;  // the last ones go to whoever is free first
   const double wanted = std::ceil(covered_seconds / std::max(mean_seconds_, 1e-9));
   return static_cast<std::size_t>(std::clamp(wanted, 1.0, static_cast<double>(deepest)));
 }

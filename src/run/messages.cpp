@@ -15,7 +15,7 @@ struct AssignHeader {
 };
 struct ReportHeader {
   std::int32_t trial, epoch;
-  std::uint8_t state, reason, unused[6];
+  std::uint8_t state, reason, sums, unused[5];
   double value, standard_error, seconds, load_seconds, communicate_seconds;
   std::uint32_t metrics, fold_scores, text;
   std::int32_t exit_code;
@@ -62,6 +62,7 @@ void send(comm::Communicator& comm, Rank to, const Report& message) {
                           message.epoch,
                           static_cast<std::uint8_t>(message.state),
                           static_cast<std::uint8_t>(message.reason),
+                          static_cast<std::uint8_t>(message.sums),
                           {},
                           message.value,
                           message.standard_error,
@@ -138,6 +139,7 @@ Report open_report(const comm::Envelope& envelope) {
                 {}};
   report.message = reader.take_all<std::string>(header.text);
   report.exit_code = header.exit_code;
+  report.sums = static_cast<objective::Sums>(header.sums);
   return report;
 }
 

@@ -130,7 +130,11 @@ double VirtualWorkers::next_epoch_seconds(WorkerId id) const {
   const VirtualWorker& busy = workers_[static_cast<std::size_t>(id.value)];
   const double seconds = busy.running->trainable->epoch_seconds().value_or(options_.epoch_seconds);
   require(std::isfinite(seconds) && seconds >= 0, "an epoch cannot take ", seconds, " s");
-  return seconds * busy.slowness;
+  double slowness = busy.slowness;
+  for (const std::int32_t member : busy.running->assign.team)
+    slowness = std::max(slowness, workers_[static_cast<std::size_t>(member)].slowness);
+  const double partners = std::max(0.0, static_cast<double>(busy.running->assign.team.size()) - 1);
+  return seconds * slowness / (1 + partners * options_.team_efficiency);
 }
 
 void VirtualWorkers::schedule(WorkerId id, double time) {

@@ -103,6 +103,8 @@ void Worker::handle(const comm::Envelope& envelope) {
       incumbent_ = open_incumbent(envelope);
       hand_on(*incumbent_);
       return;
+    case Tag::Tree:
+      return;  // for sub-controllers
     case Tag::Shutdown:
       hand_on(Shutdown{});
       store_->save_all();
@@ -385,7 +387,10 @@ void Worker::report(const Report& message) {
   Report full = message;
   full.seconds = running_->clock.seconds();
   full.load_seconds = running_->load_seconds;
-  if (running_->trainable) full.communicate_seconds = running_->trainable->communicate_seconds();
+  if (running_->trainable) {
+    full.communicate_seconds = running_->trainable->communicate_seconds();
+    full.sums = running_->trainable->sums();
+  }
   send(*controller_, Rank{0}, full);
 }
 

@@ -18,6 +18,7 @@ namespace {
 struct Prologue : LeaderProblem {
   std::uint64_t rows[split_names.size()];
   bool has_lengths[split_names.size()];
+  bool stays;  ///< x, in the file
   std::uint64_t dimensions, shape[most_dimensions];
   std::uint64_t features, classes, outputs, tokens, labels_per_sample, text_bytes;
 
@@ -72,7 +73,7 @@ Spans carve(const Prologue& prologue, std::span<std::byte> block) {
   Spans spans;
   for (std::size_t i = 0; i < split_names.size(); ++i) {
     const std::size_t rows = prologue.rows[i];
-    spans.splits[i].x = carver.take<float>(rows * prologue.features);
+    spans.splits[i].x = carver.take<float>(prologue.stays ? 0 : rows * prologue.features);
     spans.splits[i].labels =
         carver.take<std::int32_t>(prologue.classes > 0 ? rows * prologue.labels_per_sample : 0);
     spans.splits[i].values = carver.take<float>(rows * prologue.outputs);
@@ -102,7 +103,7 @@ std::vector<std::string> unpacked_texts(std::span<const char> text) {
 
 void read_numbers(const DatasetFile& file, const Spans& spans) {
   for (std::size_t i = 0; i < split_names.size(); ++i) {
-    file.read_x(i, spans.splits[i].x);
+    file.read_x(i, 0, spans.splits[i].x);
     file.read_labels(i, spans.splits[i].labels);
     file.read_values(i, spans.splits[i].values);
     file.read_lengths(i, spans.splits[i].lengths);
@@ -124,9 +125,31 @@ Dataset views(const Prologue& prologue, const Spans& spans) {
   data.class_names.assign(texts.begin() + 2, texts.end());
   const std::array splits{&data.train, &data.valid, &data.test};
   for (std::size_t i = 0; i < splits.size(); ++i)
-    *splits[i] = {prologue.rows[i], spans.splits[i].x, spans.splits[i].labels, spans.splits[i].values,
-                  spans.splits[i].lengths};
+    *splits[i] = {prologue.rows[i],       spans.splits[i].x,       spans.splits[i].labels,
+                  spans.splits[i].values, spans.splits[i].lengths, nullptr};
   return data;
+}
+
+/// Samples of one split of a file.
+class StoredSamples final : public SampleSource {
+ public:
+  StoredSamples(std::shared_ptr<const DatasetFile> file, std::size_t split)
+      : file_(std::move(file)), split_(split), block_rows_(file_->block_rows(split)) {}
+
+  std::size_t features() const override { return file_->head().features; }
+  std::size_t block_rows() const override { return block_rows_; }
+  void read(std::size_t first, std::span<float> x) const override { file_->read_x(split_, first, x); }
+
+ private:
+  std::shared_ptr<const DatasetFile> file_;
+  std::size_t split_, block_rows_;
+};
+
+void leave_in_file(Dataset& data, const std::filesystem::path& path) {
+  const auto file = std::make_shared<const DatasetFile>(path);
+  const std::array splits{&data.train, &data.valid, &data.test};
+  for (std::size_t i = 0; i < splits.size(); ++i)
+    if (splits[i]->rows > 0) splits[i]->source = std::make_shared<StoredSamples>(file, i);
 }
 
 std::size_t product(std::span<const std::size_t> lengths) {
@@ -206,7 +229,7 @@ DatasetInfo inspect_dataset(const std::filesystem::path& file) {
           head.origin,   head.licence, head.shape,   head.tokens,  head.labels_per_sample};
 }
 
-Dataset load_dataset(const std::filesystem::path& file, comm::NodeMemory& memory) {
+Dataset load_dataset(const std::filesystem::path& file, comm::NodeMemory& memory, std::size_t most_bytes) {
   std::optional<DatasetFile> source;
   std::string texts;
   auto& prologue =
@@ -215,6 +238,9 @@ Dataset load_dataset(const std::filesystem::path& file, comm::NodeMemory& memory
       source.emplace(file);
       texts = packed_texts(source->head());
       prologue.describe(source->head(), texts.size());
+      const auto& rows = source->head().rows;
+      const std::size_t samples = std::accumulate(rows.begin(), rows.end(), std::size_t{0});
+      prologue.stays = samples > most_bytes / (source->head().features * sizeof(float));
     } catch (const std::exception& error) {
       prologue.note(error);
     }
@@ -231,7 +257,9 @@ Dataset load_dataset(const std::filesystem::path& file, comm::NodeMemory& memory
     }
   memory.publish();
   prologue.rethrow();
-  return views(prologue, spans);
+  Dataset data = views(prologue, spans);
+  if (prologue.stays) leave_in_file(data, file);
+  return data;
 }
 
 void check_dataset(const TableSet& data) {

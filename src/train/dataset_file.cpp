@@ -144,11 +144,19 @@ void DatasetFile::check_lengths(std::size_t split) {
           head_.rows[split], "), got ", dimensions_text(lengths));
 }
 
-void DatasetFile::read_x(std::size_t split, std::span<float> x) const {
+std::size_t DatasetFile::block_rows(std::size_t split) const {
+  constexpr std::size_t wanted = std::size_t{1} << 20, most = std::size_t{16} << 20;  // [bytes]
+  const std::size_t row_bytes = head_.features * sizeof(float);
+  const std::size_t rows = std::max<std::size_t>(wanted / row_bytes, 1),
+                    chunk = file_.chunk_rows(x_of(split));
+  return chunk == 0 || chunk > most / row_bytes ? rows : (rows + chunk - 1) / chunk * chunk;
+}
+
+void DatasetFile::read_x(std::size_t split, std::size_t first, std::span<float> x) const {
   if (x.empty()) return;
-  file_.read_rows(x_of(split), 0, head_.rows[split], x);
-  check_finite(x, head_.features, where(x_of(split)));
-  if (head_.tokens > 0) check_tokens(x, head_.features, head_.tokens, where(x_of(split)));
+  file_.read_rows(x_of(split), first, x.size() / head_.features, x);
+  check_finite(x, head_.features, where(x_of(split)), first);
+  if (head_.tokens > 0) check_tokens(x, head_.features, head_.tokens, where(x_of(split)), first);
 }
 
 void DatasetFile::read_lengths(std::size_t split, std::span<std::int32_t> lengths) const {
@@ -174,10 +182,11 @@ void DatasetFile::check_padding(std::size_t split, std::span<const std::int32_t>
   if (head_.labels_per_sample > 1) train::check_padding(labels, lengths, where(y_of(split)));
 }
 
-void check_finite(std::span<const float> numbers, std::size_t per_row, std::string_view where) {
+void check_finite(std::span<const float> numbers, std::size_t per_row, std::string_view where,
+                  std::size_t first) {
   const auto bad = std::ranges::find_if_not(numbers, [](float number) { return std::isfinite(number); });
   if (bad == numbers.end()) return;
-  const auto row = static_cast<std::size_t>(bad - numbers.begin()) / per_row;
+  const auto row = first + static_cast<std::size_t>(bad - numbers.begin()) / per_row;
   throw InvalidInput(concat(where, ": row ", row, " (from 0) holds ", *bad, ", expected finite numbers"));
 }
 
@@ -209,12 +218,13 @@ void check_padding(std::span<const std::int32_t> labels, std::span<const std::in
               step, " behind its length ", lengths[row], ", expected ", no_label);
 }
 
-void check_tokens(std::span<const float> x, std::size_t per_row, std::size_t tokens, std::string_view where) {
+void check_tokens(std::span<const float> x, std::size_t per_row, std::size_t tokens, std::string_view where,
+                  std::size_t first) {
   const auto bad = std::ranges::find_if(x, [&](float token) {
     return token < 0 || token >= static_cast<float>(tokens) || token != std::floor(token);
   });
   if (bad == x.end()) return;
-  throw InvalidInput(concat(where, ": row ", static_cast<std::size_t>(bad - x.begin()) / per_row,
+  throw InvalidInput(concat(where, ": row ", first + static_cast<std::size_t>(bad - x.begin()) / per_row,
                             " (from 0) holds ", *bad, ", expected a token 0 .. ", tokens - 1));
 }
 

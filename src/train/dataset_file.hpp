@@ -36,7 +36,10 @@ class DatasetFile {
   explicit DatasetFile(const std::filesystem::path& path);
 
   const DatasetHead& head() const { return head_; }
-  void read_x(std::size_t split, std::span<float> x) const;
+  /// Rows that are best read together.
+  std::size_t block_rows(std::size_t split) const;
+  /// Rows from `first` on, so many as x takes.
+  void read_x(std::size_t split, std::size_t first, std::span<float> x) const;
   void read_labels(std::size_t split, std::span<std::int32_t> labels) const;
   void read_values(std::size_t split, std::span<float> values) const;
   /// @param lengths  none where the split has none
@@ -59,8 +62,10 @@ class DatasetFile {
   DatasetHead head_;
 };
 
+/// @param first  number of the first row
 /// @throws InvalidInput  "WHERE: row R (from 0) holds nan, expected finite numbers"
-void check_finite(std::span<const float> numbers, std::size_t per_row, std::string_view where);
+void check_finite(std::span<const float> numbers, std::size_t per_row, std::string_view where,
+                  std::size_t first = 0);
 
 /// @param per_row  1, or the steps of a sequence; then a step may have no_label
 /// @throws InvalidInput  "WHERE: row R (from 0) holds label L, expected 0 .. CLASSES - 1"
@@ -76,7 +81,8 @@ void check_padding(std::span<const std::int32_t> labels, std::span<const std::in
                    std::string_view where);
 
 /// @throws InvalidInput  "WHERE: row R (from 0) holds X, expected a token 0 .. TOKENS - 1"
-void check_tokens(std::span<const float> x, std::size_t per_row, std::size_t tokens, std::string_view where);
+void check_tokens(std::span<const float> x, std::size_t per_row, std::size_t tokens, std::string_view where,
+                  std::size_t first = 0);
 
 /// Steps of a sequence of this shape; 0: a sample is no sequence.
 std::size_t steps_of(std::span<const std::size_t> shape, std::size_t tokens);

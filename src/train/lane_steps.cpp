@@ -5,9 +5,6 @@
 namespace regatta::train {
 namespace {
 
-/// Floating-point operations of one round: some milliseconds.
-constexpr double round_work = 4e8;
-
 std::size_t judged_numbers(const std::vector<const Part*>& judged, std::size_t outputs) {
   std::size_t count = 0;
   for (const Part* part : judged) count += part->size() * outputs;
@@ -33,24 +30,29 @@ bool describe_layers(const NetworkSpec& network, device::Lane& lane) {
 
 }  // namespace
 
-std::optional<std::size_t> lane_numbers(const TrainingSpec& spec) {
+std::size_t useful_lanes(const TrainingSpec& spec) {
+  constexpr std::size_t room_of_core = 50000, most_parameters = 4000000;
   device::Lane lane;
-  if (spec.random_crop > 0 || spec.random_flip || spec.frozen > 0 || !describe_layers(spec.network, lane)) return std::nullopt;
+  if (spec.random_crop > 0 || spec.random_flip || spec.frozen > 0 || !describe_layers(spec.network, lane)) return 1;
   std::size_t widest = 0;
   for (std::size_t l = 0; l < lane.layer_count; ++l) widest = std::max<std::size_t>(widest, lane.layers[l].units);
   const std::size_t per_sample = lane.inputs + activation_count(spec.network) + 2 * widest;
-  return parameter_count(spec.network) + spec.batch * per_sample;
+  const std::size_t parameters = parameter_count(spec.network);
+  if (parameters + spec.batch * per_sample <= room_of_core) return 256;
+  const bool few_outputs = lane.layers[lane.layer_count - 1].units <= device::Lane::most_outputs;
+  return few_outputs && parameters <= most_parameters ? 32 : 1;
 }
 
 std::unique_ptr<LaneSteps> LaneSteps::make(device::Backend& backend, const LanePlace& place, const TrainingSpec& spec,
                                            const Part& part, Network& network, const float* class_weights,
                                            std::uint64_t seed) {
   const DeviceSplit& split = part.split();
-  const bool plain = spec.precision == device::Precision::Fp32 && !split.lengths && split.labels.columns <= 1 && spec.random_crop == 0 && !spec.random_flip;
+  const bool plain = !split.source && !split.lengths && split.labels.columns <= 1 && spec.random_crop == 0 && !spec.random_flip;
   device::Lane lane;
   if (!place.pack || !plain || spec.frozen > 0 || place.judged.size() > device::Lane::most_judgements) return nullptr;
   if (!describe_layers(spec.network, lane)) return nullptr;
   lane.loss = spec.loss;
+  lane.precision = spec.precision;
   lane.x = split.x.data;
   lane.targets = {split.labels.data, split.values.data, class_weights, static_cast<float>(spec.label_smoothing)};
   lane.batch = static_cast<std::uint32_t>(std::min(spec.batch, part.size()));
@@ -93,7 +95,7 @@ void LaneSteps::set_rates(std::size_t steps, std::int64_t done, std::size_t per_
 void LaneSteps::submit(std::int32_t* order, std::size_t next, std::size_t rows, std::int64_t steps_done) {
   const auto steps_of = [this](std::size_t count) { return (count + lane_.batch - 1) / lane_.batch; };
   const std::size_t left = steps_of(rows - next);
-  const std::size_t steps = std::min(left, static_cast<std::size_t>(std::max(1.0, round_work / step_work_)));
+  const std::size_t steps = std::min(left, static_cast<std::size_t>(std::max(1.0, pack_.operations_per_round(lane_) / step_work_)));
   set_rates(steps, steps_done, steps_of(rows));
   lane_.order = order + next;
   lane_.rows = static_cast<std::uint32_t>(rows - next);

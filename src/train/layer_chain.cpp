@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "parallel_dense_layer.hpp"
+#include "recurrent_layer.hpp"
 
 namespace regatta::train {
 namespace {
@@ -17,6 +18,13 @@ const DenseSpec* first_of_pair(const std::vector<LayerSpec>& layers, std::size_t
   return pair && first->units >= static_cast<std::size_t>(parts->size()) ? first : nullptr;
 }
 
+/// The recurrent layer at this place, if `parts` divide its units.
+const RecurrentSpec* divided_recurrence(const LayerSpec& layer, const comm::Communicator* parts) {
+  const auto* recurrent = std::get_if<RecurrentSpec>(&layer);
+  return recurrent && parts && recurrent->units >= static_cast<std::size_t>(parts->size()) ? recurrent
+                                                                                           : nullptr;
+}
+
 std::span<float> take(std::span<float>& from, std::size_t count) {
   const auto first = from.first(count);
   from = from.subspan(count);
@@ -26,7 +34,7 @@ std::span<float> take(std::span<float>& from, std::size_t count) {
 }  // namespace
 
 LayerChain::LayerChain(const std::vector<LayerSpec>& layers, const Shape& input, comm::Communicator* parts,
-                       std::size_t first)
+                       std::size_t first, bool whole_recurrences)
     : first_(first), output_(input) {
   std::size_t weight = 0;
   const auto add = [&](std::unique_ptr<Layer> layer) {
@@ -41,6 +49,9 @@ LayerChain::LayerChain(const std::vector<LayerSpec>& layers, const Shape& input,
       const auto& second = std::get<DenseSpec>(layers[place + 1]);
       add(std::make_unique<ParallelDenseLayer>(*columns, output_, Division::Columns, *parts));
       add(std::make_unique<ParallelDenseLayer>(second, Shape{columns->units}, Division::Rows, *parts));
+    } else if (const RecurrentSpec* recurrent =
+                   divided_recurrence(layers[place], whole_recurrences ? nullptr : parts)) {
+      add(std::make_unique<RecurrentLayer>(*recurrent, output_, parts));
     } else {
       add(make_layer(layers[place], output_));
     }

@@ -12,9 +12,9 @@ LayerChain chain_of(const NetworkSpec& spec) {
   return LayerChain(spec.layers, spec.input);
 }
 
-LayerChain chain_of(const Stage& stage, comm::Communicator* parts) {
+LayerChain chain_of(const Stage& stage, const Team& team) {
   require(!stage.layers.empty(), "a network needs a layer");
-  return LayerChain(stage.layers, stage.input, parts, stage.first);
+  return LayerChain(stage.layers, stage.input, team.parts, stage.first, team.whole_recurrences);
 }
 
 bool has_parameters(const Layer& layer) { return layer.counts().weights + layer.counts().biases > 0; }
@@ -37,7 +37,7 @@ FirstValues first_values(const LayerChain& layers, std::uint64_t seed) {
 std::size_t weight_count(const NetworkSpec& spec) { return chain_of(spec).counts().weights; }
 
 std::size_t parameter_count(const NetworkSpec& spec, const Team& team) {
-  const ParameterCounts counts = chain_of(stage_of(spec, team.stages), team.parts).counts();
+  const ParameterCounts counts = chain_of(stage_of(spec, team.stages), team).counts();
   return counts.weights + counts.biases;
 }
 
@@ -83,7 +83,7 @@ Network::Network(device::Backend& backend, const NetworkSpec& spec, std::size_t 
       passed_(micro.most),
       most_samples_(most_samples) {
   const std::size_t chains = micro.recompute ? 1 : micro.most;
-  while (chains_.size() < chains) chains_.push_back(chain_of(stage_, team.parts));
+  while (chains_.size() < chains) chains_.push_back(chain_of(stage_, team));
   const ParameterCounts all = layers().counts();
   weights_ = all.weights;
   const std::size_t count = all.weights + all.biases;

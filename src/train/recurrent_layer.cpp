@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "regatta/core/clock.hpp"
 #include "regatta/core/error.hpp"
 
 namespace regatta::train {
@@ -10,11 +11,14 @@ namespace regatta::train {
 using device::CellKind;
 using device::Readout;
 
-RecurrentLayer::RecurrentLayer(const RecurrentSpec& spec, const Shape& input)
+RecurrentLayer::RecurrentLayer(const RecurrentSpec& spec, const Shape& input, comm::Communicator* parts)
     : spec_(spec),
       steps_(input.size() == 2 ? input[0] : 0),
       inputs_(input.size() == 2 ? input[1] : 0),
-      directions_(spec.bidirectional ? 2 : 1) {
+      directions_(spec.bidirectional ? 2 : 1),
+      parts_(parts),
+      own_(share_of(spec.units, parts)),
+      sum_([this](std::span<float> values) { sum(values); }) {
   require(steps_ > 0 && inputs_ > 0,
           "a recurrent layer reads sequences of steps x channels, got samples with ", input.size(),
           input.size() == 1 ? " dimension" : " dimensions");
@@ -23,8 +27,20 @@ RecurrentLayer::RecurrentLayer(const RecurrentSpec& spec, const Shape& input)
 }
 
 ParameterCounts RecurrentLayer::counts() const {
-  return {directions_ * direction_weights(), directions_ * device::cell_biases(spec_.kind, spec_.units), 0};
+  return {directions_ * direction_weights(), directions_ * direction_biases(), 0};
 }
+
+ParameterCounts RecurrentLayer::whole_counts() const {
+  return RecurrentLayer(spec_, {steps_, inputs_}).counts();
+}
+
+/// Of weights as of biases: rows hold the numbers of this rank's units, gate by gate.
+std::size_t RecurrentLayer::number_in_whole(std::size_t number) const {
+  return number / units() * spec_.units + own_.first + number % units();
+}
+
+std::size_t RecurrentLayer::weight_in_whole(std::size_t weight) const { return number_in_whole(weight); }
+std::size_t RecurrentLayer::bias_in_whole(std::size_t bias) const { return number_in_whole(bias); }
 
 Shape RecurrentLayer::output() const {
   const std::size_t numbers = directions_ * spec_.units;
@@ -37,18 +53,24 @@ double RecurrentLayer::operations() const {
 
 std::size_t RecurrentLayer::activations() const { return size_of(output()) + directions_ * direction_kept(); }
 
+/// Draws the numbers of the whole layer and keeps its own, so that all divisions start from the same network.
 void RecurrentLayer::draw(Random& random, std::span<float> weights, std::span<float> biases,
                           std::span<float>) const {
   const auto fill = [&](std::span<float> numbers, std::size_t inputs) {
-    const double variance = initial_variance(Init::Xavier, device::Activation::Tanh, inputs, spec_.units);
-    for (float& number : numbers) number = static_cast<float>(std::sqrt(variance) * random.normal());
+    const double deviation =
+        std::sqrt(initial_variance(Init::Xavier, device::Activation::Tanh, inputs, spec_.units));
+    for (auto next = numbers.begin(); next != numbers.end();)
+      for (std::size_t unit = 0; unit < spec_.units; ++unit) {
+        const double number = random.normal();
+        if (unit >= own_.first && unit < own_.end) *next++ = static_cast<float>(deviation * number);
+      }
   };
   for (std::size_t d = 0; d < directions_; ++d) {
     const auto own = weights.subspan(d * direction_weights(), direction_weights());
     fill(own.first(inputs_ * columns()), inputs_);
     fill(own.subspan(inputs_ * columns()), spec_.units);
     if (spec_.kind != CellKind::Lstm) continue;
-    const auto forget = biases.subspan(d * columns() + spec_.units, spec_.units);
+    const auto forget = biases.subspan(d * columns() + units(), units());
     std::ranges::fill(forget, 1.0f);
   }
 }
@@ -73,11 +95,13 @@ device::Recurrence RecurrentLayer::direction(std::size_t d, device::MatrixView<c
   const float* weights = places_.weights + d * direction_weights();
   layer.input_weights = {weights, inputs_, columns()};
   layer.recurrent_weights = {weights + inputs_ * columns(), spec_.units, columns()};
-  layer.bias = places_.biases + d * device::cell_biases(spec_.kind, spec_.units);
+  layer.bias = places_.biases + d * direction_biases();
   layer.kept = kept_.data() + d * most_samples_ * direction_kept();
   layer.y = {y_.data(), x.rows, size_of(output())};
   layer.y_first = d * spec_.units;
   layer.y_step = directions_ * spec_.units;
+  layer.first_unit = own_.first;
+  layer.sum_over_parts = parts_ ? &sum_ : nullptr;
   return layer;
 }
 
@@ -99,11 +123,18 @@ void RecurrentLayer::backward(device::MatrixView<float> y, device::MatrixView<fl
     gradient.y = y;
     gradient.input_weights = {weights, inputs_, columns()};
     gradient.recurrent_weights = {weights + inputs_ * columns(), spec_.units, columns()};
-    gradient.bias = places_.bias_gradients + d * device::cell_biases(spec_.kind, spec_.units);
+    gradient.bias = places_.bias_gradients + d * direction_biases();
     gradient.x = x;
     gradient.add_to_x = d > 0;
     backend_->backward(last_[d], gradient);
   }
+  if (parts_ && x.data) sum({x.data, x.size()});
+}
+
+void RecurrentLayer::sum(std::span<float> values) {
+  const Stopwatch clock;
+  parts_->begin_sum(values)->wait();
+  wait_seconds_ += clock.seconds();
 }
 
 }  // namespace regatta::train

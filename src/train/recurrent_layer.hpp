@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 
 #include "regatta/device/buffer.hpp"
 #include "regatta/train/layer.hpp"
@@ -9,11 +10,18 @@ namespace regatta::train {
 
 /// A recurrent layer in one direction or in two. Of each direction: weights of the inputs, then of the
 /// states.
+///
+/// Ranks may divide its units: each has the gates of some of them, and after each step all learn the states
+/// of all.
 class RecurrentLayer final : public Layer {
  public:
-  RecurrentLayer(const RecurrentSpec& spec, const Shape& input);
+  /// @param parts  the ranks that divide the units; null: this rank has all of them
+  RecurrentLayer(const RecurrentSpec& spec, const Shape& input, comm::Communicator* parts = nullptr);
 
   ParameterCounts counts() const override;
+  ParameterCounts whole_counts() const override;
+  std::size_t weight_in_whole(std::size_t weight) const override;
+  std::size_t bias_in_whole(std::size_t bias) const override;
   Shape output() const override;
   double operations() const override;
   std::size_t activations() const override;
@@ -22,17 +30,26 @@ class RecurrentLayer final : public Layer {
   void place(device::Backend& backend, const Places& places, std::size_t most_samples) override;
   device::MatrixView<const float> forward(device::MatrixView<const float> x, const Pass& pass) override;
   void backward(device::MatrixView<float> y, device::MatrixView<float> x) override;
+  double wait_seconds() const override { return wait_seconds_; }
 
  private:
-  std::size_t columns() const { return device::gates_of(spec_.kind) * spec_.units; }
+  std::size_t units() const { return own_.end - own_.first; }
+  std::size_t columns() const { return device::gates_of(spec_.kind) * units(); }
   std::size_t direction_weights() const { return (inputs_ + spec_.units) * columns(); }
+  std::size_t direction_biases() const { return device::cell_biases(spec_.kind, units()); }
   std::size_t direction_kept() const {
-    return device::kept_numbers(spec_.kind, steps_, inputs_, spec_.units);
+    return device::kept_numbers(spec_.kind, steps_, inputs_, units(), spec_.units);
   }
+  std::size_t number_in_whole(std::size_t number) const;
+  void sum(std::span<float> values);
   device::Recurrence direction(std::size_t d, device::MatrixView<const float> x, const Pass& pass);
 
   RecurrentSpec spec_;
   std::size_t steps_, inputs_, directions_;
+  comm::Communicator* parts_;
+  Share own_;  ///< units of this rank
+  std::function<void(std::span<float>)> sum_;
+  double wait_seconds_ = 0;
   device::Backend* backend_ = nullptr;
   Places places_;
   std::size_t most_samples_ = 0;

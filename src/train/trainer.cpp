@@ -4,6 +4,8 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <numeric>
+#include <utility>
 
 #include "image_shape.hpp"
 #include "lane_steps.hpp"
@@ -56,6 +58,19 @@ comm::Communicator* group_of(comm::Communicator* group) {
   return group && group->size() > 1 ? group : nullptr;
 }
 
+/// Batches whose samples are read together; 0: they all are in memory.
+std::size_t window_batches_of(const Part& part, std::size_t batch, const Team& team) {
+  if (!part.split().source) return 0;
+  const std::size_t batches = batches_per_window(part.split().windows, part.size(), batch, ranks_of(team.replicas));
+  return batches > 0 ? batches : divide_up(part.size(), batch);
+}
+
+std::vector<std::int32_t> counting_to(std::size_t count) {
+  std::vector<std::int32_t> numbers(count);
+  std::iota(numbers.begin(), numbers.end(), 0);
+  return numbers;
+}
+
 std::vector<float> weights_for(const Part& part, std::size_t classes, bool balanced) {
   if (!balanced || part.labels().empty()) return {};
   return balanced_class_weights(part.labels(), classes);
@@ -91,7 +106,7 @@ Trainer::Trainer(device::Backend& backend, const Part& part, std::size_t classes
     : backend_(backend),
       part_(part),
       spec_(spec),
-      team_{group_of(team.replicas), group_of(team.parts), group_of(team.stages)},
+      team_{group_of(team.replicas), group_of(team.parts), group_of(team.stages), !backend.host_memory()},
       batch_(batch_of(spec, part)),
       own_rows_(divide_up(batch_, ranks_of(team_.replicas))),
       micro_(micro_batches_of(spec, team_, own_rows_)),
@@ -104,6 +119,8 @@ Trainer::Trainer(device::Backend& backend, const Part& part, std::size_t classes
       pipeline_(backend, team_.stages),
       reducer_(backend, team_.replicas, network_.weights(), network_.parameters().size()),
       augmentation_(augmentation_of(spec)),
+      window_batches_(pipeline_.first() ? window_batches_of(part, batch_, team_) : 0),
+      counting_(backend, counting_to(window_batches_ * own_rows_)),
       order_(part.rows().begin(), part.rows().end()),
       rows_(backend, std::max(order_.size(), chunk_)),
       labels_(backend, std::min(chunk_, own_rows_) * part.split().labels.columns),
@@ -129,11 +146,13 @@ std::optional<EpochLoss> Trainer::advance() {
   if (lane_) return advance_in_lane();
   backend_.set_precision(spec_.precision);
   const double step_work = 3.0 * network_.operations() * static_cast<double>(batch_);
-  if (next_ == 0) begin_epoch();
+  if (!begun_) begin_epoch();
   const Slice& slice = backend_.host_memory() ? host_slice : device_slice;
   double work = 0;
-  for (std::size_t steps = 0; steps < slice.steps && work < slice.operations && next_ < order_.size(); ++steps, work += step_work)
+  for (std::size_t steps = 0; steps < slice.steps && work < slice.operations && next_ < order_.size(); ++steps, work += step_work) {
+    if (!window_ready()) return std::nullopt;
     step();
+  }
   if (next_ == order_.size()) return end_epoch(loss_sum_.download()[0]);
   // A team learns of a loss that is no number at the end of the epoch, because all of it must end in the same
   // step.
@@ -161,19 +180,64 @@ std::optional<EpochLoss> Trainer::advance_in_lane() {
 }
 
 void Trainer::begin_epoch() {
+  begun_ = true;
   lane_loss_ = 0;
-  const std::uint64_t seed = derive_seed(derive_seed(spec_.seed, order), static_cast<std::uint64_t>(epoch_));
-  if (lane_ && lane_->shuffle(seed)) return;
-  order_.assign(part_.rows().begin(), part_.rows().end());
-  Random(seed).shuffle(std::span(order_));
+  if (lane_ && lane_->shuffle(order_seed(epoch_))) return;
+  if (next_order_.empty()) {
+    order_ = order_of(epoch_);
+    stream_.reset();
+    if (window_batches_ > 0) announce(order_);
+  } else {
+    order_ = std::exchange(next_order_, {});
+  }
   if (augmentation_)
     augmentation_->key = derive_seed(derive_seed(spec_.seed, changes), static_cast<std::uint64_t>(epoch_));
   backend_.upload(order_, rows_.data());
   backend_.zero(loss_sum_.data(), 1);
 }
 
+std::uint64_t Trainer::order_seed(std::int32_t epoch) const {
+  return derive_seed(derive_seed(spec_.seed, order), static_cast<std::uint64_t>(epoch));
+}
+
+std::vector<std::int32_t> Trainer::order_of(std::int32_t epoch) const {
+  return epoch_order(part_.rows(), order_seed(epoch), part_.split().windows, batch_, ranks_of(team_.replicas));
+}
+
+/// Lets the samples of an epoch that this rank takes be read, after those announced before.
+void Trainer::announce(std::span<const std::int32_t> order) {
+  if (!stream_)
+    stream_ = std::make_unique<SampleStream>(backend_, *part_.split().source, window_batches_ * own_rows_);
+  const std::size_t window = window_batches_ * batch_;
+  for (std::size_t first = 0; first < order.size(); first += window) {
+    SampleStream::Rows rows;
+    for (std::size_t start = first; start < std::min(first + window, order.size()); start += batch_) {
+      const Share own = share_of(std::min(batch_, order.size() - start), team_.replicas);
+      rows.insert(rows.end(), order.begin() + static_cast<std::ptrdiff_t>(start + own.first),
+                  order.begin() + static_cast<std::ptrdiff_t>(start + own.end));
+    }
+    stream_->announce(std::move(rows));
+  }
+}
+
+/// Whether the samples of the next batch have been read; waits a little for them. With the last window of an
+/// epoch the next epoch is announced, so that its samples are read while this one ends and is judged.
+bool Trainer::window_ready() {
+  const std::size_t window = window_batches_ * batch_;
+  if (window == 0 || next_ % window > 0) return true;
+  if (!stream_->ready()) return false;
+  window_ = stream_->next();
+  window_place_ = 0;
+  if (next_ + window >= order_.size() && epoch_ + 1 < spec_.learning_rate.epochs) {
+    next_order_ = order_of(epoch_ + 1);
+    announce(next_order_);
+  }
+  return true;
+}
+
 EpochLoss Trainer::end_epoch(float loss_sum) {
   next_ = 0;
+  begun_ = false;
   std::array<float, 1> total{loss_sum};
   sum(total);
   shared_.complete();
@@ -201,6 +265,7 @@ void Trainer::train_batch() {
   const auto per_epoch = static_cast<std::int64_t>((order_.size() + batch_ - 1) / batch_);
   const double rate = spec_.learning_rate.at(steps_++, per_epoch);
   next_ = end;
+  window_place_ += own.end - own.first;
   if (shared_.active()) return shared_.step(network_, spec_.optimizer, rate, steps_);
   reducer_.finish(network_.gradients().data());
   network_.update(spec_.optimizer, rate, steps_, spec_.gradient_clip);
@@ -231,7 +296,7 @@ void Trainer::learn(const Batch& batch) {
 void Trainer::forward(const Batch& batch, std::size_t micro, Share rows) {
   const std::size_t count = rows.end - rows.first, place = rows.first - batch.own.first;
   const device::MatrixView<float> x{x_.data() + place * network_.inputs(), count, network_.inputs()};
-  gather_inputs(rows_.data() + rows.first, x);
+  gather_inputs(rows, place, x);
   pipeline_.send_outputs(network_.forward(x, step_key(), rows.first - batch.first, batch.rows,
                                           lengths_of(part_, rows_.data() + rows.first, count, place), micro));
 }
@@ -291,13 +356,17 @@ std::size_t Trainer::targets_of(std::span<const std::int32_t> rows) const {
   return static_cast<std::size_t>(std::max<std::ptrdiff_t>(labelled, 1));
 }
 
-void Trainer::gather_inputs(const std::int32_t* rows, device::MatrixView<float> x) {
-  if (!pipeline_.first())
-    pipeline_.receive_inputs(x);
-  else if (augmentation_)
-    backend_.gather(part_.split().x, rows, *augmentation_, x);
+/// @param rows   of the order
+/// @param place  of the first of them among those of this rank in the batch
+void Trainer::gather_inputs(Share rows, std::size_t place, device::MatrixView<float> x) {
+  if (!pipeline_.first()) return pipeline_.receive_inputs(x);
+  const bool all = window_batches_ == 0;
+  const device::MatrixView<const float> source = all ? part_.split().x : window_;
+  const std::int32_t* from = all ? rows_.data() + rows.first : counting_.data() + window_place_ + place;
+  if (augmentation_)
+    backend_.gather(source, from, *augmentation_, x);
   else
-    backend_.gather(part_.split().x, rows, x);
+    backend_.gather(source, from, x);
 }
 
 std::vector<float> Trainer::outputs(const Part& part) {
@@ -307,12 +376,13 @@ std::vector<float> Trainer::outputs(const Part& part) {
   backend_.set_precision(spec_.precision);
   std::vector<float> all(part.size() * columns, 0.0f);
   const Share share = share_of(part.size(), team_.replicas);
+  const auto stream = stream_of(part, share);
   for (std::size_t first = share.first; first < share.end; first += chunk_) {
     const std::size_t count = std::min(chunk_, share.end - first);
     if (!part.whole()) backend_.upload(part.rows().subspan(first, count), rows_.data());
     const std::int32_t* lengths = part.split().lengths ? part.split().lengths + first : nullptr;
     if (!part.whole()) lengths = lengths_of(part, rows_.data(), count);
-    const auto outputs = network_.forward(chunk_of(part, first, count), lengths);
+    const auto outputs = network_.forward(chunk_of(part, first, count, stream.get()), lengths);
     pipeline_.send_outputs(outputs);
     if (pipeline_.last())
       backend_.download(outputs.data, std::span(all).subspan(first * columns, count * columns));
@@ -323,7 +393,10 @@ std::vector<float> Trainer::outputs(const Part& part) {
 
 /// Rows [first, first + count) of a part, or what the stage before this one makes of them. Where the part is
 /// not whole, rows_ begins with their numbers.
-device::MatrixView<const float> Trainer::chunk_of(const Part& part, std::size_t first, std::size_t count) {
+/// @param stream  null: all samples of the part are in memory
+device::MatrixView<const float> Trainer::chunk_of(const Part& part, std::size_t first, std::size_t count,
+                                                  SampleStream* stream) {
+  if (stream) return stream->next();
   const device::MatrixView<const float> source = part.split().x;
   if (pipeline_.first() && part.whole()) return {source.data + first * source.columns, count, source.columns};
   const device::MatrixView<float> x{x_.data(), count, network_.inputs()};
@@ -332,6 +405,17 @@ device::MatrixView<const float> Trainer::chunk_of(const Part& part, std::size_t 
   else
     pipeline_.receive_inputs(x);
   return x;
+}
+
+/// Of the samples of a part, a chunk each; null where all of them are in memory or another stage takes them.
+std::unique_ptr<SampleStream> Trainer::stream_of(const Part& part, Share share) {
+  if (!part.split().source || !pipeline_.first()) return nullptr;
+  auto stream = std::make_unique<SampleStream>(backend_, *part.split().source, chunk_);
+  for (std::size_t first = share.first; first < share.end; first += chunk_) {
+    const auto rows = part.rows().subspan(first, std::min(chunk_, share.end - first));
+    stream->announce({rows.begin(), rows.end()});
+  }
+  return stream;
 }
 
 void Trainer::save(ByteWriter& writer) const {
@@ -346,6 +430,8 @@ void Trainer::load(ByteReader& reader) {
   steps_ = reader.take<std::int64_t>();
   first_loss_ = reader.take<double>();
   network_.load(reader);
+  next_order_.clear();
+  begun_ = false;
   lane_judged_ = false;
 }
 

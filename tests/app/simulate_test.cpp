@@ -146,6 +146,17 @@ TEST_F(Simulate, TakesLatencyAndUnequalWorkersIntoAccount) {
       HasSubstr("200: 200 completed"));
 }
 
+TEST_F(Simulate, DividesWorkersAmongFewTrialsByAStatedEfficiency) {
+  const std::vector<std::string> two{"simulate",           inputs + "sleep.ini",  "study.trials=2",
+                                     "objective.sleep=10", "objective.epochs=10", "workers.elastic=true",
+                                     "--no-log",           "--workers=8"};
+  std::vector<std::string> perfect = two;
+  perfect.push_back("--team-efficiency=1");
+
+  EXPECT_THAT(regatta(two).out, HasSubstr("virtual      2.9 s on 8 workers"));
+  EXPECT_THAT(regatta(perfect).out, HasSubstr("virtual      2.5 s on 8 workers"));
+}
+
 TEST_F(Simulate, PreviewsHowFarTrialsTrainBeforeAJobStarts) {
   const ProcessResult result =
       regatta({"check", inputs + "digits_asha.ini", "--preview", "--epoch-time", "2s"});

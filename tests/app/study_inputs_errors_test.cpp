@@ -47,7 +47,7 @@ TEST(StudyInputsErrors, NamesLineAndRuleOfAWrongOption) {
             "x.ini:8: unknown section [sarch]; did you mean 'search'?");
   EXPECT_EQ(with_line("[workers]\nlanes = 2000"), "x.ini:9: lanes must be at most 1024, got 2000");
   EXPECT_EQ(with_line("[workers]\nlanes = 2\nranks_per_trial = 2"),
-            "x.ini:9: lanes must be 1 where several ranks train a trial together (ranks_per_trial, model_parallel), got 2");
+            "x.ini:9: lanes must be 1 where several ranks train a trial together (ranks_per_trial, model_parallel, elastic), got 2");
   EXPECT_EQ(with_line("[log]\nverbosity = 4"), "x.ini:9: verbosity must be at most 3, got 4");
   EXPECT_EQ(
       with_line("[search]\nalgorithm = sobl"),
@@ -130,6 +130,16 @@ TEST(StudyInputsErrors, RefusesWhatDoesNotGoWithTrialsOfSeveralWidths) {
   EXPECT_THAT(with_widths("in_flight = 2\n"), ElementsAre(rule));
   EXPECT_THAT(with_widths("in_flight = auto\n"), ElementsAre(rule));
   EXPECT_THAT(with_widths("move_stragglers = true\n"), ElementsAre(rule));
+}
+
+TEST(StudyInputsErrors, RefusesElasticTeamsOfTrialsThatCannotGoOnWithOtherRanks) {
+  const auto with_workers = [](const std::string& section) {
+    return with_line("[workers]\nelastic = true\n" + section);
+  };
+  EXPECT_EQ(with_workers("ranks_per_trial = 2"), "x.ini:9: elastic needs ranks_per_trial = 1");
+  EXPECT_EQ(with_workers("move_stragglers = true"), "x.ini:9: elastic needs in_flight = all and move_stragglers = false");
+  EXPECT_THAT(problems_of("[space]\nx = uniform(0, 1)\n[objective]\ntype = command\ncommand = true\n[workers]\nelastic = true\n"),
+              Contains("x.ini:7: elastic is for objectives of type network, not command"));
 }
 
 TEST(StudyInputsErrors, NamesLineAndRuleOfAWrongPrior) {

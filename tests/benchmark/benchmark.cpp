@@ -61,11 +61,18 @@ double quantile(std::vector<double> values, double fraction) {
 
 double median(std::vector<double> values) { return quantile(std::move(values), 0.5); }
 
-double thread_cpu_seconds() {
+namespace {
+
+double seconds_on(clockid_t clock) {
   std::timespec time{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  ::clock_gettime(clock, &time);
   return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
+
+}  // namespace
+
+double thread_cpu_seconds() { return seconds_on(CLOCK_THREAD_CPUTIME_ID); }
+double process_cpu_seconds() { return seconds_on(CLOCK_PROCESS_CPUTIME_ID); }
 
 Json machine_facts() {
   utsname system{};

@@ -27,6 +27,8 @@ double quantile(std::vector<double> values, double fraction);
 
 /// CPU time of the calling thread so far [s].
 double thread_cpu_seconds();
+/// Of all threads [s].
+double process_cpu_seconds();
 
 /// What stands beside every figure: machine and build.
 Json machine_facts();

@@ -57,16 +57,19 @@ const std::string cheap_methods = "random,asha,asha-promotion,hyperband,hyperban
 struct Case {
   std::string name;
   std::optional<benchmark::TrainedTable> table;
+  double peer_asha, rounded;  ///< their ASHA, the median of 10 seeds, and by how much that may be rounded
   std::string peers;
 };
 
 std::vector<Case> all_cases(const benchmark::TrainedTables& tables) {
-  return {
-      {"lcbench-167168", tables.lcbench("167168"),
-       "ASHA 78.99, HyperBand 82.88, random 82.48, TPE 83.69, BORE 86.78"},
-      {"lcbench-189906", tables.lcbench("189906"), "ASHA 89.34, HyperBand 89.67, random 88.02, TPE 90.51"},
-      {"taskset-lstm", tables.taskset("patch128_LSTM128_bs64"), "ASHA 0.394, HyperBand 0.409, random 0.400"},
-      {"taskset-gru", tables.taskset("patch32_GRU128_bs128"), "ASHA 0.417, HyperBand 0.420, random 0.488"}};
+  return {{"lcbench-167168", tables.lcbench("167168"), 78.99, 0.005,
+           "ASHA 78.99, HyperBand 82.88, random 82.48, TPE 83.69, BORE 86.78"},
+          {"lcbench-189906", tables.lcbench("189906"), 89.34, 0.005,
+           "ASHA 89.34, HyperBand 89.67, random 88.02, TPE 90.51"},
+          {"taskset-lstm", tables.taskset("patch128_LSTM128_bs64"), 0.394, 0.0005,
+           "ASHA 0.394, HyperBand 0.409, random 0.400"},
+          {"taskset-gru", tables.taskset("patch32_GRU128_bs128"), 0.417, 0.0005,
+           "ASHA 0.417, HyperBand 0.420, random 0.488"}};
 }
 
 /// Of each worker [s].
@@ -115,6 +118,27 @@ double time_to(const report::Setting& setting, double value, double budget, bool
   return HUGE_VAL;
 }
 
+/// Seeds that end worse than the median of the peers' ASHA.
+int worse_than_peers(const report::Setting& setting, const Case& subject, double end) {
+  return static_cast<int>(std::ranges::count_if(setting.courses, [&](const report::Course& course) {
+    const double value = course.at(end);
+    return subject.table->maximize ? !(value >= subject.peer_asha - subject.rounded)
+                                   : !(value <= subject.peer_asha + subject.rounded);
+  }));
+}
+
+/// How many of so many seeds may be worse by chance, if a seed is as likely better as worse: a one-sided sign
+/// test at 5 %.
+int worse_by_chance(int seeds) {
+  double chance = std::pow(0.5, seeds), tail = 0;  // of `worse`, and of that many or more
+  int worse = seeds;
+  for (; worse > 0 && tail + chance <= 0.05; --worse) {
+    tail += chance;
+    chance *= static_cast<double>(worse) / (seeds - worse + 1);
+  }
+  return worse;
+}
+
 std::vector<Method> chosen_methods(const benchmark::Arguments& arguments) {
   std::vector<std::string> names;
   for (const Method& method : all_methods()) names.push_back(method.name);
@@ -148,6 +172,13 @@ void compare(const Case& subject, int workers, const benchmark::Arguments& argum
                 "",
                 ""});
     times[method.name].push_back(reached);
+    if (end < budget || settings.size() == 1) continue;
+    report.add(
+        {concat(subject.name, ", ", workers, " workers, ", method.name, ": seeds worse than the peers' ASHA"),
+         {static_cast<double>(worse_than_peers(settings.back(), subject, end))},
+         concat("of ", seeds),
+         workers == 8 ? concat("<= ", worse_by_chance(seeds)) : "",
+         ""});
   }
   std::cout << subject.name << ", " << workers << " workers, " << seeds
             << " seeds; others with 8 workers: " << subject.peers << "\n"

@@ -41,6 +41,30 @@ double step_microseconds(const benchmark::TrainingSize& size, double seconds, bo
   return 1e6 * spent / (epochs * steps);
 }
 
+/// What reading samples from a file costs: CPU time of a step, and of the thread that reads for it, relative to a step whose samples
+/// are in memory. Where there is a core for that thread, a training is as fast as the larger of both.
+struct Reading {
+  double step, reader;
+};
+
+Reading cost_of_reading(const benchmark::TrainingSize& size, double seconds) {
+  const std::size_t steps = 96;  // windows of more than 16 blocks
+  benchmark::Training resident(size, steps * size.batch), stored(size, steps * size.batch, nullptr, true, false, device::Precision::Fp32, true);
+  Reading spent{};
+  double in_memory = 0;
+  for (resident.epoch(), stored.epoch(); in_memory < seconds;) {
+    const double start = benchmark::thread_cpu_seconds();
+    resident.epoch();
+    const double between = benchmark::thread_cpu_seconds(), all = benchmark::process_cpu_seconds();
+    stored.epoch();
+    const double own = benchmark::thread_cpu_seconds() - between;
+    in_memory += between - start;
+    spent.step += own;
+    spent.reader += benchmark::process_cpu_seconds() - all - own;
+  }
+  return {spent.step / in_memory, spent.reader / in_memory};
+}
+
 /// Steps per CPU second of two trainings at the same time over those of one.
 double gain_of_two(const benchmark::TrainingSize& size, double seconds) {
   const double alone = step_microseconds(size, seconds);
@@ -83,9 +107,11 @@ struct Peer {
 };
 
 /// Steps per second of all networks that train at once on the first GPU, each in a lane; 0 where this one fits into none.
-double lane_steps_per_second(const benchmark::TrainingSize& size, double seconds, std::size_t& lanes) {
+/// @param lanes  how many; 0: as many as the GPU holds, which comes back
+double lane_steps_per_second(const benchmark::TrainingSize& size, double seconds, device::Precision precision,
+                             std::size_t& lanes) {
   constexpr std::size_t steps = 512;
-  benchmark::Population population(size, steps * size.batch);
+  benchmark::Population population(size, steps * size.batch, lanes, precision);
   lanes = population.lanes();
   if (lanes == 0) return 0;
   population.epoch();
@@ -125,7 +151,7 @@ Peer measure_peer(const std::string& python, const std::vector<std::string>& nam
 
 /// What was measured of one size, one value per repetition.
 struct Measured {
-  std::vector<double> own, two_at_once, peer;
+  std::vector<double> own, two_at_once, peer, stored, reader;
 };
 
 void add_figures(benchmark::Report& report, const benchmark::TrainingSize& size, const Measured& measured, double peak,
@@ -137,6 +163,10 @@ void add_figures(benchmark::Report& report, const benchmark::TrainingSize& size,
   const std::string letter = concat("(", size.name, ") ");
   report.add({concat(letter, size.network, ", batch ", size.batch), measured.own, "us/step", "", note});
   report.add({letter + "two trainings at once", measured.two_at_once, "times one", ">= 1.95", ""});
+  if (!measured.stored.empty()) {
+    report.add({letter + "with samples read from a file", measured.stored, "times as long", "<= 1.05", "CPU time"});
+    report.add({letter + "the thread that reads them", measured.reader, "times a step", "<= 1", "CPU time; random numbers, deflated"});
+  }
   if (measured.peer.empty()) return;
   report.add({letter + "PyTorch", measured.peer, "us/step", "", peer_facts});
   std::vector<double> ratios;
@@ -156,6 +186,10 @@ void measure_on_processor(const benchmark::Arguments& arguments, const std::vect
       if (std::ranges::find(chosen, size.name) == chosen.end()) continue;
       measured[size.name].own.push_back(step_microseconds(size, 0.3));
       measured[size.name].two_at_once.push_back(gain_of_two(size, 0.3));
+      if (size.name != "c") continue;
+      const Reading reading = cost_of_reading(size, 1);
+      measured[size.name].stored.push_back(reading.step);
+      measured[size.name].reader.push_back(reading.reader);
     }
     if (i == 0 || !peer.microseconds.empty()) peer = measure_peer(arguments.text("--python"), chosen);
     for (const auto& [name, value] : peer.microseconds) measured[name].peer.push_back(value);
@@ -167,18 +201,29 @@ void measure_on_processor(const benchmark::Arguments& arguments, const std::vect
   if (peer.microseconds.empty()) std::cout << peer.facts << '\n';
 }
 
+std::string lane_target(const std::string& size, std::size_t lanes) {
+  if (size == "a" && lanes > 32) return ">= 1e7";
+  if (size == "c" && lanes == 1) return ">= 33333";
+  return size == "c" && lanes == 32 ? ">= 60000" : "";
+}
+
 /// Steps on the first GPU, each repetition beside PyTorch in both modes.
 void measure_on_gpu(const benchmark::Arguments& arguments, const std::vector<std::string>& chosen,
                     benchmark::Report& report) {
-  std::map<std::string, std::vector<double>> own, rounded, in_lanes;
-  std::map<std::string, std::size_t> lanes;
+  std::map<std::string, std::vector<double>> own, rounded;
+  using InLanes = std::map<std::pair<std::size_t, bool>, std::vector<double>>;  ///< by how many, and whether in tf32
+  std::map<std::string, InLanes> in_lanes;
   std::map<std::string, std::map<std::string, std::vector<double>>> peers;  ///< by facts and size
   for (int i = 0; i < report.repeats(); ++i) {
     for (const auto& size : benchmark::training_sizes())
       if (std::ranges::find(chosen, size.name) != chosen.end()) {
         own[size.name].push_back(step_microseconds(size, 0.3, true));
         rounded[size.name].push_back(step_microseconds(size, 0.3, true, device::Precision::Tf32));
-        in_lanes[size.name].push_back(lane_steps_per_second(size, 0.3, lanes[size.name]));
+        for (const auto precision : {device::Precision::Fp32, device::Precision::Tf32})
+          for (std::size_t lanes : {1, 32, 0}) {
+            const double rate = lane_steps_per_second(size, 0.2, precision, lanes);
+            if (rate > 0) in_lanes[size.name][{lanes, precision == device::Precision::Tf32}].push_back(rate);
+          }
       }
     for (const auto& [mode, precision] : {std::pair{"eager", "fp32"}, {"graph", "fp32"}, {"graph", "tf32"}}) {
       const Peer peer =
@@ -196,9 +241,12 @@ void measure_on_gpu(const benchmark::Arguments& arguments, const std::vector<std
                 concat(format_short(1e6 * static_cast<double>(size.batch) / mine, 3), " samples/s, ",
                        format_short(1e-3 * size.operations / mine, 3), " GFLOP/s")});
     report.add({letter + "in tf32", rounded[size.name], "us/step", "", ""});
-    if (lanes[size.name] > 0)
-      report.add({letter + "in lanes", in_lanes[size.name], "steps/s", size.name == "a" ? ">= 1e7" : "",
-                  concat(lanes[size.name], " networks at once")});
+    for (const auto& [kind, rates] : in_lanes[size.name]) {
+      const auto [lanes, tf32] = kind;
+      report.add({letter + (tf32 ? "in lanes, tf32" : "in lanes"), rates, "steps/s", lane_target(size.name, lanes),
+                  concat(lanes, " at once, ", format_short(1e6 * static_cast<double>(lanes) / benchmark::median(rates), 3),
+                         " us/step of each")});
+    }
     for (auto& [facts, times] : peers)
       if (times.contains(size.name))
         report.add({letter + "PyTorch", times[size.name], "us/step", "",

@@ -85,6 +85,18 @@ train::Dataset dataset_of(const TrainingSize& size, const train::Table& table, s
   return dataset;
 }
 
+/// The same samples in a file, from which they are to be read.
+train::Dataset stored_copy(const TrainingSize& size, const train::Table& table, const std::filesystem::path& file,
+                           comm::NodeMemory& memory) {
+  train::TableSet set;
+  set.shape = size.spec.input;
+  set.classes = size.classes;
+  set.outputs = size.classes == 0 ? 1 : 0;
+  set.train = table;
+  train::write_dataset(file, set);
+  return train::load_dataset(file, memory, 0);
+}
+
 train::TrainingSpec training_of(const TrainingSize& size) {
   train::TrainingSpec spec;
   spec.network = size.spec;
@@ -96,11 +108,12 @@ train::TrainingSpec training_of(const TrainingSize& size) {
 }  // namespace
 
 Training::Training(const TrainingSize& size, std::size_t rows, comm::Communicator* team, bool shared,
-                   bool cuda, device::Precision precision)
+                   bool cuda, device::Precision precision, bool stored)
     : table_(random_rows(rows, train::size_of(size.spec.input), size.classes)),
       dataset_(dataset_of(size, table_, rows)) {
   backend_ = cuda ? device::make_cuda_backend(0) : device::make_cpu_backend();
-  data_ = std::make_unique<train::DeviceData>(*backend_, dataset_);
+  if (stored) dataset_ = stored_copy(size, table_, folder_ / "data.h5", memory_);
+  data_ = std::make_unique<train::DeviceData>(*backend_, dataset_, rows * dataset_.features * sizeof(float));
   part_ = std::make_unique<train::Part>(data_->train());
   train::TrainingSpec spec = training_of(size);
   spec.share_updates = shared;
@@ -114,7 +127,7 @@ void Training::epoch() {
   }
 }
 
-Population::Population(const TrainingSize& size, std::size_t rows, std::size_t lanes)
+Population::Population(const TrainingSize& size, std::size_t rows, std::size_t lanes, device::Precision precision)
     : table_(random_rows(rows, train::size_of(size.spec.input), size.classes)),
       dataset_(dataset_of(size, table_, rows)),
       backend_(device::make_cuda_backend(0)) {
@@ -122,6 +135,7 @@ Population::Population(const TrainingSize& size, std::size_t rows, std::size_t l
   part_ = std::make_unique<train::Part>(data_->train());
   pack_ = std::make_unique<train::LanePack>(backend_->make_lane_engine());
   train::TrainingSpec spec = training_of(size);
+  spec.precision = precision;
   const auto make = [&] {
     return std::make_unique<train::Trainer>(*backend_, *part_, size.classes, spec, train::Team{},
                                             train::LanePlace{pack_.get(), {}});

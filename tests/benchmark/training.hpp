@@ -5,8 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "regatta/comm/node_memory.hpp"
 #include "regatta/train/lane_pack.hpp"
 #include "regatta/train/trainer.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace regatta::benchmark {
 
@@ -29,13 +31,16 @@ class Training {
   /// @param team    null: this rank is alone
   /// @param shared  as TrainingSpec::share_updates
   /// @param cuda    on the first GPU instead of the processor
+  /// @param stored  samples are read from a file, in windows of half of them
   Training(const TrainingSize& size, std::size_t rows, comm::Communicator* team = nullptr, bool shared = true,
-           bool cuda = false, device::Precision precision = device::Precision::Fp32);
+           bool cuda = false, device::Precision precision = device::Precision::Fp32, bool stored = false);
 
   void epoch();
 
  private:
   train::Table table_;
+  support::TemporaryFolder folder_;
+  comm::PrivateMemory memory_;
   train::Dataset dataset_;
   std::unique_ptr<device::Backend> backend_;
   std::unique_ptr<train::DeviceData> data_;
@@ -47,7 +52,8 @@ class Training {
 class Population {
  public:
   /// @param lanes  0: as many as the GPU holds
-  Population(const TrainingSize& size, std::size_t rows, std::size_t lanes = 0);
+  Population(const TrainingSize& size, std::size_t rows, std::size_t lanes = 0,
+             device::Precision precision = device::Precision::Fp32);
   ~Population();
 
   /// 0 where the network is too large for a lane.

@@ -192,7 +192,7 @@ struct RecurrentLayer {
         outputs(readout == Readout::All ? n.steps * width : width),
         x(device, normal_numbers(n.samples * n.steps * n.inputs, 3)), weights(device, scaled(n.inputs * columns, 4, n.inputs)),
         recurrent(device, scaled(n.units * columns, 5, n.units)), bias(device, normal_numbers(cell_biases(kind, n.units), 6)),
-        kept(device, n.samples * kept_numbers(kind, n.steps, n.inputs, n.units)), y(device, Floats(n.samples * outputs, 7)),
+        kept(device, n.samples * kept_numbers(kind, n.steps, n.inputs, n.units, n.units)), y(device, Floats(n.samples * outputs, 7)),
         dy(device, normal_numbers(n.samples * outputs, 7)), dw(device, n.inputs * columns), du(device, n.units * columns),
         db(device, cell_biases(kind, n.units)), dx(device, Floats(n.samples * n.steps * n.inputs, 2)),
         lengths(device, lengths_up_to(n.steps, n.samples)) {

@@ -72,6 +72,33 @@ Task wide() {
   return task;
 }
 
+/// Several blocks train it: in small tiles and large ones, and one that is not full.
+Task larger() {
+  Task task;
+  task.inputs = 70;
+  task.layers = {{210, Activation::Gelu, 0.25f}, {130, Activation::Relu, 0}, {60, Activation::Tanh, 0.5f}, {19, Activation::Identity, 0}};
+  task.rows = 150;
+  task.batch = 64;
+  task.update.kind = OptimizerKind::AdamW;
+  task.update.weight_decay = 0.01f;
+  task.label_smoothing = 0.1f;
+  task.weighted = true;
+  return task;
+}
+
+/// The same, clipped, without a hidden layer.
+Task larger_without_layers() {
+  Task task;
+  task.inputs = 1000;
+  task.layers = {{33, Activation::Sigmoid, 0}};
+  task.rows = 90;
+  task.batch = 60;
+  task.loss = LossKind::Squared;
+  task.update.momentum = 0.9f;
+  task.update.clip = 0.05f;
+  return task;
+}
+
 /// A task's numbers on a backend.
 class Trained {
  public:
@@ -270,7 +297,7 @@ class Lanes : public testing::Test {
 
 TEST_F(Lanes, OfDifferentNetworksTrainAsTheHostDoes) {
   const auto host = make_cpu_backend();
-  const std::vector<Task> tasks{classifier(), regression(), wide()};
+  const std::vector<Task> tasks{classifier(), regression(), wide(), larger(), larger_without_layers()};
   std::vector<std::unique_ptr<Trained>> got;
   std::vector<Lane> lanes;
   for (const Task& task : tasks) {
@@ -306,8 +333,47 @@ TEST_F(Lanes, DoNotDisturbEachOther) {
   EXPECT_EQ(among.arena(), alone.arena());
 }
 
+/// So that each has fewer of the device's blocks, and tiles of another kind.
+TEST_F(Lanes, OfSeveralBlocksDoNotDependOnHowManyTheyHave) {
+  Trained alone(*backend_, larger());
+  run({alone.lane(*engine_, 3)});
+  std::vector<std::unique_ptr<Trained>> others;
+  std::vector<Lane> lanes;
+  for (int i = 0; i < 4; ++i) {
+    others.push_back(std::make_unique<Trained>(*backend_, i < 3 ? larger() : larger_without_layers()));
+    lanes.push_back(others.back()->lane(*engine_, i < 3 ? 3 : 2));
+  }
+
+  run(lanes);
+
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(others[i]->loss(), alone.loss());
+    EXPECT_EQ(others[i]->outputs(), alone.outputs());
+    EXPECT_EQ(others[i]->arena(), alone.arena());
+  }
+}
+
+TEST_F(Lanes, OfSeveralBlocksInTf32AreNearTheHost) {
+  const auto host = make_cpu_backend();
+  Trained got(*backend_, larger()), right(*host, larger());
+  Lane lane = got.lane(*engine_, larger().steps());
+  lane.precision = Precision::Tf32;
+
+  run({lane});
+
+  right.train();
+  EXPECT_NEAR(got.loss(), right.summed_loss(), 1e-2f * std::fabs(right.summed_loss()));
+  const std::vector<float> outputs = got.outputs(), right_outputs = right.judge();
+  double error = 0, size = 0;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    error += std::pow(outputs[i] - right_outputs[i], 2);
+    size += std::pow(right_outputs[i], 2);
+  }
+  EXPECT_LT(std::sqrt(error / size), 0.1);
+}
+
 TEST_F(Lanes, GoOnWhereTheyWere) {
-  for (const Task& task : {regression(), wide()}) {
+  for (const Task& task : {regression(), wide(), larger()}) {
     Trained whole(*backend_, task), halves(*backend_, task);
     run({whole.lane(*engine_, task.steps())});
 
@@ -336,9 +402,9 @@ TEST_F(Lanes, ShuffleAsTheHostDoes) {
   EXPECT_EQ(made.arena(), given.arena());
 }
 
-TEST_F(Lanes, RefuseWhatSharedMemoryDoesNotHold) {
-  Task task = wide();
-  task.layers[0].units = 2000;
+TEST_F(Lanes, RefuseNetworksWithManyOutputs) {
+  Task task = larger();
+  task.layers.back().units = 65;
   Trained trained(*backend_, task);
   EXPECT_EQ(engine_->capacity(trained.lane(*engine_, 1)), 0u);
 }

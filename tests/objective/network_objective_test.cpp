@@ -115,6 +115,19 @@ TEST_F(NetworkObjective, TrainsForItsEpochsAndReportsEach) {
   EXPECT_TRUE(epochs[4].fold_scores.empty());
 }
 
+/// Rows as small as these are read one by one, so that the order of an epoch may be any, as in memory.
+TEST_F(NetworkObjective, ReadsSamplesFromTheFileWhereTheirMemoryIsLimited) {
+  for (const char* folds : {"0", "3"}) {
+    const auto values = [&](const char* memory) {
+      Workshop workshop(options({{"data", "three.h5"}, {"epochs", "3"}, {"batch_size", "16"}, {"folds", folds}, {"data_memory", memory}}), {});
+      std::vector<double> all;
+      for (const Progress& epoch : workshop.run()) all.push_back(epoch.value);
+      return all;
+    };
+    EXPECT_EQ(values("400"), values("auto"));
+  }
+}
+
 /// An mlp that works step by step sees nothing of the past; a symbol is its own label in one step of five.
 TEST_F(NetworkObjective, LearnsToLabelSequencesWhereThatNeedsMemory) {
   train::write_dataset(folder / "recall.h5", train::generate_recall(train::RecallOptions{1000, 12, 4, 6, 1}));

@@ -201,6 +201,14 @@ TEST(SummaryText, TellsTheEndAndHowToReproduceTheBest) {
   expect_narrow(text);
 }
 
+TEST(SummaryText, TellsHowTeamsHaveAddedUpGradients) {
+  log::Study study = ended_study();
+  EXPECT_THAT(summary_text(study), Not(HasSubstr("gradients")));
+  for (const auto& [worker, how] : {std::pair{0.0, 1.0}, {1.0, 2.0}, {0.0, 2.0}, {2.0, 1.0}})
+    study.record(search::Note{log::Study::sums_note, {worker, how}});
+  EXPECT_THAT(summary_text(study), HasSubstr("added up in the memory of their node (2 teams), by messages (1 team)"));
+}
+
 TEST(Csv, QuotesWhatNeedsQuotes) {
   EXPECT_EQ(csv_cell("plain text"), "plain text");
   EXPECT_EQ(csv_cell(""), "");

@@ -1,9 +1,11 @@
 #include "regatta/run/controller.hpp"
 
+#include <algorithm>
 #include <map>
 #include <set>
 
 #include "regatta/core/error.hpp"
+#include "regatta/log/study_reader.hpp"
 #include "run/team_slots.hpp"
 
 namespace regatta::run {
@@ -26,7 +28,10 @@ class Numbers final : public ProposalSource {
   void pace(double trial_seconds) override { told_seconds = trial_seconds; }
   void observe(std::span<const search::Event> events) override { seen += events.size(); }
 
+  bool learns() const override { return learning; }
+
   bool hungry = false;
+  bool learning = true;
   std::uint64_t seen = 0;
   std::optional<double> promised;
   double told_seconds = 0;
@@ -83,6 +88,8 @@ class ControllerTest : public testing::Test {
     controller->receive(worker, report, ++now);
     controller->step(now);
   }
+
+  WorkerId history_worker(TrialId trial) const { return controller->history()[trial].worker; }
 
   /// The trial that the worker was given last.
   TrialId running_on(WorkerId worker) const {
@@ -171,6 +178,30 @@ TEST_F(ControllerTest, LogsWhatAProposalPromisesAfterTheTrialsCreation) {
   const auto& note = std::get<search::Note>(book.logged[1]);
   EXPECT_EQ(note.key, "search/gain");
   EXPECT_EQ(note.values, (std::vector<double>{0, 0.25}));
+}
+
+TEST_F(ControllerTest, LogsOnceHowAWorkerAddsUpGradients) {
+  build(10);
+  controller->step(now);
+  const auto report = [&](std::int32_t epoch, objective::Sums sums) {
+    Report message;
+    message.trial = running_on(first);
+    message.epoch = epoch;
+    message.sums = sums;
+    controller->receive(first, message, ++now);
+    controller->step(now);
+  };
+
+  report(1, objective::Sums::None);
+  EXPECT_EQ(controller->history().note(log::Study::sums_note), nullptr);
+  report(2, objective::Sums::InMemory);
+  report(3, objective::Sums::InMemory);
+
+  const auto is_note = [](const search::Event& event) {
+    const auto* note = std::get_if<search::Note>(&event);
+    return note && note->key == log::Study::sums_note && note->values == std::vector<double>{0, 2};
+  };
+  EXPECT_EQ(std::ranges::count_if(book.logged, is_note), 1);
 }
 
 TEST_F(ControllerTest, TellsTheSourceOfProposalsHowLongTrialsTake) {
@@ -778,7 +809,8 @@ TEST_F(ControllerTest, LogsEachNumberOfTrialsAtOnceThatItTries) {
   EXPECT_EQ(controller->in_flight(), 2u);
   const search::Note* note = controller->history().note(search::in_flight_note);
   ASSERT_NE(note, nullptr);
-  EXPECT_EQ(note->values, (std::vector<double>{2, 1})) << "a trial a second";
+  EXPECT_EQ(note->values, (std::vector<double>{2, 1, 0}))
+      << "a trial a second, and none better than the others";
 }
 
 TEST_F(AnswersTest, MovesTheTrialOfASlowWorkerToAFasterOneThatIsFree) {
@@ -811,16 +843,32 @@ TEST(Ramp, DoublesWhileTrialsEndFasterAndThenGoesBack) {
   std::vector<std::size_t> limits{ramp.limit()};
   for (int trial = 0; trial < 200; ++trial) {
     now += 1 / std::min(4.0, static_cast<double>(ramp.limit()));  // four at once are all that helps
-    if (ramp.trial_ended(now)) limits.push_back(ramp.limit());
+    if (ramp.trial_ended(now, 1)) limits.push_back(ramp.limit());
   }
 
   EXPECT_EQ(limits, (std::vector<std::size_t>{1, 2, 4, 8, 4}));
 }
 
+TEST(Ramp, GoesBackWhereTrialsGainLess) {
+  Ramp ramp(64);
+  double now = 0;
+  std::vector<std::size_t> limits{ramp.limit()};
+  for (int trial = 0; trial < 500; ++trial) {
+    now += 1.0 / static_cast<double>(ramp.limit());
+    const double loss = ramp.limit() > 4 ? 0 : -trial;  // beyond four at once nothing has been learnt of use
+    if (ramp.trial_ended(now, loss)) limits.push_back(ramp.limit());
+  }
+
+  EXPECT_EQ(limits, (std::vector<std::size_t>{1, 2, 4, 8, 4}));
+  EXPECT_NEAR(ramp.throughput(), 8, 1e-9) << "it was not for want of speed";
+  EXPECT_EQ(ramp.gain(), 0);
+}
+
 TEST(Ramp, EndsAtTheNumberOfWorkers) {
   Ramp ramp(6);
   double now = 0;
-  for (int trial = 0; trial < 200; ++trial) ramp.trial_ended(now += 1.0 / static_cast<double>(ramp.limit()));
+  for (int trial = 0; trial < 200; ++trial)
+    ramp.trial_ended(now += 1.0 / static_cast<double>(ramp.limit()), 1);
 
   EXPECT_EQ(ramp.limit(), 6u);
 }
@@ -867,6 +915,153 @@ TEST_F(ControllerTest, QueuesWhatWaitsForWorkersAgainWhenItIsInterrupted) {
   EXPECT_TRUE(controller->finished());
   EXPECT_GT(controller->history().count(TrialState::Queued), 1u);
   EXPECT_EQ(book.assigned.size(), 1u);
+}
+
+TEST_F(ControllerTest, LetsTrialsWaitAtWorkersWhereMessagesTakeMuchOfTheirTime) {
+  for (const bool learning : {false, true}) {
+    build(100, 1000, -1);
+    source->learning = learning;
+    controller->step(now);
+    std::size_t most = 0;
+    for (int trial = 0; trial < 99; ++trial) {
+      end(history_worker(TrialId{trial}), TrialId{trial}, 1, TrialState::Completed, 0.95);
+      most = std::max(most, controller->in_flight());
+    }
+
+    EXPECT_EQ(most, learning ? 2u : 4u);
+    EXPECT_EQ(controller->in_flight(), 1u) << "none waits at a worker while the other one is idle";
+    book = {};
+  }
+}
+
+/// Teams that grow when nothing else can start, and give workers back.
+class ElasticTest : public ControllerTest {
+ protected:
+  void build(std::int64_t trials, std::int32_t workers, std::vector<std::int32_t> nodes = {}) {
+    source = std::make_unique<Numbers>(1000);
+    ControllerOptions options{trials, 7, false, workers};
+    options.elastic = true;
+    options.nodes = std::move(nodes);
+    controller = std::make_unique<Controller>(options, *source, *scheduler, book);
+    controller->step(now);
+  }
+  void report(WorkerId worker, TrialId trial, std::int32_t epoch, TrialState state = TrialState::Running) {
+    Report message;
+    message.trial = trial;
+    message.epoch = epoch;
+    message.state = state;
+    message.value = 1;
+    controller->receive(worker, message, ++now);
+    controller->step(now);
+  }
+  /// Workers of the latest assignment.
+  std::vector<std::int32_t> team() const { return book.assigned.back().second.team; }
+  std::size_t calls_in(TrialId trial) const {
+    return static_cast<std::size_t>(std::ranges::count_if(book.cancelled, [&](const auto& order) {
+      return order.second.trial == trial && order.second.state == TrialState::Paused;
+    }));
+  }
+};
+
+TEST_F(ElasticTest, LetsWorkersWithoutATrialJoinTheLastOneAfterAnEpoch) {
+  build(3, 3);
+  ASSERT_EQ(book.assigned.size(), 3u);
+  report(first, TrialId{0}, 1);
+  EXPECT_TRUE(book.cancelled.empty()) << "everybody has a trial";
+  end(second, TrialId{1}, 1);
+  EXPECT_EQ(calls_in(TrialId{0}), 1u) << "the other one has not reported yet";
+  end(WorkerId{2}, TrialId{2}, 1);
+  EXPECT_EQ(calls_in(TrialId{0}), 1u) << "once is enough";
+
+  report(first, TrialId{0}, 2, TrialState::Paused);
+
+  ASSERT_EQ(book.assigned.size(), 4u);
+  EXPECT_EQ(book.assigned.back().first, first);
+  EXPECT_EQ(team(), (std::vector<std::int32_t>{0, 1, 2}));
+  EXPECT_EQ(book.assigned.back().second.weights, TrialId{0});
+  EXPECT_FALSE(book.assigned.back().second.awaited) << "its leader has its weights";
+  EXPECT_EQ(controller->history().note(search::team_note)->values, (std::vector<double>{0, 1, 2}));
+  report(first, TrialId{0}, 3, TrialState::Completed);
+  EXPECT_TRUE(controller->finished());
+  EXPECT_EQ(controller->history()[TrialId{0}].epochs, 3);
+}
+
+TEST_F(ElasticTest, GivesWorkersBackWhenATrialWaits) {
+  build(1, 4);
+  EXPECT_EQ(team().size(), 4u) << "nothing else can start";
+  controller->enqueue({{50}, {51}});
+  controller->step(++now);
+  EXPECT_TRUE(book.cancelled.empty()) << "it may not have begun yet";
+  report(first, TrialId{0}, 1);
+  ASSERT_EQ(calls_in(TrialId{0}), 1u);
+
+  report(first, TrialId{0}, 2, TrialState::Paused);
+
+  ASSERT_EQ(book.assigned.size(), 4u);
+  EXPECT_EQ(book.assigned[1].second.team, (std::vector<std::int32_t>{0, 1}));
+  EXPECT_EQ(book.assigned[2].first, WorkerId{2});
+  EXPECT_EQ(book.assigned[3].first, WorkerId{3});
+  report(first, TrialId{0}, 3);
+  report(WorkerId{2}, TrialId{1}, 1);
+  EXPECT_EQ(book.cancelled.size(), 1u) << "all workers are busy";
+}
+
+TEST_F(ElasticTest, LetsATrialEndInPlaceOfJoiningIt) {
+  build(2, 2);
+  report(second, TrialId{1}, 1);
+  end(first, TrialId{0}, 1);
+  ASSERT_EQ(calls_in(TrialId{1}), 1u);
+
+  report(second, TrialId{1}, 2, TrialState::Completed);
+
+  EXPECT_TRUE(controller->finished());
+  EXPECT_EQ(book.assigned.size(), 2u);
+}
+
+TEST_F(ElasticTest, WaitsForASlowSearcherWithoutRegrouping) {
+  build(5, 2);
+  report(first, TrialId{0}, 1);
+  source->hungry = true;
+  end(second, TrialId{1}, 1);
+  EXPECT_TRUE(book.cancelled.empty());
+  source->hungry = false;
+  controller->step(++now);
+
+  EXPECT_EQ(running_on(second), TrialId{2});
+}
+
+TEST_F(ElasticTest, QueuesATrialAgainThatWasToGoOnWithOthersWhenItIsInterrupted) {
+  build(2, 2);
+  report(first, TrialId{0}, 1);
+  end(second, TrialId{1}, 1);
+  ASSERT_EQ(calls_in(TrialId{0}), 1u);
+  controller->interrupt("signal 10");
+  report(first, TrialId{0}, 2, TrialState::Paused);
+
+  EXPECT_TRUE(controller->finished());
+  EXPECT_EQ(controller->history()[TrialId{0}].state, TrialState::Queued)
+      << "no scheduler would go on with a pause of its own accord";
+}
+
+TEST_F(ElasticTest, CallsNoTrialInThatNoWorkerOfItsNodeCouldJoin) {
+  build(3, 8, {0, 0, 0, 0, 1, 1, 1, 1});
+  std::map<TrialId, WorkerId> leader;
+  for (const auto& [worker, assign] : book.assigned) leader[assign.trial] = worker;
+  ASSERT_EQ(leader.size(), 3u);
+  std::size_t workers = 0;
+  for (const auto& [worker, assign] : book.assigned) workers += std::max<std::size_t>(1, assign.team.size());
+  EXPECT_GE(workers, 7u);
+
+  for (std::int32_t epoch = 1; epoch < 20; ++epoch)
+    for (auto& [trial, worker] : leader) {
+      const std::size_t before = calls_in(trial);
+      report(worker, trial, epoch);
+      if (calls_in(trial) == before) continue;
+      report(worker, trial, ++epoch, TrialState::Paused);
+      worker = book.assigned.back().first;
+    }
+
+  EXPECT_LE(book.cancelled.size(), 2u) << "as soon as nothing would be gained, all train in peace";
 }
 
 TEST(TeamSlots, KeepsATrialOnOneNodeWhereOneIsLargeEnough) {

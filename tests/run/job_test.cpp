@@ -56,6 +56,19 @@ std::set<search::Config> points(const search::History& history) {
   return configs;
 }
 
+TEST_F(JobTest, SharesATreeAmongSubControllers) {
+  const ProcessResult result =
+      run(6, shipped("branin.ini"),
+          {"search.algorithm=ais", "search.controllers=2", "search.split=8", "study.trials=120"});
+
+  ASSERT_EQ(result.exit_code, 0) << result;
+  const log::Study finished = study();
+  EXPECT_EQ(finished.history.count(TrialState::Completed), 120u);
+  EXPECT_EQ(points(finished.history).size(), 120u);
+  EXPECT_EQ(finished.workers.size(), 3u) << "rank 0 steers, two ranks have the tree";
+  EXPECT_LT(finished.history[*finished.history.incumbent()].objective, 0.45) << "the minimum is 0.398";
+}
+
 TEST_F(JobTest, TunesOverManyRanks) {
   const ProcessResult result = run(5, shipped("branin.ini"), {"study.trials=300"});
 
@@ -501,6 +514,55 @@ TEST_F(JobTest, TrainsATeamLikeOneRank) {
     for (int i = 0; i < 3; ++i)
       EXPECT_NEAR(together.history[TrialId{i}].objective, alone.history[TrialId{i}].objective,
                   1e-4 * alone.history[TrialId{i}].objective);
+  }
+}
+
+/// The first trial has all ranks until the second one is known, and again when that has failed.
+TEST_F(JobTest, TrainsElasticTeamsLikeOneRank) {
+  const std::string input = written(
+      "[study]\ntrials = 1\nmetric = val_loss\n[space]\nlearning_rate = loguniform(1e-3, "
+      "100)\n[objective]\ndata = " +
+      shipped("data/digits.h5") +
+      "\nlayers = 2\nunits = 24\nactivation = gelu\ndropout = 0.2\noptimizer = sgd\nmomentum = 0.9\n"
+      "epochs = 30\n[trial]\nlearning_rate = 5e-3\n");
+  const auto enqueue = [this] {
+    std::filesystem::create_directory(directory);
+    std::ofstream(directory / "enqueue.jsonl") << "{\"learning_rate\": 100}\n";
+  };
+  enqueue();
+  ASSERT_EQ(support::run_process(command(input, {})).exit_code, 0);
+  const log::Study alone = study();
+  directory = folder.path() / "elastic";
+  enqueue();
+  const ProcessResult result = run(4, input, {"workers.elastic=true"});
+
+  ASSERT_EQ(result.exit_code, 0) << result;
+  const log::Study elastic = study();
+  ASSERT_EQ(elastic.history.trials().size(), 2u);
+  std::map<TrialId, std::vector<std::size_t>> widths;
+  for (const log::Attempt& attempt : elastic.attempts)
+    widths[attempt.start.trial].push_back(1 + attempt.partners.size());
+  EXPECT_EQ(widths[TrialId{0}].front(), 3u) << "there is nothing else to do";
+  EXPECT_LT(widths[TrialId{0}].at(1), 3u) << "the other one needs a rank";
+  EXPECT_LT(widths[TrialId{1}].front(), 3u);
+  EXPECT_EQ(elastic.history[TrialId{0}].epochs, 30);
+  EXPECT_EQ(elastic.history[TrialId{1}].reason, search::Reason::Diverged);
+  const auto alone_again = [&](const search::TrialReported& report) {
+    return report.trial == TrialId{0} && report.time > elastic.history[TrialId{1}].t_end;
+  };
+  if (std::ranges::count_if(elastic.reports, alone_again) >
+      3) {  // unless the other one has been held up for long
+    EXPECT_EQ(widths[TrialId{0}].back(), 3u);
+  }
+  std::map<std::pair<TrialId, std::int32_t>, double> values;
+  for (const search::TrialReported& report : alone.reports)
+    values[{report.trial, report.epoch}] = report.value;
+  std::set<std::pair<TrialId, std::int32_t>> seen;
+  for (const search::TrialReported& report : elastic.reports) {
+    EXPECT_TRUE(seen.emplace(report.trial, report.epoch).second) << "no epoch is trained twice";
+    const auto same = values.find({report.trial, report.epoch});
+    ASSERT_NE(same, values.end());
+    EXPECT_NEAR(report.value, same->second, 1e-4 * same->second);
   }
 }
 

@@ -45,6 +45,7 @@ TEST_F(Messages, CarryAReportWithMetricsFoldsAndText) {
   sent.fold_scores = {3};
   sent.message = "the loss is nan";
   sent.exit_code = 139;
+  sent.sums = objective::Sums::InMemory;
 
   const Report got = open_report(travel(sent));
 
@@ -56,6 +57,7 @@ TEST_F(Messages, CarryAReportWithMetricsFoldsAndText) {
   EXPECT_EQ(got.fold_scores, sent.fold_scores);
   EXPECT_EQ(got.message, sent.message);
   EXPECT_EQ(got.exit_code, 139);
+  EXPECT_EQ(got.sums, objective::Sums::InMemory);
 }
 
 TEST_F(Messages, CarryTheIncumbentInFewBytes) {

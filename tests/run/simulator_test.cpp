@@ -287,6 +287,65 @@ TEST(Simulator, RefusesWhatReallyTrainsAndWhatHasNoEnd) {
   EXPECT_THROW(simulate(wide, {.workers = 2, .failure_seconds = 5}), InvalidInput);
 }
 
+/// ln of the best value of each of several studies of `ais` that differ by their seeds.
+std::vector<double> regrets(const std::string& function, int controllers, std::size_t& domains) {
+  std::vector<double> regrets;
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    StudyPlan plan = plan_of(80, {{"function", function}, {"dimensions", "4"}, {"sleep", "uniform(1, 2)"}});
+    plan.searcher.algorithm = "ais";
+    plan.searcher.seed = plan.controller.seed = seed;
+    plan.searcher.tree = {.split = 12, .controllers = controllers};
+    const SimulationResult result = simulate(plan, {.workers = 8});
+    regrets.push_back(std::log(result.history[*result.history.incumbent()].objective));
+    domains += result.domains + result.handed_over;
+    EXPECT_GT(result.utilisation, 0.85) << "proposals take no virtual time";
+  }
+  return regrets;
+}
+
+/// Of two samples without ties, by the rank sum of Mann and Whitney: its distance from the mean in standard
+/// deviations.
+double rank_sum_distance(const std::vector<double>& a, const std::vector<double>& b) {
+  double wins = 0;
+  for (const double x : a)
+    wins += static_cast<double>(std::ranges::count_if(b, [x](double y) { return y < x; }));
+  const double n = static_cast<double>(a.size()), m = static_cast<double>(b.size());
+  return std::abs(wins - n * m / 2) / std::sqrt(n * m * (n + m + 1) / 12);
+}
+
+/// At the level of 0.01, two-sided. With six seeds each it notices when nearly all divided studies are worse
+/// than all others.
+TEST(Simulator, FindsTheSameWithATreeThatIsDivided) {
+  for (const char* function : {"levy", "rosenbrock"}) {
+    std::size_t whole = 0, halves = 0, quarters = 0;
+    const std::vector<double> alone = regrets(function, 1, whole);
+
+    EXPECT_LT(rank_sum_distance(regrets(function, 2, halves), alone), 2.576) << function;
+    EXPECT_LT(rank_sum_distance(regrets(function, 4, quarters), alone), 2.576) << function;
+
+    EXPECT_EQ(whole, 6u) << "one domain each, none handed over";
+    EXPECT_GE(halves, 6u * 3) << "two domains or more, one of them handed over, on average";
+    EXPECT_GE(quarters, 6u * 3);
+  }
+}
+
+TEST(Simulator, GivesTheSameHistoryForTheSamePlanWithSubControllers) {
+  StudyPlan plan =
+      plan_of(100, {{"function", "levy"}, {"epochs", "9"}, {"sleep", "9"}, {"fail_rate", "0.05"}});
+  plan.searcher.algorithm = "ais";
+  plan.searcher.tree = {.split = 10, .controllers = 3};
+  plan.scheduler = {.algorithm = "asha", .promotion = true};
+
+  const SimulationResult first = simulate(plan, {.workers = 6}), second = simulate(plan, {.workers = 6});
+
+  ASSERT_EQ(first.history.trials().size(), second.history.trials().size());
+  for (std::size_t i = 0; i < first.history.trials().size(); ++i)
+    EXPECT_TRUE(search::same_config(first.history.trials()[i].config, second.history.trials()[i].config))
+        << i;
+  EXPECT_EQ(first.history.distinct(), first.history.trials().size());
+  EXPECT_GT(first.handed_over, 0u);
+}
+
 TEST(Simulator, TakesSecondsForAHundredThousandTrialsOnTenThousandWorkers) {
   const Stopwatch clock;
 
@@ -320,6 +379,49 @@ TEST(Simulator, LeavesEpochsUnreportedWhereWorkersReportSeldom) {
 
   EXPECT_EQ(run.all<search::TrialReported>().size(), 4u * 4);
   for (const Trial& trial : run.result.history.trials()) EXPECT_EQ(trial.epochs, 20);
+}
+
+TEST(Simulator, FinishesEarlierWhenFreeWorkersJoinTheLastTrials) {
+  StudyPlan plan = plan_of(9, {{"sleep", "uniform(50, 150)"}, {"epochs", "50"}});
+  const SimulationOptions options{.workers = 8, .team_efficiency = 0.5};
+
+  const SimulationResult alone = simulate(plan, options);
+  plan.controller.elastic = true;
+  const Recorded joined = record(plan, options);
+  const Recorded again = record(plan, options);
+
+  EXPECT_LT(joined.result.seconds, 0.75 * alone.seconds);
+  EXPECT_GT(joined.result.utilisation, 0.9);
+  EXPECT_EQ(joined.result.seconds, again.result.seconds);
+  std::set<std::size_t> widths;
+  for (const auto& note : joined.all<search::Note>())
+    if (note.key == search::team_note) widths.insert(note.values.size());
+  EXPECT_TRUE(widths.contains(8)) << "the last one has all";
+  for (const Trial& trial : joined.result.history.trials()) {
+    EXPECT_EQ(trial.state, TrialState::Completed);
+    EXPECT_EQ(trial.epochs, 50);
+    EXPECT_EQ(trial.objective, alone.history[trial.id].objective);
+  }
+  EXPECT_EQ(joined.all<search::TrialReported>().size(), 9u * 50) << "no epoch is trained twice";
+}
+
+TEST(Simulator, SpendsTheBudgetOfEverySchedulerWithElasticTeams) {
+  for (const std::string name : {"asha", "hyperband", "sh", "median", "pasha", "pbt"}) {
+    StudyPlan plan = plan_of(27, {{"sleep", "uniform(20, 30)"}, {"epochs", "27"}});
+    plan.epochs = 27;
+    plan.scheduler.algorithm = name;
+    plan.scheduler.promotion = name == "asha";
+    plan.controller.elastic = true;
+
+    const Recorded run = record(plan, {.workers = 10, .team_efficiency = 0.8});
+
+    std::set<std::pair<TrialId, std::int32_t>> seen;
+    for (const auto& report : run.all<search::TrialReported>())
+      EXPECT_TRUE(seen.emplace(report.trial, report.epoch).second)
+          << name << ": trial " << report.trial.value;
+    for (const Trial& trial : run.result.history.trials()) EXPECT_TRUE(is_final(trial.state)) << name;
+    EXPECT_EQ(run.result.history.trials().size(), 27u) << name;
+  }
 }
 
 TEST(Simulator, FinishesEarlierWhenStragglersMove) {

@@ -1,12 +1,14 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
 #include <utility>
 
 #include "regatta/device/backend.hpp"
+#include "regatta/device/devices.hpp"
 #include "regatta/device/lanes.hpp"
 
 namespace regatta::train {
@@ -21,6 +23,7 @@ class FarBackend final : public device::Backend {
   bool host_memory() const override { return false; }
 
   float* allocate(std::size_t count) override {
+    if (count > most) throw device::OutOfDeviceMemory("too many numbers");
     allocated += count;
     return near_->allocate(count);
   }
@@ -100,6 +103,7 @@ class FarBackend final : public device::Backend {
   void update(const device::Update& update) override { near_->update(update); }
   std::unique_ptr<device::LaneEngine> make_lane_engine() override { return nullptr; }
 
+  std::size_t most = std::numeric_limits<std::size_t>::max();  ///< numbers of a block
   std::size_t uploaded = 0;   ///< numbers so far
   std::size_t allocated = 0;  ///< numbers so far
   std::size_t repeated = 0;   ///< calls of repeat() so far

@@ -452,6 +452,28 @@ TEST(Team, EqualsOneRankForSequencesOfDifferentLength) {
   EXPECT_EQ(alone.outputs, train_as_team(1, samples, recaller(), make_far_backend).outputs);
 }
 
+TEST(DividedNetwork, EqualsOneRankForRecurrentLayersDividedByUnits) {
+  const Samples samples = recalled();
+  TrainingSpec spec = recaller();
+  spec.gradient_clip = 0.5;
+  const TeamResult alone = train_as_team(1, samples, spec);
+
+  for (const auto& [replicas, parts] : {std::pair{1, 2}, {1, 4}, {2, 2}}) {
+    const TeamResult team = train_as_team(replicas, samples, spec, device::make_cpu_backend, parts);
+    for (std::size_t e = 0; e < alone.losses.size(); ++e) EXPECT_NEAR(team.losses[e], alone.losses[e], 1e-5) << parts;
+    EXPECT_THAT(team.parameters, testing::Pointwise(testing::FloatNear(1e-4f), alone.parameters)) << parts;
+    EXPECT_THAT(team.outputs, testing::Pointwise(testing::FloatNear(1e-4f), alone.outputs)) << parts;
+  }
+}
+
+TEST(DividedNetwork, HasAPartOfItsRecurrentLayersOnEachRank) {
+  const auto sizes = go_on_divided(recalled(), recaller(), Divided::ByWidth, 1e-5);
+
+  const std::size_t whole = 7 * 5 + 3 * (8 + 1), gru = 2 * ((5 + 6) * 3 * 6 + 4 * 6), lstm = (12 + 8) * 4 * 8 + 4 * 8;
+  EXPECT_EQ(sizes[0], whole + gru / 2 + lstm / 2);
+  EXPECT_EQ(sizes[1], sizes[0]);
+}
+
 TEST(Trainer, TellsTheMeanLossOfLabelledStepsAndJudgesAPartOfThem) {
   const Samples samples = recalled();
   Bench bench(samples);

@@ -8,4 +8,7 @@ namespace regatta {
 /// uses it, so large blocks are to be checked beforehand; small ones always fit.
 bool fits_memory(std::size_t bytes);
 
+/// Memory of this computer [bytes]; infinite where the system does not tell.
+double installed_memory();
+
 }  // namespace regatta

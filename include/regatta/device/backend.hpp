@@ -105,6 +105,9 @@ class Backend {
   virtual float* allocate(std::size_t count) = 0;  ///< zeroed, 64-byte aligned
   virtual std::int32_t* allocate_indices(std::size_t count) = 0;
   virtual void release(void* block) noexcept = 0;
+  /// Memory of the host that upload() takes fastest from.
+  virtual float* allocate_host(std::size_t count) { return new float[count]; }
+  virtual void release_host(float* block) noexcept { delete[] block; }
   virtual void upload(std::span<const float> host, float* block) = 0;
   virtual void upload(std::span<const std::int32_t> host, std::int32_t* block) = 0;
   virtual void download(const float* block, std::span<float> host) = 0;

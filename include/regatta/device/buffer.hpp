@@ -68,4 +68,19 @@ class Buffer {
   bool owns_ = true;
 };
 
+/// Memory of the host that uploads to a backend, which must outlive it, are fast from.
+class HostBlock {
+ public:
+  HostBlock(Backend& backend, std::size_t count) : backend_(backend), data_(backend.allocate_host(count)) {}
+  HostBlock(const HostBlock&) = delete;
+  HostBlock& operator=(const HostBlock&) = delete;
+  ~HostBlock() { backend_.release_host(data_); }
+
+  float* data() { return data_; }
+
+ private:
+  Backend& backend_;
+  float* data_;
+};
+
 }  // namespace regatta::device

@@ -9,9 +9,10 @@
 
 namespace regatta::device {
 
-/// Some optimizer steps of one small dense network, and at the end of an epoch its outputs. Blocks lie on the backend.
+/// Some optimizer steps of one dense network, and at the end of an epoch its outputs. Blocks lie on the backend.
 struct Lane {
   static constexpr std::size_t most_layers = 8, most_judgements = 3;
+  static constexpr std::uint32_t most_outputs = 64;  ///< of a network that is not small
 
   struct Layer {
     std::uint32_t units = 0;
@@ -29,6 +30,7 @@ struct Lane {
   std::uint32_t inputs = 0, layer_count = 0;
   std::array<Layer, most_layers> layers{};
   LossKind loss = LossKind::CrossEntropy;
+  Precision precision = Precision::Fp32;  ///< of products; small networks may be more exact
   const float* x = nullptr;  ///< rows x inputs
   Targets targets;           ///< of these rows; one label per row
   std::int32_t* order = nullptr;  ///< rows that are left of the epoch, those of the first step first
@@ -46,8 +48,9 @@ struct Lane {
   std::array<Judgement, most_judgements> judgements{};
 };
 
-/// Trains many small networks at once, each on a few of the device's cores with all that it needs in their own memory:
-/// without launches between layers and steps, and without a word between lanes, which may differ in everything.
+/// Trains many networks at once, each on some of the device's cores, small ones with all that they need in the own memory of
+/// one: without launches between layers and steps, and without a word between lanes, which may differ in everything. What
+/// comes of a lane does not depend on the others.
 class LaneEngine {
  public:
   virtual ~LaneEngine() = default;
@@ -56,6 +59,8 @@ class LaneEngine {
   virtual std::size_t capacity(const Lane& lane) const = 0;
   /// Whether it can make the order of so many rows.
   virtual bool shuffles(const Lane& lane) const = 0;
+  /// Of one such lane, floating-point, in some milliseconds.
+  virtual double operations_per_round(const Lane& lane) const = 0;
   /// Numbers that the device writes and the host may read after wait().
   /// @throws OutOfDeviceMemory
   virtual float* allocate(std::size_t count) = 0;

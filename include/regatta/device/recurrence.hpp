@@ -2,6 +2,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <span>
 
 #include "regatta/device/matrix_view.hpp"
 
@@ -49,16 +51,23 @@ struct Recurrence {
   MatrixView<float> y;                        ///< samples x numbers of all directions
   std::size_t y_first = 0;                    ///< column of this direction's first number
   std::size_t y_step = 0;                     ///< columns from one step to the next (Readout::All)
+  std::size_t first_unit = 0;                 ///< of those that this rank has
+  /// Where ranks have divided the units (only where the backend's memory is the host's): replaces numbers by
+  /// their sum over the ranks. U has a row for each state of the layer, and y a column.
+  const std::function<void(std::span<float>)>* sum_over_parts = nullptr;
 
   constexpr std::size_t inputs() const { return input_weights.rows; }
-  constexpr std::size_t units() const { return recurrent_weights.rows; }
+  constexpr std::size_t states() const { return recurrent_weights.rows; }      ///< units of all ranks
   constexpr std::size_t columns() const { return recurrent_weights.columns; }  ///< gates * units
+  constexpr std::size_t units() const { return columns() / gates_of(kind); }
 };
 
 /// Per sample: the inputs, gates and states before each step, and what else the kind of cell needs.
-constexpr std::size_t kept_numbers(CellKind kind, std::size_t steps, std::size_t inputs, std::size_t units) {
-  const std::size_t states = kind == CellKind::Lstm ? 3 : kind == CellKind::Gru ? 2 : 1;
-  return steps * (inputs + (gates_of(kind) + states) * units);
+/// @param states  units of all ranks that have divided them
+constexpr std::size_t kept_numbers(CellKind kind, std::size_t steps, std::size_t inputs, std::size_t units,
+                                   std::size_t states) {
+  const std::size_t more = kind == CellKind::Lstm ? 2 : kind == CellKind::Gru ? 1 : 0;
+  return steps * (inputs + (gates_of(kind) + more) * units + states);
 }
 
 /// Gradients of the loss for one direction of a recurrent layer (backpropagation through time).

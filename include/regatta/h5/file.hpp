@@ -66,6 +66,8 @@ class File {
   void read_rows(std::string_view path, std::size_t first, std::size_t count, std::span<float> values) const;
   void read_rows(std::string_view path, std::size_t first, std::size_t count,
                  std::span<std::int32_t> values) const;
+  /// Rows that are stored, and unpacked, together; 0: all rows lie one after another.
+  std::size_t chunk_rows(std::string_view path) const;
   /// Whether the elements are floating-point numbers (else integers); throws for other types.
   bool is_floating(std::string_view path) const;
 

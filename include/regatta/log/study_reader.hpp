@@ -43,6 +43,10 @@ struct Promise {
 
 /// The fold of all events of a study: what reports and the results file are made of.
 struct Study {
+  /// Key of the note on how the ranks of a worker add up gradients, where its report tells so for the first time:
+  /// {worker, 1: by messages, 2: in the memory of their node}.
+  static constexpr const char* sums_note = "workers/sums";
+
   Study() = default;
   /// @throws InvalidInputs  the header's space cannot be read
   explicit Study(search::StudyHeader header_);
@@ -65,6 +69,7 @@ struct Study {
   /// Of hyperparameters during trainings; the first of a trial, at epoch 0, is what it began with.
   std::vector<search::TrialChanged> changes;
   std::vector<Promise> promises;  ///< of trials whose worth the searcher has told, in the order of their creation
+  std::map<std::int32_t, int> sums;  ///< by worker, the latest of sums_note
   std::optional<RunStatus> status;  ///< from status.json
   bool torn = false;                ///< the journal has bytes after its last whole frame
 

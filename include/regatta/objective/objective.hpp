@@ -51,6 +51,9 @@ enum class Rest {
   Waiting,  ///< it can be saved, and may go on as it is: go_on()
 };
 
+/// How ranks add up the gradients of a network; the numbers are logged.
+enum class Sums : std::uint8_t { None, ByMessages, InMemory };
+
 /// One trial at work.
 class Trainable {
  public:
@@ -82,6 +85,8 @@ class Trainable {
   virtual void wait(double seconds) const;
   /// Time spent waiting for team partners so far [s].
   virtual double communicate_seconds() const { return 0; }
+  /// How the ranks of its team add up gradients; known after the first step.
+  virtual Sums sums() const { return Sums::None; }
   /// How long the epoch that advance() gives next takes in virtual time [s]; none: nothing is known of it.
   virtual std::optional<double> epoch_seconds() const { return {}; }
 };

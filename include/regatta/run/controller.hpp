@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -41,7 +42,11 @@ struct ControllerOptions {
   bool move_stragglers = false;
   /// How many workers a trial takes at once; empty: one, and some trials may wait at workers.
   std::function<std::int32_t(const search::Config&)> width = {};
-  std::vector<std::int32_t> nodes = {};  ///< by worker, any numbers, for width; empty: all on one node
+  /// Workers for which nothing can be started join running trials, and leave them when something can; in
+  /// place of width.
+  bool elastic = false;
+  std::vector<std::int32_t> nodes =
+      {};  ///< by worker, any numbers, for width and elastic; empty: all on one node
   std::vector<std::int32_t> lanes = {};  ///< by worker, of its rank, for the log; empty: 0
 };
 
@@ -110,10 +115,12 @@ class Controller {
   struct Place {
     WorkerId keeper;              ///< who keeps its weights; none: nobody of this job
     std::int32_t from_epoch = 0;  ///< of its latest start
+    double started = -1;          ///< when that was [s]; < 0: the worker was not free
   };
   using Order = std::variant<Assign, Cancel, Hand, Checkpoint>;
 
   // Reports.
+  void note_sums(WorkerId worker, objective::Sums sums);
   void react(WorkerId worker, TrialId trial, const schedule::Decision& decision);
   void pause(WorkerId worker, const Report& report, schedule::Decision decision, double now);
   void change(TrialId trial, const schedule::Decision& decision, double now);
@@ -127,6 +134,7 @@ class Controller {
   void start_moved(double now);
   WorkerId fastest_free() const;
   void fill_teams(double now);
+  void regroup();
   std::int32_t width(TrialId trial) const;
   /// The next trial to start; none when there is nothing to start now.
   std::optional<TrialId> next_trial(double now);
@@ -152,6 +160,7 @@ class Controller {
   std::size_t in_flight_limit() const;
 
   void learn(WorkerId worker, const Report& report, double now);
+  std::optional<double> loss_at_end(const Report& report) const;
   Place& place_of(TrialId trial);
   const Place& place_of(TrialId trial) const;
   void set_load(WorkerId worker, std::size_t before);
@@ -166,7 +175,7 @@ class Controller {
   search::History history_;
   std::vector<Worker> workers_;
   std::set<std::pair<std::size_t, WorkerId>> by_load_;  ///< (trials held, worker)
-  std::unique_ptr<TeamSlots> teams_;                    ///< where trials take several workers
+  std::unique_ptr<TeamSlots> teams_;                    ///< where trials may take several workers
   std::deque<search::Config> user_trials_;
   std::uint64_t last_user_trial_ = 0;  ///< length of the history after the last one
   std::deque<TrialId> requeued_;
@@ -175,7 +184,7 @@ class Controller {
       pending_;                    ///< changes of running trials that are to pause for them
   std::multiset<TrialId> donors_;  ///< of changes that have not started yet
   std::vector<Place> places_;      ///< by trial
-  std::set<TrialId> moving_;       ///< told to pause, to go on with a faster worker
+  std::set<TrialId> moving_;       ///< told to pause, to go on with a faster worker or another team
   std::deque<TrialId> moved_;      ///< paused for that
   std::deque<TrialId> batch_;  ///< created, not started yet
   std::vector<search::Event> unlogged_;
@@ -183,7 +192,9 @@ class Controller {
   std::size_t in_flight_ = 0;
   double mean_seconds_ = -1;  ///< of a trial, moving average; < 0: none yet
   std::int64_t trials_timed_ = 0;
+  double round_trip_;  ///< of an assignment and a report, estimated median [s]
   Speeds speeds_;
+  std::map<WorkerId, objective::Sums> sums_;  ///< as they were told last
   std::optional<Ramp> ramp_;
   bool resting_ = false;  ///< some workers get nothing more, since the deadline comes too soon for them
   bool freed_ = false;    ///< a slot has become free since the last look for stragglers

@@ -31,13 +31,16 @@ struct LayoutOptions {
   int ranks_per_trial = 1;
   int model_parallel = 1;  ///< ranks of a team that hold the parts of one model
   int pipeline = 1;        ///< ranks of a team that hold consecutive layers of one model; not with model_parallel
-  int widest = 0;           ///< ranks of a trial at most, where teams are formed for each trial; 0: they are not
+  int widest = 0;        ///< ranks of a trial at most, where each trial says how many it takes; 0: none does
+  bool elastic = false;  ///< ranks without a trial join those of others
   int workers_per_gpu = 1;  ///< at most
   int cores_per_trial = 0;  ///< of its program; 0: the share of its ranks
   bool bind_cores = true;   ///< whether programs keep to their cores
   int lanes = 1;            ///< trials at once on each rank, where a team is one rank; 0: see choose_lanes()
+  int sub_controllers = 0;  ///< ranks that have a share of a divided tree
 
   int ranks_per_model() const { return model_parallel * pipeline; }  ///< divides ranks_per_trial
+  bool forms_teams() const { return widest > 0 || elastic; }  ///< for each trial, of ranks that are workers
 };
 
 /// A team: the ranks that train one trial together, its leader first. Rank 0 stands for rank 0's worker thread.
@@ -52,6 +55,7 @@ struct Layout {
   int lanes = 1;                     ///< of each rank that works
   std::vector<int> gpu;              ///< by rank: ordinal in the rank's own numbering, -1: none
   std::vector<Rank> spares;          ///< ranks without work
+  std::vector<Rank> sub_controllers; ///< ranks that have a share of a divided tree, by number
   std::vector<std::string> warnings;
   int nodes = 1;
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "regatta/comm/communicator.hpp"
+#include "regatta/objective/objective.hpp"
 #include "regatta/search/trial.hpp"
 
 namespace regatta::run {
@@ -18,7 +19,8 @@ enum class Tag : int {
   Hand = 5,
   Weights = 6,
   Checkpoint = 7,
-  Incumbent = 8
+  Incumbent = 8,
+  Tree = 9  ///< between those that share a tree: search/divided_tree.hpp says what
 };
 
 /// Controller -> team leader -> its team: train one trial, or go on with it.
@@ -52,6 +54,7 @@ struct Report {
   std::vector<double> fold_scores;
   std::string message;
   std::int32_t exit_code = 0;  ///< of the trial's program
+  objective::Sums sums = objective::Sums::None;  ///< of its team
 };
 
 /// Controller -> team leader: send what is kept of a trial to another worker.

@@ -32,6 +32,8 @@ class ProposalSource {
   virtual std::string exhausted_reason() const { return "every configuration tried"; }
   /// Events that the history has grown by; called in order, before they take effect.
   virtual void observe(std::span<const search::Event> events) = 0;
+  /// Whether results change what is proposed, so that a proposal should not wait for long.
+  virtual bool learns() const { return true; }
   /// How long a trial takes on average [s]: what is worth waiting for depends on it.
   virtual void pace(double /*trial_seconds*/) {}
   /// What people should be told, once; empty when there is nothing.
@@ -50,6 +52,7 @@ class DirectProposals final : public ProposalSource {
   bool exhausted() const override { return exhausted_; }
   std::string exhausted_reason() const override { return searcher_->exhausted_reason(); }
   void observe(std::span<const search::Event> events) override;
+  bool learns() const override { return searcher_->learns(); }
 
  private:
   std::unique_ptr<search::Searcher> searcher_;
@@ -71,6 +74,7 @@ class Proposer final : public ProposalSource {
   std::optional<Proposal> take() override;
   bool exhausted() const override;
   void observe(std::span<const search::Event> events) override;
+  bool learns() const override { return false; }
 
  private:
   struct Impl;

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <limits>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -10,21 +12,34 @@
 
 namespace regatta::train {
 
-/// One part of a data set; owns nothing.
+/// Where samples lie that were not loaded.
+class SampleSource {
+ public:
+  virtual ~SampleSource() = default;
+  virtual std::size_t features() const = 0;    ///< of a sample
+  virtual std::size_t block_rows() const = 0;  ///< neighbours that are best read together
+  /// Reads rows from `first` on, so many as x takes. Any thread may call it.
+  /// @throws InvalidInput  they cannot be read, or hold what load_dataset refuses
+  virtual void read(std::size_t first, std::span<float> x) const = 0;
+};
+
+/// One part of a data set.
 struct Split {
   std::size_t rows = 0;
-  std::span<const float> x;               ///< rows x features
+  std::span<const float> x;               ///< rows x features; empty where they were not loaded
   std::span<const std::int32_t> labels;   ///< rows x labels_per_sample, 0 .. classes-1; empty for regression
   std::span<const float> values;          ///< rows x outputs; empty for classification
   std::span<const std::int32_t> lengths;  ///< rows, 1 .. steps; empty: no sequence is shorter than the others
+  std::shared_ptr<const SampleSource> source = nullptr;  ///< of x, where it was not loaded
 };
 
 constexpr std::int32_t no_label = -1;  ///< of a step in sequence labelling
 
-/// A data set in memory: views into blocks of a NodeMemory.
+/// A data set in memory: views into blocks of a NodeMemory. Of a large one the samples stay in the file.
 ///
-/// A sequence has the shape {steps, channels}, or {steps} where x holds numbers of tokens; what lies behind its
-/// length is padding. In sequence labelling every step has a label, or no_label; those of the padding have none.
+/// A sequence has the shape {steps, channels}, or {steps} where x holds numbers of tokens; what lies behind
+/// its length is padding. In sequence labelling every step has a label, or no_label; those of the padding
+/// have none.
 struct Dataset {
   std::size_t features = 0;
   std::size_t classes = 0;  ///< 0: regression
@@ -80,8 +95,11 @@ DatasetInfo inspect_dataset(const std::filesystem::path& file);
 
 /// Reads the whole file once per node and checks every number: finite features and targets, labels in range.
 /// Collective over the ranks of `memory`'s node. Layout of the file: README.md, "Your own data".
+/// @param most_bytes  samples that need more stay in the file: each rank reads and checks them when it needs
+/// them
 /// @throws InvalidInput  as inspect_dataset, and for NaN, infinite values and labels out of range
-Dataset load_dataset(const std::filesystem::path& file, comm::NodeMemory& memory);
+Dataset load_dataset(const std::filesystem::path& file, comm::NodeMemory& memory,
+                     std::size_t most_bytes = std::numeric_limits<std::size_t>::max());
 
 /// Writes the layout that load_dataset reads, by temporary file and rename:
 ///

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <memory>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -14,11 +13,11 @@ namespace regatta::train {
 class LaneSeat;
 struct TrainingSpec;
 
-/// About how many numbers a lane of this training keeps in the memory of a device's core, which on most GPUs has room for
-/// 25,000 to 57,000; none: no lane trains such a network.
-std::optional<std::size_t> lane_numbers(const TrainingSpec& spec);
+/// How many trainings like this one a GPU of today does at once with gain: hundreds of small networks, each in the memory of
+/// one of its cores, tens of larger ones of dense layers; 1: no lane takes it.
+std::size_t useful_lanes(const TrainingSpec& spec);
 
-/// Trainers of small networks that share a device: the steps which they ask for start together, one lane each.
+/// Trainers of networks that share a device: the steps which they ask for start together, one lane each.
 ///
 /// The trainers are called in turns by one thread. A round starts when all of them have asked, or when a whole turn has
 /// brought nothing new; while it runs, the thread does for the trainers what the device does not.
@@ -30,6 +29,7 @@ class LanePack {
   /// How many such lanes train at once; 0: none.
   std::size_t capacity(const device::Lane& lane) const { return engine_ ? engine_->capacity(lane) : 0; }
   bool shuffles(const device::Lane& lane) const { return engine_->shuffles(lane); }
+  double operations_per_round(const device::Lane& lane) const { return engine_->operations_per_round(lane); }
 
  private:
   friend class LaneSeat;

@@ -53,8 +53,8 @@ struct MicroBatches {
 class Network {
  public:
   /// @param most_samples  of one forward pass
-  /// @param team          replicas: layers may sum over them in training; parts: pairs of dense layers are divided
-  ///                      among them, all other layers are the same on each; stages: each has some of the layers
+  /// @param team          replicas: layers may sum over them in training; parts: pairs of dense layers and recurrent layers
+  ///                      are divided among them, all other layers are the same on each; stages: each has some of the layers
   /// @param arena         zeros for the network's numbers, as long as an ArenaLayout; empty: it takes its own
   /// @throws InvalidInput              layers that do not fit each other
   /// @throws device::OutOfDeviceMemory

@@ -23,6 +23,7 @@ class SharedUpdate {
 
   /// Whether steps are shared. Collective at its first call.
   bool active();
+  bool connected() const { return connected_; }  ///< what active() has found
   /// In place of Network::update, after the gradients of this rank's share of the batch are there.
   void step(Network& network, const OptimizerSpec& optimizer, double rate, std::int64_t step);
   /// Takes over what the others have of the optimizer's state: until then each rank has its slice. Between two

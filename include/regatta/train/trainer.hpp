@@ -61,8 +61,9 @@ struct LanePlace {
 /// GPipe).
 ///
 /// Each epoch takes the rows in an order drawn from (seed, epoch), in batches, the last one as short as it
-/// comes. In a team each rank computes a contiguous share of every batch, and the gradients are summed: the
-/// result is that of one rank but for rounding. The same seed, data and team give the same bits.
+/// comes; epoch_order() says which orders there are where samples are read window by window. In a team each
+/// rank computes a contiguous share of every batch, and the gradients are summed: in the same order the result is
+/// that of one rank but for rounding. The same seed, data and team give the same bits.
 class Trainer {
  public:
   /// Collective over the team from the first advance() on, but not here. All arguments outlive this object.
@@ -71,8 +72,9 @@ class Trainer {
           const Team& team = {}, const LanePlace& lane = {});
   ~Trainer();
 
-  /// Some optimizer steps (about 0.5 GFLOP); what the epoch has come to when it is over. A rank alone ends an
-  /// epoch as soon as its loss is no finite number.
+  /// Some optimizer steps (about 0.5 GFLOP), or none while samples are being read; what the epoch has come to
+  /// when it is over. A rank alone ends an epoch as soon as its loss is no finite number.
+  /// @throws InvalidInput  samples cannot be read, or are not as load_dataset() wants them
   std::optional<EpochLoss> advance();
 
   /// Outputs for the rows of `part`, rows x outputs, without dropout. Collective over the team: each rank
@@ -88,6 +90,9 @@ class Trainer {
   /// How many such networks the device trains at once, each in a lane; 0: this one has none.
   std::size_t lane_capacity() const;
   std::int32_t epochs() const { return epoch_; }  ///< completed
+  /// Whether this rank adds up gradients with others; from the first step on, whether in the memory of their node.
+  bool sums() const { return team_.replicas != nullptr; }
+  bool sums_in_memory() const { return shared_.connected(); }
   const Network& network() const { return network_; }
   double wait_seconds() const {
     return reducer_.wait_seconds() + shared_.wait_seconds() + network_.wait_seconds() +
@@ -103,6 +108,10 @@ class Trainer {
 
   std::optional<EpochLoss> advance_in_lane();
   void begin_epoch();
+  std::uint64_t order_seed(std::int32_t epoch) const;
+  std::vector<std::int32_t> order_of(std::int32_t epoch) const;
+  void announce(std::span<const std::int32_t> order);
+  bool window_ready();
   EpochLoss end_epoch(float loss_sum);
   void step();
   void train_batch();
@@ -111,8 +120,10 @@ class Trainer {
   void backward(std::size_t micro, Share rows, float scale);
   void take_loss(device::MatrixView<const float> outputs, Share rows, float scale);
   void gradients_ready(std::size_t first_weight);
-  void gather_inputs(const std::int32_t* rows, device::MatrixView<float> x);
-  device::MatrixView<const float> chunk_of(const Part& part, std::size_t first, std::size_t count);
+  void gather_inputs(Share rows, std::size_t place, device::MatrixView<float> x);
+  device::MatrixView<const float> chunk_of(const Part& part, std::size_t first, std::size_t count,
+                                           SampleStream* stream);
+  std::unique_ptr<SampleStream> stream_of(const Part& part, Share share);
   std::uint64_t step_key() const;
   const std::int32_t* lengths_of(const Part& part, const std::int32_t* rows, std::size_t count,
                                  std::size_t place = 0);
@@ -135,11 +146,18 @@ class Trainer {
   std::optional<device::Augmentation> augmentation_;
   float lane_loss_ = 0;      ///< of this epoch so far, in a lane
   bool lane_judged_ = false;  ///< the lane has the outputs of the network as it is
+  std::size_t window_batches_;  ///< of the epoch, whose samples are read together; 0: all samples are in memory
+  std::unique_ptr<SampleStream> stream_;
+  device::MatrixView<const float> window_;  ///< samples of this rank, in their order
+  std::size_t window_place_ = 0;            ///< of the next batch in it
+  device::Buffer<std::int32_t> counting_;   ///< 0, 1, 2, ...: places in a window
   std::vector<std::int32_t> order_;  ///< of this epoch
+  std::vector<std::int32_t> next_order_;  ///< of the next one, whose windows have been announced; or empty
   device::Buffer<std::int32_t> rows_, labels_, lengths_;
   device::Buffer<float> x_;  ///< inputs of this rank's layers
   device::Buffer<float> values_, loss_sum_, class_weights_;
   std::unique_ptr<device::Repetition> whole_batch_, last_batch_;
+  bool begun_ = false;    ///< this epoch
   std::size_t next_ = 0;  ///< place in the order
   std::int64_t steps_ = 0;
   std::int32_t epoch_ = 0;

@@ -75,7 +75,7 @@ struct Kept {
       : x(layer.kept),
         gates(x + rows * layer.inputs()),
         before_h(gates + rows * layer.columns()),
-        before_c(before_h + rows * layer.units()),
+        before_c(before_h + rows * layer.states()),
         more(layer.kind == CellKind::Lstm ? before_c + rows * layer.units() : before_c) {}
 };
 
@@ -88,6 +88,7 @@ class Walk {
         schedule_(layer, scratch),
         kept_(layer, schedule_.rows()),
         units_(layer.units()),
+        states_(layer.states()),
         columns_(layer.columns()) {}
 
   void forward() {
@@ -99,16 +100,18 @@ class Walk {
     clear_outputs();
     float* recurrent = room(scratch_.recurrent, samples * columns_);
     float* state = room(scratch_.state, 2 * samples * units_);
+    const float* all = state;
     for (std::size_t k = 0, known = 0; k < schedule_.steps(); known = schedule_.going_on(k), ++k) {
       const std::size_t t = schedule_.time(k), rows = schedule_.active(t);
-      begin_step(t, known, state, recurrent);
+      begin_step(t, known, all, state + samples * units_, recurrent);
       CellRows cells = cells_at(t, recurrent);
       cells.rows = rows;
       cells.bias = layer_.bias;
       cells.h = state;
       cells.c = state + samples * units_;
       advance_cells(layer_.kind, cells);
-      read_out(t, state);
+      all = states_of_all(state, rows);
+      read_out(t, all);
     }
   }
 
@@ -133,9 +136,11 @@ class Walk {
       cell_gradients(layer_.kind, cells);
       const std::size_t before = k > 0 ? schedule_.going_on(k - 1) : 0;
       if (before == 0) continue;
-      multiply_here({cells.recurrent, columns_, 1, layer_.recurrent_weights.data, 1, columns_, dh, before,
-                     units_, columns_},
+      float* all = layer_.sum_over_parts ? room(scratch_.all, samples * states_) : dh;
+      multiply_here({cells.recurrent, columns_, 1, layer_.recurrent_weights.data, 1, columns_, all, before,
+                     states_, columns_},
                     scratch_);
+      if (layer_.sum_over_parts) take_own_of_sum(all, before, dh);
     }
     weight_gradients(recurrent, gradient);
     if (gradient.x.data) input_gradient(gradient);
@@ -156,30 +161,49 @@ class Walk {
     const std::size_t first = schedule_.first(t);
     CellRows cells;
     cells.units = units_;
+    cells.states = states_;
     cells.gates = kept_.gates + first * columns_;
     cells.recurrent = recurrent;
-    cells.before_h = kept_.before_h + first * units_;
+    cells.before_h = kept_.before_h + first * states_ + layer_.first_unit;
     cells.before_c = kept_.before_c + first * units_;
     cells.kept = kept_.more + first * units_;
     return cells;
   }
 
-  /// Keeps the states of the first `known` samples as those before step t, 0 of the others, and multiplies
-  /// them.
-  void begin_step(std::size_t t, std::size_t known, const float* state, float* recurrent) {
+  /// Keeps the states (h, c) of the first `known` samples as those before step t, 0 of the others, and
+  /// multiplies them.
+  void begin_step(std::size_t t, std::size_t known, const float* h, const float* c, float* recurrent) {
     const std::size_t first = schedule_.first(t), rows = schedule_.active(t);
-    const auto keep = [&](const float* from, float* to) {
-      to += first * units_;
-      std::memcpy(to, from, known * units_ * sizeof(float));
-      std::fill_n(to + known * units_, (rows - known) * units_, 0.0f);
+    const auto keep = [&](const float* from, float* to, std::size_t width) {
+      to += first * width;
+      std::memcpy(to, from, known * width * sizeof(float));
+      std::fill_n(to + known * width, (rows - known) * width, 0.0f);
     };
-    keep(state, kept_.before_h);
-    if (layer_.kind == CellKind::Lstm) keep(state + layer_.x.rows * units_, kept_.before_c);
+    keep(h, kept_.before_h, states_);
+    if (layer_.kind == CellKind::Lstm) keep(c, kept_.before_c, units_);
     if (known > 0)
-      multiply_here({kept_.before_h + first * units_, units_, 1, layer_.recurrent_weights.data, columns_, 1,
-                     recurrent, known, columns_, units_},
+      multiply_here({kept_.before_h + first * states_, states_, 1, layer_.recurrent_weights.data, columns_, 1,
+                     recurrent, known, columns_, states_},
                     scratch_);
     std::fill_n(recurrent + known * columns_, (rows - known) * columns_, 0.0f);
+  }
+
+  /// Of all units, where ranks have divided them; `own` has rows of this rank's.
+  const float* states_of_all(const float* own, std::size_t rows) {
+    if (!layer_.sum_over_parts) return own;
+    float* all = room(scratch_.all, layer_.x.rows * states_);
+    std::fill_n(all, rows * states_, 0.0f);
+    for (std::size_t row = 0; row < rows; ++row)
+      std::copy_n(own + row * units_, units_, all + row * states_ + layer_.first_unit);
+    (*layer_.sum_over_parts)({all, rows * states_});
+    return all;
+  }
+
+  /// The way back: each rank has a part of all rows' sums.
+  void take_own_of_sum(float* all, std::size_t rows, float* own) const {
+    (*layer_.sum_over_parts)({all, rows * states_});
+    for (std::size_t row = 0; row < rows; ++row)
+      std::copy_n(all + row * states_ + layer_.first_unit, units_, own + row * units_);
   }
 
   bool is_last(std::size_t t, std::size_t sample) const {
@@ -203,7 +227,7 @@ class Walk {
     const bool all = layer_.readout == Readout::All;
     for (std::size_t sample = 0; sample < layer_.y.rows; ++sample)
       for (std::size_t t = 0; t < (all ? layer_.steps : 1); ++t)
-        std::fill_n(layer_.y.data + sample * layer_.y.columns + layer_.y_first + t * layer_.y_step, units_,
+        std::fill_n(layer_.y.data + sample * layer_.y.columns + layer_.y_first + t * layer_.y_step, states_,
                     0.0f);
   }
 
@@ -212,7 +236,7 @@ class Walk {
       const Output out = output(t, schedule_.sample(row));
       if (out.share == 0) continue;
       float* y = layer_.y.data + out.at;
-      for (std::size_t j = 0; j < units_; ++j) y[j] += out.share * state[row * units_ + j];
+      for (std::size_t j = 0; j < states_; ++j) y[j] += out.share * state[row * states_ + j];
     }
   }
 
@@ -220,7 +244,7 @@ class Walk {
     for (std::size_t row = 0; row < schedule_.active(t); ++row) {
       const Output out = output(t, schedule_.sample(row));
       if (out.share == 0) continue;
-      const float* y = dy.data + out.at;
+      const float* y = dy.data + out.at + layer_.first_unit;
       for (std::size_t j = 0; j < units_; ++j) dh[row * units_ + j] += out.share * y[j];
     }
   }
@@ -229,8 +253,8 @@ class Walk {
     multiply_here({kept_.x, 1, layer_.inputs(), kept_.gates, columns_, 1, gradient.input_weights.data,
                    layer_.inputs(), columns_, schedule_.rows()},
                   scratch_);
-    multiply_here({kept_.before_h, 1, units_, recurrent, columns_, 1, gradient.recurrent_weights.data, units_,
-                   columns_, schedule_.rows()},
+    multiply_here({kept_.before_h, 1, states_, recurrent, columns_, 1, gradient.recurrent_weights.data,
+                   states_, columns_, schedule_.rows()},
                   scratch_);
   }
 
@@ -253,7 +277,7 @@ class Walk {
   RecurrenceScratch& scratch_;
   Schedule schedule_;
   Kept kept_;
-  std::size_t units_, columns_;
+  std::size_t units_, states_, columns_;
 };
 
 }  // namespace

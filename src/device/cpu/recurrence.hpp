@@ -10,7 +10,7 @@ namespace regatta::device {
 /// Memory that recurrent layers need between their steps, kept so that a training step allocates nothing.
 struct RecurrenceScratch {
   std::vector<std::size_t> order, active, first;
-  std::vector<float> recurrent, state, carry, weights, x, product;
+  std::vector<float> recurrent, state, carry, all, x, product;
 };
 
 /// As Backend::forward and Backend::backward. Only steps that a sequence has are worked on: the samples are

@@ -19,7 +19,7 @@ template <CellKind kind>
 #pragma GCC ivdep
     for (std::size_t j = 0; j < units; ++j) {
       CellState before{0, 0};
-      if constexpr (kind == CellKind::Gru) before.h = r.before_h[at + j];
+      if constexpr (kind == CellKind::Gru) before.h = r.before_h[i * r.states + j];
       if constexpr (kind == CellKind::Lstm) before.c = r.before_c[at + j];
       float kept = 0;
       const CellState state =
@@ -43,7 +43,7 @@ template <CellKind kind>
     for (std::size_t j = 0; j < units; ++j) {
       CellState before{0, 0}, after{r.h[at + j], 0};
       if constexpr (kind == CellKind::Gru) {
-        before.h = r.before_h[at + j];
+        before.h = r.before_h[i * r.states + j];
         after.h += r.c[at + j];
       }
       if constexpr (kind == CellKind::Lstm) {

@@ -11,6 +11,7 @@ namespace regatta::device {
 /// Rows of `columns` (gates * units) or `units` numbers; those that a kind of cell does not need may be null.
 struct CellRows {
   std::size_t rows = 0, units = 0;
+  std::size_t states = 0;  ///< from one row of before_h to the next
   float* gates = nullptr;
   float* recurrent = nullptr;   ///< h U; on the way back dL/d(h U) of a Gru
   const float* bias = nullptr;  ///< of one row, for all

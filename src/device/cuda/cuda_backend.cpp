@@ -46,6 +46,13 @@ class CudaBackend final : public Backend {
     memory_.release(block);
   }
 
+  float* allocate_host(std::size_t count) override {
+    device_.use();
+    void* block = nullptr;
+    check(cudaMallocHost(&block, bytes_of(count)));
+    return static_cast<float*>(block);
+  }
+  void release_host(float* block) noexcept override { cudaFreeHost(block); }
   void upload(std::span<const float> host, float* block) override { copy_in(host.data(), block, host.size_bytes()); }
   void upload(std::span<const std::int32_t> host, std::int32_t* block) override {
     copy_in(host.data(), block, host.size_bytes());

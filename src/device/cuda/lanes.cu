@@ -3,26 +3,14 @@
 #include <cmath>
 #include <span>
 
-#include "../activation_switch.hpp"
-#include "../dropout_hash.hpp"
-#include "../formulas.hpp"
 #include "check.hpp"
+#include "lane_parts.hpp"
 #include "launch.hpp"
-#include "loss_rows.hpp"
 
 // A block of threads trains one lane. Its weights and activations stay in the shared memory from the first step to the last;
 // between two barriers all threads share one product, in tiles that each thread keeps in its registers.
 namespace regatta::device::cuda {
 namespace {
-
-__device__ float activated(Activation kind, float z) {
-  return with_constant(kind, [z](auto constant) { return formulas::activate<constant>(z); });
-}
-
-/// @param y  before dropout
-__device__ float slope_at(Activation kind, float z, float y) {
-  return with_constant(kind, [z, y](auto constant) { return formulas::slope<constant>(z, y); });
-}
 
 /// One factor of a product: neighbouring numbers lie along the depth of the product, or along its rows or columns.
 struct Operand {
@@ -96,17 +84,6 @@ __device__ void multiply(const Extent& extent, const Operand& a, const Operand& 
   else if (fours <= 2 * blockDim.x) multiply_tiles<2, a_along_depth, b_along_depth>(extent, a, b, finish);
   else multiply_tiles<4, a_along_depth, b_along_depth>(extent, a, b, finish);
 }
-
-/// Dropout of a layer in one step.
-struct Dropping {
-  std::uint64_t key;
-  std::uint32_t threshold;
-  float scale, kept;
-
-  constexpr float factor(std::uint64_t row, std::uint32_t unit) const {
-    return threshold == 0 ? 1.0f : dropout_factor(row, unit, threshold, scale);
-  }
-};
 
 /// What becomes of a gradient: the parameter's step, or where it will be clipped a note of it.
 struct Learning {
@@ -208,9 +185,8 @@ class LaneBlock {
   }
 
   __device__ void train_step(std::uint32_t step) {
-    const std::uint32_t first = step * lane_.batch, left = lane_.rows - first;
-    const std::uint32_t count = left < lane_.batch ? left : lane_.batch;
-    const std::uint64_t key = derive_seed(lane_.seed, static_cast<std::uint64_t>(lane_.update.step) - 1 + step);
+    const std::uint32_t first = step * lane_.batch, count = rows_of_step(lane_, step);
+    const std::uint64_t key = key_of_step(lane_, step);
     gather(lane_.x, lane_.order + first, count);
     gather_targets(lane_.order + first, count);
     __syncthreads();
@@ -249,15 +225,10 @@ class LaneBlock {
           lane_.targets.values[static_cast<std::size_t>(rows[at / outputs]) * outputs + at % outputs];
   }
 
-  __device__ Dropping dropping(std::uint32_t l, const std::uint64_t* key) const {
-    const float rate = key ? lane_.layers[l].dropout : 0.0f;
-    return {rate > 0 ? derive_seed(*key, l) : 0, dropout_threshold(rate), 1.0f / (1.0f - rate), 1.0f - rate};
-  }
-
   /// @param key  of this step; null: nothing is dropped
   __device__ void forward(std::uint32_t count, const std::uint64_t* key) {
     for (std::uint32_t l = 0; l < layers(); ++l) {
-      const Dropping drop = dropping(l, key);
+      const Dropping drop = dropping_of(lane_, l, key);
       const Activation kind = lane_.layers[l].activation;
       const float* bias = numbers_ + plan_.biases[l];
       float* out = y(l + 1);
@@ -266,7 +237,7 @@ class LaneBlock {
       multiply<true, false>({in_fours(count), columns, stride(l)}, {y(l), stride(l)},
                             {numbers_ + plan_.weights[l], plan_.weight_stride(l)},
                             [&](std::uint32_t row, std::uint32_t tile, const float (&sums)[4]) {
-                              const std::uint64_t of_row = drop.threshold == 0 ? 0 : dropout_row(drop.key, row);
+                              const std::uint64_t of_row = drop.row(row);
                               for (unsigned c = 0; c < 4; ++c) {
                                 const std::uint32_t unit = 4 * tile + c;
                                 const float z = sums[c] + bias[unit];
@@ -288,7 +259,7 @@ class LaneBlock {
     const float* z = before_activation(last - 1);
     const LossRows rows{y(last), width(last), columns, targets, 1.0f / static_cast<float>(count), slope};
     for (std::uint32_t i = threadIdx.x; i < in_fours(count); i += blockDim.x) {
-      if (i < count) loss_ += static_cast<double>(loss_of_row(rows, i));
+      if (i < count) loss_ += static_cast<double>(loss_of_row(lane_.loss, rows, i));
       const Activation kind = lane_.layers[last - 1].activation;
       for (std::uint32_t j = 0; j < columns; ++j) {
         float& value = slope[i * columns + j];
@@ -296,17 +267,6 @@ class LaneBlock {
         else if (kind != Activation::Identity) value *= slope_at(kind, z[i * columns + j], y(last)[i * columns + j]);
       }
     }
-  }
-
-  __device__ float loss_of_row(const LossRows& rows, std::uint32_t i) const {
-    switch (lane_.loss) {
-      case LossKind::CrossEntropy: return sample_loss<LossKind::CrossEntropy>(rows, i);
-      case LossKind::BinaryCrossEntropy: return sample_loss<LossKind::BinaryCrossEntropy>(rows, i);
-      case LossKind::Absolute: return sample_loss<LossKind::Absolute>(rows, i);
-      case LossKind::AbsolutePercentage: return sample_loss<LossKind::AbsolutePercentage>(rows, i);
-      case LossKind::Squared: break;
-    }
-    return sample_loss<LossKind::Squared>(rows, i);
   }
 
   /// What the slope of layer l's activation is a function of, besides y.
@@ -329,14 +289,14 @@ class LaneBlock {
   /// dL/dz of layer l - 1.
   __device__ void input_gradient(std::uint32_t l, std::uint32_t count, std::uint64_t key) {
     const std::uint32_t columns = stride(l);
-    const Dropping drop = dropping(l - 1, &key);
+    const Dropping drop = dropping_of(lane_, l - 1, &key);
     const Activation kind = lane_.layers[l - 1].activation;
     const float *z = before_activation(l - 1), *after = y(l);
     float* out = slopes(l);
     multiply<true, true>({in_fours(count), columns, stride(l + 1)}, {slopes(l + 1), stride(l + 1)},
                          {numbers_ + plan_.weights[l], plan_.weight_stride(l)},
                          [&](std::uint32_t row, std::uint32_t tile, const float (&sums)[4]) {
-                           const std::uint64_t of_row = drop.threshold == 0 ? 0 : dropout_row(drop.key, row);
+                           const std::uint64_t of_row = drop.row(row);
                            for (unsigned c = 0; c < 4; ++c) {
                              const std::uint32_t unit = tile + c * (columns / 4), place = row * columns + unit;
                              out[place] =

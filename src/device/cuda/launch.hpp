@@ -13,6 +13,14 @@
 // them too (no <<< >>>): the tests run the same files on the host.
 namespace regatta::device::cuda {
 
+/// Before a loop: `count` rounds of it in a row, and 1 where short code is fetched sooner than it would be saved branches.
+#ifdef __CUDACC__
+#define REGATTA_UNROLL(count) _Pragma(REGATTA_TEXT(unroll count))
+#define REGATTA_TEXT(words) #words
+#else
+#define REGATTA_UNROLL(count)
+#endif
+
 constexpr unsigned warp = 32;
 constexpr std::size_t most_blocks_y = 65535;  ///< the hardware's limit
 

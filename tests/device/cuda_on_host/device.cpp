@@ -31,18 +31,35 @@ std::size_t bytes_in_use() {
   return sum;
 }
 
-/// One thread of the block: a coroutine that runs until its next barrier.
+/// Where some blocks of a cooperative launch meet.
+struct Meeting {
+  const unsigned* place = nullptr;
+  unsigned members = 0;
+
+  bool operator==(const Meeting&) const = default;
+};
+
+/// One thread of a block: a coroutine that runs until its next barrier.
 struct Thread {
   ucontext_t context{};
   dim3 index;
   std::unique_ptr<char[]> stack = std::make_unique_for_overwrite<char[]>(stack_bytes);
   bool done = false;
+  Meeting meeting;  ///< that the barrier is
 };
 
-std::vector<float> shared;  ///< memory of the block that runs
+struct Block {
+  dim3 index;
+  std::vector<Thread> threads;
+  std::vector<float> shared;
+  bool backwards = false;  ///< order of the threads in the next round
+  bool done = false;
+  Meeting meeting;  ///< that it waits for
+};
 
 ucontext_t scheduler;
 Thread* running = nullptr;
+Block* running_block = nullptr;
 const std::function<void()>* body = nullptr;
 
 void run_body() {
@@ -53,11 +70,25 @@ void run_body() {
 void start(Thread& thread, const dim3& index) {
   thread.index = index;
   thread.done = false;
+  thread.meeting = {};
   getcontext(&thread.context);
   thread.context.uc_stack.ss_sp = thread.stack.get();
   thread.context.uc_stack.ss_size = stack_bytes;
   thread.context.uc_link = &scheduler;
   makecontext(&thread.context, run_body, 0);
+}
+
+void start(Block& block, const dim3& index, std::size_t shared_bytes) {
+  block.index = index;
+  block.threads.resize(std::size_t{blockDim.x} * blockDim.y * blockDim.z);
+  block.shared.assign(shared_bytes / sizeof(float), std::numeric_limits<float>::quiet_NaN());
+  block.backwards = index.x % 2 == 1;
+  block.done = false;
+  block.meeting = {};
+  for (std::size_t i = 0; i < block.threads.size(); ++i) {
+    const auto place = static_cast<unsigned>(i);
+    start(block.threads[i], dim3(place % blockDim.x, place / blockDim.x % blockDim.y, place / blockDim.x / blockDim.y));
+  }
 }
 
 void resume(Thread& thread) {
@@ -67,47 +98,84 @@ void resume(Thread& thread) {
 }
 
 /// All threads from one barrier to the next, in either order, to show threads that do not wait for others.
-/// @return how many have ended
-std::size_t run_round(std::vector<Thread>& threads, bool backwards) {
+void run_round(Block& block) {
+  std::vector<Thread>& threads = block.threads;
   std::size_t ended = 0;
   for (std::size_t i = 0; i < threads.size(); ++i) {
-    Thread& thread = threads[backwards ? threads.size() - 1 - i : i];
+    Thread& thread = threads[block.backwards ? threads.size() - 1 - i : i];
+    thread.meeting = {};
     resume(thread);
     ended += thread.done;
   }
-  return ended;
+  block.backwards = !block.backwards;
+  block.done = ended == threads.size();
+  block.meeting = threads[0].meeting;
+  if (ended > 0 && !block.done) throw std::logic_error("some threads of a block have ended, others wait at a barrier");
+  if (!std::ranges::all_of(threads, [&](const Thread& thread) { return thread.meeting == block.meeting; }))
+    throw std::logic_error("threads of a block wait at different barriers");
 }
 
-void run_block(std::vector<Thread>& threads) {
-  std::ranges::fill(shared, std::numeric_limits<float>::quiet_NaN());
-  for (std::size_t i = 0; i < threads.size(); ++i) {
-    const auto place = static_cast<unsigned>(i);
-    start(threads[i], dim3(place % blockDim.x, place / blockDim.x % blockDim.y, place / blockDim.x / blockDim.y));
+/// Until it has ended or waits for other blocks.
+void run(Block& block) {
+  running_block = &block;
+  blockIdx = block.index;
+  do run_round(block);
+  while (!block.done && !block.meeting.place);
+}
+
+/// Lets the blocks go on that have all met.
+void end_meetings(std::vector<Block>& all) {
+  bool ended = false;
+  for (Block& block : all) {
+    const Meeting meeting = block.meeting;
+    const auto waits = [&](const Block& other) { return !other.done && other.meeting == meeting; };
+    if (!meeting.place || std::ranges::count_if(all, waits) != std::ptrdiff_t{meeting.members}) continue;
+    for (Block& other : all)
+      if (other.meeting == meeting) other.meeting = {};
+    ended = true;
   }
-  std::size_t ended = 0;
-  for (bool backwards = blockIdx.x % 2 == 1; ended == 0; backwards = !backwards) ended = run_round(threads, backwards);
-  if (ended < threads.size()) throw std::logic_error("some threads of a block have ended, others wait at a barrier");
+  if (!ended) throw std::logic_error("blocks wait for others that do not come");
+}
+
+/// All blocks run at the same time.
+void run_together(std::vector<Block>& all) {
+  for (;;) {
+    for (Block& block : all)
+      if (!block.done && !block.meeting.place) run(block);
+    if (std::ranges::all_of(all, [](const Block& block) { return block.done; })) return;
+    end_meetings(all);
+  }
 }
 
 }  // namespace
 
-float* regatta::device::cuda::shared_numbers() { return shared.data(); }
+float* regatta::device::cuda::shared_numbers() { return running_block->shared.data(); }
 
 void __syncthreads() { swapcontext(&running->context, &scheduler); }
 
-void run_grid(const dim3& grid, const dim3& block, std::size_t shared_bytes, const std::function<void()>& thread) {
+void regatta::device::cuda::meet(unsigned* arrivals, unsigned members, unsigned& meetings) {
+  ++meetings;
+  if (members > 1) running->meeting = {arrivals, members};
+  __syncthreads();
+}
+
+void run_grid(const dim3& grid, const dim3& block, std::size_t shared_bytes, bool cooperative,
+              const std::function<void()>& thread) {
   gridDim = grid;
   blockDim = block;
   body = &thread;
-  shared.resize(shared_bytes / sizeof(float));
-  static std::vector<Thread> threads;  // keeps their stacks
-  threads.resize(std::size_t{blockDim.x} * blockDim.y * blockDim.z);
+  static std::vector<Block> blocks;  // keep their threads' stacks
+  blocks.resize(std::max(blocks.size(), cooperative ? std::size_t{gridDim.x} * gridDim.y * gridDim.z : 1));
+  std::size_t started = 0;
   for (unsigned z = 0; z < gridDim.z; ++z)
     for (unsigned y = 0; y < gridDim.y; ++y)
       for (unsigned x = 0; x < gridDim.x; ++x) {
-        blockIdx = dim3(x, y, z);
-        run_block(threads);
+        Block& next = blocks[cooperative ? started++ : 0];
+        start(next, dim3(x, y, z), shared_bytes);
+        if (!cooperative) run(next);
       }
+  blocks.resize(std::max<std::size_t>(started, 1));
+  if (cooperative) run_together(blocks);
 }
 
 const char* cudaGetErrorString(cudaError_t error) {

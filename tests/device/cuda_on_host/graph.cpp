@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "cuda_runtime.h"
@@ -41,9 +42,16 @@ bool is_valid(const dim3& grid, const dim3& block, std::size_t shared_bytes) {
          grid.y <= 65535 && grid.z > 0 && grid.z <= 65535 && shared_bytes <= most_shared_bytes;
 }
 
-std::function<void()> grid_work(const dim3& grid, const dim3& block, std::size_t shared_bytes, const HostKernel& kernel,
-                                void** arguments) {
-  return [grid, block, shared_bytes, thread = kernel(arguments)] { run_grid(grid, block, shared_bytes, thread); };
+std::function<void()> grid_work(const dim3& grid, const dim3& block, std::size_t shared_bytes, bool cooperative,
+                                const HostKernel& kernel, void** arguments) {
+  return [=, thread = kernel(arguments)] { run_grid(grid, block, shared_bytes, cooperative, thread); };
+}
+
+bool is_cooperative(const cudaLaunchConfig_t& launch) {
+  const std::span attributes(launch.attrs, launch.numAttrs);
+  return std::ranges::any_of(attributes, [](const cudaLaunchAttribute& each) {
+    return each.id == cudaLaunchAttributeCooperative && each.val.cooperative != 0;
+  });
 }
 
 void add_node(HostStream& stream, HostGraphNode node) {
@@ -67,7 +75,7 @@ cudaError_t outside_of_captures() {
 
 cudaError_t launch_on_host(const cudaLaunchConfig_t& launch, const void* name, const HostKernel& kernel, void** arguments) {
   if (!is_valid(launch.gridDim, launch.blockDim, launch.dynamicSmemBytes)) return cudaErrorInvalidConfiguration;
-  const auto work = grid_work(launch.gridDim, launch.blockDim, launch.dynamicSmemBytes, kernel, arguments);
+  const auto work = grid_work(launch.gridDim, launch.blockDim, launch.dynamicSmemBytes, is_cooperative(launch), kernel, arguments);
   if (!launch.stream || !launch.stream->captured) return work(), cudaSuccess;
   if (launch.stream->spoilt) return cudaErrorStreamCaptureInvalidated;
   add_node(*launch.stream, {work, name, kernel});
@@ -116,7 +124,7 @@ cudaError_t cudaGraphExecKernelNodeSetParams(cudaGraphExec_t executable, cudaGra
   if (found == nodes.end() || node->name != call->func || !is_valid(call->gridDim, call->blockDim, call->sharedMemBytes))
     return cudaErrorInvalidValue;
   executable->works[static_cast<std::size_t>(found - nodes.begin())] =
-      grid_work(call->gridDim, call->blockDim, call->sharedMemBytes, node->kernel, call->kernelParams);
+      grid_work(call->gridDim, call->blockDim, call->sharedMemBytes, false, node->kernel, call->kernelParams);
   ++host_graph_counts.patched;
   return cudaSuccess;
 }

@@ -1,0 +1,360 @@
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <cstring>
+
+#include "launch.hpp"
+
+// Products of matrices in the memory of the device, a tile of the result at a time, each by a block of
+// threads on the tensor cores. The sum of an element is that of eight slices of the depth, whichever kind of
+// tile it lies in, so that the result is the same bit by bit.
+namespace regatta::device::cuda {
+
+constexpr unsigned wide_threads = 256;  ///< of a block
+constexpr unsigned slices = 8, chunk_depth = 16;
+
+/// One factor of a product: lines of neighbouring numbers. What lies beyond the product may be anything.
+struct Factor {
+  const float* numbers;
+  std::uint32_t stride;                 ///< between lines
+  std::uint32_t lines, length;          ///< at least 1
+  const std::int32_t* order = nullptr;  ///< which lines; null: 0, 1, ...
+
+  /// Whether lines are made of whole float4.
+  __device__ bool in_fours() const {
+    return stride % 4 == 0 && length % 4 == 0 &&
+           reinterpret_cast<std::uintptr_t>(numbers) % sizeof(float4) == 0;
+  }
+  /// Or the last line, beyond it.
+  __device__ const float* line(std::uint32_t i) const {
+    const std::uint32_t there = std::min(i, lines - 1);
+    return numbers +
+           static_cast<std::size_t>(order ? order[there] : static_cast<std::int32_t>(there)) * stride;
+  }
+};
+
+/// Sizes of a product.
+struct Sizes {
+  std::uint32_t rows, columns, depth;
+
+  constexpr std::uint32_t chunks() const { return (depth + chunk_depth - 1) / chunk_depth; }
+  constexpr std::uint32_t chunks_of_slice() const { return (chunks() + slices - 1) / slices; }
+};
+
+/// Where the numbers of `count` rows or columns at the steps of one chunk lie in shared memory: as their
+/// factor has them, with gaps, so that the threads of a warp read from different banks.
+/// @tparam along_depth  whether the factor's lines lie along the depth
+template <bool along_depth, unsigned count>
+struct Stage {
+  static constexpr unsigned across = along_depth ? chunk_depth : count;  ///< numbers of a line
+  static constexpr unsigned pitch = along_depth ? chunk_depth + 4 : count + 8;
+  static constexpr unsigned lines = along_depth ? count : chunk_depth;
+
+  static constexpr unsigned at(unsigned place, unsigned depth) {
+    return along_depth ? place * pitch + depth : depth * pitch + place;
+  }
+};
+
+/// A kind of tile: `groups` of a block's threads add up slices of their own. A warp has 32 rows of it.
+template <unsigned groups_, unsigned rows_, unsigned columns_, unsigned warp_columns_, unsigned stages_>
+struct Tile {
+  static constexpr unsigned groups = groups_, rows = rows_, columns = columns_;
+  static constexpr unsigned stages =
+      stages_;  ///< chunks in shared memory: one is added up, the others are on their way
+  static constexpr unsigned warp_rows = 32, warp_columns = warp_columns_;
+  static constexpr unsigned threads = wide_threads / groups;
+  static constexpr unsigned elements = rows * columns;
+  template <bool along_depth>
+  using Rows = Stage<along_depth, rows>;
+  template <bool along_depth>
+  using Columns = Stage<along_depth, columns>;
+  static constexpr unsigned row_numbers =
+      std::max(Rows<true>::lines * Rows<true>::pitch, Rows<false>::lines* Rows<false>::pitch);
+  static constexpr unsigned group_numbers =
+      row_numbers +
+      std::max(Columns<true>::lines * Columns<true>::pitch, Columns<false>::lines* Columns<false>::pitch);
+  static constexpr unsigned stage_numbers = groups * group_numbers;
+  static constexpr unsigned numbers =
+      std::max(stages * stage_numbers, groups* elements);  ///< in shared memory
+  static_assert(elements / (warp_rows * warp_columns) * warp == threads && (groups == 1 || groups == slices));
+
+  static constexpr std::uint32_t across(const Sizes& sizes) {
+    return (sizes.columns + columns - 1) / columns;
+  }
+  static constexpr std::uint32_t count(const Sizes& sizes) {
+    return (sizes.rows + rows - 1) / rows * across(sizes);
+  }
+  /// About how long a block takes for one [100 cycles].
+  static constexpr std::uint32_t cost(const Sizes& sizes) {
+    constexpr std::uint32_t chunk = groups > 1 ? 7 : 5, rest = 12 + elements / 256;
+    return (groups == 1 ? sizes.chunks() : sizes.chunks_of_slice()) * chunk + rest;
+  }
+};
+using SmallTile = Tile<slices, 32, 16, 16, 3>;
+using LargeTile = Tile<1, 64, 64, 16, 4>;
+
+/// Calls work(tile kind) with that which `members` blocks will soonest be done with, where there is one
+/// product, or some of the same depth.
+/// @param count_of(kind)  how many tiles there are
+template <class CountOf, class Work>
+__device__ void with_best_tile(const Sizes& sizes, unsigned members, const CountOf& count_of,
+                               const Work& work) {
+  const auto cost = [=](auto kind) { return (count_of(kind) + members - 1) / members * kind.cost(sizes); };
+  if (cost(LargeTile()) <= cost(SmallTile()))
+    work(LargeTile());
+  else
+    work(SmallTile());
+}
+
+/// The sums of a tile's elements, in shared memory, row by row. Some may lie beyond the product.
+template <class Kind>
+struct Finished {
+  static constexpr unsigned elements = Kind::elements;
+
+  const float* sums;  ///< those of the slices after one another, where groups of threads have added them up
+  std::uint32_t first_row, first_column;
+
+  __device__ std::uint32_t row(unsigned i) const { return first_row + i / Kind::columns; }
+  __device__ std::uint32_t column(unsigned i) const { return first_column + i % Kind::columns; }
+  __device__ float sum(unsigned i) const {
+    float result = sums[i];
+    for (unsigned slice = 1; slice < Kind::groups; ++slice) result += sums[i + slice * elements];
+    return result;
+  }
+  /// Calls visit(row, column, sum) for those of the product; neighbouring threads get neighbours.
+  template <class Visit>
+  __device__ void each(Sizes sizes, const Visit& visit) const {
+    const unsigned rows = std::min(sizes.rows - first_row, +Kind::rows);
+    const unsigned columns = std::min(sizes.columns - first_column, +Kind::columns);
+    const auto shift = static_cast<unsigned>(std::bit_width(columns - 1));
+    const unsigned c = threadIdx.x % (1u << shift);
+    if (c >= columns) return;
+    REGATTA_UNROLL(1)
+    for (unsigned r = threadIdx.x >> shift; r < rows; r += wide_threads >> shift)
+      visit(first_row + r, first_column + c, sum(r * Kind::columns + c));
+  }
+};
+
+/// Starts to copy `count` numbers to shared memory, of which those are 0 that are not `there`.
+template <unsigned count>
+__device__ inline void copy_later(float* to, const float* from, unsigned there) {
+  static_assert(count == 1 || count == 4);
+#ifdef __CUDACC__
+  const auto place = static_cast<unsigned>(__cvta_generic_to_shared(to));
+  if constexpr (count == 4)
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(place), "l"(from), "r"(4 * there)
+                 : "memory");
+  else
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(place), "l"(from), "r"(4 * there)
+                 : "memory");
+#else
+  for (unsigned i = 0; i < count; ++i) to[i] = i < there ? from[i] : 0.0f;
+#endif
+}
+/// What was started since the call before is one group.
+__device__ inline void end_group() {
+#ifdef __CUDACC__
+  asm volatile("cp.async.commit_group;" ::: "memory");
+#endif
+}
+/// For the thread's own copies, but for the latest groups.
+template <unsigned latest>
+__device__ inline void wait_for_copies() {
+#ifdef __CUDACC__
+  asm volatile("cp.async.wait_group %0;" ::"n"(latest) : "memory");
+#endif
+}
+
+/// Carries the numbers of one chunk from memory to a stage.
+/// @tparam fours  whether all factors are in_fours()
+template <bool along_depth, bool fours, unsigned count, unsigned threads>
+class Carrier {
+  using Place = Stage<along_depth, count>;
+  static constexpr unsigned each = chunk_depth * count / 4 / threads, across = Place::across / 4;
+  static_assert(each > 0);
+
+ public:
+  /// @param first  row or column
+  __device__ Carrier(const Factor& factor, std::uint32_t first, unsigned thread)
+      : factor_(factor), first_(first), thread_(thread) {
+    if constexpr (along_depth)
+      for (unsigned i = 0; i < each; ++i) lines_[i] = factor.line(first + line(i));
+  }
+
+  /// @param left  steps of the depth from there on; those beyond are 0
+  __device__ void start(float* stage, std::uint32_t depth, std::int32_t left) const {
+    for (unsigned i = 0; i < each; ++i) {
+      float* to = stage + line(i) * Place::pitch + place(i);
+      const auto first = static_cast<std::int32_t>(along_depth ? place(i) : line(i));
+      const int there = along_depth ? std::clamp(left - first, 0, 4) : first < left ? 4 : 0;
+      if constexpr (along_depth)
+        copy(to, lines_[i], depth + place(i), static_cast<unsigned>(there));
+      else
+        copy(to, factor_.line(depth + line(i)), first_ + place(i), static_cast<unsigned>(there));
+    }
+  }
+
+ private:
+  __device__ unsigned line(unsigned i) const { return (thread_ + i * threads) / across; }
+  __device__ unsigned place(unsigned i) const { return 4 * ((thread_ + i * threads) % across); }
+  /// Four numbers; beyond the line, its end.
+  __device__ void copy(float* to, const float* line, std::uint32_t first, unsigned there) const {
+    if constexpr (fours)
+      copy_later<4>(to, line + std::min(first, factor_.length - 4), there);
+    else
+      for (unsigned i = 0; i < 4; ++i)
+        copy_later<1>(to + i, line + std::min(first + i, factor_.length - 1), i < there ? 1 : 0);
+  }
+
+  Factor factor_;
+  std::uint32_t first_;
+  unsigned thread_;
+  const float* lines_[along_depth ? each : 1];
+};
+
+#ifdef __CUDACC__
+/// The part of a number that the tensor cores take, with 10 bits behind the point; the rest is cut off.
+__device__ inline float large_part(float x) { return __uint_as_float(__float_as_uint(x) & 0xffffe000u); }
+/// The nearest such number.
+__device__ inline float rounded(float x) { return large_part(__uint_as_float(__float_as_uint(x) + 0x1000u)); }
+
+/// sums += a b, for 16 rows, 8 columns and 8 steps of the depth, by a warp (mma.m16n8k8 of the PTX manual).
+__device__ inline void add_product(float (&sums)[4], const float (&a)[4], const float (&b)[2]) {
+  asm("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, "
+      "%1, %2, %3};"
+      : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
+      : "r"(__float_as_uint(a[0])), "r"(__float_as_uint(a[1])), "r"(__float_as_uint(a[2])),
+        "r"(__float_as_uint(a[3])), "r"(__float_as_uint(b[0])), "r"(__float_as_uint(b[1])));
+}
+#endif
+
+/// Sums of the elements of a warp's part of a tile that one thread has: in each piece of 16 rows and 8
+/// columns two neighbours of one row and two eight rows below.
+template <class Kind>
+class WarpSums {
+  static constexpr unsigned high = Kind::warp_rows / 16, wide = Kind::warp_columns / 8;
+
+ public:
+  /// @param rows, columns  stages from the warp's first ones on
+  /// @tparam exact         as in single precision: three products of large and small parts; else one of
+  /// rounded numbers
+  template <class Rows, class Columns, bool exact>
+  __device__ void add_chunk(const float* rows, const float* columns) {
+#ifdef __CUDACC__
+    const unsigned line = threadIdx.x % warp / 4, step = threadIdx.x % 4;
+#pragma unroll
+    for (unsigned depth = 0; depth < chunk_depth; depth += 8) {
+      float a[high][4], b[wide][2], rest_of_a[high][4], rest_of_b[wide][2];
+      for (unsigned h = 0; h < high; ++h)
+        for (unsigned i = 0; i < 4; ++i)
+          divide<exact>(rows[Rows::at(16 * h + line + i % 2 * 8, depth + step + i / 2 * 4)], a[h][i],
+                        rest_of_a[h][i]);
+      for (unsigned w = 0; w < wide; ++w)
+        for (unsigned i = 0; i < 2; ++i)
+          divide<exact>(columns[Columns::at(8 * w + line, depth + step + i * 4)], b[w][i], rest_of_b[w][i]);
+      if constexpr (exact) {
+        add_products(rest_of_a, b);
+        add_products(a, rest_of_b);
+      }
+      add_products(a, b);
+    }
+#else  // element by element
+    each([&](unsigned row, unsigned column, float& sum, float& next) {
+      for (unsigned depth = 0; depth < chunk_depth; ++depth) {
+        sum += rows[Rows::at(row, depth)] * columns[Columns::at(column, depth)];
+        next += rows[Rows::at(row, depth)] * columns[Columns::at(column + 1, depth)];
+      }
+    });
+#endif
+  }
+
+  __device__ void add_slice(WarpSums& slice) {
+    for (unsigned h = 0; h < high; ++h)
+      for (unsigned w = 0; w < wide; ++w)
+        for (unsigned i = 0; i < 4; ++i) sums_[h][w][i] += slice.sums_[h][w][i], slice.sums_[h][w][i] = 0;
+  }
+
+  /// Calls visit(row, column, sum, that of the next column).
+  template <class Visit>
+  __device__ void each(const Visit& visit) {
+    for (unsigned h = 0; h < high; ++h)
+      for (unsigned w = 0; w < wide; ++w)
+        for (unsigned i = 0; i < 4; i += 2)
+          visit(16 * h + threadIdx.x % warp / 4 + 4 * i, 8 * w + threadIdx.x % 4 * 2, sums_[h][w][i],
+                sums_[h][w][i + 1]);
+  }
+
+ private:
+#ifdef __CUDACC__
+  template <bool exact>
+  static __device__ void divide(float x, float& large, float& rest) {
+    large = exact ? large_part(x) : rounded(x);
+    rest = x - large;
+  }
+  /// One after another of the sums, none of which waits for the one before.
+  __device__ void add_products(const float (&a)[high][4], const float (&b)[wide][2]) {
+    for (unsigned h = 0; h < high; ++h)
+      for (unsigned w = 0; w < wide; ++w) add_product(sums_[h][w], a[h], b[w]);
+  }
+#endif
+
+  float sums_[high][wide][4] = {};
+};
+
+/// Hands a tile to finish(tile), a Finished. All threads of the block call it. The launch has asked for at
+/// least Kind::numbers in shared memory.
+/// @tparam exact  as WarpSums
+template <class Kind, bool exact, bool a_along_depth, bool b_along_depth, bool fours, class Finish>
+__device__ void multiply_tile(std::uint32_t tile, Sizes sizes, Factor a, Factor b, const Finish& finish) {
+  using Rows = typename Kind::template Rows<a_along_depth>;
+  using Columns = typename Kind::template Columns<b_along_depth>;
+  float* shared = shared_numbers();
+  const std::uint32_t first_row = tile / Kind::across(sizes) * Kind::rows;
+  const std::uint32_t first_column = tile % Kind::across(sizes) * Kind::columns;
+  const unsigned group = threadIdx.x / Kind::threads, thread = threadIdx.x % Kind::threads;
+  constexpr unsigned warps_across = Kind::columns / Kind::warp_columns;
+  const unsigned row = thread / warp / warps_across * Kind::warp_rows;
+  const unsigned column = thread / warp % warps_across * Kind::warp_columns;
+  const std::uint32_t of_slice = sizes.chunks_of_slice(),
+                      chunks = Kind::groups == 1 ? sizes.chunks() : of_slice;
+  const Carrier<a_along_depth, fours, Kind::rows, Kind::threads> rows(a, first_row, thread);
+  const Carrier<b_along_depth, fours, Kind::columns, Kind::threads> columns(b, first_column, thread);
+  WarpSums<Kind> slice, total;
+  const auto stage = [=](std::uint32_t chunk) {
+    return shared + chunk % Kind::stages * Kind::stage_numbers + group * Kind::group_numbers;
+  };
+  const auto start = [&](std::uint32_t chunk) {
+    const std::uint32_t depth = (group * of_slice + chunk) * chunk_depth;
+    const auto left = static_cast<std::int32_t>(sizes.depth - depth);
+    if (chunk < chunks) {
+      rows.start(stage(chunk), depth, left);
+      columns.start(stage(chunk) + Kind::row_numbers, depth, left);
+    }
+    end_group();
+  };
+  for (std::uint32_t chunk = 0; chunk + 1 < Kind::stages; ++chunk) start(chunk);
+  REGATTA_UNROLL(1)
+  for (std::uint32_t chunk = 0; chunk < chunks; ++chunk) {
+    wait_for_copies<Kind::stages - 2>();
+    __syncthreads();
+    start(chunk + Kind::stages - 1);
+    slice.template add_chunk<Rows, Columns, exact>(stage(chunk) + Rows::at(row, 0),
+                                                   stage(chunk) + Kind::row_numbers + Columns::at(column, 0));
+    if (Kind::groups == 1 && ((chunk + 1) % of_slice == 0 || chunk + 1 == chunks)) total.add_slice(slice);
+  }
+  __syncthreads();
+  float* own = shared + group * Kind::elements + row * Kind::columns + column;
+  (Kind::groups == 1 ? total : slice).each([&](unsigned r, unsigned c, float sum, float next) {
+    own[r * Kind::columns + c] = sum;
+    own[r * Kind::columns + c + 1] = next;
+  });
+  __syncthreads();
+  finish(Finished<Kind>{shared, first_row, first_column});
+  __syncthreads();
+}
+
+}  // namespace regatta::device::cuda
