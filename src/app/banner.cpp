@@ -50,7 +50,9 @@ std::string layout_text(const run::JobFacts& job) {
   const std::size_t workers = job.layout.teams.size(), lanes = static_cast<std::size_t>(job.layout.lanes);
   return concat(job.ranks.size(), " ranks: ", workers, " workers",
                 lanes > 1 ? concat(": ", workers / lanes, workers == lanes ? " rank x " : " ranks x ", lanes, " lanes") : "",
-                team > 1 ? concat(" of ", team, " ranks") : "", rank0 ? ", rank 0 steers and trains" : ", rank 0 steers");
+                team > 1 ? concat(" of ", team, " ranks") : "", rank0 ? ", rank 0 steers and trains" : ", rank 0 steers",
+                job.layout.sub_controllers.empty() ? ""
+                                                   : concat(", ", job.layout.sub_controllers.size(), " share the tree"));
 }
 
 Facts environment_facts() {

@@ -74,7 +74,7 @@ std::vector<Option> search_options() {
       flag("cost_aware", "false",
            "bo: weigh the acquisition by the time that an epoch takes, as learnt from the trials: gain per second."),
       number("min_gain", "0", 0,
-             "bo: ends the study when the best proposal promises less [unit of the objective]."),
+             "bo, ais: ends the study when the best proposal promises less [unit of the objective]."),
       integer("batch", "1", 1, 1e6,
               "Configurations proposed at once, when all of the last batch are done; 1: one whenever a slot "
               "is free."),
@@ -101,8 +101,8 @@ std::vector<Option> bayesian_options() {
            "bo: hyperparameters by gradients, by an evolution strategy, or several samples of them."),
       integer("initial_trials", "auto", 1, 1e6, "bo: trials before the first model; auto: parameters + 4.", {"auto"}),
       word("initial_design", "sobol", {"sobol", "random"}, "bo: how these are drawn."),
-      integer("raw_samples", "512", 1, 1e6, "bo: points at which an acquisition is looked at first."),
-      integer("restarts", "10", 1, 1000, "bo: of those, how many are refined."),
+      integer("raw_samples", "512", 1, 1e6, "bo: points at which an acquisition is looked at first; half from 128 results and running trials on."),
+      integer("restarts", "10", 1, 1000, "bo: of those, how many are refined; half from 128 results and running trials on."),
       integer("fantasies", "16", 1, 1024, "bo: sets of values that running trials are given."),
       number("jitter", "0", 0, "bo: improvement that does not count [standard deviations of the results]."),
       number("beta", "4", 0, "bo: weight of the variance in ucb."),
@@ -131,6 +131,9 @@ std::vector<Option> tree_options() {
       number("exploration", "0.5", 0, "ais: weight of chance and visits beside the value of a node."),
       number("entropy_weight", "1", 0, "ais: weight of the entropy in that."),
       flag("count_running", "true", "ais: running trials count as visits."),
+      integer("controllers", "0", 0, 1000,
+              "ais: ranks beside rank 0 that share the tree and make the proposals, each in its part; for more than "
+              "1,000 workers."),
       integer("local_from", "auto", 1, 1e9,
               "ais: results from which on models are local to a part of the space; auto: 500, and from 8 parameters "
               "on 5 per parameter, at least 100.",
@@ -193,7 +196,9 @@ std::vector<Option> scheduler_options() {
            "best` writes that of the best training."),
       {"factor", OptionType::Number, "0.5", "plateau: what it is multiplied with.", {}, 1e-6, 1},
       {"threshold", OptionType::Number, "0",
-       "threshold: trials with a worse value after the grace period are stopped [unit of the metric]."},
+       "threshold: trials with a worse value after the grace period are stopped [unit of the metric]; incumbent: those "
+       "worse by more than min_delta than the best trial was after as many epochs.",
+       {"incumbent"}},
   };
 }
 

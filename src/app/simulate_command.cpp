@@ -65,7 +65,11 @@ std::string simulation_text(const run::SimulationResult& result, int workers, do
       result.reports, " reports, at most ", result.longest_queue, " waiting at once",
       result.failures > 0 ? concat("\nfailures     ", result.failures, " of workers") : "", "\nsearcher     ",
       microseconds(result.mean_proposal_seconds), " of CPU per proposal, at most ",
-      microseconds(result.max_proposal_seconds), ", ", result.proposals, " proposals\n");
+      microseconds(result.max_proposal_seconds), ", ", result.proposals, " proposals",
+      result.domains > 0 ? concat("\ntree         ", result.domains, " parts, ", result.handed_over,
+                                  " times one was handed to another sub-controller")
+                         : "",
+      "\n");
 }
 
 /// The best value so far at ten times of the study.

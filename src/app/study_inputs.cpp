@@ -175,6 +175,7 @@ search::TreeOptions tree_options_of(const OptionValues& search) {
   options.exploration = search.number("exploration");
   options.entropy_weight = search.number("entropy_weight");
   options.count_running = search.flag("count_running");
+  options.controllers = static_cast<int>(search.number("controllers"));
   options.local_from = static_cast<int>(search.number("local_from"));
   return options;
 }
@@ -207,7 +208,7 @@ schedule::SchedulerOptions scheduler_options_of(const OptionValues& scheduler,
   options.quantile = scheduler.number("quantile");
   options.resample = scheduler.number("resample");
   options.mutate = split(scheduler.text("mutate"), ',');
-  options.threshold = scheduler.number("threshold");
+  options.threshold = scheduler.number("threshold", search::not_a_number);
   options.schedule = scheduler.text("schedule");
   return options;
 }
@@ -403,6 +404,17 @@ void check_epochs(const StudyInputs& inputs) {
           " divides the epochs of a training, so it needs objective.epochs, the number of reports of a full training, above 1");
 }
 
+/// Sub-controllers make proposals at their own pace, one by one, and know their own part only.
+void check_controllers(const StudyInputs& inputs, const OptionValues& search, Problems& problems) {
+  if (inputs.searcher.tree.controllers == 0) return;
+  const std::string problem = inputs.searcher.algorithm != "ais" ? "is for search.algorithm = ais"
+                              : inputs.deterministic         ? "and search.deterministic exclude each other"
+                              : inputs.batch > 1             ? "and search.batch exclude each other"
+                              : inputs.searcher.min_gain > 0 ? "and search.min_gain exclude each other"
+                                                             : "";
+  if (!problem.empty()) problems.push_back({search["controllers"].where, concat("controllers ", problem)});
+}
+
 /// What only shows when parts meet: options of the objective and parameters, the metric, the searcher and the
 /// space.
 void check_together(StudyInputs& inputs, const ValuesBySection& values, Problems& problems) {
@@ -412,6 +424,7 @@ void check_together(StudyInputs& inputs, const ValuesBySection& values, Problems
   objective::check_objective(inputs.objective, inputs.space, problems);
   for (const char* option : {"model_parallel", "pipeline"})
     check_division(option, inputs, values.at("workers"), problems);
+  check_controllers(inputs, values.at("search"), problems);
   if (!problems.empty()) return;
   Location blamed = study["metric"].where;
   try {

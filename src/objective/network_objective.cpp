@@ -234,11 +234,13 @@ class NetworkObjective final : public Objective {
 
   std::int32_t epochs() const override { return epochs_; }
 
-  /// As many as are useful for nearly all networks of the space.
+  /// As many as are useful for nearly all networks of the space; one where each would read its own samples.
   int lanes(bool on_gpu) const override {
     constexpr std::size_t samples = 64;
     if (!on_gpu) return 1;
-    const DataShape shape = shape_of(train::inspect_dataset(file_));
+    const train::DatasetInfo info = train::inspect_dataset(file_);
+    if (info.train_rows + info.valid_rows + info.test_rows > data_memory_ / (info.features * sizeof(float))) return 1;
+    const DataShape shape = shape_of(info);
     Random random(1);
     std::vector<std::size_t> useful;
     for (std::size_t i = 0; i < samples; ++i) {

@@ -4,6 +4,7 @@
 #include <csignal>
 #include <unordered_map>
 
+#include "divided_proposals.hpp"
 #include "enqueued.hpp"
 #include "regatta/core/build_info.hpp"
 #include "regatta/core/random.hpp"
@@ -142,7 +143,7 @@ class ControlLoop {
         thread_(thread),
         observer_(observer),
         effects_(peers, leaders, thread ? facts.layout.lanes : 0, log),
-        proposals_(make_proposals(plan, leaders.size(), earlier)),
+        proposals_(proposals_of(plan, earlier)),
         scheduler_(schedule::make_scheduler(plan.scheduler, facts_of(plan))),
         controller_(controller_options(plan, facts), *proposals_, *scheduler_, effects_),
         enqueued_(plan.log.directory, plan.space),
@@ -176,8 +177,9 @@ class ControlLoop {
   /// Tells all workers and spare ranks that the study is over and waits until the words have left.
   void dismiss() {
     for (const Rank leader : leaders_) send(peers_, leader, Shutdown{});
-    for (const Rank spare : facts_.layout.spares)
-      if (spare.value != 0) send(peers_, Rank{spare.value * facts_.layout.lanes}, Shutdown{});
+    for (const std::vector<Rank>& others : {facts_.layout.spares, facts_.layout.sub_controllers})
+      for (const Rank other : others)
+        if (other.value != 0) send(peers_, Rank{other.value * facts_.layout.lanes}, Shutdown{});
     while (!peers_.drained()) {
       static_cast<void>(peers_.poll());
       backoff_.wait(tick_seconds);
@@ -185,6 +187,21 @@ class ControlLoop {
   }
 
  private:
+  std::unique_ptr<ProposalSource> proposals_of(const StudyPlan& plan,
+                                               std::span<const search::Event> earlier) {
+    const std::vector<Rank>& owners = facts_.layout.sub_controllers;
+    if (owners.empty()) return make_proposals(plan, leaders_.size(), earlier);
+    for (std::size_t i = 0; i < owners.size(); ++i)
+      sub_controller_of_[owners[i].value * facts_.layout.lanes] = static_cast<int>(i) + 1;
+    const auto post = [this](int to, const std::vector<std::byte>& message) {
+      const Rank owner = facts_.layout.sub_controllers[static_cast<std::size_t>(to - 1)];
+      peers_.post(Rank{owner.value * facts_.layout.lanes}, static_cast<int>(Tag::Tree), message);
+    };
+    auto divided = std::make_unique<DividedProposals>(plan, leaders_.size(), post, earlier);
+    divided_ = divided.get();
+    return divided;
+  }
+
   void introduce() {
     search::JobStarted job = plan_.job;
     job.time = wall_time();
@@ -225,6 +242,8 @@ class ControlLoop {
   }
 
   void take(const comm::Envelope& envelope) {
+    if (envelope.tag == static_cast<int>(Tag::Tree))
+      return divided_->receive(sub_controller_of_.at(envelope.source.value), envelope.payload);
     if (envelope.tag == static_cast<int>(Tag::Weights))
       return peers_.post(leaders_[static_cast<std::size_t>(open_weights(envelope).to.value)], envelope.tag,
                          envelope.payload);
@@ -279,6 +298,8 @@ class ControlLoop {
   WorkerThread* thread_;
   Observer& observer_;
   RealEffects effects_;
+  std::unordered_map<std::int32_t, int> sub_controller_of_;  ///< number by rank in `peers`
+  DividedProposals* divided_ = nullptr;                      ///< proposals_, where a tree is divided
   std::unique_ptr<ProposalSource> proposals_;
   std::unique_ptr<schedule::Scheduler> scheduler_;
   Controller controller_;

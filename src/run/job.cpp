@@ -1,12 +1,15 @@
+#include <algorithm>
 #include <map>
 
 #include "control_loop.hpp"
+#include "divided_proposals.hpp"
 #include "regatta/comm/lane_group.hpp"
 #include "regatta/core/build_info.hpp"
 #include "regatta/device/devices.hpp"
 #include "regatta/run/agreement.hpp"
 #include "regatta/run/study.hpp"
 #include "signals.hpp"
+#include "sub_controller_loop.hpp"
 #include "worker_loop.hpp"
 
 namespace regatta::run {
@@ -56,6 +59,7 @@ struct Job::Impl {
 
   void plan_roles() {
     LayoutOptions options = plan.layout;
+    options.sub_controllers = sub_controllers(plan);
     options.lanes = choose_lanes(options, facts.ranks, plan.objective, plan.space, plan.controller.trials);
     facts.layout = plan_layout(facts.ranks, options);
   }
@@ -122,6 +126,12 @@ struct Job::Impl {
     const SignalWatch signals;  // rank 0 decides what a signal means
     const WorkerId worker = facts.layout.team_of(rank());
     const auto team = form_team(worker);
+    const auto& owners = facts.layout.sub_controllers;
+    if (const auto own = std::ranges::find(owners, rank()); own != owners.end()) {
+      load_only(plan, memory());
+      own_domains(plan, owners, session->world(), polling_ceiling(facts, rank()));
+      return;
+    }
     if (!worker.valid()) {
       load_only(plan, memory());
       wait_for_shutdown(session->world(), polling_ceiling(facts, rank()));

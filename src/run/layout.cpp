@@ -82,6 +82,24 @@ Ranks working_ranks(const std::vector<RankInfo>& ranks, const LayoutOptions& opt
   return working;
 }
 
+/// Takes the ranks that have a share of a divided tree, spread over the nodes: those without other work
+/// first, but never rank 0.
+void choose_sub_controllers(const LayoutOptions& options, Ranks& working, Layout& layout) {
+  for (Ranks* from : {&layout.spares, &working}) {
+    const bool rank0 = !from->empty() && from->front().value == 0;
+    const std::size_t missing =
+        static_cast<std::size_t>(options.sub_controllers) - layout.sub_controllers.size();
+    const std::size_t able = from->size() - (rank0 ? 1 : 0), taken = std::min(missing, able);
+    for (std::size_t i = taken; i > 0; --i) {
+      const auto chosen =
+          from->begin() + static_cast<std::ptrdiff_t>((rank0 ? 1 : 0) + (i * able - 1) / taken);
+      layout.sub_controllers.push_back(*chosen);
+      from->erase(chosen);
+    }
+  }
+  std::ranges::sort(layout.sub_controllers);
+}
+
 /// Teams of neighbours: never over two nodes while a node has room for a whole one.
 void form_teams(const std::vector<RankInfo>& ranks, const Ranks& working, std::size_t team_size, Layout& layout) {
   std::map<std::string, Ranks> nodes;
@@ -189,8 +207,15 @@ Layout plan_layout(const std::vector<RankInfo>& ranks, const LayoutOptions& opti
   layout.gpu.assign(ranks.size(), -1);
   layout.nodes = static_cast<int>(ranks_by_host(ranks).size());
   Ranks working = working_ranks(ranks, options, layout);
-  require(!working.empty(), "nobody is left to work: ", ranks.size(),
-          " rank(s), and workers.rank0 = false keeps rank 0 free for steering; start more ranks");
+  choose_sub_controllers(options, working, layout);
+  require(std::ssize(layout.sub_controllers) == options.sub_controllers,
+          "search.controllers = ", options.sub_controllers, " needs as many ranks beside rank 0, got ",
+          ranks.size(), " ranks");
+  require(!working.empty(), "nobody is left to work: ", ranks.size(), " rank(s), ",
+          options.sub_controllers > 0
+              ? concat("of which search.controllers = ", options.sub_controllers, " have the tree")
+              : std::string("and workers.rank0 = false keeps rank 0 free for steering"),
+          "; start more ranks");
   const auto team_size = static_cast<std::size_t>(options.ranks_per_trial);
   const bool joins = options.elastic && working.size() > 1;
   if ((team_size > 1 || options.widest > 1 || joins) && working.front().value == 0) {

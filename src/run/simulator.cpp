@@ -2,21 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <ctime>
 
+#include "cpu_time.hpp"
+#include "divided_proposals.hpp"
 #include "outages.hpp"
 #include "regatta/core/error.hpp"
+#include "virtual_sub_controllers.hpp"
 #include "virtual_workers.hpp"
 
 namespace regatta::run {
 namespace {
-
-/// CPU time of this thread [s].
-double cpu_seconds() {
-  std::timespec time{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
 
 /// Hands on to a searcher and takes its time.
 class TimedSearcher final : public search::Searcher {
@@ -83,9 +78,10 @@ class Simulation {
         objective_(checked_objective(plan, options)),
         workers_(*objective_, options),
         outages_(options),
-        proposals_(timed_searcher(plan), plan.controller.maximize),
+        sub_controllers_(plan.searcher, plan.space, sub_controllers(plan), options.charge_controller),
+        proposals_(make_proposals(plan)),
         scheduler_(schedule::make_scheduler(plan.scheduler, facts_with(plan, objective_->epochs()))),
-        controller_(controller_options(plan, options), proposals_, *scheduler_, workers_) {}
+        controller_(controller_options(plan, options), *proposals_, *scheduler_, workers_) {}
 
   SimulationResult run() {
     introduce();
@@ -101,10 +97,18 @@ class Simulation {
   }
 
  private:
-  std::unique_ptr<search::Searcher> timed_searcher(const StudyPlan& plan) {
+  std::unique_ptr<ProposalSource> make_proposals(const StudyPlan& plan) {
+    if (sub_controllers(plan) > 0) {
+      const auto post = [this](int to, std::vector<std::byte> message) {
+        sub_controllers_.post(to, std::move(message));
+      };
+      auto divided = std::make_unique<DividedProposals>(plan, options_.workers, post);
+      divided_ = divided.get();
+      return divided;
+    }
     auto timed = std::make_unique<TimedSearcher>(search::make_searcher(plan.searcher, plan.space), result_);
     searcher_ = timed.get();
-    return timed;
+    return std::make_unique<DirectProposals>(std::move(timed), plan.controller.maximize);
   }
 
   void introduce() {
@@ -115,7 +119,7 @@ class Simulation {
       controller_.note(search::WorkerJoined{WorkerId{i}, i + 1, 1, 1, now_, "virtual", "virtual", ""});
   }
 
-  double next() const { return std::min(workers_.next(), outages_.next()); }
+  double next() const { return std::min({workers_.next(), outages_.next(), sub_controllers_.next()}); }
 
   /// Workers that fail now, and workers that are there again.
   void let_fail() {
@@ -142,6 +146,8 @@ class Simulation {
     result_.reports += mail.size();
     result_.longest_queue = std::max(result_.longest_queue, mail.size());
     act([&] {
+      sub_controllers_.pass_until(
+          now_, [&](int from, std::span<const std::byte> message) { divided_->receive(from, message); });
       for (const auto& [worker, report] : mail) controller_.receive(worker, report, now_);
       let_fail();
       if (now_ >= end) controller_.interrupt("wall time");
@@ -152,16 +158,27 @@ class Simulation {
   /// Takes the controller's time, and lets it pass where it is charged: what it sends leaves when it is done.
   template <class Action>
   void act(Action action) {
-    const double before = cpu_seconds(), search_before = searcher_->seconds();
+    const double before = cpu_seconds(), search_before = search_seconds(),
+                 others_before = sub_controllers_.seconds();
     action();
-    const double taken = cpu_seconds() - before;
-    result_.controller_seconds += taken - (searcher_->seconds() - search_before);
+    const double taken = cpu_seconds() - before - (sub_controllers_.seconds() - others_before);
+    result_.controller_seconds += taken - (search_seconds() - search_before);
     if (!options_.charge_controller) return;
     now_ += taken;
     workers_.pass_until(now_);
   }
 
+  double search_seconds() const { return searcher_ ? searcher_->seconds() : 0; }
+
   SimulationResult summed_up() {
+    if (divided_) {
+      result_.proposals = sub_controllers_.proposals();
+      result_.mean_proposal_seconds =
+          sub_controllers_.seconds() / static_cast<double>(std::max<std::size_t>(1, result_.proposals));
+      result_.max_proposal_seconds = sub_controllers_.longest_seconds();
+      result_.domains = divided_->keeper().domains();
+      result_.handed_over = divided_->keeper().handed_over();
+    }
     result_.history = controller_.history();
     result_.interrupted = controller_.interrupted();
     result_.reason = controller_.reason();
@@ -176,8 +193,10 @@ class Simulation {
   std::unique_ptr<objective::Objective> objective_;
   VirtualWorkers workers_;
   Outages outages_;
-  TimedSearcher* searcher_ = nullptr;  ///< of proposals_
-  DirectProposals proposals_;
+  VirtualSubControllers sub_controllers_;
+  TimedSearcher* searcher_ = nullptr;    ///< of proposals_, where they are made here
+  DividedProposals* divided_ = nullptr;  ///< proposals_, where they are not
+  std::unique_ptr<ProposalSource> proposals_;
   std::unique_ptr<schedule::Scheduler> scheduler_;
   Controller controller_;
   double now_ = 0;  ///< virtual [s]

@@ -103,6 +103,8 @@ void Worker::handle(const comm::Envelope& envelope) {
       incumbent_ = open_incumbent(envelope);
       hand_on(*incumbent_);
       return;
+    case Tag::Tree:
+      return;  // for sub-controllers
     case Tag::Shutdown:
       hand_on(Shutdown{});
       store_->save_all();

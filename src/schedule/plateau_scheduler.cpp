@@ -58,4 +58,27 @@ double PlateauScheduler::lowered(double entry) const {
   return std::min(entry, parameter.decode(parameter.encode(options_.factor * entry)));
 }
 
+Decision ThresholdScheduler::on_result(const search::History& history, const search::TrialReported& report) {
+  if (report.epoch < options_.grace_period) return {Answer::Continue};
+  const double worst =
+      std::isnan(options_.threshold) ? worst_allowed(history, report.epoch) : options_.threshold;
+  return {history.better(worst, report.value) ? Answer::Stop : Answer::Continue};
+}
+
+/// NaN, which nothing is worse than, where there is no incumbent or it has no report of that epoch.
+double ThresholdScheduler::worst_allowed(const search::History& history, std::int32_t epoch) {
+  const auto incumbent = history.incumbent();
+  if (!incumbent) return search::not_a_number;
+  if (*incumbent != incumbent_) {
+    incumbent_ = *incumbent;
+    curve_.clear();
+    const auto& reports = history.reports();
+    for (auto report = reports.rbegin(); report != reports.rend() && !curve_.contains(1); ++report)
+      if (report->trial == incumbent_) curve_.try_emplace(report->epoch, report->value);
+  }
+  const auto found = curve_.find(epoch);
+  if (found == curve_.end()) return search::not_a_number;
+  return found->second + (history.maximize() ? -options_.min_delta : options_.min_delta);
+}
+
 }  // namespace regatta::schedule

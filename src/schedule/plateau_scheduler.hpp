@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <vector>
 
 #include "regatta/schedule/scheduler.hpp"
@@ -59,18 +60,20 @@ class PlateauScheduler final : public Scheduler {
   Improvement improvement_;
 };
 
-/// Stops a trial whose value is worse than the threshold from its grace period on.
+/// Stops a trial whose value is worse than the threshold from its grace period on; or, without one, worse by
+/// more than `min_delta` than the incumbent was after as many epochs.
 class ThresholdScheduler final : public Scheduler {
  public:
   ThresholdScheduler(const SchedulerOptions& options, const StudyFacts&) : options_(options) {}
 
-  Decision on_result(const search::History& history, const search::TrialReported& report) override {
-    const bool asked = report.epoch >= options_.grace_period;
-    return {asked && history.better(options_.threshold, report.value) ? Answer::Stop : Answer::Continue};
-  }
+  Decision on_result(const search::History& history, const search::TrialReported& report) override;
 
  private:
+  double worst_allowed(const search::History& history, std::int32_t epoch);
+
   SchedulerOptions options_;
+  TrialId incumbent_;
+  std::map<std::int32_t, double> curve_;  ///< of the incumbent
 };
 
 }  // namespace regatta::schedule

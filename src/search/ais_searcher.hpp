@@ -1,7 +1,7 @@
 #pragma once
 
 #include "bayesian_searcher.hpp"
-#include "local_models.hpp"
+#include "leaf_search.hpp"
 #include "study_tree.hpp"
 
 namespace regatta::search {
@@ -22,15 +22,13 @@ class AisSearcher final : public BayesianSearcher {
 
   bool greedy(TrialId trial) const { return trial.value % turns == turns - 1; }
   std::size_t selected(TrialId trial) const;
-  Region region_of(std::size_t leaf, std::span<const double> weights) const;
-  std::vector<space::UnitPoint> centres_of(std::size_t leaf) const;
   std::optional<Config> ask_locally(const History& history, TrialId trial, const std::vector<Config>& avoid);
-  std::vector<Config> pending_around(std::size_t leaf, const std::vector<Config>& avoid) const;
+  bool hopeless(std::size_t leaf, const LeafSearch::Wish& wish);
 
   const RegionTree& tree() const { return study_.tree(); }
 
   StudyTree study_;
-  LocalModels local_;
+  LeafSearch leaves_;
   std::size_t local_from_;
 };
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "filled_valleys.hpp"
 #include "order.hpp"
 #include "trust_region.hpp"
 
@@ -14,7 +15,10 @@ using device::Block;
 
 constexpr std::size_t centres_at_most = 4;
 constexpr int many_iterations = 50, few_iterations = 12;  // of a refinement; few where each is dear
-constexpr std::size_t believed_centres = 2;               // beside them, drawn from the user's prior
+constexpr double dear_effort = 0.5;  // part of the samples and restarts that is kept where each is dear
+constexpr std::size_t believed_centres = 2;  // beside them, drawn from the user's prior
+constexpr double solved =
+    0.01;  // part of what makes a valley exhausted, below which it is not looked at again
 constexpr std::size_t most_valleys = 4;
 constexpr int scouts = 512;  // points from which one is drawn to find a new valley
 constexpr std::size_t best_scouts = 20;
@@ -61,9 +65,19 @@ Ask::Ask(const Surrogate& surrogate, Landscape& landscape, Setting setting, Rand
       valleys_(surrogate, model_),
       effort_{.raw_samples = setting_.options->raw_samples,
               .restarts = setting_.options->restarts,
-              .iterations = landscape.dear() ? few_iterations : many_iterations} {}
+              .iterations = landscape.dear() ? few_iterations : many_iterations} {
+  if (setting_.place) {
+    effort_ = setting_.place->effort;
+    return;
+  }
+  if (!landscape.dear()) return;
+  const auto part = [](int& whole) { whole = std::max(1, static_cast<int>(dear_effort * whole)); };
+  part(effort_.raw_samples), part(effort_.restarts);
+}
 
 std::optional<Config> Ask::maximise() {
+  if (setting_.restless && valleys_.stagnant(solved * setting_.options->explore))
+    if (auto config = elsewhere()) return config;
   const auto minima = this->minima();
   if (setting_.restless && exhausted(minima)) {
     std::optional<Config> elsewhere = setting_.scouting ? scout() : other_valley();
@@ -98,7 +112,8 @@ std::optional<Config> Ask::sample() {
 }
 
 double Ask::largest_improvement() {
-  const auto minima = minimise(landscape_, Region::everything(space_.size()), centres(), effort_, random_);
+  const Region region = setting_.place ? setting_.place->region : Region::everything(space_.size());
+  const auto minima = minimise(landscape_, region, centres(), effort_, random_);
   return minima.empty() ? -std::numeric_limits<double>::infinity() : promise(minima.front());
 }
 
@@ -119,11 +134,19 @@ std::optional<Config> Ask::first_allowed(const std::vector<Minimum>& minima) con
   return std::nullopt;
 }
 
-std::vector<space::UnitPoint> Ask::centres() {
-  const std::vector<std::size_t> order = ascending(model_.values);
+/// Where the best results lie.
+/// @param values  of the active results
+std::vector<space::UnitPoint> Ask::best_units(std::span<const double> values) const {
+  const std::vector<std::size_t> order = ascending(values);
   std::vector<space::UnitPoint> units;
   for (std::size_t i = 0; i < std::min(centres_at_most, order.size()); ++i)
     units.push_back(surrogate_.active().units[order[i]]);
+  return units;
+}
+
+std::vector<space::UnitPoint> Ask::centres() {
+  if (setting_.place) return setting_.place->centres;
+  std::vector<space::UnitPoint> units = best_units(model_.values);
   const UserPrior& prior = setting_.options->prior;
   for (std::size_t i = 0; i < believed_centres && !prior.empty() && setting_.regions == 0; ++i)
     units.push_back(believed_unit(space_, prior, random_));
@@ -131,6 +154,7 @@ std::vector<space::UnitPoint> Ask::centres() {
 }
 
 std::vector<Region> Ask::regions() const {
+  if (setting_.place) return {setting_.place->region};
   if (setting_.regions == 0) return {Region::everything(space_.size())};
   return trust_regions(surrogate_, model_, setting_.regions);
 }
@@ -149,6 +173,17 @@ std::vector<Minimum> Ask::minima() {
   }
   std::ranges::stable_sort(all, {}, &Minimum::value);
   return all;
+}
+
+/// The best place outside the valleys that are solved.
+std::optional<Config> Ask::elsewhere() {
+  const FilledValleys valleys(surrogate_);
+  const std::vector<double> filled = valleys.filled(setting_.options->explore);
+  Surrogate::Model rest = valleys.rest(filled);
+  Landscape landscape(space_, *setting_.options, surrogate_, rest, *setting_.pending, setting_.elsewhere,
+                      random_);
+  const Region everything = Region::everything(space_.size());
+  return first_allowed(minimise(landscape, everything, best_units(filled), effort_, random_));
 }
 
 /// The best point of the best valley that still promises something, that of the best result left out.

@@ -1,13 +1,13 @@
 #include "bayesian_searcher.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <functional>
 #include <limits>
 
 #include "ask.hpp"
 #include "random_searcher.hpp"
+#include "rule.hpp"
 #include "sobol_searcher.hpp"
 
 namespace regatta::search {
@@ -18,22 +18,6 @@ constexpr int prior_draws = 1000;  // until one is feasible and new
 constexpr std::size_t least_initial = 5, initial_beyond_parameters = 4;
 constexpr std::size_t many_groups = 8;  // parameters from which on trust regions are kept to
 constexpr std::size_t per_region = 32, most_regions = 5;  // running trials
-constexpr double hedge_curiosity = 0.15;  // how much an acquisition that was tried rarely is favoured
-
-Acquired improvement(double mean, double variance, double target, double jitter) {
-  return log_expected_improvement(mean, variance, target - jitter);
-}
-
-Acquired least_mean(double mean, double, double, double) { return {-mean, -1, 0}; }
-
-/// ln(1 + exp(confidence bound)): grows with the bound, and is above 0, so that its logarithm can be
-/// penalised.
-Acquired confidence(double mean, double variance, double target, double beta) {
-  const Acquired bound = upper_confidence_bound(mean - target, variance, beta);
-  const double soft = bound.value > 30 ? bound.value : std::log1p(std::exp(bound.value));
-  const double slope = 1 / (1 + std::exp(-bound.value)) / soft;
-  return {std::log(soft), slope * bound.by_mean, slope * bound.by_variance};
-}
 
 bool tried(const Config& config, const History& history, const std::vector<Config>& avoid) {
   return history.contains(config) || holds(avoid, config);
@@ -56,11 +40,14 @@ double promise_of(const Surrogate& surrogate, const Surrogate::Model& model, con
 
 }  // namespace
 
+int initial_trials(const BayesianOptions& options, const space::Space& space) {
+  if (options.initial_trials > 0) return options.initial_trials;
+  return static_cast<int>(std::max(least_initial, space.size() + initial_beyond_parameters));
+}
+
 BayesianSearcher::BayesianSearcher(const SearcherOptions& options, space::Space space)
     : space_(space), options_(options), surrogate_(space, options.bayesian) {
-  int& initial = options_.bayesian.initial_trials;
-  if (initial == 0)
-    initial = static_cast<int>(std::max(least_initial, space_.size() + initial_beyond_parameters));
+  options_.bayesian.initial_trials = initial_trials(options.bayesian, space_);
   initial_ = options.bayesian.initial_design == "random"
                  ? std::unique_ptr<Searcher>(new RandomSearcher(options, space))
                  : std::unique_ptr<Searcher>(new SobolSearcher(options, space));
@@ -102,24 +89,18 @@ std::optional<Config> BayesianSearcher::ask(const History& history, TrialId tria
 
   Random random(derive_seed(options_.seed, bayesian_stream), static_cast<std::uint64_t>(trial.value));
   Surrogate::Model& model = surrogate_.draw(random.uniform());
-  const Rule rule = rule_of(history, trial.value);
+  const Rule rule = rule_of(options_.bayesian, history, trial.value);
   const std::int32_t turn = trial.value % turns;
 
-  Landscape::Setting terrain;
-  terrain.rule = rule == Rule::Mean ? least_mean : rule == Rule::Confidence ? confidence : improvement;
-  const double results = static_cast<double>(surrogate_.size());
-  terrain.parameter = rule == Rule::Confidence
-                          ? options_.bayesian.beta * std::pow(results, -options_.bayesian.beta_decay)
-                          : options_.bayesian.jitter;
+  Landscape::Setting terrain = terrain_of(rule, options_.bayesian, surrogate_.size());
   if (surrogate_.embedding().continuous().empty()) terrain.excluded = seen;
   if (options_.bayesian.cost_aware && rule != Rule::Mean) terrain.costs = &surrogate_.costs();
-  if (!options_.bayesian.prior.empty()) {
-    terrain.prior = &options_.bayesian.prior;
-    terrain.prior_weight = options_.bayesian.prior_strength / static_cast<double>(surrogate_.size());
-  }
-  Landscape landscape(space_, options_.bayesian, surrogate_, model, pending, std::move(terrain), random);
-
   Ask::Setting setting{.options = &options_.bayesian, .seen = seen};
+  setting.elsewhere = terrain_of(Rule::Improvement, options_.bayesian, surrogate_.size());
+  setting.elsewhere.excluded = terrain.excluded;
+  setting.elsewhere.costs = terrain.costs;
+  setting.pending = &pending;
+  Landscape landscape(space_, options_.bayesian, surrogate_, model, pending, std::move(terrain), random);
   if (turn + 1 < turns) setting.regions = regions(pending.size());
   setting.restless = turn != 0 && rule != Rule::Sample;
   setting.scouting = turn == 1;
@@ -149,49 +130,6 @@ std::optional<Config> BayesianSearcher::give_up(std::string reason) {
   ended_ = true;
   exhausted_reason_ = std::move(reason);
   return std::nullopt;
-}
-
-BayesianSearcher::Rule BayesianSearcher::rule_of(const History& history, std::int32_t number) const {
-  const std::string& acquisition = options_.bayesian.acquisition;
-  if (acquisition == "hedge") return hedged(history, number);
-  if (acquisition == "thompson") return Rule::Sample;
-  if (acquisition == "ucb") return Rule::Confidence;
-  return number % turns == turns - 1 ? Rule::Mean : Rule::Improvement;
-}
-
-/// Even proposals go round all rules; odd ones take the rule whose proposals have had the best results, by
-/// their mean rank among all results, less what is favoured because little is known (UCB1, Auer et al. 2002).
-/// So the history alone tells which rule made which trial.
-BayesianSearcher::Rule BayesianSearcher::hedged(const History& history, std::int32_t number) const {
-  constexpr std::array rules{Rule::Improvement, Rule::Confidence, Rule::Mean, Rule::Sample};
-  const auto in_turn = [&](std::int32_t n) { return static_cast<std::size_t>(n / 2) % rules.size(); };
-  if (number % 2 == 0) return rules[in_turn(number)];
-  std::vector<std::pair<std::size_t, double>> results;  // rule, loss
-  std::vector<double> sorted;
-  std::int32_t proposal = 0;
-  for (const Trial& trial : history.trials()) {
-    if (trial.origin != Origin::Searcher) continue;
-    const std::int32_t own = proposal++;
-    const bool done = succeeded(trial.state) && !std::isnan(trial.objective);
-    if (own < options_.bayesian.initial_trials || own % 2 != 0 || !done) continue;
-    results.emplace_back(in_turn(own), history.maximize() ? -trial.objective : trial.objective);
-    sorted.push_back(results.back().second);
-  }
-  std::ranges::sort(sorted);
-  std::array<double, rules.size()> ranks{}, counts{};
-  for (const auto& [rule, loss] : results) {
-    ranks[rule] += static_cast<double>(std::ranges::lower_bound(sorted, loss) - sorted.begin()) /
-                   static_cast<double>(sorted.size());
-    counts[rule] += 1;
-  }
-  std::array<double, rules.size()> scores{};
-  for (std::size_t r = 0; r < rules.size(); ++r)
-    scores[r] =
-        counts[r] == 0
-            ? -1
-            : ranks[r] / counts[r] -
-                  hedge_curiosity * std::sqrt(2 * std::log(static_cast<double>(results.size())) / counts[r]);
-  return rules[static_cast<std::size_t>(std::ranges::min_element(scores) - scores.begin())];
 }
 
 }  // namespace regatta::search

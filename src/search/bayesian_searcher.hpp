@@ -10,6 +10,9 @@
 
 namespace regatta::search {
 
+/// Trials before the first model: as the options say, or 5, or 4 more than there are parameters.
+int initial_trials(const BayesianOptions& options, const space::Space& space);
+
 /// Bayesian optimisation, asynchronous: each proposal is the best point of an acquisition given the results
 /// and the running trials.
 ///
@@ -40,19 +43,14 @@ class BayesianSearcher : public Searcher {
   /// Ends the study.
   std::optional<Config> give_up(std::string reason);
 
-  static constexpr std::int32_t turns = 4;
   const space::Space& space() const { return space_; }
   const SearcherOptions& options() const { return options_; }
   const Surrogate& surrogate() const { return surrogate_; }
 
  private:
-  enum class Rule { Improvement, Mean, Confidence, Sample };
-
   std::optional<Config> believed(const History& history, TrialId trial,
                                  const std::vector<Config>& avoid) const;
   std::size_t regions(std::size_t running) const;
-  Rule rule_of(const History& history, std::int32_t number) const;
-  Rule hedged(const History& history, std::int32_t number) const;
 
   space::Space space_;
   SearcherOptions options_;

@@ -5,10 +5,12 @@
 #include <cmath>
 #include <limits>
 #include <numbers>
+#include <utility>
 
 #include "device_evidence.hpp"
 #include "input_warp.hpp"
 #include "kernel.hpp"
+#include "kernel_points.hpp"
 #include "order.hpp"
 #include "regatta/core/error.hpp"
 
@@ -20,6 +22,7 @@ using algebra::dot;
 using algebra::Form;
 using device::Block;
 
+constexpr std::size_t few_points = 16;  ///< for which one pass over the factor is faster than two products
 constexpr std::size_t sketched_at_once = 32;  ///< points whose covariances stay in the cache
 constexpr double largest_jitter = 1e-3;       ///< of the variance
 constexpr double smallest_variance = 1e-20;   ///< of a prediction, as a fraction of the process's
@@ -70,12 +73,16 @@ GaussianProcess::GaussianProcess(KernelKind kind, FeatureGroups groups, Hyperpar
       variance_(std::exp(parameters_.log_variance)),
       noise_(std::exp(parameters_.log_noise)) {}
 
+GaussianProcess::GaussianProcess(GaussianProcess&&) noexcept = default;
+GaussianProcess& GaussianProcess::operator=(GaussianProcess&&) noexcept = default;
+GaussianProcess::~GaussianProcess() = default;
+
 Block<double> GaussianProcess::inverse_factor(std::size_t n) { return {factor_.data(), n, n, capacity_}; }
 Block<const double> GaussianProcess::inverse_factor() const {
   return {factor_.data(), known_, known_, capacity_};
 }
-Block<const double> GaussianProcess::scaled_points() const {
-  return {points_.data(), known_, features(), features()};
+Block<const double> GaussianProcess::observed_factor() const {
+  return {factor_.data(), observed_, observed_, capacity_};
 }
 
 std::vector<double> GaussianProcess::scaled(Block<const double> points, std::vector<double>* slopes) const {
@@ -102,9 +109,9 @@ bool GaussianProcess::factorise(std::span<const double> noise, double jitter,
   Block<double> k = inverse_factor(known_);
   if (solver) {
     jitter_ = jitter;
-    return solver->factorise({profile_of(kind_), scaled_points(), noise, variance_, noise_, jitter}, k);
+    return solver->factorise({profile_of(kind_), points_->rows(), noise, variance_, noise_, jitter}, k);
   }
-  Kernel(kind_, groups_).lower_values(scaled_points(), k);
+  Kernel(kind_, groups_).lower_values(*points_, k);
   for (std::size_t i = 0; i < known_; ++i) {
     for (std::size_t j = 0; j < i; ++j) k(i, j) *= variance_;
     k(i, i) = variance_ * (1 + jitter) + noise_ + (noise.empty() ? 0 : noise[i]);
@@ -121,7 +128,10 @@ void GaussianProcess::set_points(Block<const double> points, std::span<const dou
   known_ = observed_ = 0;
   reserve(points.rows);
   known_ = observed_ = points.rows;
-  points_ = scaled(points);
+  const std::vector<double> rows = scaled(points);
+  points_ =
+      std::make_unique<KernelPoints>(kind_, Block<const double>{rows.data(), known_, features(), features()});
+  watched_.clear();
   noises_.assign(known_, noise_);
   for (std::size_t i = 0; i < noise.size(); ++i) noises_[i] += noise[i];
   solver = worthwhile(solver, kind_, known_);
@@ -132,19 +142,45 @@ void GaussianProcess::set_points(Block<const double> points, std::span<const dou
 
 void GaussianProcess::append(std::span<const double> point, double noise) {
   assert(known_ == observed_);
-  append_rows({point.data(), 1, point.size(), point.size()}, {&noise, 1});
+  append_rows({take_watched(scaled({point.data(), 1, point.size(), point.size()}))}, noise);
   observed_ = known_;
   noises_.push_back(noise_ + noise);
 }
 
 void GaussianProcess::append_pending(Block<const double> points) {
-  append_rows(points, {});
+  assert(known_ == observed_);
+  const std::vector<double> rows = scaled(points);
+  std::vector<Watched> pending;
+  for (std::size_t i = 0; i < points.rows; ++i)
+    pending.push_back(take_watched(std::span(rows).subspan(i * features(), features())));
+  watched_ = std::move(pending);
+  append_rows(watched_, 0);
   weights_.resize(known_, 0.0);
+}
+
+GaussianProcess::Watched GaussianProcess::take_watched(std::span<const double> scaled) {
+  const auto found = std::ranges::find_if(
+      watched_, [&](const Watched& each) { return std::ranges::equal(each.scaled, scaled); });
+  Watched point;
+  if (found != watched_.end()) {
+    point = std::exchange(*found, {});
+  } else {
+    point.scaled.assign(scaled.begin(), scaled.end());
+  }
+  const std::size_t n = observed_, known = point.covariances.size();
+  if (known == n) return point;
+  for (std::vector<double>* row : {&point.covariances, &point.whitened, &point.solved}) row->resize(n);
+  const std::span<double> fresh = std::span(point.covariances).subspan(known);
+  Kernel(kind_, groups_).row_values(scaled.data(), *points_, known, fresh);
+  for (double& entry : fresh) entry *= variance_;
+  algebra::whiten(observed_factor(), {point.covariances.data(), 1, n, n}, {point.whitened.data(), 1, n, n},
+                  {point.solved.data(), 1, n, n}, known);
+  return point;
 }
 
 void GaussianProcess::drop_pending() {
   known_ = observed_;
-  points_.resize(known_ * features());
+  points_->truncate(known_);
   weights_ = observed_weights_;
 }
 
@@ -157,16 +193,15 @@ std::vector<double> GaussianProcess::draw_fantasies(std::size_t count, Random& r
     std::copy_n(factor_.data() + (n + i) * capacity_ + n, i + 1, s.data() + i * q);
   const Block<double> factor{s.data(), q, q, q};
   algebra::invert_lower(factor);
-  const std::vector<double> mean =
-      mean_at({points_.begin() + static_cast<std::ptrdiff_t>(n * features()), points_.end()});
-  std::vector<double> all(count * known_, 0.0), values(count * q);
-  for (std::size_t f = 0; f < count; ++f) {
-    const std::span<double> row(all.data() + f * known_, known_);
-    for (double& z : row.last(q)) z = random.normal();
-    std::copy_n(row.data() + n, q, values.data() + f * q);
-  }
+  std::vector<double> mean(q, constant_);
+  for (std::size_t i = 0; i < q; ++i) mean[i] += dot(watched_[i].covariances, observed_weights_);
+  std::vector<double> normals(count * q), all(count * known_);
+  for (double& z : normals) z = random.normal();
+  std::vector<double> values = normals;
   algebra::multiply_by_lower({values.data(), count, q, q}, factor, Form::Transposed);
-  algebra::multiply_by_lower({all.data(), count, known_, known_}, inverse_factor(), Form::Plain);
+  algebra::multiply(1, {normals.data(), count, q, q}, Form::Plain,
+                    {factor_.data() + n * capacity_, q, known_, capacity_}, Form::Plain, 0,
+                    {all.data(), count, known_, known_});
   for (std::size_t f = 0; f < count; ++f) {
     for (std::size_t i = 0; i < q; ++i) least[f] = std::min(least[f], mean[i] + values[f * q + i]);
     for (std::size_t j = 0; j < n; ++j) all[f * known_ + j] += observed_weights_[j];
@@ -177,83 +212,100 @@ std::vector<double> GaussianProcess::draw_fantasies(std::size_t count, Random& r
 
 /// With k the covariances of the new points with the known ones: v = L^-1 k, s s^T = k_new - v^T v, and the
 /// new rows of the inverse factor are s^-1 (-v^T L^-1, 1).
-void GaussianProcess::append_rows(Block<const double> points, std::span<const double> noise) {
-  const std::size_t n = known_, m = points.rows;
+void GaussianProcess::append_rows(const std::vector<Watched>& fresh, double noise) {
+  const std::size_t n = known_, m = fresh.size(), d = features();
   reserve(n + m);
-  const std::vector<double> fresh = scaled(points);
-  const Block<const double> scaled_fresh{fresh.data(), m, features(), features()};
-  std::vector<double> v = cross(scaled_fresh, n);
-  const Block<double> rows{v.data(), m, n, n};
-  algebra::multiply_by_lower(rows, inverse_factor(), Form::Transposed);
-
-  std::vector<double> rest(m * m);
+  std::vector<double> scaled, whitened, solved, rest(m * m);
+  for (const Watched& point : fresh) {
+    scaled.insert(scaled.end(), point.scaled.begin(), point.scaled.end());
+    whitened.insert(whitened.end(), point.whitened.begin(), point.whitened.end());
+    solved.insert(solved.end(), point.solved.begin(), point.solved.end());
+  }
+  const Block<const double> points{scaled.data(), m, d, d}, v{whitened.data(), m, n, n},
+      w{solved.data(), m, n, n};
   const Block<double> s{rest.data(), m, m, m};
-  Kernel(kind_, groups_).values(scaled_fresh, scaled_fresh, s);
+  Kernel(kind_, groups_).values(points, {kind_, points}, s);
   for (std::size_t i = 0; i < m; ++i) s(i, i) = 1;
   for (double& entry : rest) entry *= variance_;
-  algebra::multiply(-1, rows, Form::Plain, rows, Form::Transposed, 1, s);
+  algebra::multiply(-1, v, Form::Plain, v, Form::Transposed, 1, s);
   const double least = 1e-10 * variance_;
   for (std::size_t i = 0; i < m; ++i)
-    s(i, i) = std::max(s(i, i), 0.0) +
-              std::max(least, noise_ + variance_ * jitter_ + (noise.empty() ? 0 : noise[i]));
+    s(i, i) = std::max(s(i, i), 0.0) + std::max(least, noise_ + variance_ * jitter_ + noise);
   algebra::cholesky_with_jitter(s, least);
   algebra::invert_lower(s);
   for (std::size_t i = 0; i < m; ++i)
     for (std::size_t j = i + 1; j < m; ++j) s(i, j) = 0;
 
-  algebra::multiply_by_lower(rows, inverse_factor(), Form::Plain);
   known_ = n + m;
   const Block<double> target{factor_.data() + n * capacity_, m, n, capacity_};
-  algebra::multiply(-1, s, Form::Plain, rows, Form::Plain, 0, target);
-  for (std::size_t i = 0; i < m; ++i) std::copy_n(s.row(i), i + 1, target.row(i) + n);
-  points_.insert(points_.end(), fresh.begin(), fresh.end());
+  algebra::multiply(-1, s, Form::Plain, w, Form::Plain, 0, target);
+  for (std::size_t i = 0; i < m; ++i) std::copy_n(s.row(i), m, target.row(i) + n);
+  points_->append(points);
 }
 
 void GaussianProcess::set_values(std::span<const double> values) {
   require(values.size() == observed_, "the process has ", observed_, " points, got ", values.size(),
           " values");
   values_.assign(values.begin(), values.end());
-  const Block<const double> l{factor_.data(), observed_, observed_, capacity_};
-  std::vector<double> ones(observed_, 1.0);
-  weights_ = values_;
-  algebra::multiply_lower(l, Form::Plain, weights_);
-  algebra::multiply_lower(l, Form::Plain, ones);
-  constant_ = dot(ones, weights_) / (dot(ones, ones) + 1);
-  for (std::size_t i = 0; i < observed_; ++i) weights_[i] -= constant_ * ones[i];
-  algebra::multiply_lower(l, Form::Transposed, weights_);
-  observed_weights_ = weights_;
+  const std::size_t n = observed_;
+  std::vector<double> both(2 * n, 1.0), whitened(2 * n), solved(2 * n);  // rows: the values and ones
+  std::ranges::copy(values, both.begin());
+  algebra::whiten(observed_factor(), {both.data(), 2, n, n}, {whitened.data(), 2, n, n},
+                  {solved.data(), 2, n, n});
+  const std::span<const double> of_values(whitened.data(), n), of_ones(whitened.data() + n, n);
+  constant_ = dot(of_ones, of_values) / (dot(of_ones, of_ones) + 1);
+  observed_weights_.resize(n);
+  for (std::size_t i = 0; i < n; ++i) observed_weights_[i] = solved[i] - constant_ * solved[n + i];
+  weights_ = observed_weights_;
 }
 
-std::vector<double> GaussianProcess::cross(Block<const double> scaled, std::size_t known) const {
-  std::vector<double> k(scaled.rows * known);
+std::vector<double> GaussianProcess::cross(Block<const double> scaled, std::size_t known,
+                                           std::vector<double>* slopes) const {
+  const std::size_t m = scaled.rows;
+  std::vector<double> k(m * known);
+  if (slopes) slopes->resize(k.size());
   Kernel(kind_, groups_)
-      .values(scaled, {points_.data(), known, features(), features()}, {k.data(), scaled.rows, known, known});
+      .values(scaled, *points_, {k.data(), m, known, known},
+              {slopes ? slopes->data() : nullptr, m, known, known});
   for (double& entry : k) entry *= variance_;
   return k;
 }
 
-void GaussianProcess::predict(Block<const double> points, Prediction& result) const {
+void GaussianProcess::predict(Block<const double> points, Prediction& result, bool derivatives) const {
   const std::size_t m = points.rows, n = known_, d = features(), count = fantasies();
   result.scaled = scaled(points, &result.slopes);
-  result.whitened = cross({result.scaled.data(), m, d, d}, n);
-  const Block<double> k{result.whitened.data(), m, n, n};
+  std::vector<double> covariances =
+      cross({result.scaled.data(), m, d, d}, n, derivatives ? &result.covariance_slopes : nullptr);
+  const Block<const double> k{covariances.data(), m, n, n};
   result.mean.assign(m * count, constant_);
   algebra::multiply(1, k, Form::Plain, {weights_.data(), count, n, n}, Form::Transposed, 1,
                     {result.mean.data(), m, count, count});
-  algebra::multiply_by_lower(k, inverse_factor(), Form::Transposed);
+  result.solved.resize(derivatives ? m * n : 0);
+  if (m <= few_points) {
+    result.whitened.resize(m * n);
+    algebra::whiten(inverse_factor(), k, {result.whitened.data(), m, n, n},
+                    {derivatives ? result.solved.data() : nullptr, derivatives ? m : 0, n, n});
+  } else {
+    result.whitened = std::move(covariances);
+    algebra::multiply_by_lower({result.whitened.data(), m, n, n}, inverse_factor(), Form::Transposed);
+    if (derivatives) result.solved = result.whitened;
+    if (derivatives)
+      algebra::multiply_by_lower({result.solved.data(), m, n, n}, inverse_factor(), Form::Plain);
+  }
   result.variance.resize(m);
-  for (std::size_t i = 0; i < m; ++i)
-    result.variance[i] =
-        std::max(smallest_variance * variance_, variance_ - dot({k.row(i), n}, {k.row(i), n}));
+  for (std::size_t i = 0; i < m; ++i) {
+    const std::span<const double> v(result.whitened.data() + i * n, n);
+    result.variance[i] = std::max(smallest_variance * variance_, variance_ - dot(v, v));
+  }
 }
 
 std::vector<double> GaussianProcess::factor_of(const std::vector<std::size_t>& chosen) const {
   const std::size_t k = chosen.size(), d = features();
-  std::vector<double> points, factor(k * k);
-  for (const std::size_t i : chosen)
-    points.insert(points.end(), points_.data() + i * d, points_.data() + (i + 1) * d);
+  KernelPoints points(kind_, d);
+  std::vector<double> factor(k * k);
+  for (const std::size_t i : chosen) points.append(points_->rows().part(i, 1));
   const Block<double> l{factor.data(), k, k, k};
-  Kernel(kind_, groups_).lower_values({points.data(), k, d, d}, l);
+  Kernel(kind_, groups_).lower_values(points, l);
   for (std::size_t i = 0; i < k; ++i) {
     for (std::size_t j = 0; j < i; ++j) l(i, j) *= variance_;
     l(i, i) = variance_ * (1 + jitter_) + (chosen[i] < observed_ ? noises_[chosen[i]] : noise_);
@@ -298,18 +350,20 @@ void GaussianProcess::sketch(Block<const double> points, std::span<const double>
   }
 }
 
-/// The mean weighs dk by the weights, the variance by -2 K^-1 k = -2 L^-T (L^-1 k).
+/// The mean weighs dk by the weights, the variance by -2 K^-1 k.
 void GaussianProcess::pull_back(const Prediction& prediction, std::span<const double> by_mean,
                                 std::span<const double> by_variance, Block<double> gradient) const {
   const std::size_t m = by_variance.size(), n = known_, d = features(), count = fantasies();
-  std::vector<double> w = prediction.whitened;
+  require(prediction.solved.size() == m * n, "a prediction without derivatives cannot be pulled back");
+  std::vector<double> w = prediction.solved;
   const Block<double> weights{w.data(), m, n, n};
-  algebra::multiply_by_lower(weights, inverse_factor(), Form::Plain);
   for (std::size_t i = 0; i < m; ++i)
     for (std::size_t j = 0; j < n; ++j) weights(i, j) *= -2 * by_variance[i];
   algebra::multiply(1, {by_mean.data(), m, count, count}, Form::Plain, {weights_.data(), count, n, n},
                     Form::Plain, 1, weights);
-  Kernel(kind_, groups_).pull({prediction.scaled.data(), m, d, d}, scaled_points(), weights, gradient);
+  Kernel(kind_, groups_)
+      .pull({prediction.scaled.data(), m, d, d}, *points_, {prediction.covariance_slopes.data(), m, n, n},
+            weights, gradient);
   for (std::size_t i = 0; i < m; ++i)
     for (std::size_t c = 0; c < d; ++c)
       gradient(i, c) *= variance_ * inverse_lengthscale_[c] *
@@ -335,7 +389,7 @@ std::vector<double> GaussianProcess::covariance(Block<const double> a, Block<con
   const Block<const double> x{rows_a.data(), a.rows, d, d}, y{rows_b.data(), b.rows, d, d};
   std::vector<double> result(a.rows * b.rows);
   const Block<double> c{result.data(), a.rows, b.rows, b.rows};
-  Kernel(kind_, groups_).values(x, y, c);
+  Kernel(kind_, groups_).values(x, {kind_, y}, c);
   for (double& entry : result) entry *= variance_;
   std::vector<double> v = cross(x, known_), w = cross(y, known_);
   const Block<double> left{v.data(), a.rows, known_, known_}, right{w.data(), b.rows, known_, known_};
@@ -353,7 +407,7 @@ std::vector<double> GaussianProcess::latent_values() const {
 }
 
 std::vector<double> GaussianProcess::leave_one_out() const {
-  const Block<const double> l{factor_.data(), observed_, observed_, capacity_};
+  const Block<const double> l = observed_factor();
   std::vector<double> precision(observed_, 0.0), result(observed_);
   for (std::size_t i = 0; i < observed_; ++i)
     for (std::size_t j = 0; j <= i; ++j) precision[j] += l(i, j) * l(i, j);
@@ -421,14 +475,16 @@ std::optional<double> MarginalLikelihood::operator()(std::span<const double> par
   const std::vector<double> factors = inverse_lengthscales(groups_, parameters);
   const InputWarp warp(groups_, parameters.subspan(groups + 2));
   scale_rows(observations_.points, warp, factors, scaled_.data());
-  const Block<const double> x{scaled_.data(), n, d, d};
+  const Block<const double> rows{scaled_.data(), n, d, d};
   if (solver_ && warp.trivial())
-    return likelihood_by(*solver_, {profile_of(kind_), x, observations_.noise, variance, noise, 1e-12},
+    return likelihood_by(*solver_, {profile_of(kind_), rows, observations_.noise, variance, noise, 1e-12},
                          observations_.values, groups_, gradient);
   covariance_.resize(n * n);
-  const Block<double> k{covariance_.data(), n, n, n};
+  slopes_.resize(n * n);
+  const Block<double> k{covariance_.data(), n, n, n}, slopes{slopes_.data(), n, n, n};
   const Kernel kernel(kind_, groups_);
-  kernel.lower_values(x, k);
+  const KernelPoints x(kind_, rows);
+  kernel.lower_values(x, k, gradient.empty() ? Block<double>() : slopes);
   for (std::size_t i = 0; i < n; ++i) {
     for (std::size_t j = 0; j < i; ++j) k(i, j) *= variance;
     k(i, i) = variance * (1 + 1e-12) + noise + (observations_.noise.empty() ? 0 : observations_.noise[i]);
@@ -448,7 +504,7 @@ std::optional<double> MarginalLikelihood::operator()(std::span<const double> par
   }
   std::ranges::fill(gradient, 0.0);
   if (warp.trivial()) {
-    kernel.add_lengthscale_gradient(x, k, gradient);
+    kernel.add_lengthscale_gradient(x, slopes, k, gradient);
   } else {
     pull_to_points(kernel, x, k, warp, factors, gradient);
   }
@@ -458,16 +514,18 @@ std::optional<double> MarginalLikelihood::operator()(std::span<const double> par
 }
 
 /// By the scaled points first, whose derivatives by the lengthscales and the shapes are known.
-void MarginalLikelihood::pull_to_points(const Kernel& kernel, Block<const double> x, Block<double> w,
+void MarginalLikelihood::pull_to_points(const Kernel& kernel, const KernelPoints& points, Block<double> w,
                                         const InputWarp& warp, std::span<const double> factors,
-                                        std::span<double> gradient) const {
+                                        std::span<double> gradient) {
+  const Block<const double> x = points.rows();
   const std::size_t n = x.rows, d = x.columns, groups = groups_.groups;
+  const Block<double> slopes{slopes_.data(), n, n, n};
   for (std::size_t i = 0; i < n; ++i) {
-    w(i, i) = 0;
-    for (std::size_t j = 0; j < i; ++j) w(j, i) = w(i, j);
+    w(i, i) = slopes(i, i) = 0;
+    for (std::size_t j = 0; j < i; ++j) w(j, i) = w(i, j), slopes(j, i) = slopes(i, j);
   }
   std::vector<double> by_points(n * d);
-  kernel.pull(x, x, w, {by_points.data(), n, d, d});
+  kernel.pull(x, points, slopes, w, {by_points.data(), n, d, d});
   for (std::size_t i = 0; i < n; ++i)
     for (std::size_t c = 0; c < d; ++c) {
       double& entry = by_points[i * d + c];

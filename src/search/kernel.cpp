@@ -74,19 +74,16 @@ struct Covariance {
   }
 }
 
-std::vector<double> squared_norms(Block<const double> a) {
-  std::vector<double> norms(a.rows);
-  for (std::size_t i = 0; i < a.rows; ++i)
-    for (std::size_t k = 0; k < a.columns; ++k) norms[i] += a(i, k) * a(i, k);
-  return norms;
-}
+constexpr std::size_t panel = 64;  ///< rows of a lower triangle at a time
 
-/// Squared distances between the rows of `a` and of `b`, never negative.
-void squared_distances(Block<const double> a, Block<const double> b, Block<double> distances) {
-  device::algebra::multiply(1, a, Form::Plain, b, Form::Transposed, 0, distances);
-  const std::vector<double> norms_a = squared_norms(a), norms_b = squared_norms(b);
-  for (std::size_t i = 0; i < a.rows; ++i)
-    distances_of_products(distances.row(i), norms_a[i], norms_b.data(), b.rows);
+/// Squared distances between the rows of `a` and the first points of `b`, never negative.
+void squared_distances(Block<const double> a, const KernelPoints& b, Block<double> distances) {
+  device::algebra::multiply(1, a, Form::Plain, b.rows().part(0, distances.columns), Form::Transposed, 0,
+                            distances);
+  for (std::size_t i = 0; i < a.rows; ++i) {
+    const std::span<const double> row(a.row(i), a.columns);
+    distances_of_products(distances.row(i), device::algebra::dot(row, row), b.norms(), distances.columns);
+  }
 }
 
 /// Turns squared distances into covariances, in place, and gives -2 dk/d(r^2) where `slope` is not null.
@@ -108,15 +105,15 @@ std::vector<Range> ranges_of(const FeatureGroups& groups) {
   return ranges;
 }
 
-/// Squared distances within one group between one point and the first `count` rows that `columns` holds.
-[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void group_distances(
-    const double* point, const double* columns, std::size_t rows, Range range, std::size_t count,
+/// Squared distances within some features between one row and `count` points from `first` on.
+[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void feature_distances(
+    const double* row, const KernelPoints& points, Range features, std::size_t first, std::size_t count,
     double* squared) {
-  for (std::size_t j = 0; j < count; ++j) squared[j] = 0;
-  for (std::size_t c = range.first; c < range.first + range.count; ++c) {
-    const double* column = columns + c * rows;
-    const double x = point[c];
-    for (std::size_t j = 0; j < count; ++j) squared[j] += (x - column[j]) * (x - column[j]);
+  std::fill_n(squared, count, 0.0);
+  for (std::size_t c = features.first; c < features.first + features.count; ++c) {
+    const double* places = points.places(c) + first;
+    const double x = row[c];
+    for (std::size_t j = 0; j < count; ++j) squared[j] += (x - places[j]) * (x - places[j]);
   }
 }
 
@@ -134,33 +131,46 @@ std::vector<Range> ranges_of(const FeatureGroups& groups) {
   for (std::size_t j = 0; j < count; ++j) a[j] *= b[j];
 }
 
-/// Points by columns, so that loops over points are loops over memory, each beside exp(-sqrt(5) x) and its
-/// inverse.
-struct Columns {
-  explicit Columns(Block<const double> points)
-      : rows(points.rows),
-        places(rows * points.columns),
-        decays(rows * points.columns),
-        growths(rows * points.columns) {
-    for (std::size_t j = 0; j < rows; ++j)
-      for (std::size_t c = 0; c < points.columns; ++c) {
-        const double place = points(j, c), reach = std::sqrt(5.0) * place;
-        most_reach = std::max(most_reach, std::abs(reach));
-        places[c * rows + j] = place;
-        decays[c * rows + j] = std::exp(-reach);
-        growths[c * rows + j] = 1 / decays[c * rows + j];
-      }
-  }
+/// The sum of term(j) for j < count, eight sums at a time: the order of additions is fixed, and the loop
+/// becomes vector code.
+template <class Term>
+[[gnu::always_inline]] inline double eight_sums(std::size_t count, Term term) {
+  double sums[8] = {};
+  const std::size_t blocks = count - count % 8;
+  for (std::size_t j = 0; j < blocks; j += 8)
+    for (std::size_t k = 0; k < 8; ++k) sums[k] += term(j + k);
+  double sum = ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]));
+  for (std::size_t j = blocks; j < count; ++j) sum += term(j);
+  return sum;
+}
 
-  std::size_t rows;
-  std::vector<double> places, decays, growths;
-  double most_reach = 0;
-};
+[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] double sum_of(const double* a,
+                                                                                    std::size_t count) {
+  return eight_sums(count, [=](std::size_t j) { return a[j]; });
+}
+
+/// Sum of w[j] s[j] (b[j] - x).
+[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] double pull_to(
+    double x, const double* b, const double* w, const double* s, std::size_t count) {
+  return eight_sums(count, [=](std::size_t j) { return w[j] * s[j] * (b[j] - x); });
+}
+
+/// Sum of w[j] s[j] q[j].
+[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] double triple_dot(const double* w,
+                                                                                        const double* s,
+                                                                                        const double* q,
+                                                                                        std::size_t count) {
+  return eight_sums(count, [=](std::size_t j) { return w[j] * s[j] * q[j]; });
+}
 
 /// Matern 5/2 between one place on a line and others. exp(-sqrt(5) |x - y|) is the lesser of
 /// exp(-sqrt(5) x) exp(sqrt(5) y) and its inverse, so that no pair needs an exponential.
 struct Place {
   double place, decay, growth;
+};
+/// One feature of points.
+struct Line {
+  const double *places, *decays, *growths;
 };
 [[gnu::always_inline]] inline Covariance line_covariance(const Place& x, const Place& y) {
   const double scaled = std::sqrt(5.0) * std::abs(x.place - y.place);
@@ -169,174 +179,201 @@ struct Place {
   return {(1 + scaled + (1.0 / 3) * scaled * scaled) * decay, (5.0 / 3) * (1 + scaled) * decay};
 }
 
-[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void matern_on_line(
-    Place x, const double* places, const double* decays, const double* growths, double* values,
-    double* slopes, std::size_t count) {
-  for (std::size_t j = 0; j < count; ++j) {
-    const Covariance c = line_covariance(x, {places[j], decays[j], growths[j]});
-    values[j] = c.value;
-    slopes[j] = c.slope;
-  }
+/// Adds `factor` times the covariances.
+[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void add_matern_on_line(
+    Place x, Line line, double factor, double* sum, std::size_t count) {
+  for (std::size_t j = 0; j < count; ++j)
+    sum[j] += factor * line_covariance(x, {line.places[j], line.decays[j], line.growths[j]}).value;
+}
+
+/// pull_to() with the slopes of the covariances.
+[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] double pull_on_line(Place x, Line line,
+                                                                                          const double* w,
+                                                                                          std::size_t count) {
+  return eight_sums(count, [=](std::size_t j) {
+    const Place y{line.places[j], line.decays[j], line.growths[j]};
+    return w[j] * line_covariance(x, y).slope * (y.place - x.place);
+  });
+}
+
+/// triple_dot() with the slopes and the squared distances.
+[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] double stretch_on_line(
+    Place x, Line line, const double* w, std::size_t count) {
+  return eight_sums(count, [=](std::size_t j) {
+    const Place y{line.places[j], line.decays[j], line.growths[j]};
+    const double away = y.place - x.place;
+    return w[j] * line_covariance(x, y).slope * (away * away);
+  });
 }
 
 /// Covariances within single groups, between rows of one set of points and those of another.
 class GroupCovariances {
  public:
-  GroupCovariances(bool is_rbf, const FeatureGroups& groups, Block<const double> a, Block<const double> b)
+  GroupCovariances(bool is_rbf, const FeatureGroups& groups, const KernelPoints& a, const KernelPoints& b)
       : rbf_(is_rbf),
+        near_(a.most_reach() < far && b.most_reach() < far),
         a_(a),
-        left_(a),
-        right_(a.data == b.data && a.rows == b.rows ? left_ : Columns(b)),
-        ranges_(ranges_of(groups)),
-        slopes_(b.rows) {}
+        b_(b),
+        ranges_(ranges_of(groups)) {}
 
-  std::size_t groups() const { return ranges_.size(); }
-  const Range& range(std::size_t group) const { return ranges_[group]; }
-  const double* column(std::size_t c) const { return right_.places.data() + c * right_.rows; }
-  /// -2 dk/d(r^2) of the last call.
-  std::vector<double>& slopes() { return slopes_; }
-
-  /// Covariances with the first `count` points of the second set.
-  void operator()(std::size_t group, std::size_t i, std::size_t count, double* values) {
-    const Range& range = ranges_[group];
-    if (!rbf_ && range.count == 1 && left_.most_reach < far && right_.most_reach < far) {
-      const std::size_t own = range.first * left_.rows + i, first = range.first * right_.rows;
-      matern_on_line({left_.places[own], left_.decays[own], left_.growths[own]}, right_.places.data() + first,
-                     right_.decays.data() + first, right_.growths.data() + first, values, slopes_.data(),
-                     count);
-    } else {
-      squared(group, i, count, values);
-      profile(rbf_, values, slopes_.data(), count);
-    }
-  }
-
-  /// Squared distances within the group.
-  void squared(std::size_t group, std::size_t i, std::size_t count, double* values) const {
-    group_distances(a_.row(i), right_.places.data(), right_.rows, ranges_[group], count, values);
-  }
-
-  /// The mean over the groups: k(a_i, b_j) for j < count.
-  void mean(std::size_t i, std::size_t count, double* values) {
-    part_.resize(right_.rows);
+  /// The mean over the groups: covariances of a_i with b.size() or fewer points from `first` on.
+  void mean(std::size_t i, std::size_t first, std::size_t count, double* values) {
     std::fill_n(values, count, 0.0);
     for (std::size_t g = 0; g < ranges_.size(); ++g) {
-      (*this)(g, i, count, part_.data());
-      add_scaled(part_.data(), 1 / static_cast<double>(ranges_.size()), values, count);
+      if (on_line(g)) {
+        add_matern_on_line(place(g, i), line(g, first), share(), values, count);
+        continue;
+      }
+      part_.resize(count);
+      feature_distances(a_.rows().row(i), b_, ranges_[g], first, count, part_.data());
+      profile(rbf_, part_.data(), nullptr, count);
+      add_scaled(part_.data(), share(), values, count);
     }
+  }
+
+  /// Row i of what Kernel::pull() answers.
+  void pull(std::size_t i, const double* w, double* gradient) {
+    const std::size_t count = b_.size();
+    for (std::size_t g = 0; g < ranges_.size(); ++g) {
+      const Range& range = ranges_[g];
+      if (on_line(g)) {
+        gradient[range.first] = share() * pull_on_line(place(g, i), line(g, 0), w, count);
+        continue;
+      }
+      slopes(g, i, count);
+      for (std::size_t c = range.first; c < range.first + range.count; ++c)
+        gradient[c] = share() * pull_to(a_.rows()(i, c), b_.places(c), w, slopes_.data(), count);
+    }
+  }
+
+  /// What Kernel::add_lengthscale_gradient() adds for row i and group g.
+  double stretch(std::size_t g, std::size_t i, const double* w) {
+    if (on_line(g)) return share() * stretch_on_line(place(g, i), line(g, 0), w, i);
+    slopes(g, i, i);
+    return share() * triple_dot(w, slopes_.data(), squared_.data(), i);
   }
 
  private:
   static constexpr double far = 300;  // exponents whose sums stay finite
 
-  bool rbf_;
-  Block<const double> a_;
-  Columns left_, right_;
+  double share() const { return 1 / static_cast<double>(ranges_.size()); }
+  bool on_line(std::size_t g) const { return !rbf_ && near_ && ranges_[g].count == 1; }
+  Place place(std::size_t g, std::size_t i) const {
+    const std::size_t c = ranges_[g].first;
+    return {a_.places(c)[i], a_.decays(c)[i], a_.growths(c)[i]};
+  }
+  Line line(std::size_t g, std::size_t first) const {
+    const std::size_t c = ranges_[g].first;
+    return {b_.places(c) + first, b_.decays(c) + first, b_.growths(c) + first};
+  }
+  /// -2 dk/d(r^2) and r^2 within the group, for the first points.
+  void slopes(std::size_t g, std::size_t i, std::size_t count) {
+    squared_.resize(count), slopes_.resize(count);
+    feature_distances(a_.rows().row(i), b_, ranges_[g], 0, count, squared_.data());
+    part_ = squared_;
+    profile(rbf_, part_.data(), slopes_.data(), count);
+  }
+
+  bool rbf_, near_;
+  const KernelPoints &a_, &b_;
   std::vector<Range> ranges_;
-  std::vector<double> slopes_, part_;
+  std::vector<double> part_, squared_, slopes_;
 };
+
+double* row_or_none(Block<double> block, std::size_t i) { return block.data ? block.row(i) : nullptr; }
 
 }  // namespace
 
-void Kernel::values(Block<const double> a, Block<const double> b, Block<double> k) const {
+void Kernel::values(Block<const double> a, const KernelPoints& b, Block<double> k,
+                    Block<double> slopes) const {
   if (k.rows == 0 || k.columns == 0) return;
   if (additive()) {
-    GroupCovariances parts(rbf(), groups_, a, b);
-    for (std::size_t i = 0; i < k.rows; ++i) parts.mean(i, k.columns, k.row(i));
+    const KernelPoints rows(kind_, a);
+    GroupCovariances parts(rbf(), groups_, rows, b);
+    for (std::size_t i = 0; i < k.rows; ++i) parts.mean(i, 0, k.columns, k.row(i));
     return;
   }
   squared_distances(a, b, k);
-  for (std::size_t i = 0; i < k.rows; ++i) profile(rbf(), k.row(i), nullptr, k.columns);
+  for (std::size_t i = 0; i < k.rows; ++i) profile(rbf(), k.row(i), row_or_none(slopes, i), k.columns);
 }
 
-void Kernel::lower_values(Block<const double> a, Block<double> k) const {
+void Kernel::lower_values(const KernelPoints& a, Block<double> k, Block<double> slopes) const {
   if (additive()) {
     GroupCovariances parts(rbf(), groups_, a, a);
-    for (std::size_t i = 0; i < k.rows; ++i) parts.mean(i, i, k.row(i));
+    for (std::size_t i = 0; i < k.rows; ++i) parts.mean(i, 0, i, k.row(i));
     return;
   }
-  squared_distances(a, a, k);
-  for (std::size_t i = 0; i < k.rows; ++i) profile(rbf(), k.row(i), nullptr, i);
+  for (std::size_t first = 0; first < k.rows; first += panel) {
+    const std::size_t rows = std::min(panel, k.rows - first);
+    squared_distances(a.rows().part(first, rows), a, {k.row(first), rows, first + rows, k.stride});
+  }
+  for (std::size_t i = 0; i < k.rows; ++i) profile(rbf(), k.row(i), row_or_none(slopes, i), i);
 }
 
-void Kernel::pull(Block<const double> a, Block<const double> b, Block<double> w,
+void Kernel::row_values(const double* a, const KernelPoints& b, std::size_t first,
+                        std::span<double> k) const {
+  const std::size_t d = b.rows().columns;
+  if (additive()) {
+    const KernelPoints row(kind_, {a, 1, d, d});
+    return GroupCovariances(rbf(), groups_, row, b).mean(0, first, k.size(), k.data());
+  }
+  feature_distances(a, b, {0, d}, first, k.size(), k.data());
+  profile(rbf(), k.data(), nullptr, k.size());
+}
+
+void Kernel::pull(Block<const double> a, const KernelPoints& b, Block<const double> slopes, Block<double> w,
                   Block<double> gradient) const {
-  additive() ? pull_additive(a, b, w, gradient) : pull_product(a, b, w, gradient);
+  additive() ? pull_additive(a, b, w, gradient) : pull_product(a, b, slopes, w, gradient);
 }
 
 /// dk/da = -slope (a - b).
-void Kernel::pull_product(Block<const double> a, Block<const double> b, Block<double> w,
-                          Block<double> gradient) const {
-  const std::size_t m = a.rows, n = b.rows;
-  std::vector<double> squared(m * n), slope(n), sums(m, 0.0);
-  squared_distances(a, b, {squared.data(), m, n, n});
-  for (std::size_t i = 0; i < m; ++i) {
-    profile(rbf(), squared.data() + i * n, slope.data(), n);
-    for (std::size_t j = 0; j < n; ++j) {
-      w(i, j) *= slope[j];
-      sums[i] += w(i, j);
-    }
+void Kernel::pull_product(Block<const double> a, const KernelPoints& b, Block<const double> slopes,
+                          Block<double> w, Block<double> gradient) const {
+  std::vector<double> sums(a.rows);
+  for (std::size_t i = 0; i < a.rows; ++i) {
+    multiply_by(slopes.row(i), w.row(i), w.columns);
+    sums[i] = sum_of(w.row(i), w.columns);
   }
-  device::algebra::multiply(1, w, Form::Plain, b, Form::Plain, 0, gradient);
-  for (std::size_t i = 0; i < m; ++i)
+  device::algebra::multiply(1, w, Form::Plain, b.rows(), Form::Plain, 0, gradient);
+  for (std::size_t i = 0; i < a.rows; ++i)
     for (std::size_t c = 0; c < a.columns; ++c) gradient(i, c) -= sums[i] * a(i, c);
 }
 
-void Kernel::pull_additive(Block<const double> a, Block<const double> b, Block<double> w,
+void Kernel::pull_additive(Block<const double> a, const KernelPoints& b, Block<const double> w,
                            Block<double> gradient) const {
-  const std::size_t m = a.rows, n = b.rows;
-  GroupCovariances parts(rbf(), groups_, a, b);
-  std::vector<double> unused(n), &slopes = parts.slopes();
-  for (std::size_t g = 0; g < parts.groups(); ++g)
-    for (std::size_t i = 0; i < m; ++i) {
-      parts(g, i, n, unused.data());
-      multiply_by(w.row(i), slopes.data(), n);
-      const double total = std::accumulate(slopes.begin(), slopes.end(), 0.0);
-      const Range& range = parts.range(g);
-      for (std::size_t c = range.first; c < range.first + range.count; ++c) {
-        const double sum = device::algebra::dot(slopes, {parts.column(c), n}) - a(i, c) * total;
-        gradient(i, c) = sum / static_cast<double>(groups_.groups);
-      }
-    }
+  const KernelPoints rows(kind_, a);
+  GroupCovariances parts(rbf(), groups_, rows, b);
+  for (std::size_t i = 0; i < a.rows; ++i) parts.pull(i, w.row(i), gradient.row(i));
 }
 
-void Kernel::add_lengthscale_gradient(Block<const double> a, Block<double> w,
+void Kernel::add_lengthscale_gradient(const KernelPoints& a, Block<const double> slopes, Block<double> w,
                                       std::span<double> gradient) const {
-  additive() ? add_additive_gradient(a, w, gradient) : add_product_gradient(a, w, gradient);
+  additive() ? add_additive_gradient(a, w, gradient) : add_product_gradient(a, slopes, w, gradient);
 }
 
 /// dk/d ln l = slope (a_i - a_j)^2. With M = w o slope, taken as symmetric, that sums to sum_i rows_i a_i^2 -
-/// a^T M a.
-void Kernel::add_product_gradient(Block<const double> a, Block<double> w, std::span<double> gradient) const {
-  const std::size_t n = a.rows, d = a.columns;
-  std::vector<double> squared(n * n), slope(n), rows(n, 0.0), product(n * d);
-  squared_distances(a, a, {squared.data(), n, n, n});
+/// a^T M a, where rows are the sums of the rows of M: its product with a column of ones beside a.
+void Kernel::add_product_gradient(const KernelPoints& a, Block<const double> slopes, Block<double> w,
+                                  std::span<double> gradient) const {
+  const std::size_t n = a.size(), d = a.rows().columns;
+  std::vector<double> points(n * (d + 1), 1.0), product(n * (d + 1));
   for (std::size_t i = 0; i < n; ++i) {
-    profile(rbf(), squared.data() + i * n, slope.data(), i);
     w(i, i) = 0;
-    for (std::size_t j = 0; j < i; ++j) {
-      w(i, j) *= slope[j];
-      rows[i] += w(i, j);
-      rows[j] += w(i, j);
-    }
+    multiply_by(slopes.row(i), w.row(i), i);
+    std::copy_n(a.rows().row(i), d, points.data() + i * (d + 1));
   }
-  device::algebra::multiply_symmetric(w, a, {product.data(), n, d, d});
-  for (std::size_t i = 0; i < n; ++i)
-    for (std::size_t c = 0; c < d; ++c)
-      gradient[groups_.group_of[c]] += a(i, c) * (rows[i] * a(i, c) - product[i * d + c]);
+  device::algebra::multiply_symmetric(w, {points.data(), n, d + 1, d + 1}, {product.data(), n, d + 1, d + 1});
+  for (std::size_t i = 0; i < n; ++i) {
+    const double *x = points.data() + i * (d + 1), *y = product.data() + i * (d + 1);
+    for (std::size_t c = 0; c < d; ++c) gradient[groups_.group_of[c]] += x[c] * (y[d] * x[c] - y[c]);
+  }
 }
 
-void Kernel::add_additive_gradient(Block<const double> a, Block<double> w, std::span<double> gradient) const {
-  const std::size_t n = a.rows;
+void Kernel::add_additive_gradient(const KernelPoints& a, Block<const double> w,
+                                   std::span<double> gradient) const {
   GroupCovariances parts(rbf(), groups_, a, a);
-  std::vector<double> part(n);
-  for (std::size_t g = 0; g < parts.groups(); ++g)
-    for (std::size_t i = 0; i < n; ++i) {
-      parts(g, i, i, part.data());
-      parts.squared(g, i, i, part.data());
-      multiply_by(parts.slopes().data(), part.data(), i);
-      gradient[g] +=
-          device::algebra::dot({w.row(i), i}, {part.data(), i}) / static_cast<double>(groups_.groups);
-    }
+  for (std::size_t g = 0; g < groups_.groups; ++g)
+    for (std::size_t i = 0; i < a.size(); ++i) gradient[g] += parts.stretch(g, i, w.row(i));
 }
 
 }  // namespace regatta::search

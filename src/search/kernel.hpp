@@ -3,6 +3,7 @@
 #include <span>
 #include <vector>
 
+#include "kernel_points.hpp"
 #include "regatta/device/linear_algebra.hpp"
 #include "regatta/search/gaussian_process.hpp"
 
@@ -14,33 +15,43 @@ namespace regatta::search {
 /// and Williams 2006, Gaussian Processes for Machine Learning, 4.2). A product kernel takes the profile of
 /// the distance over all features; an additive one is the mean over the groups of the profile of the distance
 /// within the group (Duvenaud, Nickisch, Rasmussen 2011, Additive Gaussian processes, NIPS 24, first order).
+///
+/// Derivatives of a product kernel go by its slopes, -2 dk / d(r^2), which come with the covariances;
+/// additive kernels make theirs anew, and leave `slopes` alone.
 class Kernel {
  public:
   Kernel(KernelKind kind, const FeatureGroups& groups) : kind_(kind), groups_(groups) {}
 
-  /// @param k  a.rows x b.rows
-  void values(device::Block<const double> a, device::Block<const double> b, device::Block<double> k) const;
+  /// @param k       a.rows x at most b.size(): covariances with the first points
+  /// @param slopes  as large, or without data
+  void values(device::Block<const double> a, const KernelPoints& b, device::Block<double> k,
+              device::Block<double> slopes = {}) const;
   /// The lower triangle of values(a, a, k) without its diagonal.
-  void lower_values(device::Block<const double> a, device::Block<double> k) const;
+  void lower_values(const KernelPoints& a, device::Block<double> k, device::Block<double> slopes = {}) const;
+  /// Covariances between one row and the points from `first` on, each to the same bits whatever the others.
+  void row_values(const double* a, const KernelPoints& b, std::size_t first, std::span<double> k) const;
 
   /// gradient(i, c) = sum over j of w(i, j) dk(a_i, b_j) / da(i, c).
-  /// @param w         a.rows x b.rows (overwritten)
+  /// @param slopes    of values(a, b, k)
+  /// @param w         a.rows x b.size() (overwritten)
   /// @param gradient  a.rows x features
-  void pull(device::Block<const double> a, device::Block<const double> b, device::Block<double> w,
-            device::Block<double> gradient) const;
+  void pull(device::Block<const double> a, const KernelPoints& b, device::Block<const double> slopes,
+            device::Block<double> w, device::Block<double> gradient) const;
 
-  /// Adds to gradient[g] the sum over i > j of w(i, j) dk(a_i, a_j) / d ln(lengthscale g). Overwrites w.
-  void add_lengthscale_gradient(device::Block<const double> a, device::Block<double> w,
-                                std::span<double> gradient) const;
+  /// Adds to gradient[g] the sum over i > j of w(i, j) dk(a_i, a_j) / d ln(lengthscale g).
+  /// @param slopes  of lower_values(a, k)
+  /// @param w       a.size() x a.size() (overwritten)
+  void add_lengthscale_gradient(const KernelPoints& a, device::Block<const double> slopes,
+                                device::Block<double> w, std::span<double> gradient) const;
 
  private:
-  void pull_product(device::Block<const double> a, device::Block<const double> b, device::Block<double> w,
-                    device::Block<double> gradient) const;
-  void pull_additive(device::Block<const double> a, device::Block<const double> b, device::Block<double> w,
+  void pull_product(device::Block<const double> a, const KernelPoints& b, device::Block<const double> slopes,
+                    device::Block<double> w, device::Block<double> gradient) const;
+  void pull_additive(device::Block<const double> a, const KernelPoints& b, device::Block<const double> w,
                      device::Block<double> gradient) const;
-  void add_product_gradient(device::Block<const double> a, device::Block<double> w,
-                            std::span<double> gradient) const;
-  void add_additive_gradient(device::Block<const double> a, device::Block<double> w,
+  void add_product_gradient(const KernelPoints& a, device::Block<const double> slopes,
+                            device::Block<double> w, std::span<double> gradient) const;
+  void add_additive_gradient(const KernelPoints& a, device::Block<const double> w,
                              std::span<double> gradient) const;
   bool additive() const { return kind_ == KernelKind::AdditiveMatern52 || kind_ == KernelKind::AdditiveRbf; }
   bool rbf() const { return kind_ == KernelKind::Rbf || kind_ == KernelKind::AdditiveRbf; }

@@ -24,8 +24,10 @@ Landscape::Landscape(const space::Space& space, const BayesianOptions& options, 
       model_(model),
       setting_(std::move(setting)),
       targets_{model.incumbent},
-      best_features_(std::span(surrogate.active().features)
-                         .subspan(model.best * embedding_.features(), embedding_.features())) {
+      best_features_(!setting_.centre.empty()
+                         ? setting_.centre
+                         : std::span(surrogate.active().features)
+                               .subspan(model.best * embedding_.features(), embedding_.features())) {
   if (pending.empty() || options.pending == "none") return;
   const std::size_t d = embedding_.features(), count = pending.size();
   std::vector<double> features(count * d);
@@ -38,9 +40,9 @@ Landscape::Landscape(const space::Space& space, const BayesianOptions& options, 
     penalty_.emplace(form, process, points, model.incumbent, random);
     return;
   }
-  const std::vector<double> means = process.predict_mean(points);
   process.append_pending(points);
   if (options.pending == "believer") {
+    const std::vector<double> means = process.predict_mean(points);
     targets_[0] = std::min(targets_[0], *std::ranges::min_element(means));
     return;
   }
@@ -88,7 +90,7 @@ void Landscape::operator()(std::span<const double> units, std::span<double> valu
   const std::size_t p = space_.size(), d = embedding_.features(), m = values.size();
   embed(units, m);
   GaussianProcess& process = *model_.process;
-  process.predict({features_.data(), m, d, d}, prediction_);
+  process.predict({features_.data(), m, d, d}, prediction_, !gradients.empty());
   const std::size_t fantasies = process.fantasies();
   std::vector<double> by_mean(m * fantasies), by_variance(m), by_feature(gradients.empty() ? 0 : m * d);
   for (std::size_t i = 0; i < m; ++i)

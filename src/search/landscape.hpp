@@ -27,6 +27,7 @@ class Landscape {
     const CostModel* costs = nullptr;                    ///< divide the acquisition, null: none
     const UserPrior* prior = nullptr;                    ///< multiplies the acquisition, null: none
     double prior_weight = 0;                             ///< the power to which it does
+    std::span<const double> centre = {};  ///< features of the model's best result; empty: the surrogate has it
   };
 
   Landscape(const space::Space& space, const BayesianOptions& options, const Surrogate& surrogate,

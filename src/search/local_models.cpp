@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "model_fit.hpp"
 #include "order.hpp"
@@ -58,18 +59,23 @@ const Hyperparameters& LocalModels::fitted(const space::Space& space, const Regi
        next = static_cast<std::size_t>(std::ceil(refit_growth * static_cast<double>(next + 1))))
     step = next;
   Fit& fit = fits_[leaf];
-  if (fit.members == step && !fit.parameters.log_lengthscales.empty()) return fit.parameters;
+  const bool made = fit.members == step && !fit.parameters.log_lengthscales.empty();
+  if (made && std::exchange(fit.changes, tree.changes()) == tree.changes()) return fit.parameters;
   const std::size_t known = step == 0 ? 0 : members[step - 1] + 1;
   const Data data = data_around(space, embedding_, tree, leaf, known);
+  if (made && data.losses == fit.losses) return fit.parameters;
   const OutputTransform transform(OutputTransform::Kind::HalfRank, data.losses);
   const std::vector<double> values = transformed(transform, data.losses);
   const FitSetting setting{KernelKind::Matern52, &embedding_.groups(), options_.noise == "learnt", {}};
-  fit = {step, fit_hyperparameters(setting, {data.points(embedding_.features()), values, {}})};
+  fit = {step, tree.changes(), data.losses,
+         fit_hyperparameters(setting, {data.points(embedding_.features()), values, {}})};
   return fit.parameters;
 }
 
-Surrogate::Model LocalModels::model_of(const space::Space& space, const RegionTree& tree, std::size_t leaf) {
-  Surrogate::Model model;
+LocalModels::LocalModel LocalModels::model_of(const space::Space& space, const RegionTree& tree,
+                                              std::size_t leaf) {
+  LocalModel local;
+  Surrogate::Model& model = local.model;
   model.kind = OutputTransform::Kind::HalfRank;
   model.parameters = fitted(space, tree, leaf);
   const Data data = data_around(space, embedding_, tree, leaf, tree.size());
@@ -80,8 +86,10 @@ Surrogate::Model LocalModels::model_of(const space::Space& space, const RegionTr
   model.process->set_values(model.values);
   const std::vector<double> latent = model.process->latent_values();
   model.best = static_cast<std::size_t>(std::ranges::min_element(latent) - latent.begin());
-  model.incumbent = std::min(latent[model.best], model.transform(tree.nodes()[0].value));
-  return model;
+  model.incumbent = std::min(latent[model.best], model.transform(tree.best()));
+  const auto centre = data.features.begin() + static_cast<std::ptrdiff_t>(model.best * embedding_.features());
+  local.centre.assign(centre, centre + static_cast<std::ptrdiff_t>(embedding_.features()));
+  return local;
 }
 
 }  // namespace regatta::search

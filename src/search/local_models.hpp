@@ -11,8 +11,8 @@ namespace regatta::search {
 /// Gaussian processes of the results in and around a leaf of a tree, so that a proposal costs the same
 /// however many results there are.
 ///
-/// Hyperparameters are fitted anew when a leaf has grown by a quarter, to what was known then: a model is a
-/// function of the results in their order.
+/// Hyperparameters are fitted anew when a leaf has grown by a quarter, to what was known then, and when
+/// losses that they come from have changed: a model is a function of the results in their order.
 class LocalModels {
  public:
   static constexpr std::size_t most_results = 128;
@@ -20,13 +20,19 @@ class LocalModels {
   LocalModels(const Embedding& embedding, const BayesianOptions& options)
       : embedding_(embedding), options_(options) {}
 
+  struct LocalModel {
+    Surrogate::Model model;
+    std::vector<double> centre;  ///< features of its best result
+  };
   /// The model of a leaf; its incumbent is the best loss of the whole tree.
-  Surrogate::Model model_of(const space::Space& space, const RegionTree& tree, std::size_t leaf);
+  LocalModel model_of(const space::Space& space, const RegionTree& tree, std::size_t leaf);
   void clear() { fits_.clear(); }
 
  private:
   struct Fit {
-    std::size_t members = 0;  ///< of the leaf, when it was made
+    std::size_t members = 0;     ///< of the leaf, when it was made
+    std::size_t changes = 0;     ///< of losses in the tree that it knows
+    std::vector<double> losses;  ///< that it was made from
     Hyperparameters parameters;
   };
   const Hyperparameters& fitted(const space::Space& space, const RegionTree& tree, std::size_t leaf);

@@ -21,7 +21,7 @@ constexpr double least_spread = 1e-9;
 double largest_slope(const GaussianProcess& process, Block<const double> points) {
   const std::size_t m = points.rows, d = points.columns;
   Prediction prediction;
-  process.predict(points, prediction);
+  process.predict(points, prediction, true);
   const std::vector<double> ones(m * process.fantasies(), 1.0 / static_cast<double>(process.fantasies())),
       zeros(m, 0.0);
   std::vector<double> gradient(m * d);

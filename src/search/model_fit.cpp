@@ -19,7 +19,7 @@ constexpr double first_noise =
 constexpr double little_noise = 1e-5;  // the other start: results without noise
 constexpr double no_noise = 1e-9;
 constexpr double most_shape = 5, shape_deviation = 0.75;  // of a warp; of the logarithm
-constexpr int first_iterations = 40, warm_iterations = 30, late_iterations = 8;
+constexpr int first_iterations = 40, warm_iterations = 30, late_iterations = 5;
 constexpr std::size_t late = 100;               // observations from which on a fit changes little
 constexpr std::size_t second_start_below = 30;  // observations
 constexpr CmaEsOptions first_evolution{.generations = 60, .step = 0.1, .tolerance = 1e-4};

@@ -47,6 +47,7 @@ class Part {
     double width() const { return high - low; }
   };
 
+  Part() = default;
   explicit Part(const space::Space& space) : sides_(space.size()) {}
 
   bool contains(std::span<const double> place) const;
@@ -59,6 +60,12 @@ class Part {
   Region box(double margin) const;
   /// Squared distance of a place to the box, each coordinate divided by the width of its side.
   double squared_distance(std::span<const double> place) const;
+
+  /// Calls `visit` with all that it is made of, to write or to read it.
+  template <class Visit>
+  void visit_fields(Visit visit) {
+    visit(sides_, box_);
+  }
 
  private:
   std::vector<Side> sides_;

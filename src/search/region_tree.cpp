@@ -21,12 +21,16 @@ constexpr std::uint64_t draw_stream = 0x7472656564;
 
 }  // namespace
 
-RegionTree::RegionTree(const space::Space& space, const TreeOptions& options)
+RegionTree::RegionTree(const space::Space& space, const TreeOptions& options, Root root)
     : space_(space),
       options_(options),
       split_size_(options.split > 0 ? static_cast<std::size_t>(options.split)
                                     : std::max(least_split, split_per_parameter * space.size())),
-      nodes_{Node{.part = Part(space), .next_split = split_size_}} {
+      nodes_{Node{.depth = root.depth,
+                  .part = std::move(root.part),
+                  .log_volume = root.log_volume,
+                  .next_split = split_size_}},
+      draw_key_(draw_stream + static_cast<std::uint64_t>(root.key)) {
   believe(nodes_.front(), 0);
 }
 
@@ -40,12 +44,11 @@ std::size_t RegionTree::leaf_of(const Config& config) const { return leaf_at(pla
 
 // Back-propagation.
 
-std::size_t RegionTree::add(const Config& config, double loss) {
+void RegionTree::add(const Config& config, double loss) {
   const std::size_t result = losses_.size();
   places_.push_back(place_of(space_, config));
   losses_.push_back(loss);
   values_.push_back(0);
-  worst_ = std::max(worst_, loss);
   const std::size_t leaf = leaf_at(places_.back());
   nodes_[leaf].members.push_back(result);
   for (std::size_t node = leaf; node != none; node = nodes_[node].parent) ++nodes_[node].visits;
@@ -57,7 +60,23 @@ std::size_t RegionTree::add(const Config& config, double loss) {
     propagate(leaf);
   }
   if (may_split(nodes_[leaf])) expand(leaf);
-  return result;
+}
+
+void RegionTree::change(std::size_t result, double loss) {
+  ++changes_;
+  losses_[result] = loss;
+  values_[result] = transform_(loss);
+  const std::size_t leaf = leaf_at(places_[result]);
+  recount(nodes_[leaf]);
+  propagate(leaf);
+}
+
+void RegionTree::change_all(const std::vector<double>& losses) {
+  ++changes_;
+  losses_ = losses;
+  if (next_transform_ != none) return transform();
+  for (std::size_t i = 0; i < losses_.size(); ++i) values_[i] = transform_(losses_[i]);
+  renew();
 }
 
 void RegionTree::count(Node& leaf, std::size_t result) const {
@@ -109,7 +128,7 @@ void RegionTree::believe(Node& leaf, std::size_t number) {
   const double deviation = std::max(least_deviation, std::sqrt(squares / (count + 1)));
   Extreme least = Extreme::of_least(mean, deviation, imagined);
   if (leaf.value < infinity) least.location = std::min(least.location, transform_(leaf.value));
-  leaf.draws = draws_of(least, derive_seed(draw_stream, number));
+  leaf.draws = draws_of(least, derive_seed(draw_key_, number));
   leaf.entropy = leaf.log_volume;
   leaf.branching = 0;
 }
@@ -155,29 +174,98 @@ void RegionTree::transform() {
   next_transform_ =
       std::max(losses_.size() + 1,
                static_cast<std::size_t>(static_cast<double>(losses_.size()) * (1 + transform_growth)));
-  transform_ = OutputTransform(OutputTransform::Kind::HalfRank, losses_);
-  if (transform_(worst_) == transform_(*std::ranges::min_element(losses_)))  // most results are equally good
-    transform_ = OutputTransform(OutputTransform::Kind::Standard, losses_);
+  transform_by(losses_);
+}
+
+void RegionTree::transform_by(const std::vector<double>& losses) {
+  const auto [best, worst] = std::ranges::minmax(losses);
+  transform_ = OutputTransform(OutputTransform::Kind::HalfRank, losses);
+  if (transform_(worst) == transform_(best))  // most results are equally good
+    transform_ = OutputTransform(OutputTransform::Kind::Standard, losses);
+  spread_ = transform_(worst) > transform_(best) ? transform_(worst) - transform_(best) : 1;
   for (std::size_t i = 0; i < losses_.size(); ++i) values_[i] = transform_(losses_[i]);
-  const auto [least, most] = std::ranges::minmax(values_);
-  spread_ = most > least ? most - least : 1;
+  renew();
+}
+
+/// All nodes from the values of all results.
+void RegionTree::renew() {
   // Children stand behind their parents, so that this order is from the leaves to the root.
   for (std::size_t node = nodes_.size(); node-- > 0;) {
     Node& each = nodes_[node];
     if (each.children > 0) {
       update(each);
-      continue;
+    } else if (!each.elsewhere) {
+      recount(each);
+      believe(each, node);
     }
-    recount(each);
-    believe(each, node);
   }
+}
+
+// Parts of a larger tree.
+
+void RegionTree::scale(const std::vector<double>& losses) {
+  next_transform_ = none;
+  best_elsewhere_ = losses.front();
+  transform_by(losses);
+}
+
+void RegionTree::add_outside(const Config& config, double loss) {
+  outside_.push_back(losses_.size());
+  places_.push_back(place_of(space_, config));
+  losses_.push_back(loss);
+  values_.push_back(0);
+}
+
+RegionTree::Summary RegionTree::summary() const {
+  const Node& root = nodes_.front();
+  return {root.visits,       root.in_flight, root.value,
+          root.entropy,      root.branching, nodes_[best_leaf()].depth,
+          root.children > 0, root.draws};
+}
+
+void RegionTree::summarise(std::size_t leaf, const Summary& summary) {
+  Node& own = nodes_[leaf];
+  const std::size_t visits = own.visits, in_flight = own.in_flight;
+  for (std::size_t node = leaf; node != none; node = nodes_[node].parent) {
+    nodes_[node].visits += summary.visits - visits;
+    nodes_[node].in_flight += summary.in_flight - in_flight;
+  }
+  own.elsewhere = true;
+  own.value = summary.value;
+  own.entropy = summary.entropy;
+  own.branching = summary.branching;
+  own.draws = summary.draws;
+  for (std::size_t node = own.parent; node != none; node = nodes_[node].parent) update(nodes_[node]);
+}
+
+void RegionTree::count_running(std::size_t leaf, bool more) {
+  for (std::size_t node = leaf; node != none; node = nodes_[node].parent)
+    nodes_[node].in_flight += more ? 1 : -1;
+}
+
+std::size_t RegionTree::divide(std::size_t leaf, const Split& split) {
+  const std::size_t first = nodes_.size();
+  add_children(leaf, split);
+  for (std::size_t child = first; child < nodes_.size(); ++child) {
+    believe(nodes_[child], child);
+    nodes_[child].elsewhere = true;
+  }
+  nodes_[leaf].elsewhere = false;
+  for (std::size_t node = leaf; node != none; node = nodes_[node].parent) {
+    // What ran and was known below the leaf comes again with the summaries of its children.
+    nodes_[node].visits -= node == leaf ? 0 : nodes_[leaf].visits;
+    nodes_[node].in_flight -= node == leaf ? 0 : nodes_[leaf].in_flight;
+  }
+  nodes_[leaf].visits = nodes_[leaf].in_flight = 0;
+  for (std::size_t node = leaf; node != none; node = nodes_[node].parent) update(nodes_[node]);
+  return first;
 }
 
 // Expansion.
 
 /// Progressive widening: the tree has one leaf for each half of a leaf's results.
 bool RegionTree::may_split(const Node& leaf) const {
-  const std::size_t most = 1 + 2 * losses_.size() / split_size_;
+  const std::size_t most = 1 + 2 * nodes_.front().visits / split_size_;
   return leaf.members.size() >= leaf.next_split && leaves_ < most && leaf.depth < options_.max_height;
 }
 
@@ -191,13 +279,7 @@ void RegionTree::expand(std::size_t leaf) {
     return;
   }
   const std::size_t first = nodes_.size();
-  for (std::size_t c = 0; c < split->children(); ++c) {
-    const Node& parent = nodes_[leaf];
-    Node child{.parent = leaf, .depth = parent.depth + 1, .part = parent.part.child(*split, c)};
-    child.log_volume = parent.log_volume + std::log(split->shares[c]);
-    child.next_split = split_size_;
-    nodes_.push_back(std::move(child));
-  }
+  add_children(leaf, *split);
   for (const std::size_t member : members) {
     const std::size_t child = first + split->child(places_[member]);
     nodes_[child].members.push_back(member);
@@ -212,14 +294,25 @@ void RegionTree::expand(std::size_t leaf) {
     recount(nodes_[child]);
     believe(nodes_[child], child);
   }
-  Node& node = nodes_[leaf];
-  node.members.clear();
-  node.running.clear();
-  node.split = *split;
-  node.first_child = first;
-  node.children = split->children();
-  leaves_ += node.children - 1;
+  nodes_[leaf].members.clear();
+  nodes_[leaf].running.clear();
   for (std::size_t above = leaf; above != none; above = nodes_[above].parent) update(nodes_[above]);
+}
+
+void RegionTree::add_children(std::size_t leaf, const Split& split) {
+  const std::size_t first = nodes_.size();
+  for (std::size_t c = 0; c < split.children(); ++c) {
+    const Node& parent = nodes_[leaf];
+    Node child{.parent = leaf, .depth = parent.depth + 1, .part = parent.part.child(split, c)};
+    child.log_volume = parent.log_volume + std::log(split.shares[c]);
+    child.next_split = split_size_;
+    nodes_.push_back(std::move(child));
+  }
+  Node& node = nodes_[leaf];
+  node.split = split;
+  node.first_child = first;
+  node.children = split.children();
+  leaves_ += node.children - 1;
 }
 
 // Selection.
@@ -275,8 +368,9 @@ std::vector<std::size_t> RegionTree::around(std::size_t leaf, std::size_t least,
       std::ranges::copy_if(each.members, std::back_inserter(results),
                            [&](std::size_t i) { return i < count; });
     });
-    if (results.size() >= least) break;
+    if (results.size() >= least) return results;
   }
+  std::ranges::copy_if(outside_, std::back_inserter(results), [&](std::size_t i) { return i < count; });
   return results;
 }
 
@@ -305,9 +399,9 @@ bool RegionTree::complete() const {
 std::size_t RegionTree::best_leaf() const {
   std::size_t node = 0;
   while (nodes_[node].children > 0) {
-    const double value = nodes_[node].value;
-    node = nodes_[node].first_child;
-    while (nodes_[node].value > value) ++node;
+    const auto children = std::span(nodes_).subspan(nodes_[node].first_child, nodes_[node].children);
+    node = nodes_[node].first_child +
+           static_cast<std::size_t>(std::ranges::min_element(children, {}, &Node::value) - children.begin());
   }
   return node;
 }

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <vector>
 
+#include "observed_tree.hpp"
 #include "output_transform.hpp"
 #include "regatta/search/tree_options.hpp"
 #include "split_search.hpp"
@@ -20,7 +22,7 @@ namespace regatta::search {
 ///
 /// A result costs the way from its leaf to the root; splits and new transforms come at numbers of results
 /// that grow geometrically.
-class RegionTree {
+class RegionTree final : public ObservedTree {
  public:
   static constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
 
@@ -49,22 +51,56 @@ class RegionTree {
     std::vector<Running> running = {};      ///< of a leaf
     std::size_t born = 0;                   ///< members with which it came to be
     std::size_t next_split = 0;             ///< members at which a leaf is split, if it can be
+    bool elsewhere = false;                 ///< stands for a tree of its own, by its summary
   };
 
-  RegionTree(const space::Space& space, const TreeOptions& options);
+  /// Where a tree begins that is a part of a larger one.
+  struct Root {
+    Part part;
+    double log_volume = 0;
+    int depth = 0;
+    std::int32_t key = 0;  ///< draws of trees with different keys are independent
+  };
+
+  /// What a tree says of itself to the one that it is a part of.
+  struct Summary {
+    std::uint64_t visits = 0, in_flight = 0;
+    double value = std::numeric_limits<double>::infinity();
+    double entropy = 0, branching = 0;
+    std::int32_t height = 0;  ///< depth of the leaf of the best result
+    bool has_children = false;
+    std::vector<float> draws = {};
+  };
+
+  RegionTree(const space::Space& space, const TreeOptions& options)
+      : RegionTree(space, options, Root{Part(space)}) {}
+  RegionTree(const space::Space& space, const TreeOptions& options, Root root);
+
+  // Parts of a larger tree.
+
+  /// Losses are transformed as if these were all from now on; `losses` ascending. Its best counts as best().
+  void scale(const std::vector<double>& losses);
+  /// A result outside of this tree, for models of its leaves only.
+  void add_outside(const Config& config, double loss);
+  Summary summary() const;
+  /// A leaf stands for a tree elsewhere.
+  void summarise(std::size_t leaf, const Summary& summary);
+  /// One trial more or less runs below a leaf that stands for a tree elsewhere.
+  void count_running(std::size_t leaf, bool more);
+  /// Cuts a leaf into leaves that stand for trees elsewhere.
+  /// @return the first of them
+  std::size_t divide(std::size_t leaf, const Split& split);
 
   // Back-propagation.
 
   /// Takes a result, and splits its leaf where it is time.
-  /// @return its number
-  std::size_t add(const Config& config, double loss);
-  /// A trial begins to run.
-  void begin(const Config& config);
-  /// A running trial has reached a loss, at whatever fidelity: its leaf and those above know it, but nothing
-  /// is split by it.
-  void report(const Config& config, double loss);
-  /// A trial does not run any more; what it brought is add()ed on its own.
-  void end(const Config& config);
+  void add(const Config& config, double loss) override;
+  void change(std::size_t result, double loss) override;
+  void change_all(const std::vector<double>& losses) override;
+  void begin(const Config& config) override;
+  /// Its leaf and those above know it, but nothing is split by it.
+  void report(const Config& config, double loss) override;
+  void end(const Config& config) override;
 
   // Selection.
 
@@ -85,6 +121,8 @@ class RegionTree {
   std::size_t leaf_of(const Config& config) const;
   std::size_t leaves() const { return leaves_; }
   std::size_t size() const { return losses_.size(); }
+  /// How often losses of results have changed.
+  std::size_t changes() const { return changes_; }
   /// Of the minimiser's location [nat]; exp of it is the part of the space in which it may still lie.
   double entropy() const { return nodes_.front().entropy; }
   /// Probability that the minimiser lies below a node.
@@ -98,14 +136,17 @@ class RegionTree {
   std::size_t best_leaf() const;
   const std::vector<space::UnitPoint>& places() const { return places_; }
   const std::vector<double>& losses() const { return losses_; }
-  /// The worst loss that any result ever had.
-  double worst() const { return worst_; }
+  /// The best loss of all.
+  double best() const { return std::min(best_elsewhere_, nodes_.front().value); }
 
  private:
   void propagate(std::size_t leaf);
   void update(Node& node);
   void believe(Node& leaf, std::size_t number);
   void transform();
+  void transform_by(const std::vector<double>& losses);
+  void renew();
+  void add_children(std::size_t leaf, const Split& split);
   bool may_split(const Node& leaf) const;
   void expand(std::size_t leaf);
   void count(Node& leaf, std::size_t result) const;
@@ -123,9 +164,11 @@ class RegionTree {
   std::vector<space::UnitPoint> places_;
   std::vector<double> losses_, values_;  ///< by result; values are transformed losses
   OutputTransform transform_;
-  double worst_ = -std::numeric_limits<double>::infinity();
+  std::vector<std::size_t> outside_;  ///< results
+  double best_elsewhere_ = std::numeric_limits<double>::infinity();
   double spread_ = 1;  ///< of all transformed losses
-  std::size_t next_transform_ = 1;
+  std::uint64_t draw_key_;
+  std::size_t next_transform_ = 1, changes_ = 0;
 };
 
 }  // namespace regatta::search

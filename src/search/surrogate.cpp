@@ -217,10 +217,12 @@ void Surrogate::learn() {
   const Model* mode = nullptr;  // a family comes and goes as one, its mode first
   for (Model& model : models_) {
     model.densities.clear();
-    if (!review && model.family_weight < idle_weight) continue;
+    const bool idle = model.family_weight < idle_weight;
+    if (!review && idle) continue;
     const std::vector<double> values = transformed(model), noise = noise_of(model);
     if (model.sample == 0) {
-      fit(model, values, noise);
+      // Late, a model that rests is only judged: it is fitted again once that has given it weight.
+      if (count < late || !idle || model.fitted == 0) fit(model, values, noise);
       mode = &model;
     } else {
       model.parameters = mode->samples[model.sample - 1];

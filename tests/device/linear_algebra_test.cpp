@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "regatta/core/random.hpp"
 
@@ -199,6 +200,51 @@ TEST(LinearAlgebra, MultipliesRowsByALowerTriangleInBothForms) {
           }
         EXPECT_TRUE(b.gaps_untouched());
       }
+}
+
+TEST(LinearAlgebra, WhitensRowsAndBringsThemBackInOnePass) {
+  for (const std::size_t n : sizes)
+    for (const std::size_t rows : sizes) {
+      const Matrix l = Matrix::lower(n, 1), x(rows, n, 2);
+      Matrix v(rows, n, 3), alone(rows, n, 3), w(rows, n, 4), wanted_v = x;
+
+      whiten(l.block(), x.block(), v.block(), w.block());
+      whiten(l.block(), x.block(), alone.block(), {});
+
+      multiply_by_lower(wanted_v.block(), l.block(), Form::Transposed);
+      Matrix wanted_w = wanted_v;
+      multiply_by_lower(wanted_w.block(), l.block(), Form::Plain);
+      for (std::size_t i = 0; i < rows; ++i)
+        for (std::size_t j = 0; j < n; ++j) {
+          ASSERT_NEAR(v(i, j), wanted_v(i, j), 1e-12);
+          ASSERT_EQ(alone(i, j), v(i, j));
+          ASSERT_NEAR(w(i, j), wanted_w(i, j), 1e-12);
+        }
+      EXPECT_TRUE(v.gaps_untouched() && w.gaps_untouched());
+    }
+}
+
+TEST(LinearAlgebra, WhitensOneRowAfterAnotherToTheSameBits) {
+  constexpr std::size_t n = 45, rows = 5;
+  const Matrix l = Matrix::lower(n, 1), x(rows, n, 2);
+  Matrix v(rows, n, 3), w(rows, n, 4), single_v(rows, n, 5), single_w(rows, n, 6);
+  const auto first = [](auto block, std::size_t columns) {
+    block.columns = columns;
+    return block;
+  };
+
+  whiten(l.block(), x.block(), v.block(), w.block());
+  for (std::size_t p = 0; p < rows; ++p)
+    for (std::size_t known = 0, next = 1; known < n;
+         known = std::exchange(next, std::min(n, next + next % 7 + 1)))
+      whiten(first(l.block().part(0, next), next), first(x.block().part(p, 1), next),
+             first(single_v.block().part(p, 1), next), first(single_w.block().part(p, 1), next), known);
+
+  for (std::size_t p = 0; p < rows; ++p)
+    for (std::size_t j = 0; j < n; ++j) {
+      ASSERT_EQ(single_v(p, j), v(p, j)) << p << ' ' << j;
+      ASSERT_EQ(single_w(p, j), w(p, j)) << p << ' ' << j;
+    }
 }
 
 TEST(LinearAlgebra, MultipliesALowerTriangleByAVectorInBothForms) {

@@ -56,6 +56,19 @@ std::set<search::Config> points(const search::History& history) {
   return configs;
 }
 
+TEST_F(JobTest, SharesATreeAmongSubControllers) {
+  const ProcessResult result =
+      run(6, shipped("branin.ini"),
+          {"search.algorithm=ais", "search.controllers=2", "search.split=8", "study.trials=120"});
+
+  ASSERT_EQ(result.exit_code, 0) << result;
+  const log::Study finished = study();
+  EXPECT_EQ(finished.history.count(TrialState::Completed), 120u);
+  EXPECT_EQ(points(finished.history).size(), 120u);
+  EXPECT_EQ(finished.workers.size(), 3u) << "rank 0 steers, two ranks have the tree";
+  EXPECT_LT(finished.history[*finished.history.incumbent()].objective, 0.45) << "the minimum is 0.398";
+}
+
 TEST_F(JobTest, TunesOverManyRanks) {
   const ProcessResult result = run(5, shipped("branin.ini"), {"study.trials=300"});
 

@@ -144,6 +144,22 @@ Shares shares_of(const std::vector<RankInfo>& ranks, const std::function<int(int
   return divide_cores(ranks, plan_layout(ranks, {}), "a", physical);
 }
 
+TEST(Layout, TakesRanksWithoutOtherWorkForSubControllersFirst) {
+  const RankInfo of_two = rank("a", {"u0", "u1"});
+  LayoutOptions options{.rank0 = Rank0Choice::No, .sub_controllers = 2};
+  const Layout layout = plan_layout({of_two, of_two, of_two, of_two, rank("b"), rank("b")}, options);
+
+  EXPECT_EQ(layout.sub_controllers, (std::vector<Rank>{Rank{3}, Rank{5}})) << "a spare one, and one more";
+  EXPECT_EQ(leaders(layout), (std::vector<int>{1, 2, 4}));
+  EXPECT_TRUE(layout.spares.empty());
+
+  options.sub_controllers = 5;
+  EXPECT_THROW(plan_layout({rank("a"), rank("a"), rank("a")}, options), InvalidInput);
+  options.sub_controllers = 2;
+  EXPECT_THROW(plan_layout({rank("a"), rank("a"), rank("a")}, options), InvalidInput)
+      << "nobody is left to work";
+}
+
 TEST(Layout, DividesTheCoresOfANodeAmongTheRanksThatWork) {
   EXPECT_EQ(shares_of({rank("a"), rank("a"), rank("b"), rank("a")}), (Shares{{Rank{1}, {0, 1}}, {Rank{3}, {2, 3}}}));
   EXPECT_EQ(shares_of({rank("a"), rank("a"), rank("a"), rank("a")}),

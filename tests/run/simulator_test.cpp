@@ -287,6 +287,65 @@ TEST(Simulator, RefusesWhatReallyTrainsAndWhatHasNoEnd) {
   EXPECT_THROW(simulate(wide, {.workers = 2, .failure_seconds = 5}), InvalidInput);
 }
 
+/// ln of the best value of each of several studies of `ais` that differ by their seeds.
+std::vector<double> regrets(const std::string& function, int controllers, std::size_t& domains) {
+  std::vector<double> regrets;
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    StudyPlan plan = plan_of(80, {{"function", function}, {"dimensions", "4"}, {"sleep", "uniform(1, 2)"}});
+    plan.searcher.algorithm = "ais";
+    plan.searcher.seed = plan.controller.seed = seed;
+    plan.searcher.tree = {.split = 12, .controllers = controllers};
+    const SimulationResult result = simulate(plan, {.workers = 8});
+    regrets.push_back(std::log(result.history[*result.history.incumbent()].objective));
+    domains += result.domains + result.handed_over;
+    EXPECT_GT(result.utilisation, 0.85) << "proposals take no virtual time";
+  }
+  return regrets;
+}
+
+/// Of two samples without ties, by the rank sum of Mann and Whitney: its distance from the mean in standard
+/// deviations.
+double rank_sum_distance(const std::vector<double>& a, const std::vector<double>& b) {
+  double wins = 0;
+  for (const double x : a)
+    wins += static_cast<double>(std::ranges::count_if(b, [x](double y) { return y < x; }));
+  const double n = static_cast<double>(a.size()), m = static_cast<double>(b.size());
+  return std::abs(wins - n * m / 2) / std::sqrt(n * m * (n + m + 1) / 12);
+}
+
+/// At the level of 0.01, two-sided. With six seeds each it notices when nearly all divided studies are worse
+/// than all others.
+TEST(Simulator, FindsTheSameWithATreeThatIsDivided) {
+  for (const char* function : {"levy", "rosenbrock"}) {
+    std::size_t whole = 0, halves = 0, quarters = 0;
+    const std::vector<double> alone = regrets(function, 1, whole);
+
+    EXPECT_LT(rank_sum_distance(regrets(function, 2, halves), alone), 2.576) << function;
+    EXPECT_LT(rank_sum_distance(regrets(function, 4, quarters), alone), 2.576) << function;
+
+    EXPECT_EQ(whole, 6u) << "one domain each, none handed over";
+    EXPECT_GE(halves, 6u * 3) << "two domains or more, one of them handed over, on average";
+    EXPECT_GE(quarters, 6u * 3);
+  }
+}
+
+TEST(Simulator, GivesTheSameHistoryForTheSamePlanWithSubControllers) {
+  StudyPlan plan =
+      plan_of(100, {{"function", "levy"}, {"epochs", "9"}, {"sleep", "9"}, {"fail_rate", "0.05"}});
+  plan.searcher.algorithm = "ais";
+  plan.searcher.tree = {.split = 10, .controllers = 3};
+  plan.scheduler = {.algorithm = "asha", .promotion = true};
+
+  const SimulationResult first = simulate(plan, {.workers = 6}), second = simulate(plan, {.workers = 6});
+
+  ASSERT_EQ(first.history.trials().size(), second.history.trials().size());
+  for (std::size_t i = 0; i < first.history.trials().size(); ++i)
+    EXPECT_TRUE(search::same_config(first.history.trials()[i].config, second.history.trials()[i].config))
+        << i;
+  EXPECT_EQ(first.history.distinct(), first.history.trials().size());
+  EXPECT_GT(first.handed_over, 0u);
+}
+
 TEST(Simulator, TakesSecondsForAHundredThousandTrialsOnTenThousandWorkers) {
   const Stopwatch clock;
 

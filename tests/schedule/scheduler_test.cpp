@@ -326,6 +326,21 @@ TEST(ThresholdScheduler, StopsWhatIsWorseAfterTheGracePeriod) {
   EXPECT_EQ(story.report(1, 2, 0.49), Answer::Stop);
 }
 
+TEST(ThresholdScheduler, StopsWhatIsWorseThanTheIncumbentWasByThen) {
+  Story story({.algorithm = "threshold", .min_delta = 0.1, .threshold = search::not_a_number}, {2, 0, 1, {}},
+              true);
+  story.trials(4);
+  EXPECT_EQ(story.report(0, 1, 0.1), Answer::Continue) << "there is none yet";
+  EXPECT_EQ(story.report(0, 2, 0.8), Answer::Continue);
+  story.end(0, TrialState::Completed);
+  EXPECT_EQ(story.report(1, 1, 0.05), Answer::Continue) << "it had 0.1 then";
+  EXPECT_EQ(story.report(1, 2, 0.6), Answer::Stop);
+  EXPECT_EQ(story.report(2, 1, 0.6), Answer::Continue);
+  EXPECT_EQ(story.report(2, 2, 0.9), Answer::Continue);
+  story.end(2, TrialState::Completed);
+  EXPECT_EQ(story.report(3, 1, 0.4), Answer::Stop) << "the new one had 0.6 then";
+}
+
 /// A learning rate and a number of layers.
 space::Space network_space() {
   const std::vector<space::Definition> definitions{{"learning_rate", "loguniform(1e-3, 1)", {}},

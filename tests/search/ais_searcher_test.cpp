@@ -1,5 +1,6 @@
 #include <cmath>
 #include <functional>
+#include <set>
 
 #include "study.hpp"
 
@@ -161,6 +162,38 @@ TEST(AisSearcher, LooksWhereTheUserExpectsGoodValues) {
   std::size_t there = 0;
   for (std::size_t i = 10; i < 20; ++i) there += std::abs(history.trials()[i].config[0] - 0.8) < 0.15 ? 1 : 0;
   EXPECT_GE(there, 6u) << "of 10";
+}
+
+TEST(AisSearcher, FollowsTheAcquisitionWithModelsOfParts) {
+  std::set<Config> proposals;
+  for (const char* acquisition : {"log_ei", "ucb", "thompson", "hedge"}) {
+    SearcherOptions options{.algorithm = "ais", .seed = 7, .tree = {.split = 12, .local_from = 10}};
+    options.bayesian.acquisition = acquisition;
+    History history;
+
+    evaluate(*make_searcher(options, cube(2)), history, 60, bowl);
+
+    EXPECT_LT(best_of(history), 5e-3) << acquisition;
+    proposals.insert(history.trials()[12].config);
+  }
+  EXPECT_GE(proposals.size(), 3u) << "all but hedge, which may begin as any of them, differ";
+}
+
+TEST(AisSearcher, EndsWhenNoPartPromisesTheLeastGain) {
+  SearcherOptions options{.algorithm = "ais", .seed = 7, .tree = {.split = 10, .local_from = 10}};
+  options.min_gain = 1e-3;
+  const auto subject = make_searcher(options, cube(1));
+  History history;
+  while (history.trials().size() < 100) {
+    const auto config = subject->propose(history, next_trial(history), {});
+    if (!config) break;
+    create(history, *config);
+    finish(history, TrialState::Completed, bowl(*config));
+  }
+
+  EXPECT_LT(history.trials().size(), 100u);
+  EXPECT_LT(best_of(history), 1e-3);
+  EXPECT_NE(subject->exhausted_reason().find("min_gain"), std::string::npos);
 }
 
 TEST(AisSearcher, EndsAtTheMaximumHeight) {

@@ -34,7 +34,7 @@ GaussianProcess process_of(const std::vector<double>& points, const std::vector<
 
 Prediction predicted(const GaussianProcess& process, const std::vector<double>& points) {
   Prediction prediction;
-  process.predict(rows_of(points, process.features()), prediction);
+  process.predict(rows_of(points, process.features()), prediction, true);
   return prediction;
 }
 
@@ -244,6 +244,29 @@ TEST_F(PendingPoints, AreForgottenWithoutATrace) {
   EXPECT_EQ(process.fantasies(), 1u);
 }
 
+TEST_F(PendingPoints, HaveTheSameBitsWhetherTheyWerePendingBeforeOrNot) {
+  const std::span<const double> rows(pending);
+  GaussianProcess used = process_of(points, values, groups, parameters);
+  std::vector<double> grown = values;
+  used.append_pending(rows_of(pending, d));
+  used.drop_pending();
+
+  for (const std::size_t i : {1, 0}) {  // two of them bring their results
+    for (GaussianProcess* each : {&used, &process}) each->append(rows.subspan(i * d, d));
+    grown.push_back(0.5);
+  }
+  for (GaussianProcess* each : {&used, &process}) {
+    Random random(7);
+    each->set_values(grown);
+    each->append_pending({rows.data() + 2 * d, q - 2, d, d});
+    each->draw_fantasies(3, random);
+  }
+
+  const Prediction got = predicted(used, probes), wanted = predicted(process, probes);
+  EXPECT_EQ(got.mean, wanted.mean);
+  EXPECT_EQ(got.variance, wanted.variance);
+}
+
 TEST_F(PendingPoints, MayBeTheSameManyTimes) {
   std::vector<double> same;
   for (int i = 0; i < 64; ++i) same.insert(same.end(), pending.begin(), pending.begin() + d);
@@ -312,21 +335,23 @@ double weighed(const GaussianProcess& process, const std::vector<double>& points
 
 TEST_F(PendingPoints, AndFantasiesArePartOfTheDerivatives) {
   Random random(7);
-  const std::vector<double> at = centred_numbers(2 * d, 8), by_variance = normal_numbers(2, 9);
+  constexpr std::size_t few = 2, many = 20;  // points: one pass over the factor, or two products
   for (const KernelKind kind : kinds)
     for (const std::string with : {"nothing", "pending", "fantasies"}) {
+      const std::size_t m = with == "pending" ? many : few;
+      const std::vector<double> at = centred_numbers(m * d, 8), by_variance = normal_numbers(m, 9);
       GaussianProcess subject = process_of(points, values, groups, parameters, kind);
       if (with != "nothing") subject.append_pending(rows_of(pending, d));
       if (with == "fantasies") subject.draw_fantasies(5, random);
-      const std::vector<double> by_mean = normal_numbers(2 * subject.fantasies(), 10);
-      std::vector<double> gradient(2 * d, 99);
+      const std::vector<double> by_mean = normal_numbers(m * subject.fantasies(), 10);
+      std::vector<double> gradient(m * d, 99);
 
       subject.pull_back(predicted(subject, at), by_mean, by_variance, rows_of(gradient, d));
 
       const auto quantity = [&](const std::vector<double>& x) {
         return weighed(subject, x, by_mean, by_variance);
       };
-      for (std::size_t k = 0; k < 2 * d; ++k)
+      for (std::size_t k = 0; k < m * d; ++k)
         EXPECT_NEAR(gradient[k], derivative(quantity, at, k), 1e-7) << with << k;
     }
 }

@@ -32,10 +32,14 @@ double covariance(KernelKind kind, const double* a, const double* b) {
   return sum;
 }
 
+KernelPoints points_of(KernelKind kind, const std::vector<double>& rows, std::size_t features) {
+  return {kind, rows_of(rows, features)};
+}
+
 double value_at(KernelKind kind, const FeatureGroups& of, const std::vector<double>& a,
                 const std::vector<double>& b) {
   double k = 0;
-  Kernel(kind, of).values(rows_of(a, a.size()), rows_of(b, b.size()), {&k, 1, 1, 1});
+  Kernel(kind, of).values(rows_of(a, a.size()), points_of(kind, b, b.size()), {&k, 1, 1, 1});
   return k;
 }
 
@@ -73,8 +77,8 @@ TEST(Kernel, IsRightForManyPointsOfManyFeatures) {
   for (const KernelKind kind : kinds) {
     std::vector<double> k(7 * 19), lower(19 * 19);
 
-    Kernel(kind, groups).values(rows_of(a, d), rows_of(b, d), rows_of(k, 19));
-    Kernel(kind, groups).lower_values(rows_of(b, d), rows_of(lower, 19));
+    Kernel(kind, groups).values(rows_of(a, d), points_of(kind, b, d), rows_of(k, 19));
+    Kernel(kind, groups).lower_values(points_of(kind, b, d), rows_of(lower, 19));
 
     for (std::size_t j = 0; j < 19; ++j) {
       for (std::size_t i = 0; i < 7; ++i)
@@ -89,8 +93,9 @@ TEST(Kernel, HasNoValuesOfNoPoints) {
   const std::vector<double> a = normal_numbers(2 * d, 1), none;
   std::vector<double> nothing;
   for (const KernelKind kind : kinds) {
-    EXPECT_NO_THROW(Kernel(kind, groups).values(rows_of(a, d), rows_of(none, d), {nothing.data(), 2, 0, 0}));
-    EXPECT_NO_THROW(Kernel(kind, groups).lower_values(rows_of(none, d), {nothing.data(), 0, 0, 0}));
+    EXPECT_NO_THROW(
+        Kernel(kind, groups).values(rows_of(a, d), points_of(kind, none, d), {nothing.data(), 2, 0, 0}));
+    EXPECT_NO_THROW(Kernel(kind, groups).lower_values(points_of(kind, none, d), {nothing.data(), 0, 0, 0}));
   }
 }
 
@@ -99,26 +104,70 @@ TEST(Kernel, PullsWeightsBackToPoints) {
   const std::vector<double> a = normal_numbers(m * d, 1), b = normal_numbers(n * d, 2),
                             w = normal_numbers(m * n, 3);
   for (const KernelKind kind : kinds) {
-    std::vector<double> weights = w, gradient(m * d, 99);
+    std::vector<double> weights = w, gradient(m * d, 99), values(m * n), slopes(m * n);
+    const KernelPoints known = points_of(kind, b, d);
 
-    Kernel(kind, groups).pull(rows_of(a, d), rows_of(b, d), rows_of(weights, n), rows_of(gradient, d));
+    Kernel(kind, groups).values(rows_of(a, d), known, rows_of(values, n), rows_of(slopes, n));
+    Kernel(kind, groups)
+        .pull(rows_of(a, d), known, rows_of(slopes, n), rows_of(weights, n), rows_of(gradient, d));
 
-    const auto weighed = [&](const std::vector<double>& points) {
+    const auto weighed = [&](const std::vector<double>& at) {
       double sum = 0;
       for (std::size_t i = 0; i < m; ++i)
-        for (std::size_t j = 0; j < n; ++j) sum += w[i * n + j] * covariance(kind, &points[i * d], &b[j * d]);
+        for (std::size_t j = 0; j < n; ++j) sum += w[i * n + j] * covariance(kind, &at[i * d], &b[j * d]);
       return sum;
     };
-    for (std::size_t k = 0; k < m * d; ++k) EXPECT_NEAR(gradient[k], derivative(weighed, a, k), 1e-9) << k;
+    for (std::size_t i = 0; i < m * d; ++i) EXPECT_NEAR(gradient[i], derivative(weighed, a, i), 1e-9) << i;
+  }
+}
+
+TEST(Kernel, HasTheSameBitsForAPointWhateverTheOthers) {
+  constexpr std::size_t n = 21;
+  const std::vector<double> a = normal_numbers(d, 1), b = normal_numbers(n * d, 2);
+  for (const FeatureGroups& each : {groups, FeatureGroups{{0, 1, 2, 3, 4, 5}, 6}})
+    for (const KernelKind kind : kinds) {
+      std::vector<double> whole(n), single(n), wanted(n);
+      KernelPoints points(kind, d);
+
+      Kernel(kind, each).row_values(a.data(), points_of(kind, b, d), 0, whole);
+      for (std::size_t j = 0; j < n; ++j) {
+        points.append({&b[j * d], 1, d, d});
+        Kernel(kind, each).row_values(a.data(), points, j, std::span(single).subspan(j, 1));
+      }
+
+      Kernel(kind, each).values(rows_of(a, d), points, rows_of(wanted, n));
+      EXPECT_EQ(single, whole);
+      for (std::size_t j = 0; j < n; ++j) EXPECT_NEAR(whole[j], wanted[j], 1e-13);
+    }
+}
+
+TEST(KernelPoints, ForgetsWhatCameAfter) {
+  const std::vector<double> rows = normal_numbers(4 * d, 1), far(d, 1e9);
+  KernelPoints points = points_of(KernelKind::AdditiveMatern52, rows, d);
+  const double reach = points.most_reach();
+
+  points.append(rows_of(far, d));
+  points.truncate(4);
+  points.append({rows.data(), 1, d, d});
+
+  EXPECT_EQ(points.size(), 5);
+  EXPECT_EQ(points.most_reach(), reach);
+  for (std::size_t c = 0; c < d; ++c) {
+    EXPECT_EQ(points.places(c)[3], rows[3 * d + c]);
+    EXPECT_EQ(points.places(c)[4], rows[c]);
+    EXPECT_NEAR(points.decays(c)[4] * points.growths(c)[4], 1, 1e-15);
   }
 }
 
 TEST(Kernel, PullsNothingWherePointsCoincide) {
   const std::vector<double> a = normal_numbers(d, 1);
   for (const KernelKind kind : kinds) {
-    std::vector<double> weight{1}, gradient(d, 99);
+    std::vector<double> weight{1}, gradient(d, 99), k(1), slope(1);
+    const KernelPoints points = points_of(kind, a, d);
 
-    Kernel(kind, groups).pull(rows_of(a, d), rows_of(a, d), rows_of(weight, 1), rows_of(gradient, d));
+    Kernel(kind, groups).values(rows_of(a, d), points, rows_of(k, 1), rows_of(slope, 1));
+    Kernel(kind, groups)
+        .pull(rows_of(a, d), points, rows_of(slope, 1), rows_of(weight, 1), rows_of(gradient, d));
 
     for (const double entry : gradient) EXPECT_NEAR(entry, 0, 1e-14);
   }
@@ -128,9 +177,11 @@ TEST(Kernel, AddsTheDerivativesByLogarithmsOfLengthscales) {
   constexpr std::size_t n = 9;
   const std::vector<double> points = normal_numbers(n * d, 1), w = normal_numbers(n * n, 2);
   for (const KernelKind kind : kinds) {
-    std::vector<double> weights = w, gradient{10, 20, 30};
+    std::vector<double> weights = w, gradient{10, 20, 30}, values(n * n), slopes(n * n);
+    const KernelPoints own = points_of(kind, points, d);
 
-    Kernel(kind, groups).add_lengthscale_gradient(rows_of(points, d), rows_of(weights, n), gradient);
+    Kernel(kind, groups).lower_values(own, rows_of(values, n), rows_of(slopes, n));
+    Kernel(kind, groups).add_lengthscale_gradient(own, rows_of(slopes, n), rows_of(weights, n), gradient);
 
     const auto weighed = [&](const std::vector<double>& log_lengthscales) {
       std::vector<double> scaled = points;

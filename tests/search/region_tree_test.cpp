@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "study.hpp"
+#include "top_tree.hpp"
 
 // The tree of the searcher `ais`: every formula by hand, and what must hold whatever the results.
 namespace regatta::search {
@@ -389,6 +390,123 @@ TEST(RegionTree, IsAFunctionOfTheResults) {
   EXPECT_EQ(a.select(), b.select());
 }
 
+TEST(RegionTree, SelectsByWhatItsPartsSayOfThemselves) {
+  RegionTree whole = grown_tree(square_space(), 90, {.split = 12}, bowl);
+  ASSERT_GT(whole.nodes()[1].children + whole.nodes()[2].children, 0u);
+  RegionTree top(square_space(), {.split = 12});
+  std::vector<double> losses = whole.losses();
+  std::ranges::sort(losses);
+  top.scale(losses);
+  whole.scale(losses);
+  top.summarise(0, whole.summary());
+  EXPECT_EQ(top.nodes()[0].visits, 90u);
+
+  ASSERT_EQ(top.divide(0, whole.nodes()[0].split), 1u);
+  for (const std::size_t child : {1, 2}) {
+    const RegionTree::Node& node = whole.nodes()[child];
+    top.summarise(
+        child, {node.visits, node.in_flight, node.value, node.entropy, node.branching, 0, false, node.draws});
+  }
+
+  for (const std::size_t node : {0, 1, 2}) {
+    EXPECT_EQ(top.nodes()[node].visits, whole.nodes()[node].visits);
+    EXPECT_EQ(top.nodes()[node].value, whole.nodes()[node].value);
+    EXPECT_EQ(top.nodes()[node].chance, whole.nodes()[node].chance);
+    EXPECT_EQ(top.nodes()[node].entropy, whole.nodes()[node].entropy);
+    EXPECT_EQ(top.score(top.nodes()[node], top.nodes()[0]),
+              whole.score(whole.nodes()[node], whole.nodes()[0]));
+  }
+  EXPECT_TRUE(top.nodes()[top.select()].part.contains(place_of(square_space(), {0.2, 0.2})));
+  top.count_running(2, true);
+  EXPECT_EQ(top.nodes()[0].in_flight, 1u);
+}
+
+TEST(TreeMessages, ComeBackAsTheyWere) {
+  const space::Space space = mixed_space();
+  const RegionTree tree =
+      grown_tree(space, 120, {.split = 12}, [](const auto& unit) { return unit[0] + unit[5]; });
+  const RegionTree::Node& node = tree.nodes().back();
+  Subtree subtree{7,
+                  {node.part, node.log_volume, node.depth, 7},
+                  {{3, {1, not_a_number}, 0.5}},
+                  {{{2, 4}, infinity, true}}};
+
+  const std::vector<std::byte> bytes = encode(subtree);
+  const TreeMessage back = decode_tree_message(bytes);
+
+  const auto& same = std::get<Subtree>(back);
+  EXPECT_EQ(encode(same), bytes);
+  EXPECT_EQ(same.root.part.box(0.1).low, node.part.box(0.1).low);
+  EXPECT_TRUE(same_config(same.results[0].config, subtree.results[0].config));
+  EXPECT_TRUE(same.running[0].offered);
+  for (std::size_t size = 0; size < bytes.size(); ++size)
+    EXPECT_THROW(decode_tree_message(std::span(bytes).first(size)), InvalidInput) << size;
+  EXPECT_THROW(decode_tree_message(std::vector<std::byte>(40, std::byte{99})), InvalidInput);
+}
+
+/// The best places are far from each other.
+double two_bowls(const Config& x) {
+  const auto bowl_at = [&](double place) { return std::pow(x[0] - place, 2) + std::pow(x[1] - place, 2); };
+  return std::min(bowl_at(0.2), bowl_at(0.8));
+}
+
+/// A study in which trials are proposed by sub-controllers that answer at once, or only after the next ones
+/// were asked for.
+TEST(TreeKeeper, KnowsAllResultsAndRunningTrialsOfAllParts) {
+  const space::Space space = square_space();
+  const SearcherOptions options{.algorithm = "ais", .seed = 3, .tree = {.split = 10}};
+  std::vector<std::pair<int, std::pair<int, std::vector<std::byte>>>> letters;  // to, from
+  const auto post_of = [&](int from) {
+    return [&letters, from](int to, std::vector<std::byte> message) {
+      letters.push_back({to, {from, std::move(message)}});
+    };
+  };
+  std::vector<std::unique_ptr<DomainOwner>> owners;
+  const auto encoded = [&](int from) {
+    return [post = post_of(from)](int to, TreeMessage message) { post(to, encode(std::move(message))); };
+  };
+  TopTree keeper(options, space, 3, encoded(0));
+  for (int number = 1; number <= 3; ++number)
+    owners.push_back(std::make_unique<DomainOwner>(options, space, encoded(number)));
+  std::vector<Config> offers;
+  const auto deliver = [&] {
+    while (!letters.empty()) {
+      for (auto& [to, letter] : std::exchange(letters, {})) {
+        const TreeMessage message = decode_tree_message(letter.second);
+        if (to > 0)
+          owners[static_cast<std::size_t>(to - 1)]->take(message);
+        else if (auto offer = keeper.take(letter.first, message); offer && !offer->config.empty())
+          offers.push_back(offer->config);
+      }
+      for (const auto& owner : owners) {
+        while (owner->work()) {
+        }
+        owner->tell();
+      }
+    }
+  };
+  History history;
+  Random random(2);
+  for (std::int32_t number = 0; number < 150; ++number) {
+    keeper.ask(number, Rule::Improvement);
+    if (number % 5 == 0) deliver();
+    Config config = offers.empty() ? random_config(space, random) : offers.back();
+    if (!offers.empty()) offers.pop_back();
+    create(history, config);
+    keeper.update(history);
+    finish(history, number % 10 == 0 ? TrialState::Running : TrialState::Completed, two_bowls(config));
+    keeper.update(history);
+  }
+  deliver();
+
+  EXPECT_GT(keeper.domains(), 3u);
+  EXPECT_GE(keeper.handed_over(), 1u);
+  EXPECT_EQ(keeper.top().nodes()[0].visits, 135u);
+  EXPECT_EQ(keeper.top().nodes()[0].in_flight, 15u + offers.size()) << "offers that were not taken run, too";
+  EXPECT_EQ(keeper.top().nodes()[0].value, best_of(history));
+  EXPECT_LT(best_of(history), 1e-5);
+}
+
 void report(History& history, TrialId trial, int epoch, double value) {
   TrialReported event;
   event.trial = trial;
@@ -457,6 +575,63 @@ TEST(StudyTree, KnowsWhatRunningTrialsHaveReported) {
 
   EXPECT_EQ(study.tree().nodes()[0].value, -3);
   EXPECT_EQ(study.tree().best_leaf(), study.tree().leaf_of({0.5, 0.5}));
+}
+
+/// A trial that goes on until an epoch, with a loss per epoch that falls by 1 each time.
+void train(History& history, TrialId trial, std::int32_t epoch, TrialState state, double first_loss) {
+  TrialStarted started;
+  started.trial = trial;
+  history.record(started);
+  for (std::int32_t e = history[trial].epochs + 1; e <= epoch; ++e) report(history, trial, e, first_loss - e);
+  if (state == TrialState::Running) return;
+  TrialEnded ended;
+  ended.trial = trial;
+  ended.state = state;
+  ended.epochs = epoch;
+  ended.objective = first_loss - epoch;
+  history.record(ended);
+}
+
+TEST(StudyTree, KnowsPausedTrialsByWhatTheirEpochsAreWorth) {
+  StudyTree study(square_space(), {.split = 10});
+  History history;
+  for (int i = 0; i < 6; ++i) {
+    create(history, {0.1 * i, 0.5});
+    train(history, history.trials().back().id, 1, TrialState::Paused, i);
+  }
+  study.update(history);
+  EXPECT_EQ(study.tree().losses(), (std::vector<double>{-1, 0, 1, 2, 3, 4}));
+  EXPECT_EQ(study.tree().nodes()[0].in_flight, 0u);
+
+  train(history, TrialId{0}, 3, TrialState::Paused, 0);
+  train(history, TrialId{1}, 3, TrialState::Completed, 1);
+  train(history, TrialId{2}, 2, TrialState::Running, 2);
+  study.update(history);
+
+  // From epoch 1 to 3 losses fall by 2: all are as if they had trained for 3 epochs.
+  EXPECT_EQ(study.tree().losses(), (std::vector<double>{-3, -2, -1, 0, 1, 2}));
+  EXPECT_EQ(study.tree().nodes()[0].visits, 6u);
+  EXPECT_EQ(study.tree().nodes()[0].in_flight, 1u) << "one goes on";
+}
+
+TEST(StudyTree, IsTheSameWheneverItWasBroughtUpToDateWhereTrialsPause) {
+  const TreeOptions options{.split = 10};
+  StudyTree often(square_space(), options), once(square_space(), options);
+  History history;
+  Random random(4);
+  for (int i = 0; i < 60; ++i) {
+    create(history, {random.uniform(), random.uniform()});
+    train(history, history.trials().back().id, 1, TrialState::Paused, random.uniform());
+    const TrialId other{static_cast<std::int32_t>(random.below(history.trials().size()))};
+    if (history[other].state == TrialState::Running) train(history, other, 4, TrialState::Failed, 1);
+    if (history[other].state == TrialState::Paused)
+      train(history, other, 3, random.uniform() < 0.5 ? TrialState::Running : TrialState::Completed, 1);
+    EXPECT_TRUE(often.update(history));
+  }
+
+  once.update(history);
+
+  expect_same(often.tree(), once.tree());
 }
 
 TEST(StudyTree, BeginsAnewForAnotherHistory) {

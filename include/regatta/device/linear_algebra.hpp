@@ -40,6 +40,12 @@ void multiply(Block<const double> a, Form form, std::span<const double> x, std::
 void multiply_symmetric(Block<const double> s, Block<const double> x, Block<double> c);
 /// b = b form(l)
 void multiply_by_lower(Block<double> b, Block<const double> l, Form form);
+/// v = x l^T, and w = v l where `w` has data, in one pass over l: faster than two products for few rows. A
+/// row's numbers are the same bits whatever the other rows, and whether their first `known` columns are made
+/// here or were made before, with the first `known` rows of l.
+/// @param x, v, w  m x l.rows
+void whiten(Block<const double> l, Block<const double> x, Block<double> v, Block<double> w,
+            std::size_t known = 0);
 /// x = form(l) x
 void multiply_lower(Block<const double> l, Form form, std::span<double> x);
 

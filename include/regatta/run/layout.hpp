@@ -37,6 +37,7 @@ struct LayoutOptions {
   int cores_per_trial = 0;  ///< of its program; 0: the share of its ranks
   bool bind_cores = true;   ///< whether programs keep to their cores
   int lanes = 1;            ///< trials at once on each rank, where a team is one rank; 0: see choose_lanes()
+  int sub_controllers = 0;  ///< ranks that have a share of a divided tree
 
   int ranks_per_model() const { return model_parallel * pipeline; }  ///< divides ranks_per_trial
   bool forms_teams() const { return widest > 0 || elastic; }  ///< for each trial, of ranks that are workers
@@ -54,6 +55,7 @@ struct Layout {
   int lanes = 1;                     ///< of each rank that works
   std::vector<int> gpu;              ///< by rank: ordinal in the rank's own numbering, -1: none
   std::vector<Rank> spares;          ///< ranks without work
+  std::vector<Rank> sub_controllers; ///< ranks that have a share of a divided tree, by number
   std::vector<std::string> warnings;
   int nodes = 1;
 

@@ -19,7 +19,8 @@ enum class Tag : int {
   Hand = 5,
   Weights = 6,
   Checkpoint = 7,
-  Incumbent = 8
+  Incumbent = 8,
+  Tree = 9  ///< between those that share a tree: search/divided_tree.hpp says what
 };
 
 /// Controller -> team leader -> its team: train one trial, or go on with it.

@@ -45,12 +45,16 @@ struct SimulationResult {
   std::size_t longest_queue = 0;  ///< reports that waited for the controller at once
   std::size_t failures = 0;       ///< of workers
   std::size_t proposals = 0;
-  double mean_proposal_seconds = 0;  ///< CPU time of the calling thread in the searcher [s]
-  double max_proposal_seconds = 0;   ///< [s]
+  /// CPU time of the calling thread in the searcher, or of a sub-controller per proposal [s].
+  double mean_proposal_seconds = 0;
+  double max_proposal_seconds = 0;  ///< [s]
+  std::size_t domains = 0;          ///< parts of a divided tree
+  std::size_t handed_over = 0;      ///< of them, so far, from one sub-controller to another
 };
 
 /// Runs a whole study in virtual time in this thread: the controller of a real job, workers that are entries
-/// of a queue, and proposals that are made at the moment of need. No MPI, no file, no clock; the same plan
+/// of a queue, and proposals that are made at the moment of need, by virtual sub-controllers where the tree of
+/// `ais` is divided. No MPI, no file, no clock; the same plan
 /// gives the same history.
 ///
 /// Its controller takes no time, unless it is charged. Reports arrive in the order of virtual time; those of

@@ -81,7 +81,9 @@ struct SchedulerOptions {
   int min_samples = 5;        ///< median: other trials that must have come as far
   std::int32_t patience = 5;  ///< patience, plateau: epochs without improvement
   double min_delta = 0;       ///< patience, plateau: what counts as improvement [unit of the metric]
-  double threshold = 0;       ///< threshold: trials that are worse are stopped [unit of the metric]
+  /// threshold: trials that are worse are stopped [unit of the metric]; NaN: those that are worse by more than
+  /// min_delta than the incumbent was at that epoch
+  double threshold = 0;
   std::string parameter = "learning_rate";  ///< plateau: what is lowered
   double factor = 0.5;                      ///< plateau: by which
   bool ucb = false;           ///< bandit: by upper confidence bounds, instead of successive rejects

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -13,6 +14,7 @@ namespace regatta::search {
 
 class InputWarp;
 class Kernel;
+class KernelPoints;
 
 enum class KernelKind { Matern52, Rbf, AdditiveMatern52, AdditiveRbf };
 
@@ -48,9 +50,13 @@ struct Observations {
 struct Prediction {
   std::vector<double> mean;      ///< m x fantasies (one where there are none)
   std::vector<double> variance;  ///< m, above 0
-  std::vector<double> scaled;    ///< m x features: the points, for pull_back()
-  std::vector<double> slopes;    ///< m x features of a warp, or empty: the same by the points' features
-  std::vector<double> whitened;  ///< m x known points: L^-1 k, for pull_back()
+  std::vector<double> whitened;  ///< m x known points: L^-1 k
+
+  // for pull_back()
+  std::vector<double> scaled;  ///< m x features: the points
+  std::vector<double> slopes;  ///< m x features of a warp, or empty: the same by the points' features
+  std::vector<double> solved;  ///< m x known points: K^-1 k
+  std::vector<double> covariance_slopes;  ///< m x known points: of product kernels, by the squared distances
 };
 
 /// A Gaussian process with a stationary kernel, one lengthscale per group of features (ARD), and a constant
@@ -61,16 +67,20 @@ struct Prediction {
 class GaussianProcess {
  public:
   GaussianProcess(KernelKind kind, FeatureGroups groups, Hyperparameters parameters);
+  GaussianProcess(GaussianProcess&&) noexcept;
+  GaussianProcess& operator=(GaussianProcess&&) noexcept;
+  ~GaussianProcess();
 
   /// Takes the points: O(n^3). Adds jitter, ten times more at each try, where rounding makes the matrix
   /// indefinite.
   /// @param solver  does the work where it is worth it; may be null
   void set_points(device::Block<const double> points, std::span<const double> noise = {},
                   device::EvidenceSolver* solver = nullptr);
-  /// Adds one point: O(n^2).
+  /// Adds one point: O(n^2), or O(n) where it was pending when append_pending() was called last.
   void append(std::span<const double> point, double noise = 0);
   /// Adds points without values (running trials), which narrow the variance and leave the mean as it is:
-  /// O(n^2) each.
+  /// O(n^2) for each that was not pending before, else O(n) for each result since then and for each pending
+  /// point.
   void append_pending(device::Block<const double> points);
   /// Gives the pending points `count` sets of values drawn from the belief, each with a mean of its own from
   /// now on.
@@ -96,8 +106,9 @@ class GaussianProcess {
   /// Sets of values of the pending points; 1 where none were drawn.
   std::size_t fantasies() const { return weights_.size() / known_; }
 
-  /// @param points  m x features
-  void predict(device::Block<const double> points, Prediction& result) const;
+  /// @param points       m x features
+  /// @param derivatives  pull_back() will be asked for
+  void predict(device::Block<const double> points, Prediction& result, bool derivatives = false) const;
   /// Derivatives by the features of a quantity that depends on the beliefs at m points, each on its own.
   /// @param by_mean      m x fantasies
   /// @param by_variance  m
@@ -121,20 +132,35 @@ class GaussianProcess {
   std::vector<double> leave_one_out() const;
 
  private:
+  /// A point that is pending, or was when append_pending() was called last, and what the results say of it.
+  /// It is kept until results come, which each add an entry to these rows, so that they need not be made
+  /// anew.
+  struct Watched {
+    std::vector<double> scaled;       ///< by feature
+    std::vector<double> covariances;  ///< with the points observed so far, k
+    std::vector<double> whitened;     ///< L^-1 k
+    std::vector<double> solved;       ///< K^-1 k
+  };
+
   device::Block<double> inverse_factor(std::size_t n);
   device::Block<const double> inverse_factor() const;
-  device::Block<const double> scaled_points() const;
+  /// That of the observed points alone.
+  device::Block<const double> observed_factor() const;
   /// Points warped and divided by their lengthscales.
   /// @param slopes  of the warp, points.rows x features; may be null
   std::vector<double> scaled(device::Block<const double> points, std::vector<double>* slopes = nullptr) const;
   std::vector<double> mean_at(const std::vector<double>& scaled) const;
   void reserve(std::size_t n);
-  void append_rows(device::Block<const double> points, std::span<const double> noise);
+  /// What is known of a scaled point, brought up to the observed points and no longer among those watched.
+  Watched take_watched(std::span<const double> scaled);
+  void append_rows(const std::vector<Watched>& fresh, double noise);
   bool factorise(std::span<const double> noise, double jitter, device::EvidenceSolver* solver);
   /// Inverse factor of the covariance of some of the known points, k x k.
   std::vector<double> factor_of(const std::vector<std::size_t>& chosen) const;
   /// m x n covariances between scaled rows and the points known, the first `known` ones.
-  std::vector<double> cross(device::Block<const double> scaled, std::size_t known) const;
+  /// @param slopes  of a product kernel, as many; may be null
+  std::vector<double> cross(device::Block<const double> scaled, std::size_t known,
+                            std::vector<double>* slopes = nullptr) const;
 
   KernelKind kind_;
   FeatureGroups groups_;
@@ -142,12 +168,13 @@ class GaussianProcess {
   std::vector<double> inverse_lengthscale_;  ///< by feature
   double variance_ = 1, noise_ = 0, jitter_ = 0, constant_ = 0;
   std::size_t observed_ = 0, known_ = 0, capacity_ = 0;
-  std::vector<double> points_;            ///< known_ x features, scaled
+  std::unique_ptr<KernelPoints> points_;  ///< known_, scaled
   std::vector<double> factor_;            ///< inverse of the lower Cholesky factor, rows `capacity_` apart
   std::vector<double> values_;            ///< observed_
   std::vector<double> noises_;            ///< observed_: variance of the noise of each value
   std::vector<double> observed_weights_;  ///< observed_: K^-1 (values - mean)
   std::vector<double> weights_;           ///< fantasies x known_: the same with pending points
+  std::vector<Watched> watched_;          ///< the pending points, or the last ones
 };
 
 /// Log marginal likelihood of a Gaussian process as a function of its hyperparameters, with the constant mean
@@ -164,15 +191,14 @@ class MarginalLikelihood {
   std::optional<double> operator()(std::span<const double> parameters, std::span<double> gradient);
 
  private:
-  void pull_to_points(const Kernel& kernel, device::Block<const double> x, device::Block<double> w,
-                      const InputWarp& warp, std::span<const double> factors,
-                      std::span<double> gradient) const;
+  void pull_to_points(const Kernel& kernel, const KernelPoints& points, device::Block<double> w,
+                      const InputWarp& warp, std::span<const double> factors, std::span<double> gradient);
 
   KernelKind kind_;
   const FeatureGroups& groups_;
   Observations observations_;
   device::EvidenceSolver* solver_;
-  std::vector<double> scaled_, covariance_;
+  std::vector<double> scaled_, covariance_, slopes_;
 };
 
 }  // namespace regatta::search

@@ -151,6 +151,7 @@ class CudaLaneEngine final : public LaneEngine {
 
   /// The blocks of the device are divided among these lanes.
   void share_blocks(std::span<const Lane* const> lanes, bool exact) {
+    const std::size_t blocks = lanes.size() == 1 ? processors_ : wide_blocks_;
     std::vector<WidePlan> plans;
     std::size_t steps = 0, numbers = 0, useful = 1;
     for (const Lane* lane : lanes) {
@@ -179,7 +180,7 @@ class CudaLaneEngine final : public LaneEngine {
     std::memset(staged + first_arrivals, 0, bytes - first_arrivals);
     check(cudaMemcpyAsync(block, staged, bytes, cudaMemcpyHostToDevice, stream_));
     train_wide_lanes(reinterpret_cast<const PlannedWideLane*>(block), lanes.size(),
-                     std::min(wide_blocks_ / lanes.size(), useful), exact, stream_);
+                     std::min(blocks / lanes.size(), useful), exact, stream_);
   }
 
   static void factors_of_steps(const Lane& lane, std::byte* to) {

@@ -4,9 +4,10 @@
 #include <type_traits>
 
 #include "check.hpp"
-#include "lane_parts.hpp"
 #include "launch.hpp"
 #include "meeting.hpp"
+#include "wide_desk.hpp"
+#include "wide_last_layer.hpp"
 #include "wide_tiles.hpp"
 #include "wide_update.hpp"
 
@@ -18,78 +19,10 @@
 namespace regatta::device::cuda {
 namespace {
 
-constexpr std::uint32_t warps = wide_threads / warp;
-
-/// What the warps of a row need for the last layer.
-struct Head {
-  static constexpr unsigned units = 16;  ///< that are added up at a time
-
-  float sums[warps][warp]
-            [units + 1];  ///< of each thread; the last one keeps neighbouring threads in different banks
-  /// Of the row that begins with this warp.
-  struct Row {
-    float outputs[Lane::most_outputs], slopes[Lane::most_outputs], values[Lane::most_outputs];
-    std::int32_t label;
-  } rows[warps];
-};
-
-/// A block's shared memory.
-struct Desk {
-  union {
-    float tile[std::max(SmallTile::numbers, LargeTile::numbers)];
-    Head head;
-  };
-  PlannedWideLane own;
-  formulas::UpdateFactors factors;  ///< of this step
-};
-
-__device__ Desk& desk() { return *reinterpret_cast<Desk*>(shared_numbers()); }
-
-/// By all threads of the block.
-template <class T>
-__device__ void copy_to_desk(const T& from, T& to) {
-  static_assert(sizeof(T) % sizeof(unsigned) == 0);
-  for (unsigned i = threadIdx.x; i < sizeof(T) / sizeof(unsigned); i += wide_threads)
-    reinterpret_cast<unsigned*>(&to)[i] = reinterpret_cast<const unsigned*>(&from)[i];
-}
-
-/// Some samples.
-struct Rows {
-  const float* x;
-  const std::int32_t* order;  ///< null: the first ones
-  std::uint32_t count;
-};
-
-/// Where the slopes of a layer go.
-struct SlopeSink {
-  const float *before, *after;
-  float* out;
-  std::uint32_t pitch;
-  Dropping drop;
-
-  /// @param sum  dL/dy, after dropout
-  template <Activation kind>
-  __device__ void put(std::uint32_t row, std::uint32_t unit, float sum) const {
-    const std::size_t place = std::size_t{row} * pitch + unit;
-    const float slope = formulas::slope<kind>(before[place], after[place] * drop.kept);
-    out[place] = drop.factor(drop.row(row), unit) * sum * slope;
-  }
-};
-
-/// A row of the batch that some warps of a block work at.
-struct RowOfBlock {
-  std::uint32_t number;
-  bool there;
-  std::uint32_t first_warp, warps;
-  std::uint32_t thread;  ///< the caller, among those of the row
-
-  __device__ Head::Row& place() const { return desk().head.rows[first_warp]; }
-};
-
 /// What a thread does for the lane that its block trains with others.
 /// @tparam exact  as WarpSums
 template <bool exact>
-class WideLane {
+class WideLane : WideView {
  public:
   __device__ explicit WideLane(unsigned members) : member_(blockIdx.x % members), members_(members) {}
 
@@ -101,41 +34,6 @@ class WideLane {
   }
 
  private:
-  static __device__ const Lane& lane() { return desk().own.lane; }
-  static __device__ const WidePlan& plan() { return desk().own.plan; }
-  static __device__ std::uint32_t layers() { return lane().layer_count; }
-  static __device__ std::uint32_t width(std::uint32_t l) { return plan().widths[l]; }
-  static __device__ std::uint32_t stride(std::uint32_t l) { return plan().stride(l); }
-  static __device__ float* numbers(std::size_t place) { return desk().own.numbers + place; }
-  static __device__ float* y(std::uint32_t l) { return numbers(plan().y[l]); }
-  static __device__ float* z(std::uint32_t l) { return numbers(plan().z[l]); }
-  static __device__ float* slopes(std::uint32_t l) { return numbers(plan().slopes[l]); }
-  static __device__ const float* weights(std::uint32_t l) {
-    return lane().update.parameters + plan().weights[l];
-  }
-  static __device__ const float* biases(std::uint32_t l) {
-    return lane().update.parameters + plan().biases[l];
-  }
-  static __device__ Activation activation(std::uint32_t l) { return lane().layers[l].activation; }
-  static __device__ bool gelu(std::uint32_t l) { return activation(l) == Activation::Gelu; }
-  /// What the slope of layer l's activation is a function of, besides y.
-  static __device__ const float* before_activation(std::uint32_t l) { return gelu(l) ? z(l) : y(l + 1); }
-
-  /// Inputs of layer l, one line per sample.
-  static __device__ Factor inputs(std::uint32_t l, Rows rows) {
-    if (l == 0) return {rows.x, width(0), rows.count, width(0), rows.order};
-    return {y(l), stride(l), rows.count, stride(l)};
-  }
-  static __device__ Factor slope_rows(std::uint32_t l, std::uint32_t count) {
-    return {slopes(l), stride(l + 1), count, stride(l + 1)};
-  }
-  static __device__ Factor weight_rows(std::uint32_t l) {
-    return {weights(l), width(l + 1), width(l), width(l + 1)};
-  }
-  static __device__ Rows rows_at(std::uint32_t step) {
-    return {lane().x, lane().order + std::size_t{step} * lane().batch, rows_of_step(lane(), step)};
-  }
-
   __device__ void meet_others() { meet(desk().own.arrivals, members_, meetings_); }
 
   __device__ void train_step(std::uint32_t step) {
@@ -160,7 +58,7 @@ class WideLane {
       for (std::uint32_t l = 0; l + 1 < layers(); ++l) hidden_layer(l, rows, nullptr);
       float* out = judgement.outputs + std::size_t{first} * width(layers());
       each_row(rows.count, [=](RowOfBlock row) {
-        outputs(rows, row, [=](std::uint32_t unit, float before) {
+        WideLastLayer::outputs(rows, row, [=](std::uint32_t unit, float before) {
           out[std::size_t{row.number} * width(layers()) + unit] = activated(activation(layers() - 1), before);
         });
       });
@@ -204,12 +102,14 @@ class WideLane {
   /// With the loss, and dL/dz of the last two layers.
   __device__ void last_layer(std::uint32_t step, std::uint64_t key) {
     each_row(rows_at(step).count, [=](RowOfBlock row) {
-      if (row.there) read_targets(lane().order[std::size_t{step} * lane().batch + row.number], row);
-      outputs(rows_at(step), row,
-              [=](std::uint32_t unit, float before) { keep_output(row, unit, before, key); });
-      if (row.there && row.thread == 0) take_loss(step, row);
+      if (row.there)
+        WideLastLayer::read_targets(lane().order[std::size_t{step} * lane().batch + row.number], row);
+      WideLastLayer::outputs(rows_at(step), row, [=](std::uint32_t unit, float before) {
+        WideLastLayer::keep_output(row, unit, before, key);
+      });
+      if (row.there && row.thread == 0) WideLastLayer::take_loss(step, row);
       __syncthreads();
-      if (row.there) spread_slopes(row, key);
+      if (row.there) WideLastLayer::spread_slopes(row, key);
       __syncthreads();
     });
     meet_others();
@@ -225,112 +125,6 @@ class WideLane {
       const std::uint32_t row = first + own * members_ + member_;
       visit(RowOfBlock{row, row < count, own * each, each, threadIdx.x % (warp * each)});
     }
-  }
-
-  static __device__ void read_targets(std::int32_t sample, RowOfBlock row) {
-    const Targets& targets = lane().targets;
-    const std::uint32_t columns = width(layers());
-    if (targets.labels && row.thread == 0) row.place().label = targets.labels[sample];
-    for (std::uint32_t j = row.thread; targets.values && j < columns; j += warp * row.warps)
-      row.place().values[j] = targets.values[static_cast<std::size_t>(sample) * columns + j];
-  }
-
-  /// Calls take(unit, z) for the units of the last layer, in different threads of the row. All threads of the
-  /// block call it.
-  template <class Take>
-  static __device__ void outputs(Rows rows, RowOfBlock row, const Take& take) {
-    const std::uint32_t last = layers() - 1;
-    REGATTA_UNROLL(1)
-    for (std::uint32_t first = 0; first < width(last + 1); first += Head::units) {
-      const std::uint32_t count = std::min(width(last + 1) - first, +Head::units);
-      const float bias = row.thread < count ? biases(last)[first + row.thread] : 0;
-      if (row.there) add_up(rows, row, first, count);
-      __syncthreads();
-      if (row.warps > 1) add_warps();
-      if (row.there && row.thread < count) {
-        float sum = 0;
-        for (unsigned thread = 0; thread < warp; ++thread)
-          sum += desk().head.sums[row.first_warp][thread][row.thread];
-        take(first + row.thread, sum + bias);
-      }
-      __syncthreads();
-    }
-  }
-
-  /// The same sums with one warp and with all of them: those of a thread are the sums of as many parts as a
-  /// block has warps.
-  static __device__ void add_up(Rows rows, RowOfBlock row, std::uint32_t first, std::uint32_t count) {
-    const std::uint32_t last = layers() - 1, depth = width(last), units = width(last + 1);
-    const float *from = inputs(last, rows).line(row.number), *weight = weights(last) + first;
-    float totals[Head::units] = {};
-    REGATTA_UNROLL(1)
-    for (std::uint32_t part = row.thread / warp; part < warps; part += row.warps) {
-      float sums[Head::units] = {};
-      REGATTA_UNROLL(1)
-      for (std::uint32_t k = part * warp + row.thread % warp; k < depth; k += wide_threads)
-        for (unsigned i = 0; i < Head::units; ++i)
-          sums[i] += from[k] * weight[std::size_t{k} * units + (i < count ? i : 0)];
-      for (unsigned i = 0; i < Head::units; ++i) totals[i] += sums[i];
-    }
-    for (unsigned i = 0; i < Head::units; ++i)
-      desk().head.sums[threadIdx.x / warp][threadIdx.x % warp][i] = totals[i];
-  }
-  static __device__ void add_warps() {
-    for (unsigned i = threadIdx.x; i < warp * Head::units; i += wide_threads) {
-      float* sum = &desk().head.sums[0][i / Head::units][i % Head::units];
-      for (unsigned other = 1; other < warps; ++other)
-        *sum += desk().head.sums[other][i / Head::units][i % Head::units];
-    }
-    __syncthreads();
-  }
-
-  static __device__ void keep_output(RowOfBlock row, std::uint32_t unit, float before, std::uint64_t key) {
-    const std::uint32_t last = layers() - 1;
-    const Dropping drop = dropping_of(lane(), last, &key);
-    if (gelu(last)) z(last)[std::size_t{row.number} * stride(last + 1) + unit] = before;
-    row.place().outputs[unit] = drop.factor(drop.row(row.number), unit) * activated(activation(last), before);
-  }
-
-  /// The loss of a sample, and dL/dz of the last layer. One thread does it.
-  static __device__ void take_loss(std::uint32_t step, RowOfBlock row) {
-    const std::uint32_t last = layers() - 1, columns = width(last + 1);
-    Head::Row& place = row.place();
-    Targets targets = lane().targets;
-    if (targets.labels) targets.labels = &place.label;
-    if (targets.values) targets.values = place.values;
-    const float scale = 1.0f / static_cast<float>(rows_at(step).count);
-    const float loss = loss_of_row(lane().loss, {place.outputs, columns, 0, targets, scale, place.slopes}, 0);
-    float* sum = numbers(plan().losses + row.number);
-    *sum = step == 0 ? loss : *sum + loss;
-    const Activation kind = activation(last);
-    if (kind == Activation::Identity) return;
-    const float* before = gelu(last) ? z(last) + std::size_t{row.number} * stride(last + 1) : place.outputs;
-    for (std::uint32_t j = 0; j < columns; ++j)
-      place.slopes[j] *= slope_at(kind, before[j], place.outputs[j]);
-  }
-
-  /// dL/dz of the last layer, and of the one before it.
-  static __device__ void spread_slopes(RowOfBlock row, std::uint64_t key) {
-    const std::uint32_t last = layers() - 1, units = width(last + 1), threads = warp * row.warps;
-    const float* slope = row.place().slopes;
-    float* out = slopes(last) + std::size_t{row.number} * stride(last + 1);
-    for (std::uint32_t unit = row.thread; unit < units; unit += threads) out[unit] = slope[unit];
-    if (last == 0) return;
-    const SlopeSink sink = slope_sink(last - 1, key);
-    const float* weight = weights(last);
-    const std::uint32_t below = width(last);
-    with_constant(activation(last - 1), [&](auto constant) {
-      REGATTA_UNROLL(1)
-      for (std::uint32_t unit = row.thread; unit < below; unit += threads) {
-        float sum = 0;
-        for (std::uint32_t j = 0; j < units; ++j) sum += slope[j] * weight[std::size_t{unit} * units + j];
-        sink.put<constant>(row.number, unit, sum);
-      }
-    });
-  }
-
-  static __device__ SlopeSink slope_sink(std::uint32_t l, std::uint64_t key) {
-    return {before_activation(l), y(l + 1), slopes(l), stride(l + 1), dropping_of(lane(), l, &key)};
   }
 
   /// dL/dz of layer l - 1.
@@ -454,12 +248,20 @@ class WideLane {
   unsigned meetings_ = 0;
 };
 
-template <bool exact>
-__global__ void __launch_bounds__(wide_threads, 2)
+/// @tparam per_processor  blocks that one of the device's processors runs at once
+template <bool exact, int per_processor>
+__global__ void __launch_bounds__(wide_threads, per_processor)
     train_wide_lane(const PlannedWideLane* lanes, unsigned members) {
   copy_to_desk(lanes[blockIdx.x / members], desk().own);
   __syncthreads();
   WideLane<exact>(members).train();
+}
+
+/// One lane has the processors to itself, which meet sooner so; of several, some compute while others wait
+/// for memory.
+auto kernel_for(bool exact, bool alone) {
+  if (alone) return exact ? train_wide_lane<true, 1> : train_wide_lane<false, 1>;
+  return exact ? train_wide_lane<true, 2> : train_wide_lane<false, 2>;
 }
 
 }  // namespace
@@ -467,18 +269,21 @@ __global__ void __launch_bounds__(wide_threads, 2)
 bool fits_wide_lane(const Lane& lane) {
   // Beyond it the products of cuBLAS alone are as fast as all of this.
   constexpr double most_operations = 2e9;
-  return lane.layer_count > 0 && lane.layer_count <= Lane::most_layers && operations_of(lane) <= most_operations &&
+  return lane.layer_count > 0 && lane.layer_count <= Lane::most_layers &&
+         operations_of(lane) <= most_operations &&
          lane.layers[lane.layer_count - 1].units <= Lane::most_outputs;
 }
 
 std::size_t wide_lane_blocks(std::size_t processors) {
   int fewest = 0;
-  for (auto* kernel : {train_wide_lane<false>, train_wide_lane<true>}) {
-    int blocks = 0;
-    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, sizeof(Desk)));
-    check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, kernel, wide_threads, sizeof(Desk)));
-    fewest = fewest == 0 ? blocks : std::min(fewest, blocks);
-  }
+  for (const bool alone : {true, false})
+    for (const bool exact : {true, false}) {
+      const auto kernel = kernel_for(exact, alone);
+      check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, sizeof(Desk)));
+      int blocks = 0;
+      check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, kernel, wide_threads, sizeof(Desk)));
+      if (!alone) fewest = fewest == 0 ? blocks : std::min(fewest, blocks);
+    }
   return processors * static_cast<std::size_t>(fewest);
 }
 
@@ -504,7 +309,7 @@ void train_wide_lanes(const PlannedWideLane* lanes, std::size_t count, std::size
   configuration.stream = stream;
   configuration.attrs = &together;
   configuration.numAttrs = 1;
-  check(cudaLaunchKernelEx(&configuration, exact ? train_wide_lane<true> : train_wide_lane<false>, lanes,
+  check(cudaLaunchKernelEx(&configuration, kernel_for(exact, count == 1), lanes,
                            static_cast<unsigned>(blocks_per_lane)));
 }
 

@@ -22,7 +22,7 @@ struct PlannedWideLane {
 /// Whether such a lane can train this network at all.
 bool fits_wide_lane(const Lane& lane);
 
-/// How many blocks of the kernel the device runs at once.
+/// How many blocks the device runs at once for several lanes; for one lane it is one per processor.
 std::size_t wide_lane_blocks(std::size_t processors);
 
 /// More of them than this would have nothing to do.

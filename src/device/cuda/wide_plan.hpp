@@ -29,7 +29,9 @@ struct WidePlan {
 };
 
 /// Of a step, floating-point.
-constexpr double operations_of(const Lane& lane) { return 6.0 * static_cast<double>(lane.update.penalised) * lane.batch; }
+constexpr double operations_of(const Lane& lane) {
+  return 6.0 * static_cast<double>(lane.update.penalised) * lane.batch;
+}
 
 constexpr WidePlan plan_wide(const Lane& lane) {
   WidePlan plan;
