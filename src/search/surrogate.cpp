@@ -126,11 +126,16 @@ bool Surrogate::append(const History& history, const Outcome& outcome, bool fail
 /// A failed trial is as bad as the worst result before it: without a value there, its neighbourhood would
 /// stay promising.
 void Surrogate::set_losses(bool maximize) {
-  double worst = -largest_loss;
+  const auto loss_of = [&](const auto& known) {
+    const double value = maximize ? -known.value : known.value;
+    const double loss = offsets_ ? value - offsets_->fall_from(known.epoch) : value;
+    return std::clamp(loss, -largest_loss, largest_loss);
+  };
+  // Trials that failed after a report are as bad as the worst result until then, or as the first one.
+  const auto first = std::ranges::find_if(known_, [](const auto& known) { return !known.failed; });
+  double worst = first == known_.end() ? 0 : loss_of(*first);
   for (std::size_t i = 0; i < known_.size(); ++i) {
-    const double value = maximize ? -known_[i].value : known_[i].value;
-    const double loss = offsets_ ? value - offsets_->fall_from(known_[i].epoch) : value;
-    all_.losses[i] = known_[i].failed ? worst : std::clamp(loss, -largest_loss, largest_loss);
+    all_.losses[i] = known_[i].failed ? worst : loss_of(known_[i]);
     worst = std::max(worst, all_.losses[i]);
   }
   bool changed = false;

@@ -375,6 +375,17 @@ TEST(Surrogate, SeesPausedTrialsByTheirLatestValues) {
   EXPECT_EQ(surrogate.draw(0.5).incumbent, surrogate.draw(0.5).incumbent);
 }
 
+TEST(Surrogate, TakesATrialThatFailedAfterAPauseForAsBadAsTheWorst) {
+  History history = with_pauses();
+  bring(history, TrialId{0}, 4, 1, TrialState::Failed);
+  bring(history, TrialId{3}, 4, 1, TrialState::Failed);
+  Surrogate surrogate(plane(), {});
+
+  surrogate.update(history);
+
+  EXPECT_EQ(surrogate.active().losses, (std::vector<double>{6, 6, 12, 12, 14, 15}));
+}
+
 TEST(Surrogate, LowersValuesOfShorterTrainingsByTheMedianFall) {
   BayesianOptions options;
   options.align_epochs = true;
