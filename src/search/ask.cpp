@@ -4,7 +4,6 @@
 #include <cmath>
 #include <limits>
 
-#include "filled_valleys.hpp"
 #include "order.hpp"
 #include "trust_region.hpp"
 
@@ -17,8 +16,6 @@ constexpr std::size_t centres_at_most = 4;
 constexpr int many_iterations = 50, few_iterations = 12;  // of a refinement; few where each is dear
 constexpr double dear_effort = 0.5;  // part of the samples and restarts that is kept where each is dear
 constexpr std::size_t believed_centres = 2;  // beside them, drawn from the user's prior
-constexpr double solved =
-    0.01;  // part of what makes a valley exhausted, below which it is not looked at again
 constexpr std::size_t most_valleys = 4;
 constexpr int scouts = 512;  // points from which one is drawn to find a new valley
 constexpr std::size_t best_scouts = 20;
@@ -76,8 +73,6 @@ Ask::Ask(const Surrogate& surrogate, Landscape& landscape, Setting setting, Rand
 }
 
 std::optional<Config> Ask::maximise() {
-  if (setting_.restless && valleys_.stagnant(solved * setting_.options->explore))
-    if (auto config = elsewhere()) return config;
   const auto minima = this->minima();
   if (setting_.restless && exhausted(minima)) {
     std::optional<Config> elsewhere = setting_.scouting ? scout() : other_valley();
@@ -134,19 +129,12 @@ std::optional<Config> Ask::first_allowed(const std::vector<Minimum>& minima) con
   return std::nullopt;
 }
 
-/// Where the best results lie.
-/// @param values  of the active results
-std::vector<space::UnitPoint> Ask::best_units(std::span<const double> values) const {
-  const std::vector<std::size_t> order = ascending(values);
+std::vector<space::UnitPoint> Ask::centres() {
+  if (setting_.place) return setting_.place->centres;
+  const std::vector<std::size_t> order = ascending(model_.values);
   std::vector<space::UnitPoint> units;
   for (std::size_t i = 0; i < std::min(centres_at_most, order.size()); ++i)
     units.push_back(surrogate_.active().units[order[i]]);
-  return units;
-}
-
-std::vector<space::UnitPoint> Ask::centres() {
-  if (setting_.place) return setting_.place->centres;
-  std::vector<space::UnitPoint> units = best_units(model_.values);
   const UserPrior& prior = setting_.options->prior;
   for (std::size_t i = 0; i < believed_centres && !prior.empty() && setting_.regions == 0; ++i)
     units.push_back(believed_unit(space_, prior, random_));
@@ -173,17 +161,6 @@ std::vector<Minimum> Ask::minima() {
   }
   std::ranges::stable_sort(all, {}, &Minimum::value);
   return all;
-}
-
-/// The best place outside the valleys that are solved.
-std::optional<Config> Ask::elsewhere() {
-  const FilledValleys valleys(surrogate_);
-  const std::vector<double> filled = valleys.filled(setting_.options->explore);
-  Surrogate::Model rest = valleys.rest(filled);
-  Landscape landscape(space_, *setting_.options, surrogate_, rest, *setting_.pending, setting_.elsewhere,
-                      random_);
-  const Region everything = Region::everything(space_.size());
-  return first_allowed(minimise(landscape, everything, best_units(filled), effort_, random_));
 }
 
 /// The best point of the best valley that still promises something, that of the best result left out.

@@ -18,19 +18,16 @@ class Ask {
     const BayesianOptions* options = nullptr;
     std::function<bool(const Config&)> seen;  ///< known or running configurations
     std::size_t regions = 0;                  ///< keep to as many trust regions; 0: everywhere
-    /// Keep to a part of the cube, from these centres, with this effort; none: by the results of the
-    /// surrogate.
+    /// Keep to a part of the cube, from these centres, with this effort; none: by the results of the surrogate.
     struct Place {
       Region region;
       std::vector<space::UnitPoint> centres;
       SearchEffort effort;
     };
     std::optional<Place> place = {};
-    bool restless = false;              ///< look for another valley once that of the best result is exhausted
-    bool scouting = false;              ///< and begin with a new one
-    bool improvement = true;            ///< values of the landscape are logarithms of expected improvements
-    Landscape::Setting elsewhere = {};  ///< of the landscape beyond a valley that is solved
-    const std::vector<Config>* pending = nullptr;  ///< running configurations
+    bool restless = false;    ///< look for another valley once that of the best result is exhausted
+    bool scouting = false;    ///< and begin with a new one
+    bool improvement = true;  ///< values of the landscape are logarithms of expected improvements
     /// What is added to the promise of each of the best places before one is chosen [nat]; null: nothing.
     std::function<double(const space::UnitPoint&)> favour = {};
   };
@@ -54,11 +51,9 @@ class Ask {
   std::optional<Config> first_allowed(const std::vector<Minimum>& minima) const;
   /// The best results and, unless the proposal is local, where the user expects good ones.
   std::vector<space::UnitPoint> centres();
-  std::vector<space::UnitPoint> best_units(std::span<const double> values) const;
   std::vector<Region> regions() const;
   /// The minima of all regions, the best first; they share the effort.
   std::vector<Minimum> minima();
-  std::optional<Config> elsewhere();
   std::optional<Config> other_valley();
   std::optional<Config> scout();
 

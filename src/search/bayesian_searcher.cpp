@@ -95,12 +95,9 @@ std::optional<Config> BayesianSearcher::ask(const History& history, TrialId tria
   Landscape::Setting terrain = terrain_of(rule, options_.bayesian, surrogate_.size());
   if (surrogate_.embedding().continuous().empty()) terrain.excluded = seen;
   if (options_.bayesian.cost_aware && rule != Rule::Mean) terrain.costs = &surrogate_.costs();
-  Ask::Setting setting{.options = &options_.bayesian, .seen = seen};
-  setting.elsewhere = terrain_of(Rule::Improvement, options_.bayesian, surrogate_.size());
-  setting.elsewhere.excluded = terrain.excluded;
-  setting.elsewhere.costs = terrain.costs;
-  setting.pending = &pending;
   Landscape landscape(space_, options_.bayesian, surrogate_, model, pending, std::move(terrain), random);
+
+  Ask::Setting setting{.options = &options_.bayesian, .seen = seen};
   if (turn + 1 < turns) setting.regions = regions(pending.size());
   setting.restless = turn != 0 && rule != Rule::Sample;
   setting.scouting = turn == 1;
