@@ -44,8 +44,10 @@ void Domain::begin(const Subtree::Running& running) {
 }
 
 Domain::Running::iterator Domain::running_at(const Config& config) {
-  auto [first, last] = running_.equal_range(config_hash(config));
-  return std::find_if(first, last, [&](const auto& each) { return same_config(each.second.config, config); });
+  const auto [first, last] = running_.equal_range(config_hash(config));
+  const auto found =
+      std::find_if(first, last, [&](const auto& each) { return same_config(each.second.config, config); });
+  return found == last ? running_.end() : found;
 }
 
 void Domain::take(const Observation& observation) {

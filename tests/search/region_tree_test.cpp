@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "domain.hpp"
 #include "study.hpp"
 #include "top_tree.hpp"
 
@@ -452,6 +453,25 @@ double two_bowls(const Config& x) {
 
 /// A study in which trials are proposed by sub-controllers that answer at once, or only after the next ones
 /// were asked for.
+TEST(Domain, TellsItsProposalsFromTrialsOfOthers) {
+  const space::Space space = square_space();
+  Random random(7);
+  const Config offered = random_config(space, random);
+  Domain domain({}, space, {0, {Part(space)}, {}, {{offered, HUGE_VAL, true}}}, {});
+  const auto tell = [&](Observation::Kind kind, const Config& config) {
+    domain.take({kind, 0, -1, HUGE_VAL, config});
+  };
+  std::vector<Config> others;
+  for (int i = 0; i < 20; ++i) others.push_back(random_config(space, random));
+
+  for (const Config& config : others) tell(Observation::Kind::Begin, config);
+  EXPECT_EQ(domain.tree().nodes().front().in_flight, 21u);
+  tell(Observation::Kind::Begin, offered);
+  EXPECT_EQ(domain.tree().nodes().front().in_flight, 21u) << "it ran from the proposal on";
+  for (const Config& config : others) tell(Observation::Kind::End, config);
+  EXPECT_EQ(domain.tree().nodes().front().in_flight, 1u);
+}
+
 TEST(TreeKeeper, KnowsAllResultsAndRunningTrialsOfAllParts) {
   const space::Space space = square_space();
   const SearcherOptions options{.algorithm = "ais", .seed = 3, .tree = {.split = 10}};
