@@ -14,7 +14,6 @@ using device::Block;
 
 constexpr std::size_t centres_at_most = 4;
 constexpr int many_iterations = 50, few_iterations = 12;  // of a refinement; few where each is dear
-constexpr double dear_effort = 0.5;  // part of the samples and restarts that is kept where each is dear
 constexpr std::size_t believed_centres = 2;  // beside them, drawn from the user's prior
 constexpr std::size_t most_valleys = 4;
 constexpr int scouts = 512;  // points from which one is drawn to find a new valley
@@ -63,13 +62,7 @@ Ask::Ask(const Surrogate& surrogate, Landscape& landscape, Setting setting, Rand
       effort_{.raw_samples = setting_.options->raw_samples,
               .restarts = setting_.options->restarts,
               .iterations = landscape.dear() ? few_iterations : many_iterations} {
-  if (setting_.place) {
-    effort_ = setting_.place->effort;
-    return;
-  }
-  if (!landscape.dear()) return;
-  const auto part = [](int& whole) { whole = std::max(1, static_cast<int>(dear_effort * whole)); };
-  part(effort_.raw_samples), part(effort_.restarts);
+  if (setting_.place) effort_ = setting_.place->effort;
 }
 
 std::optional<Config> Ask::maximise() {
