@@ -84,15 +84,7 @@ void DividedProposals::end(std::string reason) {
 void DividedProposals::observe(std::span<const search::Event> events) {
   for (const search::Event& event : events) {
     history_.record(event);
-    if (!is_proposal(event)) continue;
-    const search::Config& config = std::get<search::TrialCreated>(event).config;
-    const auto same = std::ranges::find_if(
-        unborn_, [&](const search::Config& other) { return search::same_config(other, config); });
-    if (same != unborn_.end()) {
-      unborn_.erase(same);
-    } else {
-      ++next_;  // made by an earlier job
-    }
+    if (is_proposal(event) && !erase_born(unborn_, event)) ++next_;  // made by an earlier job
   }
   keeper_.update(history_);
 }

@@ -103,10 +103,7 @@ struct FreshProposals::Impl : Background {
   void observe(const search::Event& event) {
     news.push_back(event);
     if (is_proposal(event)) {
-      const Config& config = std::get<search::TrialCreated>(event).config;
-      const auto same = std::ranges::find_if(
-          unborn, [&](const Config& other) { return search::same_config(other, config); });
-      if (same != unborn.end()) unborn.erase(same);
+      erase_born(unborn, event);
     } else if (is_result(event)) {
       outdate();
     }

@@ -52,15 +52,7 @@ struct Proposer::Impl : Background {
   void fold(const std::vector<search::Event>& events) {
     for (const search::Event& event : events) {
       history.record(event);
-      if (!is_proposal(event)) continue;
-      const auto& config = std::get<search::TrialCreated>(event).config;
-      const auto same = std::ranges::find_if(
-          unborn, [&](const search::Config& other) { return search::same_config(other, config); });
-      if (same != unborn.end()) {
-        unborn.erase(same);
-      } else {
-        ++next;  // made by an earlier job
-      }
+      if (is_proposal(event) && !erase_born(unborn, event)) ++next;  // made by an earlier job
     }
   }
 
