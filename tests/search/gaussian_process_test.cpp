@@ -640,7 +640,7 @@ TEST(ModelFit, DoesNotTakeNoiseForTheWhimOfOneParameter) {
                                                       {rows_of(points, parameters), values, {}});
 
     const auto [shortest, longest] = std::ranges::minmax(found.log_lengthscales);
-    EXPECT_LT(std::exp(longest - shortest), 8) << seed;
+    EXPECT_LT(std::exp(longest - shortest), 4) << seed;
   }
 }
 
