@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "regatta/core/file.hpp"
-#include "support/process.hpp"
+#include "program.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace regatta {
@@ -11,8 +11,6 @@ namespace {
 using support::ProcessResult;
 using testing::HasSubstr;
 using testing::Not;
-
-const std::string inputs = std::string(REGATTA_SOURCE_DIR) + "/inputs/";
 
 class Simulate : public testing::Test {
  protected:
