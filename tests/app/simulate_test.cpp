@@ -63,6 +63,14 @@ TEST_F(Simulate, WritesNothingWhenToldSo) {
   EXPECT_FALSE(exists("runs"));
 }
 
+TEST_F(Simulate, EndsWhereTheFirstTrialsAllFail) {
+  const ProcessResult result = regatta({"simulate", inputs + "branin.ini", "objective.fail_rate=1",
+                                        "study.max_failures=6", "--workers", "2", "--no-log"});
+
+  EXPECT_EQ(result.exit_code, 4) << result;
+  EXPECT_THAT(result.out, HasSubstr("the first 6 trials have all failed: "));
+}
+
 TEST_F(Simulate, TellsWhatItCannotDo) {
   const ProcessResult network = regatta({"simulate", inputs + "iris.ini"});
   const ProcessResult endless = regatta({"simulate", inputs + "branin.ini", "study.trials=unlimited"});
