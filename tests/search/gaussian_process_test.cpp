@@ -629,15 +629,15 @@ TEST(ModelFit, TakesNoiseForNoise) {
 }
 
 TEST(ModelFit, DoesNotTakeNoiseForTheWhimOfOneParameter) {
-  const std::size_t parameters = 10, results = 25;
-  FeatureGroups ten{std::vector<std::size_t>(parameters), parameters};
+  const std::size_t axes = 10, results = 25;
+  FeatureGroups ten{std::vector<std::size_t>(axes), axes};
   std::iota(ten.group_of.begin(), ten.group_of.end(), 0);
-  const std::vector<double> points = centred_numbers(parameters * results, 1);
+  const std::vector<double> points = centred_numbers(axes * results, 1);
   for (const std::uint64_t seed : {2, 3, 4}) {
     const std::vector<double> values = normal_numbers(results, seed);
 
-    const Hyperparameters found = fit_hyperparameters({KernelKind::Matern52, &ten, true, {}},
-                                                      {rows_of(points, parameters), values, {}});
+    const Hyperparameters found =
+        fit_hyperparameters({KernelKind::Matern52, &ten, true, {}}, {rows_of(points, axes), values, {}});
 
     const auto [shortest, longest] = std::ranges::minmax(found.log_lengthscales);
     EXPECT_LT(std::exp(longest - shortest), 4) << seed;
