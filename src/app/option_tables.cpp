@@ -134,7 +134,7 @@ std::vector<Option> tree_options() {
       integer("controllers", "0", 0, 1000,
               "ais: ranks beside rank 0 that share the tree and make the proposals, each in its part; for more than "
               "1,000 workers."),
-      integer("local_from", "500", 1, 1e9,
+      integer("local_from", "1000", 1, 1e9,
               "ais: results from which on models are local to a part of the space."),
   };
 }
