@@ -72,4 +72,7 @@ class LaneEngine {
   virtual void wait() = 0;
 };
 
+/// Whether a processor trains many such networks side by side, a number of each in a vector, faster than one after the other.
+bool gains_in_lanes(const Lane& lane);
+
 }  // namespace regatta::device
