@@ -8,9 +8,9 @@
 
 namespace regatta::device {
 
-/// Trains lanes side by side, each in its element of all vectors, so that an instruction does the same for all of them: lane
-/// l's number k lies at [k][l]. They have inputs, outputs, number of layers, batch, loss and kind of targets alike; hidden layers
-/// are as wide as the widest, and what fills up the others stays 0.
+/// Trains lanes side by side, each in its element of all vectors, so that an instruction does the same for
+/// all of them: lane l's number k lies at [k][l]. They have inputs, outputs, number of layers, batch, loss
+/// and kind of targets alike; hidden layers are as wide as the widest, and what fills up the others stays 0.
 /// @param lanes    at most as many as BundleLoops::lanes; order and blocks as LaneEngine::start() has them
 /// @param scratch  kept between calls
 using TrainBundle = void (*)(std::span<const Lane* const> lanes, std::vector<float>& scratch);

@@ -19,12 +19,14 @@ auto place_of(const Lane* lane) {
   const bool labels = lane->targets.labels != nullptr;
   std::uint32_t units = 0;
   for (std::size_t l = 0; l < lane->layer_count; ++l) units += lane->layers[l].units;
-  return std::tuple(lane->inputs, lane->layer_count, outputs_of(*lane), lane->batch, lane->loss, labels, units);
+  return std::tuple(lane->inputs, lane->layer_count, outputs_of(*lane), lane->batch, lane->loss, labels,
+                    units);
 }
 
 bool share_bundle(const Lane& a, const Lane& b) {
-  return a.inputs == b.inputs && a.layer_count == b.layer_count && outputs_of(a) == outputs_of(b) && a.batch == b.batch &&
-         a.loss == b.loss && (a.targets.labels != nullptr) == (b.targets.labels != nullptr);
+  return a.inputs == b.inputs && a.layer_count == b.layer_count && outputs_of(a) == outputs_of(b) &&
+         a.batch == b.batch && a.loss == b.loss &&
+         (a.targets.labels != nullptr) == (b.targets.labels != nullptr);
 }
 
 class CpuLaneEngine final : public LaneEngine {
@@ -41,19 +43,23 @@ class CpuLaneEngine final : public LaneEngine {
     for (const Lane& lane : lanes) sorted.push_back(&lane);
     std::ranges::stable_sort(sorted, {}, place_of);
     for (std::size_t first = 0, end = 0; first < sorted.size(); first = end) {
-      while (end < sorted.size() && end - first < bundle_loops().front().lanes && share_bundle(*sorted[first], *sorted[end])) ++end;
+      while (end < sorted.size() && end - first < bundle_loops().front().lanes &&
+             share_bundle(*sorted[first], *sorted[end]))
+        ++end;
       loops_for(end - first).train(std::span(sorted).subspan(first, end - first), scratch_);
     }
   }
   void wait() override {}
 
  private:
-  static constexpr std::size_t comfortable = 1024;  ///< as many as anybody asks for: only their memory limits them
+  static constexpr std::size_t comfortable =
+      1024;  ///< as many as anybody asks for: only their memory limits them
 
   /// The narrowest that hold so many, or else the widest.
   static const BundleLoops& loops_for(std::size_t lanes) {
     const std::span<const BundleLoops> all = bundle_loops();
-    const auto narrow = std::ranges::find_if(all.rbegin(), all.rend(), [lanes](const BundleLoops& loops) { return loops.lanes >= lanes; });
+    const auto narrow = std::ranges::find_if(
+        all.rbegin(), all.rend(), [lanes](const BundleLoops& loops) { return loops.lanes >= lanes; });
     return narrow == all.rend() ? all.front() : *narrow;
   }
 

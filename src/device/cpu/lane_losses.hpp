@@ -38,7 +38,8 @@ void regression_loss(const LossSample<lanes>& sample, Numbers<lanes, double>& su
 
 /// @param labels  0 or 1, smoothed
 template <int lanes>
-void binary_cross_entropy(const LossSample<lanes>& sample, const Numbers<lanes>& labels, Numbers<lanes, double>& sums) {
+void binary_cross_entropy(const LossSample<lanes>& sample, const Numbers<lanes>& labels,
+                          Numbers<lanes, double>& sums) {
   Numbers<lanes> loss;
 #pragma GCC ivdep
   for (std::size_t lane = 0; lane < lanes; ++lane) {
@@ -55,9 +56,11 @@ Numbers<lanes> log_sum_exp(const float* row, std::size_t count) {
   Numbers<lanes> top, sum{};
   for (std::size_t lane = 0; lane < lanes; ++lane) top[lane] = row[lane];
   for (std::size_t n = lanes; n < count * lanes; n += lanes)
-    for (std::size_t lane = 0; lane < lanes; ++lane) top[lane] = row[n + lane] > top[lane] ? row[n + lane] : top[lane];
+    for (std::size_t lane = 0; lane < lanes; ++lane)
+      top[lane] = row[n + lane] > top[lane] ? row[n + lane] : top[lane];
   for (std::size_t n = 0; n < count * lanes; n += lanes)
-    for (std::size_t lane = 0; lane < lanes; ++lane) sum[lane] += formulas::exponential(row[n + lane] - top[lane]);
+    for (std::size_t lane = 0; lane < lanes; ++lane)
+      sum[lane] += formulas::exponential(row[n + lane] - top[lane]);
   for (std::size_t lane = 0; lane < lanes; ++lane) top[lane] += formulas::logarithm(sum[lane]);
   return top;
 }
@@ -73,7 +76,8 @@ void cross_entropy(const LossSample<lanes>& sample, const Numbers<lanes>& label,
     for (std::size_t lane = 0; lane < lanes; ++lane) {
       const float logit = sample.outputs[j * lanes + lane], weight = sample.weights[lane];
       const float target = sample.target[lane] == static_cast<float>(j) ? label[lane] : other[lane];
-      const float slope = weight * sample.scales[lane] * formulas::cross_entropy_slope(logit, log_sum[lane], target);
+      const float slope =
+          weight * sample.scales[lane] * formulas::cross_entropy_slope(logit, log_sum[lane], target);
       loss[lane] -= target * logit;
       sample.slope[j * lanes + lane] = weight != 0.0f ? slope : 0.0f;
     }

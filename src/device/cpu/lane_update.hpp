@@ -15,20 +15,34 @@ using Numbers = std::array<T, lanes>;
 /// What the lanes' optimizers do in one step: nothing until set() says otherwise.
 template <int lanes>
 struct InterleavedFactors {
-  alignas(64) Numbers<lanes> rate{}, momentum{}, beta1{}, beta2{}, epsilon{}, coupled_decay{}, decoupled_decay{}, l1{},
-      correction1{}, correction2{}, scale{};
+  InterleavedFactors() { epsilon.fill(1); }  // or 0 / 0
+
+  alignas(64) Numbers<lanes> rate{}, momentum{}, beta1{}, beta2{}, epsilon, coupled_decay{},
+      decoupled_decay{}, l1{}, correction1{}, correction2{}, scale{};
   Numbers<lanes, std::int32_t> nesterov{}, sgd{};
 
   void set(std::size_t lane, const Update& update) {
     const formulas::UpdateFactors f = formulas::factors_of(update);
-    rate[lane] = f.rate, momentum[lane] = f.momentum, beta1[lane] = f.beta1, beta2[lane] = f.beta2, epsilon[lane] = f.epsilon;
+    rate[lane] = f.rate, momentum[lane] = f.momentum, beta1[lane] = f.beta1, beta2[lane] = f.beta2,
+    epsilon[lane] = f.epsilon;
     coupled_decay[lane] = f.coupled_decay, decoupled_decay[lane] = f.decoupled_decay, l1[lane] = f.l1;
     correction1[lane] = f.correction1, correction2[lane] = f.correction2, scale[lane] = f.scale();
     nesterov[lane] = f.nesterov, sgd[lane] = update.kind == OptimizerKind::Sgd;
   }
   formulas::UpdateFactors of(std::size_t lane) const {
-    return {rate[lane],  momentum[lane],    beta1[lane],       beta2[lane],         epsilon[lane], coupled_decay[lane], decoupled_decay[lane],
-            l1[lane],    correction1[lane], correction2[lane], nesterov[lane] != 0, 0,             nullptr};
+    return {rate[lane],
+            momentum[lane],
+            beta1[lane],
+            beta2[lane],
+            epsilon[lane],
+            coupled_decay[lane],
+            decoupled_decay[lane],
+            l1[lane],
+            correction1[lane],
+            correction2[lane],
+            nesterov[lane] != 0,
+            0,
+            nullptr};
   }
 };
 
@@ -39,7 +53,8 @@ struct InterleavedState {
 
 /// Numbers [first, end) of each lane, some of which take SGD and some Adam.
 template <int lanes, bool penalised, bool sgd, bool adam>
-void update_lanes(const InterleavedState& state, const InterleavedFactors<lanes>& factors, std::size_t first, std::size_t end) {
+void update_lanes(const InterleavedState& state, const InterleavedFactors<lanes>& factors, std::size_t first,
+                  std::size_t end) {
   const InterleavedState to = state;
   for (std::size_t n = first * lanes; n < end * lanes; n += lanes)
 #pragma GCC ivdep
