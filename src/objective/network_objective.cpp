@@ -9,6 +9,7 @@
 #include "regatta/core/memory.hpp"
 #include "regatta/core/random.hpp"
 #include "regatta/core/text.hpp"
+#include "regatta/device/lanes.hpp"
 #include "regatta/train/dataset.hpp"
 #include "regatta/train/folds.hpp"
 #include "settings.hpp"
@@ -297,12 +298,12 @@ class NetworkObjective final : public Objective {
   }
 
  private:
-  /// A processor only with enough of them: few leave vectors empty.
+  /// A processor only with so many that few vectors are left half empty.
   bool trains_in_lanes(const WorkerContext& context) const {
     if (!context.backend->host_memory()) return true;
     if (context.lanes == 1) return false;
-    const int useful = lanes(false);
-    return useful > 1 && 2 * context.lanes >= useful;
+    const auto useful = static_cast<std::size_t>(lanes(false)), own = static_cast<std::size_t>(context.lanes);
+    return useful > 1 && own * train::widest_vector >= useful * device::lanes_of_vector();
   }
 
   space::Space space_;

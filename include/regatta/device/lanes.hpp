@@ -72,7 +72,9 @@ class LaneEngine {
   virtual void wait() = 0;
 };
 
-/// Whether a processor trains many such networks side by side, a number of each in a vector, faster than one after the other.
+/// Whether a processor trains as many such networks side by side as a vector has numbers faster than one after the other.
 bool gains_in_lanes(const Lane& lane);
+/// How many that are on this processor.
+std::size_t lanes_of_vector();
 
 }  // namespace regatta::device

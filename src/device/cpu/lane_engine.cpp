@@ -42,26 +42,16 @@ class CpuLaneEngine final : public LaneEngine {
     std::vector<const Lane*> sorted;
     for (const Lane& lane : lanes) sorted.push_back(&lane);
     std::ranges::stable_sort(sorted, {}, place_of);
+    const BundleLoops& loops = bundle_loops().front();
     for (std::size_t first = 0, end = 0; first < sorted.size(); first = end) {
-      while (end < sorted.size() && end - first < bundle_loops().front().lanes &&
-             share_bundle(*sorted[first], *sorted[end]))
-        ++end;
-      loops_for(end - first).train(std::span(sorted).subspan(first, end - first), scratch_);
+      while (end < sorted.size() && end - first < loops.lanes && share_bundle(*sorted[first], *sorted[end])) ++end;
+      loops.train(std::span(sorted).subspan(first, end - first), scratch_);
     }
   }
   void wait() override {}
 
  private:
-  static constexpr std::size_t comfortable =
-      1024;  ///< as many as anybody asks for: only their memory limits them
-
-  /// The narrowest that hold so many, or else the widest.
-  static const BundleLoops& loops_for(std::size_t lanes) {
-    const std::span<const BundleLoops> all = bundle_loops();
-    const auto narrow = std::ranges::find_if(
-        all.rbegin(), all.rend(), [lanes](const BundleLoops& loops) { return loops.lanes >= lanes; });
-    return narrow == all.rend() ? all.front() : *narrow;
-  }
+  static constexpr std::size_t comfortable = 1024;  ///< only their memory limits them
 
   std::vector<float> scratch_;
 };
@@ -72,6 +62,8 @@ std::span<const BundleLoops> bundle_loops() {
   static const bool avx512 = __builtin_cpu_supports("x86-64-v4"), avx2 = __builtin_cpu_supports("x86-64-v3");
   return std::span(all_loops).subspan(avx512 ? 0 : avx2 ? 1 : 2);
 }
+
+std::size_t lanes_of_vector() { return bundle_loops().front().lanes; }
 
 /// Wide layers fill vectors by themselves.
 bool gains_in_lanes(const Lane& lane) {
