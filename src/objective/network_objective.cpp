@@ -9,7 +9,7 @@
 #include "regatta/core/memory.hpp"
 #include "regatta/core/random.hpp"
 #include "regatta/core/text.hpp"
-#include "regatta/device/lanes.hpp"
+#include "regatta/device/host_lanes.hpp"
 #include "regatta/train/dataset.hpp"
 #include "regatta/train/folds.hpp"
 #include "settings.hpp"

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "regatta/device/host_lanes.hpp"
+
 namespace regatta::train {
 namespace {
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "lane_bundle.hpp"
+#include "regatta/device/host_lanes.hpp"
 
 namespace regatta::device {
 namespace {
