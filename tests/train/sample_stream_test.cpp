@@ -7,6 +7,7 @@
 #include <set>
 #include <thread>
 
+#include "device/cuda_tested_backend.hpp"
 #include "far_backend.hpp"
 #include "regatta/comm/local_group.hpp"
 #include "regatta/core/bytes.hpp"
@@ -128,6 +129,7 @@ TEST(SampleStream, GivesRowsInTheOrderInWhichTheyWereAnnounced) {
 
 TEST(SampleStream, PutsThemWhereTheBackendReads) {
   expect_rows_in_order([] { return std::make_unique<FarBackend>(); });
+  expect_rows_in_order(device::make_tested_backend);
 }
 
 TEST(SampleStream, TellsWhyRowsCannotBeRead) {
@@ -196,8 +198,8 @@ Course train(device::Backend& backend, const Part& part, const Part& valid,
 }
 
 TEST(SampleStream, TrainsBitByBitAsSamplesInMemoryInTheSameOrder) {
-  for (const bool far : {false, true}) {
-    Stored stored(far ? std::make_unique<FarBackend>() : device::make_cpu_backend());
+  for (const auto make : {device::make_cpu_backend, device::make_tested_backend}) {
+    Stored stored(make());
     EXPECT_TRUE(stored.data.train.x.empty());
     EXPECT_EQ(stored.streamed->train().x.data, nullptr);
     DeviceSplit same_order = stored.resident->train();
