@@ -28,17 +28,19 @@ struct AllReduce {
 
 class NcclTeam final : public DeviceTeam {
  public:
-  NcclTeam(NcclComm comm, Stream& stream) : comm_(comm), stream_(stream) {}
+  NcclTeam(int ordinal, NcclComm comm, Stream& stream) : device_(ordinal), comm_(comm), stream_(stream) {}
   NcclTeam(const NcclTeam&) = delete;
   NcclTeam& operator=(const NcclTeam&) = delete;
   /// ncclCommDestroy() would wait for the other ranks, whose team may live longer than this one.
   ~NcclTeam() override { nccl().comm_abort(comm_); }
 
   void sum(float* numbers, std::size_t count) override {
+    device_.use();
     check(stream_.run(AllReduce{comm_, numbers, count}));
   }
 
  private:
+  Device device_;
   NcclComm comm_;
   Stream& stream_;
 };
@@ -96,7 +98,7 @@ std::unique_ptr<DeviceTeam> NcclTeams::join(const Meeting& meeting, int rank, in
   const Device device(ordinal_);
   NcclComm comm = nullptr;
   check(nccl().comm_init_rank(&comm, size, {meeting}, rank));
-  return std::make_unique<NcclTeam>(comm, stream_);
+  return std::make_unique<NcclTeam>(ordinal_, comm, stream_);
 }
 
 }  // namespace regatta::device::cuda
