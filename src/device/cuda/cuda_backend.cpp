@@ -50,11 +50,11 @@ class CudaBackend final : public Backend {
 
   float* allocate_host(std::size_t count) override {
     device_.use();
-    return static_cast<float*>(allocate_pinned(bytes_of(count)));
+    return static_cast<float*>(allocate_staging(bytes_of(count)));
   }
   void release_host(float* block) noexcept override {
     device_.use();
-    release_pinned(block);
+    release_staging(block);
   }
   void upload(std::span<const float> host, float* block) override { copy_in(host.data(), block, host.size_bytes()); }
   void upload(std::span<const std::int32_t> host, std::int32_t* block) override {

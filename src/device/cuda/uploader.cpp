@@ -52,14 +52,14 @@ std::unique_ptr<Uploader> make_uploader(int ordinal, const Stream& work) {
   return std::make_unique<CudaUploader>(ordinal, work);
 }
 
-void* allocate_pinned(std::size_t bytes) {
+void* allocate_staging(std::size_t bytes) {
   void* block = ::operator new(bytes, page);
   if (cudaHostRegister(block, bytes, cudaHostRegisterDefault) != cudaSuccess)
     cudaGetLastError();  // forgotten
   return block;
 }
 
-void release_pinned(void* block) noexcept {
+void release_staging(void* block) noexcept {
   if (cudaHostUnregister(block) != cudaSuccess) cudaGetLastError();  // it was not pinned
   ::operator delete(block, page);
 }

@@ -13,7 +13,7 @@ std::unique_ptr<Uploader> make_uploader(int ordinal, const Stream& work);
 /// Memory of the host that copies to a device are fast from: pinned, where the system lets so much of it be;
 /// else it is as any.
 /// @throws std::bad_alloc
-void* allocate_pinned(std::size_t bytes);
-void release_pinned(void* block) noexcept;
+void* allocate_staging(std::size_t bytes);
+void release_staging(void* block) noexcept;
 
 }  // namespace regatta::device::cuda

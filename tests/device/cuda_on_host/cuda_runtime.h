@@ -102,6 +102,8 @@ cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int device);
 cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t pool, cudaMemPoolAttr attribute, void* value);
 cudaError_t cudaMallocAsync(void** block, std::size_t bytes, cudaStream_t stream);
 cudaError_t cudaFreeAsync(void* block, cudaStream_t stream);
+cudaError_t cudaMallocHost(void** block, std::size_t bytes);
+cudaError_t cudaFreeHost(void* block);
 constexpr unsigned cudaHostRegisterDefault = 0;
 /// Refuses blocks of more than 64 MiB, as a system that limits locked memory.
 cudaError_t cudaHostRegister(void* block, std::size_t bytes, unsigned flags);

@@ -218,6 +218,8 @@ cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int) { return *pool
 cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr, void*) { return cudaSuccess; }
 cudaError_t cudaMallocAsync(void** block, std::size_t bytes, cudaStream_t) { return cudaMalloc(block, bytes); }
 cudaError_t cudaFreeAsync(void* block, cudaStream_t) { return cudaFree(block); }
+cudaError_t cudaMallocHost(void** block, std::size_t bytes) { return *block = std::malloc(bytes), cudaSuccess; }
+cudaError_t cudaFreeHost(void* block) { return std::free(block), cudaSuccess; }
 cudaError_t cudaHostRegister(void*, std::size_t bytes, unsigned) {
   return bytes > pinnable_bytes ? cudaErrorMemoryAllocation : cudaSuccess;
 }
