@@ -36,9 +36,11 @@ TEST_F(CudaTeam, OnOneDeviceSumsByWayOfTheHost) {
 }
 
 TEST_F(CudaTeam, DividesDenseAndRecurrentLayers) {
+  const TableSet data = generate_recall(RecallOptions{24, 4, 3, 4, 1});
+  const Samples samples{4, 3, 0, data.train, data.valid, data.test, data.tokens, data.labels_per_sample};
   TrainingSpec spec = recaller();
+  spec.network.input = {4};
   spec.gradient_clip = 0.5;
-  const Samples samples = recalled();
 
   expect_equal(train(1, 2, samples, spec), train_as_team(1, samples, spec));
 }
