@@ -53,6 +53,8 @@ std::vector<Option> study_options() {
       text("metric", "What is optimised; by default the objective's own metric."),
       word("direction", "", {"minimize", "maximize"}, "By default as the metric wants it."),
       integer("trials", "100", 1, 0x1p31 - 1, "Configurations to try, at most.", {"unlimited"}),
+      integer("max_failures", "100", 1, 0x1p31 - 1,
+              "Ends the study when the first so many trials of a run have all failed.", {"unlimited"}),
       duration("walltime", "", 0.001, "Time after which the run ends by itself, ready to be resumed."),
       integer("seed", "1", 0, 0x1p53, "Same seed, same proposals."),
       path("initial", "CSV or JSON file with configurations to try first."),
