@@ -272,6 +272,7 @@ class NetworkObjective final : public Objective {
     const std::size_t windows = std::min(data_memory_, most_read_ahead) / std::max<std::size_t>(study_.folds, 1);
     data_.placed = std::make_unique<train::DeviceData>(*context.backend, data_.dataset, windows);
     data_.test = std::make_unique<train::Part>(data_.placed->test());
+    data_.sums = std::make_unique<train::TeamSums>(*context.backend);
     if (trains_in_lanes(context)) data_.lanes = std::make_unique<train::LanePack>(context.backend->make_lane_engine());
     const train::DeviceSplit& train = data_.placed->train();
     data_.kept = std::make_unique<KeptWeights>(context.place.directory, study_.maximize);

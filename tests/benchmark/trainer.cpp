@@ -231,7 +231,7 @@ std::string lane_target(const std::string& size, std::size_t lanes) {
 /// Steps on the first GPU, each repetition beside PyTorch in both modes.
 void measure_on_gpu(const benchmark::Arguments& arguments, const std::vector<std::string>& chosen,
                     benchmark::Report& report) {
-  std::map<std::string, std::vector<double>> own, rounded;
+  std::map<std::string, std::vector<double>> own, in_tf32, in_bf16;
   using InLanes = std::map<std::pair<std::size_t, bool>, std::vector<double>>;  ///< by how many, and whether in tf32
   std::map<std::string, InLanes> in_lanes;
   std::map<std::string, std::map<std::string, std::vector<double>>> peers;  ///< by facts and size
@@ -239,7 +239,8 @@ void measure_on_gpu(const benchmark::Arguments& arguments, const std::vector<std
     for (const auto& size : benchmark::training_sizes())
       if (std::ranges::find(chosen, size.name) != chosen.end()) {
         own[size.name].push_back(step_microseconds(size, 0.3, true));
-        rounded[size.name].push_back(step_microseconds(size, 0.3, true, device::Precision::Tf32));
+        in_tf32[size.name].push_back(step_microseconds(size, 0.3, true, device::Precision::Tf32));
+        in_bf16[size.name].push_back(step_microseconds(size, 0.3, true, device::Precision::Bf16));
         for (const auto precision : {device::Precision::Fp32, device::Precision::Tf32})
           for (std::size_t lanes : {1, 32, 0}) {
             const double rate = lane_steps_per_second(size, 0.2, precision, lanes);
@@ -261,7 +262,8 @@ void measure_on_gpu(const benchmark::Arguments& arguments, const std::vector<std
     report.add({concat(letter, size.network, ", batch ", size.batch), own[size.name], "us/step", "",
                 concat(format_short(1e6 * static_cast<double>(size.batch) / mine, 3), " samples/s, ",
                        format_short(1e-3 * size.operations / mine, 3), " GFLOP/s")});
-    report.add({letter + "in tf32", rounded[size.name], "us/step", "", ""});
+    report.add({letter + "in tf32", in_tf32[size.name], "us/step", "", ""});
+    report.add({letter + "in bf16", in_bf16[size.name], "us/step", "", ""});
     for (const auto& [kind, rates] : in_lanes[size.name]) {
       const auto [lanes, tf32] = kind;
       report.add({letter + (tf32 ? "in lanes, tf32" : "in lanes"), rates, "steps/s", lane_target(size.name, lanes),

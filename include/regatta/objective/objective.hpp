@@ -51,8 +51,8 @@ enum class Rest {
   Waiting,  ///< it can be saved, and may go on as it is: go_on()
 };
 
-/// How ranks add up the gradients of a network; the numbers are logged.
-enum class Sums : std::uint8_t { None, ByMessages, InMemory };
+/// How ranks add up the gradients of a network; the numbers are logged. The last three: that lie on GPUs.
+enum class Sums : std::uint8_t { None, ByMessages, InMemory, ByNccl, ByMpiOnGpus, Staged };
 
 /// One trial at work.
 class Trainable {
@@ -87,6 +87,8 @@ class Trainable {
   virtual double communicate_seconds() const { return 0; }
   /// How the ranks of its team add up gradients; known after the first step.
   virtual Sums sums() const { return Sums::None; }
+  /// What people should know of how it trains; each sentence once, else empty.
+  virtual std::string take_message() { return {}; }
   /// How long the epoch that advance() gives next takes in virtual time [s]; none: nothing is known of it.
   virtual std::optional<double> epoch_seconds() const { return {}; }
 };
