@@ -20,7 +20,7 @@ set(regatta_app_knows core process space device comm h5 search schedule log trai
 # Foreign headers (a regular expression) and the one room that may include them.
 set(regatta_foreign
   "comm=mpi\\.h"
-  "device=cu(da|blas|solver)|cblas"
+  "device=cu(da|blas|solver)|cblas|nccl\\.h"
   "h5=hdf5|H5"
   "search=boost/random"
   "app=boost/program_options"

@@ -1,5 +1,7 @@
 #include "regatta/comm/mpi_communicator.hpp"
 
+#include <dlfcn.h>
+
 #include <array>
 #include <cstring>
 
@@ -163,6 +165,17 @@ std::optional<Envelope> MpiCommunicator::poll() {
 
 std::unique_ptr<Pending> MpiCommunicator::begin_sum(std::span<float> values) {
   return std::make_unique<PendingSum>(values, comm_);
+}
+
+/// MPIX_Query_cuda_support() is an extension of Open MPI and MPICH; a library that lacks it says no.
+bool MpiCommunicator::reads_devices() const {
+  const auto query = reinterpret_cast<int (*)()>(dlsym(RTLD_DEFAULT, "MPIX_Query_cuda_support"));
+  return query && query() == 1;
+}
+
+/// Blocking, because Open MPI's non-blocking sums take memory of the host only.
+void MpiCommunicator::sum(std::span<float> values) {
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, values.data(), static_cast<int>(values.size()), MPI_FLOAT, MPI_SUM, comm_), "sum");
 }
 
 void MpiCommunicator::send(Rank to, std::span<const float> values) {

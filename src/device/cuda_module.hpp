@@ -9,8 +9,8 @@
 // quarter of a gigabyte, and because one program must start where there is no CUDA.
 namespace regatta::device {
 
-/// Raise it with every change of this table, of backend.hpp or of evidence.hpp: a module of another number is refused.
-constexpr std::int32_t cuda_module_abi = 4;
+/// Raise it with every change of this table, of backend.hpp, device_team.hpp or evidence.hpp: a module of another number is refused.
+constexpr std::int32_t cuda_module_abi = 5;
 
 struct CudaModuleDevice {
   char name[256];

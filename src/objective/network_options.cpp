@@ -109,7 +109,8 @@ std::vector<Option> image_table() {
 std::vector<Option> training_table() {
   return {
       whole("batch_size", "64", "samples per step, of the whole team; at most all rows", 1, 16777216),
-      word("precision", "fp32", "of matrix products on a GPU: tf32 rounds their factors to 10 bits and is faster", {"fp32", "tf32"}),
+      word("precision", "fp32", "of matrix products on a GPU: tf32 rounds their factors to 10 bits, bf16 to 7, and both are faster",
+           {"fp32", "tf32", "bf16"}),
       whole("micro_batches", "0",
             "of a pipeline: pieces of a batch at most that pass its stages one after another; 0: two for each stage", 0, 65536),
       {"recompute", OptionType::Flag, "false",
@@ -117,6 +118,10 @@ std::vector<Option> training_table() {
       word("team_updates", "auto",
            "of a team: auto: in the memory of its node, where each rank updates a share of the parameters; messages: sums by MPI",
            {"auto", "messages"}),
+      word("team_sums", "auto",
+           "of a team on GPUs, the way of its gradients: nccl from GPU to GPU; mpi that reads their memory; staged by way of the hosts; auto: nccl where "
+           "each rank has a GPU of its own, else mpi where it can and is faster when tried, else staged",
+           {"auto", "nccl", "mpi", "staged"}),
       word("optimizer", "adam", "rule of the steps", {"sgd", "adam", "adamw"}),
       number("learning_rate", "0.001", "length of the steps", 1e-12, 1000),
       number("gradient_clip", "0", "most norm of the gradient of a step; larger ones are scaled down; 0: any", 0, 1e30),

@@ -75,6 +75,7 @@ NetworkTrainable::NetworkTrainable(const WorkerContext& worker, const NetworkDat
   train::Team team{team_, nullptr};
   if (divided_) team = {worker.replicas, worker.parts, worker.stages};
   if (spread_) team = {};
+  team.sums = data.sums.get();
   within_memory([&] {
     for (std::size_t d = 0; d < data.divisions.size(); ++d) {
       if (spread_ && d % ranks != rank) continue;
@@ -232,7 +233,14 @@ void NetworkTrainable::load(std::span<const std::byte> saved) {
 
 Sums NetworkTrainable::sums() const {
   if (runs_.empty() || !runs_.front().trainer->sums()) return Sums::None;
-  return runs_.front().trainer->sums_in_memory() ? Sums::InMemory : Sums::ByMessages;
+  const train::Trainer& trainer = *runs_.front().trainer;
+  switch (trainer.sum_path()) {
+    case train::SumPath::Nccl: return Sums::ByNccl;
+    case train::SumPath::Mpi: return Sums::ByMpiOnGpus;
+    case train::SumPath::Staged: return Sums::Staged;
+    case train::SumPath::Auto: break;
+  }
+  return trainer.sums_in_memory() ? Sums::InMemory : Sums::ByMessages;
 }
 
 double NetworkTrainable::communicate_seconds() const {

@@ -54,6 +54,7 @@ struct NetworkData {
   std::vector<Division> divisions;
   std::unique_ptr<train::Part> test;
   std::unique_ptr<KeptWeights> kept;
+  std::unique_ptr<train::TeamSums> sums;
   std::unique_ptr<train::LanePack> lanes;  ///< of small networks that train at the same time
 };
 
@@ -73,6 +74,7 @@ class NetworkTrainable final : public Trainable {
   void load(std::span<const std::byte> saved) override;
   double communicate_seconds() const override;
   Sums sums() const override;
+  std::string take_message() override { return data_.sums->take_message(); }
 
  private:
   struct Run {

@@ -12,9 +12,11 @@ using device::CellKind;
 using device::LossKind;
 using device::OptimizerKind;
 using device::PoolKind;
+using device::Precision;
 using device::Readout;
 using train::Init;
 using train::ScheduleKind;
+using train::SumPath;
 
 template <class T, std::size_t n>
 using Names = std::array<std::pair<std::string_view, T>, n>;
@@ -32,6 +34,9 @@ constexpr Names<CellKind, 3> cells = {
 constexpr Names<Readout, 2> readouts = {{{"last", Readout::Last}, {"mean", Readout::Mean}}};
 constexpr Names<ScheduleKind, 3> schedules = {
     {{"constant", ScheduleKind::Constant}, {"step", ScheduleKind::Step}, {"cosine", ScheduleKind::Cosine}}};
+constexpr Names<Precision, 3> precisions = {{{"fp32", Precision::Fp32}, {"tf32", Precision::Tf32}, {"bf16", Precision::Bf16}}};
+constexpr Names<SumPath, 4> sum_paths = {
+    {{"auto", SumPath::Auto}, {"nccl", SumPath::Nccl}, {"mpi", SumPath::Mpi}, {"staged", SumPath::Staged}}};
 constexpr Names<LossKind, 5> losses = {{{"cross_entropy", LossKind::CrossEntropy},
                                         {"binary_cross_entropy", LossKind::BinaryCrossEntropy},
                                         {"squared", LossKind::Squared},
@@ -229,11 +234,12 @@ train::TrainingSpec training_spec(const Values& values, const DataShape& shape, 
   spec.optimizer = optimizer_spec(values);
   spec.learning_rate = learning_rate(values);
   spec.batch = values.count("batch_size");
-  if (values.text("precision") == "tf32") spec.precision = device::Precision::Tf32;
+  spec.precision = named(precisions, values.text("precision"));
   spec.micro_batches = values.count("micro_batches");
   spec.recompute = values.flag("recompute");
   spec.initial_layers = values.count("initial_layers");
   spec.frozen = values.count("freeze");
+  spec.sum_path = named(sum_paths, values.text("team_sums"));
   spec.share_updates = values.text("team_updates") == "auto";
   spec.divergence_factor = values.number("divergence_factor");
   spec.seed = seed;

@@ -133,6 +133,9 @@ std::string sums_text(const log::Study& study) {
   };
   add(2, "in the memory of their node");
   add(1, "by messages");
+  add(3, "by NCCL");
+  add(4, "by MPI in the memory of GPUs");
+  add(5, "by way of the hosts of GPUs");
   return text;
 }
 

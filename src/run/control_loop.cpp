@@ -247,7 +247,9 @@ class ControlLoop {
     if (envelope.tag == static_cast<int>(Tag::Weights))
       return peers_.post(leaders_[static_cast<std::size_t>(open_weights(envelope).to.value)], envelope.tag,
                          envelope.payload);
-    controller_.receive(worker_of_.at(envelope.source.value), open_report(envelope), wall_time());
+    Report report = open_report(envelope);
+    if (report.state != TrialState::Failed && !report.message.empty()) observer_.message(std::exchange(report.message, {}));
+    controller_.receive(worker_of_.at(envelope.source.value), report, wall_time());
   }
 
   void tell_ended() {

@@ -390,6 +390,7 @@ void Worker::report(const Report& message) {
   if (running_->trainable) {
     full.communicate_seconds = running_->trainable->communicate_seconds();
     full.sums = running_->trainable->sums();
+    if (full.state != TrialState::Failed) full.message = running_->trainable->take_message();
   }
   send(*controller_, Rank{0}, full);
 }

@@ -17,11 +17,17 @@ GradientReducer::GradientReducer(device::Backend& backend, comm::Communicator* t
       parameters_(parameters),
       bucket_(bucket),
       unsent_(weights) {
-  if (team_ && !backend.host_memory()) staging_.resize(parameters);
+  if (team_ && !backend.host_memory()) staging_.emplace(backend, parameters);
+}
+
+void GradientReducer::take(const TeamSums::Way& way) {
+  if (way.path == SumPath::Staged) return;
+  way_ = &way;
+  staging_.reset();
 }
 
 void GradientReducer::ready(float* gradients, std::size_t first) {
-  if (!team_) return;
+  if (!team_ || way_) return;
   for (Sum& sum : in_flight_) sum.pending->test();
   if (first > 0) {
     if (unsent_ - first >= bucket_) start(gradients, first, unsent_);
@@ -37,8 +43,8 @@ void GradientReducer::start(float* gradients, std::size_t first, std::size_t end
   while (in_flight_.size() >= most_in_flight) take_oldest(gradients);
   unsent_ = first < weights_ ? first : unsent_;
   std::span<float> values(gradients + first, end - first);
-  if (!staging_.empty()) {
-    const std::span<float> copy(staging_.data() + first, end - first);
+  if (staging_) {
+    const std::span<float> copy(staging_->data() + first, end - first);
     backend_.download(values.data(), copy);
     values = copy;
   } else {
@@ -51,12 +57,18 @@ void GradientReducer::take_oldest(float* gradients) {
   const Stopwatch clock;
   Sum& sum = in_flight_.front();
   sum.pending->wait();
-  if (!staging_.empty()) backend_.upload(sum.values, gradients + sum.first);
+  if (staging_) backend_.upload(sum.values, gradients + sum.first);
   in_flight_.pop_front();
   wait_seconds_ += clock.seconds();
 }
 
 void GradientReducer::finish(float* gradients) {
+  if (way_) {
+    const Stopwatch clock;
+    way_->sum(backend_, *team_, {gradients, parameters_});
+    wait_seconds_ += clock.seconds();
+    return;
+  }
   while (!in_flight_.empty()) take_oldest(gradients);
   unsent_ = weights_;
 }

@@ -34,7 +34,7 @@ std::span<float> take(std::span<float>& from, std::size_t count) {
 }  // namespace
 
 LayerChain::LayerChain(const std::vector<LayerSpec>& layers, const Shape& input, comm::Communicator* parts,
-                       std::size_t first, bool whole_recurrences)
+                       std::size_t first)
     : first_(first), output_(input) {
   std::size_t weight = 0;
   const auto add = [&](std::unique_ptr<Layer> layer) {
@@ -49,8 +49,7 @@ LayerChain::LayerChain(const std::vector<LayerSpec>& layers, const Shape& input,
       const auto& second = std::get<DenseSpec>(layers[place + 1]);
       add(std::make_unique<ParallelDenseLayer>(*columns, output_, Division::Columns, *parts));
       add(std::make_unique<ParallelDenseLayer>(second, Shape{columns->units}, Division::Rows, *parts));
-    } else if (const RecurrentSpec* recurrent =
-                   divided_recurrence(layers[place], whole_recurrences ? nullptr : parts)) {
+    } else if (const RecurrentSpec* recurrent = divided_recurrence(layers[place], parts)) {
       add(std::make_unique<RecurrentLayer>(*recurrent, output_, parts));
     } else {
       add(make_layer(layers[place], output_));

@@ -14,7 +14,7 @@ LayerChain chain_of(const NetworkSpec& spec) {
 
 LayerChain chain_of(const Stage& stage, const Team& team) {
   require(!stage.layers.empty(), "a network needs a layer");
-  return LayerChain(stage.layers, stage.input, team.parts, stage.first, team.whole_recurrences);
+  return LayerChain(stage.layers, stage.input, team.parts, stage.first);
 }
 
 bool has_parameters(const Layer& layer) { return layer.counts().weights + layer.counts().biases > 0; }

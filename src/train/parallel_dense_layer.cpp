@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "regatta/core/clock.hpp"
 #include "regatta/core/error.hpp"
 
 namespace regatta::train {
@@ -46,7 +45,7 @@ void ParallelDenseLayer::place(device::Backend& backend, const Places& places, s
   places_ = places;
   z_ = {backend, most_samples * units()};
   y_ = {backend, most_samples * units()};
-  if (!backend.host_memory()) staging_.resize(most_samples * std::max(inputs_, spec_.units));
+  sum_.emplace(backend, parts_, most_samples * std::max(inputs_, spec_.units));
 }
 
 device::MatrixView<const float> ParallelDenseLayer::forward(device::MatrixView<const float> x, const Pass& pass) {
@@ -60,7 +59,7 @@ device::MatrixView<const float> ParallelDenseLayer::forward(device::MatrixView<c
             static_cast<std::uint32_t>(first_unit())}};
   backend_->forward(last_);
   if (by_columns()) return last_.y;
-  sum(last_.z);
+  (*sum_)({last_.z.data, last_.z.size()});
   last_.bias = places_.biases;
   backend_->activate(last_);
   return last_.y;
@@ -68,17 +67,7 @@ device::MatrixView<const float> ParallelDenseLayer::forward(device::MatrixView<c
 
 void ParallelDenseLayer::backward(device::MatrixView<float> y, device::MatrixView<float> x) {
   backend_->backward(last_, {y, {places_.weight_gradients, inputs(), units()}, places_.bias_gradients, x});
-  if (by_columns() && x.data) sum(x);
-}
-
-void ParallelDenseLayer::sum(device::MatrixView<float> values) {
-  const bool direct = backend_->host_memory();
-  const std::span<float> host(direct ? values.data : staging_.data(), values.size());
-  if (!direct) backend_->download(values.data, host);
-  const Stopwatch clock;
-  parts_.begin_sum(host)->wait();
-  wait_seconds_ += clock.seconds();
-  if (!direct) backend_->upload(host, values.data);
+  if (by_columns() && x.data) (*sum_)({x.data, x.size()});
 }
 
 }  // namespace regatta::train

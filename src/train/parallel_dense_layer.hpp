@@ -1,9 +1,10 @@
 #pragma once
 
-#include <vector>
+#include <optional>
 
 #include "regatta/device/buffer.hpp"
 #include "regatta/train/layer.hpp"
+#include "staged_sum.hpp"
 
 namespace regatta::train {
 
@@ -31,14 +32,13 @@ class ParallelDenseLayer final : public Layer {
   void place(device::Backend& backend, const Places& places, std::size_t most_samples) override;
   device::MatrixView<const float> forward(device::MatrixView<const float> x, const Pass& pass) override;
   void backward(device::MatrixView<float> y, device::MatrixView<float> x) override;
-  double wait_seconds() const override { return wait_seconds_; }
+  double wait_seconds() const override { return sum_ ? sum_->wait_seconds() : 0; }
 
  private:
   bool by_columns() const { return division_ == Division::Columns; }
   std::size_t inputs() const { return by_columns() ? inputs_ : own_.end - own_.first; }
   std::size_t units() const { return by_columns() ? own_.end - own_.first : spec_.units; }
   std::size_t first_unit() const { return by_columns() ? own_.first : 0; }
-  void sum(device::MatrixView<float> values);
 
   DenseSpec spec_;
   std::size_t inputs_;
@@ -49,8 +49,7 @@ class ParallelDenseLayer final : public Layer {
   Places places_;
   device::Buffer<float> z_, y_;
   device::Dense last_;
-  std::vector<float> staging_;  ///< of sums, where the backend's memory is not the host's
-  double wait_seconds_ = 0;
+  std::optional<StagedSum> sum_;  ///< over the parts
 };
 
 }  // namespace regatta::train

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "regatta/core/clock.hpp"
 #include "regatta/core/error.hpp"
 
 namespace regatta::train {
@@ -18,7 +17,7 @@ RecurrentLayer::RecurrentLayer(const RecurrentSpec& spec, const Shape& input, co
       directions_(spec.bidirectional ? 2 : 1),
       parts_(parts),
       own_(share_of(spec.units, parts)),
-      sum_([this](std::span<float> values) { sum(values); }) {
+      sum_over_parts_([this](std::span<float> values) { (*sum_)(values); }) {
   require(steps_ > 0 && inputs_ > 0,
           "a recurrent layer reads sequences of steps x channels, got samples with ", input.size(),
           input.size() == 1 ? " dimension" : " dimensions");
@@ -81,6 +80,7 @@ void RecurrentLayer::place(device::Backend& backend, const Places& places, std::
   most_samples_ = most_samples;
   y_ = {backend, most_samples * size_of(output())};
   kept_ = {backend, most_samples * directions_ * direction_kept()};
+  if (parts_) sum_.emplace(backend, *parts_, most_samples * std::max(spec_.units, steps_ * inputs_));
 }
 
 device::Recurrence RecurrentLayer::direction(std::size_t d, device::MatrixView<const float> x,
@@ -101,7 +101,7 @@ device::Recurrence RecurrentLayer::direction(std::size_t d, device::MatrixView<c
   layer.y_first = d * spec_.units;
   layer.y_step = directions_ * spec_.units;
   layer.first_unit = own_.first;
-  layer.sum_over_parts = parts_ ? &sum_ : nullptr;
+  layer.sum_over_parts = parts_ ? &sum_over_parts_ : nullptr;
   return layer;
 }
 
@@ -128,13 +128,7 @@ void RecurrentLayer::backward(device::MatrixView<float> y, device::MatrixView<fl
     gradient.add_to_x = d > 0;
     backend_->backward(last_[d], gradient);
   }
-  if (parts_ && x.data) sum({x.data, x.size()});
-}
-
-void RecurrentLayer::sum(std::span<float> values) {
-  const Stopwatch clock;
-  parts_->begin_sum(values)->wait();
-  wait_seconds_ += clock.seconds();
+  if (parts_ && x.data) (*sum_)({x.data, x.size()});
 }
 
 }  // namespace regatta::train

@@ -2,9 +2,11 @@
 
 #include <array>
 #include <functional>
+#include <optional>
 
 #include "regatta/device/buffer.hpp"
 #include "regatta/train/layer.hpp"
+#include "staged_sum.hpp"
 
 namespace regatta::train {
 
@@ -30,7 +32,7 @@ class RecurrentLayer final : public Layer {
   void place(device::Backend& backend, const Places& places, std::size_t most_samples) override;
   device::MatrixView<const float> forward(device::MatrixView<const float> x, const Pass& pass) override;
   void backward(device::MatrixView<float> y, device::MatrixView<float> x) override;
-  double wait_seconds() const override { return wait_seconds_; }
+  double wait_seconds() const override { return sum_ ? sum_->wait_seconds() : 0; }
 
  private:
   std::size_t units() const { return own_.end - own_.first; }
@@ -41,15 +43,14 @@ class RecurrentLayer final : public Layer {
     return device::kept_numbers(spec_.kind, steps_, inputs_, units(), spec_.units);
   }
   std::size_t number_in_whole(std::size_t number) const;
-  void sum(std::span<float> values);
   device::Recurrence direction(std::size_t d, device::MatrixView<const float> x, const Pass& pass);
 
   RecurrentSpec spec_;
   std::size_t steps_, inputs_, directions_;
   comm::Communicator* parts_;
   Share own_;  ///< units of this rank
-  std::function<void(std::span<float>)> sum_;
-  double wait_seconds_ = 0;
+  std::optional<StagedSum> sum_;  ///< over the parts
+  std::function<void(std::span<float>)> sum_over_parts_;
   device::Backend* backend_ = nullptr;
   Places places_;
   std::size_t most_samples_ = 0;

@@ -11,12 +11,13 @@
 namespace regatta::train {
 
 SampleStream::SampleStream(device::Backend& backend, const SampleSource& source, std::size_t most_rows)
-    : backend_(backend),
-      source_(source),
+    : source_(source),
       most_rows_(most_rows),
-      even_(backend, most_rows * source.features()),
-      odd_(backend, most_rows * source.features()),
-      on_device_(backend, backend.host_memory() ? 0 : most_rows * source.features()),
+      far_(!backend.host_memory()),
+      host_(backend, (far_ ? 1 : 2) * most_rows * source.features()),
+      on_device_{device::Buffer<float>(backend, far_ ? most_rows * source.features() : 0),
+                 device::Buffer<float>(backend, far_ ? most_rows * source.features() : 0)},
+      uploader_(backend.make_uploader()),
       together_(source.block_rows() * source.features()),
       thread_([this] { run(); }) {}
 
@@ -40,29 +41,30 @@ void SampleStream::announce(Rows rows) {
 
 bool SampleStream::ready() {
   std::unique_lock lock(mutex_);
-  if (backend_.host_memory()) leave_window();
+  leave_window();
   return changed_.wait_for(lock, std::chrono::milliseconds(10),
                            [this] { return read_ > taken_ || problem_; });
 }
 
 device::MatrixView<const float> SampleStream::next() {
   std::unique_lock lock(mutex_);
-  if (backend_.host_memory()) leave_window();
+  leave_window();
   changed_.wait(lock, [this] { return read_ > taken_ || problem_; });
   if (read_ == taken_) std::rethrow_exception(problem_);
   const float* window = block_of(taken_++);
   const std::size_t rows = counts_.front(), features = source_.features();
   counts_.pop_front();
-  if (backend_.host_memory()) return {window, rows, features};
-  lock.unlock();
-  backend_.upload(std::span(window, rows * features), on_device_.data());
-  lock.lock();
-  leave_window();
-  return {on_device_.data(), rows, features};
+  return {window, rows, features};
+}
+
+float* SampleStream::block_of(std::size_t window) {
+  return far_ ? on_device_[window % 2].data() : host_.data() + window % 2 * most_rows_ * source_.features();
 }
 
 /// Lets the block of the last window that was taken be read into; the mutex is held.
 void SampleStream::leave_window() {
+  if (free_ == taken_ + 2) return;
+  if (uploader_) uploader_->leave();
   free_ = taken_ + 2;
   changed_.notify_all();
 }
@@ -87,7 +89,8 @@ bool SampleStream::read_window() {
   announced_.pop_front();
   float* window = block_of(read_);
   lock.unlock();
-  read(rows, window);
+  read(rows, far_ ? host_.data() : window);
+  if (far_) uploader_->upload({host_.data(), rows.size() * source_.features()}, window);
   lock.lock();
   counts_.push_back(rows.size());
   ++read_;

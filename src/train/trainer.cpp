@@ -106,7 +106,7 @@ Trainer::Trainer(device::Backend& backend, const Part& part, std::size_t classes
     : backend_(backend),
       part_(part),
       spec_(spec),
-      team_{group_of(team.replicas), group_of(team.parts), group_of(team.stages), !backend.host_memory()},
+      team_{group_of(team.replicas), group_of(team.parts), group_of(team.stages), team.sums ? team.sums : &own_sums_},
       batch_(batch_of(spec, part)),
       own_rows_(divide_up(batch_, ranks_of(team_.replicas))),
       micro_(micro_batches_of(spec, team_, own_rows_)),
@@ -145,6 +145,7 @@ std::size_t Trainer::lane_capacity() const { return lane_ ? lane_->capacity() : 
 std::optional<EpochLoss> Trainer::advance() {
   if (lane_) return advance_in_lane();
   backend_.set_precision(spec_.precision);
+  find_path();
   const double step_work = 3.0 * network_.operations() * static_cast<double>(batch_);
   if (!begun_) begin_epoch();
   const Slice& slice = backend_.host_memory() ? host_slice : device_slice;
@@ -159,6 +160,14 @@ std::optional<EpochLoss> Trainer::advance() {
   const double sum = team_.alone() ? static_cast<double>(loss_sum_.download()[0]) : 0;
   if (std::isfinite(sum)) return std::nullopt;
   return EpochLoss{epoch_ + 1, sum, true};
+}
+
+/// Lets a team on GPUs find out how to sum its gradients, before its first step.
+void Trainer::find_path() {
+  if (path_found_ || !team_.replicas || backend_.host_memory()) return;
+  device::Buffer<float>& gradients = network_.gradients();
+  reducer_.take(team_.sums->way_of(*team_.replicas, spec_.sum_path, {gradients.data(), gradients.size()}));
+  path_found_ = true;
 }
 
 /// Asks for steps, or learns what has come of those that it has asked for.
@@ -250,7 +259,8 @@ EpochLoss Trainer::end_epoch(float loss_sum) {
 
 /// Where the numbers of a team pass the host in the middle of a step, devices cannot start it as a whole.
 void Trainer::step() {
-  if (!team_.alone()) return train_batch();
+  const bool on_device = reducer_.path() == SumPath::Nccl && !team_.parts && !team_.stages;
+  if (!team_.alone() && !on_device) return train_batch();
   const bool whole = order_.size() - next_ >= batch_;
   backend_.repeat(whole ? whole_batch_ : last_batch_, [this] { train_batch(); });
 }

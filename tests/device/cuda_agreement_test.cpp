@@ -135,6 +135,34 @@ TEST_F(CudaAgreement, TrainsLayersOfEveryActivationAndSize) {
       }
 }
 
+/// The nearest numbers with 7 bits of mantissa.
+Floats bf16(Floats numbers) {
+  for (float& number : numbers) {
+    const auto bits = std::bit_cast<std::uint32_t>(number);
+    number = std::bit_cast<float>((bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000u);
+  }
+  return numbers;
+}
+
+TEST_F(CudaAgreement, RoundsFactorsOfProductsToBf16) {
+  constexpr Sizes sizes{67, 40, 64};
+  Layer layer(*cuda, sizes, Activation::Identity, 0), exact(*cpu, sizes, Activation::Identity, 0),
+      rounded(*cpu, sizes, Activation::Identity, 0);
+  for (Buffer<float>* factor : {&rounded.x, &rounded.weights, &rounded.dy}) *factor = {*cpu, bf16(factor->download())};
+  rounded.dense.x.data = rounded.x.data();
+  rounded.dense.weights.data = rounded.weights.data();
+  rounded.gradient.y.data = rounded.dy.data();
+  cuda->set_precision(Precision::Bf16);
+
+  for (Layer* each : {&layer, &exact, &rounded}) each->run();
+
+  for (const auto part : {&Layer::z, &Layer::dw, &Layer::dx}) {
+    expect_agreement((layer.*part).download(), (rounded.*part).download());
+    EXPECT_NE((layer.*part).download(), (exact.*part).download());
+  }
+  expect_agreement(layer.db.download(), exact.db.download());
+}
+
 TEST_F(CudaAgreement, LetsZAndYShareABlock) {
   using enum Activation;
   for (const Activation activation : {Identity, Relu, Tanh, Sigmoid})

@@ -5,6 +5,8 @@
 #include "device/cuda/convolution.hpp"
 #include "device/cuda/divisor.hpp"
 #include "device/cuda/launch.hpp"
+#include "device/cuda/nccl.hpp"
+#include "regatta/core/error.hpp"
 #include "regatta/device/buffer.hpp"
 #include "device/cuda_module.hpp"
 
@@ -32,6 +34,27 @@ TEST(CudaModule, SaysWhyADeviceCannotBeUsed) {
   EXPECT_EQ(regatta_cuda_module()->create_evidence_solver(7), nullptr);
 
   EXPECT_THAT(regatta_cuda_module()->failure(), testing::HasSubstr("CUDA failed at handles.cpp:"));
+}
+
+TEST(CudaModule, TakesMemoryThatCannotBePinnedAsItIs) {
+  const auto backend = make_tested_backend();
+  HostBlock large(*backend, std::size_t{20} << 20);  // the pretended system pins 64 MiB
+  const std::span<float> numbers(large.data(), 3);
+  numbers[1] = 5;
+
+  EXPECT_EQ(Buffer<float>(*backend, std::span<const float>(numbers)).download()[1], 5);
+}
+
+TEST(Nccl, SaysWhyALibraryCannotBeUsed) {
+  for (const auto& [file, reason] : {std::pair{"/nowhere/libnccl.so", "NCCL cannot be loaded: /nowhere/libnccl.so: "},
+                                     {REGATTA_STRANGER_MODULE, "is not NCCL: it has no ncclGetUniqueId"}}) {
+    try {
+      cuda::load_nccl(file);
+      ADD_FAILURE() << file;
+    } catch (const Unavailable& error) {
+      EXPECT_THAT(error.what(), testing::HasSubstr(reason));
+    }
+  }
 }
 
 TEST(CudaDivisor, DividesEveryNumberBelow2To31) {

@@ -207,6 +207,9 @@ TEST(SummaryText, TellsHowTeamsHaveAddedUpGradients) {
   for (const auto& [worker, how] : {std::pair{0.0, 1.0}, {1.0, 2.0}, {0.0, 2.0}, {2.0, 1.0}})
     study.record(search::Note{log::Study::sums_note, {worker, how}});
   EXPECT_THAT(summary_text(study), HasSubstr("added up in the memory of their node (2 teams), by messages (1 team)"));
+  for (const auto& [worker, how] : {std::pair{0.0, 3.0}, {1.0, 4.0}, {2.0, 5.0}})
+    study.record(search::Note{log::Study::sums_note, {worker, how}});
+  EXPECT_THAT(summary_text(study), HasSubstr("by NCCL (1 team), by MPI in the memory of GPUs (1 team), by way of the hosts"));
 }
 
 TEST(Csv, QuotesWhatNeedsQuotes) {

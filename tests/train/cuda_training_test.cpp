@@ -66,6 +66,30 @@ TEST(CudaTraining, InTf32IsNearTheHostButNotTheSameAsInSinglePrecision) {
     EXPECT_NEAR(rounded.losses[e], exact.losses[e], 0.02 * exact.losses[0]);
 }
 
+/// NCCL gives no GPU to two ranks; with one it shows that its sums can be recorded.
+TEST(CudaTraining, RepeatsSumsByNccl) {
+  if (device::cuda_devices().empty()) GTEST_SKIP() << device::cuda_status();
+  const auto gpu = device::make_cuda_backend(0);
+  device::DeviceTeams& teams = *gpu->teams();
+  EXPECT_EQ(teams.uuid(), device::cuda_devices()[0].uuid);
+  if (const std::string absence = teams.absence(); !absence.empty()) {
+    EXPECT_THAT(absence, testing::HasSubstr("NCCL cannot be loaded: "));
+    return;
+  }
+  device::Buffer<float> numbers(*gpu, std::vector<float>{1, 2, 3});
+  const auto team = teams.join(teams.make_meeting(), 0, 1);
+  std::unique_ptr<device::Repetition> repetition;
+  const device::MatrixView<float> all{numbers.data(), 1, 3};
+
+  for (int time = 0; time < 5; ++time)
+    gpu->repeat(repetition, [&] {
+      team->sum(numbers.data(), 3);
+      gpu->forward(device::Sum{all, all, all});
+    });
+
+  EXPECT_EQ(numbers.download(), (std::vector<float>{32, 64, 96}));
+}
+
 TEST(CudaTraining, InALaneGoesOnBitByBit) {
   if (device::cuda_devices().empty()) GTEST_SKIP() << device::cuda_status();
   const auto gpu = device::make_cuda_backend(0);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <limits>
 #include <memory>
@@ -36,6 +37,8 @@ class FarBackend final : public device::Backend {
   void upload(std::span<const std::int32_t> host, std::int32_t* block) override {
     near_->upload(host, block);
   }
+  std::unique_ptr<device::Uploader> make_uploader() override { return std::make_unique<Copier>(); }
+  device::DeviceTeams* teams() override { return device_teams; }
   void download(const float* block, std::span<float> host) override { near_->download(block, host); }
   void zero(float* block, std::size_t count) override { near_->zero(block, count); }
   void synchronise() override { near_->synchronise(); }
@@ -104,11 +107,17 @@ class FarBackend final : public device::Backend {
   std::unique_ptr<device::LaneEngine> make_lane_engine() override { return nullptr; }
 
   std::size_t most = std::numeric_limits<std::size_t>::max();  ///< numbers of a block
-  std::size_t uploaded = 0;   ///< numbers so far
+  std::size_t uploaded = 0;   ///< numbers so far, without those of an Uploader
   std::size_t allocated = 0;  ///< numbers so far
   std::size_t repeated = 0;   ///< calls of repeat() so far
+  device::DeviceTeams* device_teams = nullptr;
 
  private:
+  struct Copier final : device::Uploader {
+    void leave() override {}
+    void upload(std::span<const float> host, float* block) override { std::ranges::copy(host, block); }
+  };
+
   std::unique_ptr<device::Backend> near_;
 };
 

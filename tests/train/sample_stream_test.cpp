@@ -7,6 +7,7 @@
 #include <set>
 #include <thread>
 
+#include "device/cuda_tested_backend.hpp"
 #include "far_backend.hpp"
 #include "regatta/comm/local_group.hpp"
 #include "regatta/core/bytes.hpp"
@@ -128,6 +129,7 @@ TEST(SampleStream, GivesRowsInTheOrderInWhichTheyWereAnnounced) {
 
 TEST(SampleStream, PutsThemWhereTheBackendReads) {
   expect_rows_in_order([] { return std::make_unique<FarBackend>(); });
+  expect_rows_in_order(device::make_tested_backend);
 }
 
 TEST(SampleStream, TellsWhyRowsCannotBeRead) {

@@ -2,15 +2,13 @@
 
 #include <array>
 #include <cmath>
-#include <deque>
 #include <thread>
 
 #include "far_backend.hpp"
-#include "regatta/comm/local_group.hpp"
-#include "regatta/core/bytes.hpp"
-#include "regatta/train/generate.hpp"
+#include "regatta/train/lane_pack.hpp"
 #include "regatta/train/metrics.hpp"
 #include "samples.hpp"
+#include "team_training.hpp"
 
 namespace regatta::train {
 namespace {
@@ -18,25 +16,7 @@ namespace {
 using device::Activation;
 using device::LossKind;
 
-using MakeBackend = std::unique_ptr<device::Backend> (*)();
-
 std::unique_ptr<device::Backend> make_far_backend() { return std::make_unique<FarBackend>(); }
-
-/// Data on a backend of the thread that makes it.
-struct Bench {
-  explicit Bench(const Samples& samples, MakeBackend make = device::make_cpu_backend)
-      : backend(make()), data(samples.dataset()), placed(*backend, data) {}
-
-  std::unique_ptr<device::Backend> backend;
-  Dataset data;
-  DeviceData placed;
-  Part train{placed.train()}, valid{placed.valid()};
-};
-
-EpochLoss epoch(Trainer& trainer) {
-  for (;;)
-    if (const auto loss = trainer.advance()) return *loss;
-}
 
 TrainingSpec classifier(const Samples& samples, std::vector<std::size_t> hidden, float dropout = 0) {
   TrainingSpec spec;
@@ -79,6 +59,46 @@ TEST(Trainer, GivesTheSameBitsForTheSameSeed) {
 
   EXPECT_EQ(first, again);
   EXPECT_NE(first, parameters());
+}
+
+/// Ten small networks in lanes of the host, each with a rate, a width and a number of epochs of its own: where one has ended, the
+/// next one takes its seat while the others go on.
+TEST(Trainer, InALaneGivesWhatItGivesAlone) {
+  const Samples samples = clouds(150, 6, 3);
+  Bench bench(samples);
+  std::deque<TrainingSpec> specs;
+  for (std::size_t i = 0; i < 10; ++i) {
+    specs.push_back(classifier(samples, {4 + i, 12}, i % 3 == 0 ? 0.2f : 0));
+    specs.back().learning_rate.base = 0.002 * static_cast<double>(i + 1);
+    specs.back().seed = i;
+  }
+  const auto epochs = [](std::size_t i) { return static_cast<std::int32_t>(1 + i % 4); };
+  LanePack pack(bench.backend->make_lane_engine());
+  std::vector<std::unique_ptr<Trainer>> trainers(7);
+  std::vector<std::size_t> trials(trainers.size(), specs.size());
+  std::vector<std::vector<float>> outputs(specs.size());
+
+  std::size_t next = 0, ended = 0;
+  while (ended < specs.size())
+    for (std::size_t seat = 0; seat < trainers.size(); ++seat) {
+      if (!trainers[seat] && next < specs.size()) {
+        trials[seat] = next++;
+        trainers[seat] = std::make_unique<Trainer>(*bench.backend, bench.train, 3, specs[trials[seat]], Team{},
+                                                   LanePlace{&pack, {&bench.valid}});
+        EXPECT_GT(trainers[seat]->lane_capacity(), 0u);
+      }
+      if (!trainers[seat] || !trainers[seat]->advance() || trainers[seat]->epochs() < epochs(trials[seat])) continue;
+      outputs[trials[seat]] = trainers[seat]->outputs(bench.valid);
+      trainers[seat].reset();
+      ++ended;
+    }
+
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    SCOPED_TRACE(i);
+    Trainer alone(*bench.backend, bench.train, 3, specs[i]);
+    for (std::int32_t e = 0; e < epochs(i); ++e) epoch(alone);
+    EXPECT_THAT(outputs[i], testing::Pointwise(testing::FloatNear(1e-3f), alone.outputs(bench.valid)));
+  }
 }
 
 TEST(Trainer, FindsTheLineOfALinearRegression) {
@@ -228,60 +248,6 @@ TEST(ClassWeights, PullTheDecisionToTheRareClass) {
   EXPECT_NEAR(gap(), 0, 0.1);
 }
 
-/// What a team makes of a training: losses of the epochs, outputs, and the whole network as it is saved.
-struct TeamResult {
-  std::vector<double> losses;
-  std::vector<float> outputs, parameters;
-};
-
-/// The parameters of a whole network.
-std::vector<float> parameters_of(const Trainer& trainer) {
-  ByteWriter writer;
-  trainer.network().save(writer);
-  const auto bytes = writer.take();
-  ByteReader reader(bytes);
-  const auto count = reader.take<std::uint64_t>();
-  reader.take<std::uint64_t>();
-  return reader.take_all<std::vector<float>>(count);
-}
-
-enum class Divided { ByWidth, ByDepth };
-
-Team team_of(comm::Communicator* replicas, comm::Communicator& model, Divided divided) {
-  return divided == Divided::ByWidth ? Team{replicas, &model} : Team{replicas, nullptr, &model};
-}
-
-/// `replicas` networks, each divided among `parts` ranks.
-TeamResult train_as_team(int replicas, const Samples& samples, const TrainingSpec& spec,
-                         MakeBackend make = device::make_cpu_backend, int parts = 1,
-                         Divided divided = Divided::ByWidth) {
-  std::deque<comm::LocalGroup> rows, columns;
-  for (int part = 0; part < parts; ++part) rows.emplace_back(replicas);
-  for (int replica = 0; replica < replicas; ++replica) columns.emplace_back(parts);
-  const int ranks = replicas * parts;
-  std::vector<TeamResult> results(static_cast<std::size_t>(ranks));
-  const auto work = [&](int rank) {
-    const int replica = rank / parts, part = rank % parts;
-    Bench bench(samples, make);
-    Trainer trainer(*bench.backend, bench.train, samples.classes, spec,
-                    team_of(&rows[static_cast<std::size_t>(part)].at(Rank{replica}),
-                            columns[static_cast<std::size_t>(replica)].at(Rank{part}), divided));
-    TeamResult& result = results[static_cast<std::size_t>(rank)];
-    for (int e = 0; e < 4; ++e) result.losses.push_back(epoch(trainer).mean);
-    result.outputs = trainer.outputs(bench.valid);
-    result.parameters = parameters_of(trainer);
-  };
-  std::vector<std::thread> threads;
-  for (int rank = 0; rank < ranks; ++rank) threads.emplace_back(work, rank);
-  for (auto& thread : threads) thread.join();
-  for (const TeamResult& result : results) {
-    EXPECT_EQ(result.parameters, results[0].parameters);
-    EXPECT_EQ(result.outputs, results[0].outputs);
-    EXPECT_EQ(result.losses, results[0].losses);
-  }
-  return results[0];
-}
-
 /// A network's numbers, as a file would have them.
 struct Numbers {
   explicit Numbers(const Trainer& trainer, const NetworkSpec& spec)
@@ -422,24 +388,6 @@ TEST(Team, EqualsOneRankForARegression) {
   const TeamResult alone = train_as_team(1, samples, spec), team = train_as_team(3, samples, spec);
 
   EXPECT_THAT(team.parameters, testing::Pointwise(testing::FloatNear(1e-4f), alone.parameters));
-}
-
-/// Sequences of tokens with a label for most steps.
-Samples recalled() {
-  const TableSet data = generate_recall(RecallOptions{120, 9, 3, 4, 1});
-  return {9, 3, 0, data.train, data.valid, data.test, data.tokens, data.labels_per_sample};
-}
-
-TrainingSpec recaller() {
-  TrainingSpec spec;
-  spec.network = {{9}, {EmbeddingSpec{7, 5}}};
-  spec.network.layers.push_back(RecurrentSpec{device::CellKind::Gru, 6, true, device::Readout::All, 0.2f});
-  spec.network.layers.push_back(RecurrentSpec{device::CellKind::Lstm, 8, false, device::Readout::All, 0.2f});
-  spec.network.layers.push_back(DenseSpec{3, Activation::Identity, 0, Init::Auto, true});
-  spec.balanced = true;
-  spec.batch = 16;
-  spec.learning_rate.base = 0.01;
-  return spec;
 }
 
 TEST(Team, EqualsOneRankForSequencesOfDifferentLength) {

@@ -52,6 +52,11 @@ class Communicator {
   /// Starts to replace `values` by their sum over all ranks. Collective: all ranks start their sums in the same order.
   [[nodiscard]] virtual std::unique_ptr<Pending> begin_sum(std::span<float> values) = 0;
 
+  /// Whether sum() also takes numbers in the memory of a GPU.
+  virtual bool reads_devices() const { return false; }
+  /// As begin_sum(), but returns when the sum is there.
+  virtual void sum(std::span<float> values) { begin_sum(values)->wait(); }
+
   /// Sends numbers, without a copy, to a rank that takes as many with receive(). May wait until that rank does; moves no
   /// messages meanwhile.
   virtual void send(Rank to, std::span<const float> values) = 0;

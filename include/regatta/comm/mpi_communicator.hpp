@@ -30,6 +30,8 @@ class MpiCommunicator final : public Communicator {
   std::optional<Envelope> poll() override;
   bool drained() override;
   std::unique_ptr<Pending> begin_sum(std::span<float> values) override;
+  bool reads_devices() const override;
+  void sum(std::span<float> values) override;
   void send(Rank to, std::span<const float> values) override;
   void receive(Rank from, std::span<float> values) override;
 

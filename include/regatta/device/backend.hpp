@@ -8,6 +8,7 @@
 #include <string>
 
 #include "regatta/device/activation.hpp"
+#include "regatta/device/device_team.hpp"
 #include "regatta/device/image.hpp"
 #include "regatta/device/matrix_view.hpp"
 #include "regatta/device/recurrence.hpp"
@@ -78,13 +79,25 @@ struct Update {
 
 class LaneEngine;
 
-/// How matrix products are computed. Tf32: factors are rounded to 10 bits of mantissa, sums are in single precision.
-enum class Precision : std::int32_t { Fp32, Tf32 };
+/// How matrix products are computed: Tf32 rounds their factors to 10 bits of mantissa, Bf16 to 7; sums are in single precision.
+enum class Precision : std::int32_t { Fp32, Tf32, Bf16 };
 
 /// What a backend keeps of work that is done again and again; to be destroyed before the backend.
 class Repetition {
  public:
   virtual ~Repetition() = default;
+};
+
+/// Copies numbers to a backend while that computes. upload() may be called by a thread that is not the backend's; to be destroyed
+/// before the backend.
+class Uploader {
+ public:
+  virtual ~Uploader() = default;
+
+  /// By the backend's thread: uploads that are begun after this may overwrite what operations started before it read.
+  virtual void leave() = 0;
+  /// Returns when the numbers are there.
+  virtual void upload(std::span<const float> host, float* block) = 0;
 };
 
 /// Where numbers live and who works on them: the whole seam between Regatta and an accelerator.
@@ -110,6 +123,8 @@ class Backend {
   virtual void release_host(float* block) noexcept { delete[] block; }
   virtual void upload(std::span<const float> host, float* block) = 0;
   virtual void upload(std::span<const std::int32_t> host, std::int32_t* block) = 0;
+  /// It may write at once what was allocated before; null where the backend's memory is the host's.
+  virtual std::unique_ptr<Uploader> make_uploader() { return nullptr; }
   virtual void download(const float* block, std::span<float> host) = 0;
   virtual void zero(float* block, std::size_t count) = 0;
   virtual void synchronise() = 0;
@@ -180,6 +195,9 @@ class Backend {
 
   /// For many small networks at once (regatta/device/lanes.hpp); null: this backend has none.
   virtual std::unique_ptr<LaneEngine> make_lane_engine() = 0;
+
+  /// For sums over the devices of several processes; null: this backend has none. Its own.
+  virtual DeviceTeams* teams() { return nullptr; }
 };
 
 /// The host: OpenBLAS where it was found at run time for matrix products, plain loops for the rest.

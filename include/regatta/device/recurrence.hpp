@@ -52,8 +52,8 @@ struct Recurrence {
   std::size_t y_first = 0;                    ///< column of this direction's first number
   std::size_t y_step = 0;                     ///< columns from one step to the next (Readout::All)
   std::size_t first_unit = 0;                 ///< of those that this rank has
-  /// Where ranks have divided the units (only where the backend's memory is the host's): replaces numbers by
-  /// their sum over the ranks. U has a row for each state of the layer, and y a column.
+  /// Where ranks have divided the units: replaces numbers on the backend by their sum over the ranks. U has a row for each
+  /// state of the layer, and y a column.
   const std::function<void(std::span<float>)>* sum_over_parts = nullptr;
 
   constexpr std::size_t inputs() const { return input_weights.rows; }

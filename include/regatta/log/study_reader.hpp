@@ -44,7 +44,7 @@ struct Promise {
 /// The fold of all events of a study: what reports and the results file are made of.
 struct Study {
   /// Key of the note on how the ranks of a worker add up gradients, where its report tells so for the first time:
-  /// {worker, 1: by messages, 2: in the memory of their node}.
+  /// {worker, 1: by messages, 2: in the memory of their node, on GPUs 3: by NCCL, 4: by MPI, 5: by way of the hosts}.
   static constexpr const char* sums_note = "workers/sums";
 
   Study() = default;

@@ -51,8 +51,8 @@ enum class Rest {
   Waiting,  ///< it can be saved, and may go on as it is: go_on()
 };
 
-/// How ranks add up the gradients of a network; the numbers are logged.
-enum class Sums : std::uint8_t { None, ByMessages, InMemory };
+/// How ranks add up the gradients of a network; the numbers are logged. The last three: that lie on GPUs.
+enum class Sums : std::uint8_t { None, ByMessages, InMemory, ByNccl, ByMpiOnGpus, Staged };
 
 /// One trial at work.
 class Trainable {
@@ -87,6 +87,8 @@ class Trainable {
   virtual double communicate_seconds() const { return 0; }
   /// How the ranks of its team add up gradients; known after the first step.
   virtual Sums sums() const { return Sums::None; }
+  /// What people should know of how it trains; each sentence once, else empty.
+  virtual std::string take_message() { return {}; }
   /// How long the epoch that advance() gives next takes in virtual time [s]; none: nothing is known of it.
   virtual std::optional<double> epoch_seconds() const { return {}; }
 };
@@ -112,6 +114,7 @@ struct WorkerContext {
   comm::Communicator* replicas = nullptr;  ///< the ranks that hold the same part of their model
   comm::Communicator* parts = nullptr;     ///< the ranks that hold the parts of one model
   comm::Communicator* stages = nullptr;    ///< the ranks that hold consecutive layers of one model
+  int lanes = 1;                           ///< trials that this rank has at once
 };
 
 /// What a trial is started with.
@@ -143,7 +146,7 @@ class Objective {
   virtual void prepare(const WorkerContext& context) = 0;
   /// Whether trials compute on the worker's backend; else it has none, and leaves the device to programs.
   virtual bool computes_here() const { return true; }
-  /// How many trials at once a worker trains faster than one after the other. It follows from the options and the space, so that
+  /// How many trials at once a rank trains faster than one after the other. It follows from the options and the space, so that
   /// all ranks agree; asked before prepare().
   virtual int lanes(bool /*on_gpu*/) const { return 1; }
   /// Whether trials can run in virtual time: they only look up or compute what would take long in truth. One object then

@@ -52,7 +52,7 @@ struct Report {
   double communicate_seconds = 0;  ///< of which waiting for team partners [s]
   std::vector<double> metrics;
   std::vector<double> fold_scores;
-  std::string message;
+  std::string message;  ///< of a failure; else what people should know of how the trial trains, or empty
   std::int32_t exit_code = 0;  ///< of the trial's program
   objective::Sums sums = objective::Sums::None;  ///< of its team
 };

@@ -45,12 +45,14 @@ struct Places {
   float* statistics = nullptr;
 };
 
+class TeamSums;
+
 /// The ranks that train one network together, as a grid. Null: this rank alone.
 struct Team {
   comm::Communicator* replicas = nullptr;  ///< they hold the same parts of the model; each takes a share of every batch
   comm::Communicator* parts = nullptr;     ///< they hold the parts of one model and take the same samples
   comm::Communicator* stages = nullptr;    ///< they hold consecutive layers of one model instead, of the same samples
-  bool whole_recurrences = false;  ///< parts do not divide recurrent layers, but each has them
+  TeamSums* sums = nullptr;  ///< the paths of this rank's teams, where gradients lie on GPUs; null: the training finds its own
 
   bool alone() const { return !replicas && !parts && !stages; }
 };

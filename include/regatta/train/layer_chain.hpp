@@ -18,10 +18,9 @@ class LayerChain {
   /// @param layers  may be empty: the output is the input
   /// @param parts   the ranks that divide pairs of dense layers and recurrent layers among them; null: nothing is divided
   /// @param first   place of the first layer in a longer chain that these are a part of
-  /// @param whole_recurrences  as Team has it
   /// @throws InvalidInput  layers that do not fit each other
   LayerChain(const std::vector<LayerSpec>& layers, const Shape& input, comm::Communicator* parts = nullptr,
-             std::size_t first = 0, bool whole_recurrences = false);
+             std::size_t first = 0);
 
   std::size_t size() const { return links_.size(); }
   bool empty() const { return links_.empty(); }

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <array>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <span>
 #include <thread>
@@ -17,7 +19,7 @@
 namespace regatta::train {
 
 /// Samples in an order that is known beforehand, read by a thread of its own: while one window of them is
-/// worked on, the next one is read.
+/// worked on, the next one is read and copied to the backend.
 class SampleStream {
  public:
   using Rows = std::vector<std::int32_t>;
@@ -40,17 +42,18 @@ class SampleStream {
   device::MatrixView<const float> next();
 
  private:
-  float* block_of(std::size_t window) { return window % 2 == 0 ? even_.data() : odd_.data(); }
+  float* block_of(std::size_t window);
   void leave_window();
   void run();
   bool read_window();
   void read(const Rows& rows, float* window);
 
-  device::Backend& backend_;
   const SampleSource& source_;
   std::size_t most_rows_;
-  device::HostBlock even_, odd_;     ///< windows by their numbers
-  device::Buffer<float> on_device_;  ///< the one in use, where the backend cannot read these
+  bool far_;                ///< the backend's memory is not the host's
+  device::HostBlock host_;  ///< two windows, even and odd ones; of a far backend the one that is being read
+  std::array<device::Buffer<float>, 2> on_device_;  ///< even and odd windows of a far backend
+  std::unique_ptr<device::Uploader> uploader_;      ///< to these
   std::vector<float> together_;      ///< what was read at once
   std::mutex mutex_;
   std::condition_variable changed_;

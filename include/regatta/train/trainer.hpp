@@ -14,6 +14,7 @@
 #include "regatta/train/optimizer.hpp"
 #include "regatta/train/pipeline.hpp"
 #include "regatta/train/shared_update.hpp"
+#include "regatta/train/team_sums.hpp"
 
 namespace regatta::train {
 
@@ -30,6 +31,7 @@ struct TrainingSpec {
   LearningRate learning_rate;
   device::Precision precision = device::Precision::Fp32;  ///< of products, where the backend has a choice
   std::size_t batch = 64;         ///< of the whole team; more than the rows counts as all rows
+  SumPath sum_path = SumPath::Auto;  ///< of gradients that a team has on GPUs
   bool share_updates = true;      ///< by a team in the memory of one node, where it can; false: all gradients are summed by messages
   std::size_t micro_batches = 0;  ///< of a pipeline, as MicroBatches::most; 0: two a stage. 1 with statistics
   bool recompute = false;         ///< as MicroBatches has it
@@ -93,6 +95,8 @@ class Trainer {
   /// Whether this rank adds up gradients with others; from the first step on, whether in the memory of their node.
   bool sums() const { return team_.replicas != nullptr; }
   bool sums_in_memory() const { return shared_.connected(); }
+  /// Where gradients lie on a GPU, from the first step on; before and elsewhere Auto.
+  SumPath sum_path() const { return path_found_ ? reducer_.path() : SumPath::Auto; }
   const Network& network() const { return network_; }
   double wait_seconds() const {
     return reducer_.wait_seconds() + shared_.wait_seconds() + network_.wait_seconds() +
@@ -113,6 +117,7 @@ class Trainer {
   void announce(std::span<const std::int32_t> order);
   bool window_ready();
   EpochLoss end_epoch(float loss_sum);
+  void find_path();
   void step();
   void train_batch();
   void learn(const Batch& batch);
@@ -132,6 +137,7 @@ class Trainer {
   void sum(comm::Communicator* group, std::span<float> values);
 
   device::Backend& backend_;
+  TeamSums own_sums_{backend_};  ///< where the team has none; outlives what is repeated
   const Part& part_;
   TrainingSpec spec_;
   Team team_;  ///< groups of one rank are null
@@ -143,6 +149,7 @@ class Trainer {
   Network network_;
   Pipeline pipeline_;
   GradientReducer reducer_;  ///< where updates are not shared
+  bool path_found_ = false;
   std::optional<device::Augmentation> augmentation_;
   float lane_loss_ = 0;      ///< of this epoch so far, in a lane
   bool lane_judged_ = false;  ///< the lane has the outputs of the network as it is

@@ -10,8 +10,10 @@
 #include "image_kernels.hpp"
 #include "kernels.hpp"
 #include "lane_engine.hpp"
+#include "nccl.hpp"
 #include "product.hpp"
 #include "recurrence.hpp"
+#include "uploader.hpp"
 
 namespace regatta::device::cuda {
 namespace {
@@ -48,14 +50,19 @@ class CudaBackend final : public Backend {
 
   float* allocate_host(std::size_t count) override {
     device_.use();
-    void* block = nullptr;
-    check(cudaMallocHost(&block, bytes_of(count)));
-    return static_cast<float*>(block);
+    return static_cast<float*>(allocate_staging(bytes_of(count)));
   }
-  void release_host(float* block) noexcept override { cudaFreeHost(block); }
+  void release_host(float* block) noexcept override {
+    device_.use();
+    release_staging(block);
+  }
   void upload(std::span<const float> host, float* block) override { copy_in(host.data(), block, host.size_bytes()); }
   void upload(std::span<const std::int32_t> host, std::int32_t* block) override {
     copy_in(host.data(), block, host.size_bytes());
+  }
+  std::unique_ptr<Uploader> make_uploader() override {
+    device_.use();
+    return cuda::make_uploader(ordinal_, stream_);
   }
   void download(const float* block, std::span<float> host) override {
     device_.use();
@@ -68,9 +75,7 @@ class CudaBackend final : public Backend {
     stream_.settle();
     check(cudaStreamSynchronize(stream_));
   }
-  void set_precision(Precision precision) override {
-    blas_.math = precision == Precision::Tf32 ? CUBLAS_TF32_TENSOR_OP_MATH : CUBLAS_DEFAULT_MATH;
-  }
+  void set_precision(Precision precision) override { blas_.precision = precision; }
   void repeat(std::unique_ptr<Repetition>& repetition, const std::function<void()>& work) override {
     device_.use();
     stream_.repeat(repetition, work);
@@ -195,6 +200,8 @@ class CudaBackend final : public Backend {
     return cuda::make_lane_engine(ordinal_, stream_);
   }
 
+  DeviceTeams* teams() override { return &teams_; }
+
  private:
   void clear(void* block, std::size_t bytes) {
     device_.use();
@@ -203,7 +210,6 @@ class CudaBackend final : public Backend {
 
   void* zeroed(std::size_t bytes) {
     device_.use();
-    stream_.settle();
     stream_.settle();
     void* block = memory_.allocate(bytes);
     clear(block, bytes);
@@ -242,6 +248,7 @@ class CudaBackend final : public Backend {
   Convolver convolver_{blas_};
   Scratch<float> scratch_{stream_};
   RecurrenceScratch recurrence_{stream_};
+  NcclTeams teams_{ordinal_, stream_};
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "handles.hpp"
 
 #include <cstdint>
+#include <cstdio>
 
 #include "check.hpp"
 #include "regatta/core/error.hpp"
@@ -29,7 +30,25 @@ void check_memory(cudaError_t status, std::size_t bytes) {
   check(status);
 }
 
+/// The 16 bytes in the groups of RFC 4122, as nvidia-smi prints them.
+std::string uuid_text(const cudaUUID_t& uuid) {
+  std::string text = "GPU";
+  for (int i = 0; i < 16; ++i) {
+    if (i == 0 || i == 4 || i == 6 || i == 8 || i == 10) text += '-';
+    char digits[3];
+    std::snprintf(digits, sizeof digits, "%02x", static_cast<unsigned>(static_cast<unsigned char>(uuid.bytes[i])));
+    text += digits;
+  }
+  return text;
+}
+
 }  // namespace
+
+std::string device_uuid(int ordinal) {
+  cudaDeviceProp properties{};
+  check(cudaGetDeviceProperties(&properties, ordinal));
+  return uuid_text(properties.uuid);
+}
 
 void* allocate_bytes(std::size_t bytes) {
   void* block = nullptr;

@@ -5,6 +5,7 @@
 #include <cusolverDn.h>
 
 #include <cstddef>
+#include <string>
 
 #include "stream.hpp"
 
@@ -62,7 +63,7 @@ class Cublas {
   operator cublasHandle_t() const { return handle_; }
   Stream& stream() const { return stream_; }
 
-  cublasMath_t math = CUBLAS_DEFAULT_MATH;  ///< of the products that follow; this one: in full single precision
+  Precision precision = Precision::Fp32;  ///< of the products that follow
 
  private:
   Stream& stream_;
@@ -83,6 +84,9 @@ class Cusolver {
  private:
   cusolverDnHandle_t handle_ = nullptr;
 };
+
+/// "GPU-xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
+std::string device_uuid(int ordinal);
 
 /// `bytes` of the current device. @throws OutOfDeviceMemory
 void* allocate_bytes(std::size_t bytes);

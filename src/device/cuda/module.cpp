@@ -1,7 +1,6 @@
 #include <cuda_runtime.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <string>
 #include <string_view>
 
@@ -9,6 +8,7 @@
 #include "check.hpp"
 #include "cuda_backend.hpp"
 #include "evidence_solver.hpp"
+#include "handles.hpp"
 #include "regatta/core/error.hpp"
 
 namespace regatta::device::cuda {
@@ -47,18 +47,6 @@ int device_count() {
   return 0;
 }
 
-/// The 16 bytes in the groups of RFC 4122, as nvidia-smi prints them.
-std::string uuid_text(const cudaUUID_t& uuid) {
-  std::string text = "GPU";
-  for (int i = 0; i < 16; ++i) {
-    if (i == 0 || i == 4 || i == 6 || i == 8 || i == 10) text += '-';
-    char digits[3];
-    std::snprintf(digits, sizeof digits, "%02x", static_cast<unsigned>(static_cast<unsigned char>(uuid.bytes[i])));
-    text += digits;
-  }
-  return text;
-}
-
 template <std::size_t size>
 void copy_text(std::string_view text, char (&out)[size]) {
   out[text.copy(out, size - 1)] = '\0';
@@ -69,7 +57,7 @@ bool device(int ordinal, CudaModuleDevice* description) {
     cudaDeviceProp properties{};
     check(cudaGetDeviceProperties(&properties, ordinal));
     copy_text(properties.name, description->name);
-    copy_text(uuid_text(properties.uuid), description->uuid);
+    copy_text(device_uuid(ordinal), description->uuid);
     description->memory = static_cast<double>(properties.totalGlobalMem);
     return true;
   } catch (const std::exception& error) {

@@ -15,7 +15,7 @@ struct Factor {
   cublasOperation_t operation = CUBLAS_OP_N;  ///< CUBLAS_OP_T: the product is with its transpose
 };
 
-std::int64_t whole(std::size_t size) { return static_cast<std::int64_t>(size); }
+std::int64_t whole(auto number) { return static_cast<std::int64_t>(number); }
 
 /// C = op(A) op(B) as cuBLAS sees them.
 struct Product {
@@ -27,12 +27,15 @@ struct Product {
   const float* b;
   std::int64_t b_leading;
   float* c;
-  std::int64_t math;  ///< cublasMath_t, without padding
+  std::int64_t precision;  ///< Precision, without padding
 
   cublasStatus_t make(cudaStream_t) const {  // the stream is that of the handle
     const float one = 1.0f, none = 0.0f;
-    if (const auto status = cublasSetMathMode(handle, static_cast<cublasMath_t>(math)); status != CUBLAS_STATUS_SUCCESS)
-      return status;
+    if (precision == whole(Precision::Bf16))
+      return cublasGemmEx_64(handle, a_operation, b_operation, m, n, k, &one, a, CUDA_R_32F, a_leading, b, CUDA_R_32F,
+                             b_leading, &none, c, CUDA_R_32F, m, CUBLAS_COMPUTE_32F_FAST_16BF, CUBLAS_GEMM_DEFAULT);
+    const auto math = precision == whole(Precision::Tf32) ? CUBLAS_TF32_TENSOR_OP_MATH : CUBLAS_DEFAULT_MATH;
+    if (const auto status = cublasSetMathMode(handle, math); status != CUBLAS_STATUS_SUCCESS) return status;
     return cublasSgemm_64(handle, a_operation, b_operation, m, n, k, &one, a, a_leading, b, b_leading, &none, c, m);
   }
 };
@@ -40,7 +43,7 @@ struct Product {
 /// c = op(a) op(b), where op(a) has `depth` columns.
 void product(Cublas& blas, const Factor& a, const Factor& b, std::size_t depth, MatrixView<float> c) {
   check(blas.stream().run(Product{blas, b.operation, a.operation, whole(c.columns), whole(c.rows), whole(depth), b.matrix.data,
-                                  whole(b.matrix.columns), a.matrix.data, whole(a.matrix.columns), c.data, blas.math}));
+                                  whole(b.matrix.columns), a.matrix.data, whole(a.matrix.columns), c.data, whole(blas.precision)}));
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 #include "handles.hpp"
 #include "regatta/device/matrix_view.hpp"
 
-// Matrix products of one dense layer in single precision, by cuBLAS.
+// Matrix products of one dense layer by cuBLAS, in the precision that it is set to.
 namespace regatta::device::cuda {
 
 /// z = x W

@@ -26,8 +26,16 @@ __global__ void scatter_rows(Recurrence layer, const float* from, float* x, bool
     to[j] = (add ? to[j] : 0.0f) + from[row * inputs + j];
 }
 
+/// Adds a step to the output of a sample's unit, or begins it.
+__device__ void take_output(const Step& step, std::size_t sample, std::size_t unit, std::size_t length, float h) {
+  float& y = step.layer.y.data[step.output(sample, unit)];
+  const bool first = step.k == 0 || step.layer.readout == Readout::All;
+  y = (first ? 0.0f : y) + share_of_step(step.layer, step.time, length) * h;
+}
+
+/// @param h  out: states for the next step, samples x states
 template <CellKind kind>
-__global__ void advance_rows(Step step, const float* recurrent) {
+__global__ void advance_rows(Step step, const float* recurrent, float* h) {
   const std::size_t i = row_of_thread(), units = step.layer.units(), columns = step.layer.columns();
   if (i >= step.layer.x.rows) return;
   const std::size_t length = length_of(step.layer, i);
@@ -36,16 +44,22 @@ __global__ void advance_rows(Step step, const float* recurrent) {
   for (std::size_t j = column_first(); j < units; j += column_step()) {
     const std::size_t at = row * units + j;
     float kept = 0;
-    const CellState before{step.kept.before_h[at], kind == CellKind::Lstm ? step.kept.before_c[at] : 0.0f};
+    const CellState before{step.kept.before_h[step.state(row, j)], kind == CellKind::Lstm ? step.kept.before_c[at] : 0.0f};
     const CellState state = formulas::advance_cell<kind>(step.kept.gates + row * columns + j, recurrent + i * columns + j,
                                                          step.layer.bias + j, units, before, kept);
     if (kind != CellKind::Rnn) step.kept.more[at] = kept;
-    if (more) step.kept.before_h[next * units + j] = valid ? state.h : 0.0f;
+    if (h) h[step.state(i, j)] = valid ? state.h : 0.0f;
     if (more && kind == CellKind::Lstm) step.kept.before_c[next * units + j] = valid ? state.c : 0.0f;
-    float& y = step.layer.y.data[step.output(i, j)];
-    const bool first = step.k == 0 || step.layer.readout == Readout::All;
-    y = (first ? 0.0f : y) + share_of_step(step.layer, step.time, length) * state.h;
+    if (!step.layer.sum_over_parts) take_output(step, i, j, length, state.h);
   }
+}
+
+/// @param h  states of all ranks' units after the step, samples x states
+__global__ void take_outputs(Step step, const float* h) {
+  const std::size_t i = row_of_thread(), states = step.layer.states();
+  if (i >= step.layer.x.rows) return;
+  for (std::size_t j = column_first(); j < states; j += column_step())
+    take_output(step, i, j, length_of(step.layer, i), h[i * states + j]);
 }
 
 template <CellKind kind>
@@ -59,8 +73,9 @@ __global__ void gradient_rows(Step step, const float* dy, float* recurrent, cons
     float* gates = step.kept.gates + row * columns + j;
     float* own = kind == CellKind::Gru ? recurrent + i * columns + j : gates;
     float& carried = carry[i * units + j];
-    const CellState before{step.kept.before_h[at], kind == CellKind::Lstm ? step.kept.before_c[at] : 0.0f};
-    CellState after{dh[i * units + j] + share_of_step(step.layer, step.time, length) * dy[step.output(i, j)], carried};
+    const CellState before{step.kept.before_h[step.state(row, j)], kind == CellKind::Lstm ? step.kept.before_c[at] : 0.0f};
+    const float of_output = dy[step.output(i, step.layer.first_unit + j)];
+    CellState after{dh[step.state(i, j)] + share_of_step(step.layer, step.time, length) * of_output, carried};
     if (kind == CellKind::Gru) after.h += carried;
     const float kept = kind == CellKind::Rnn ? 0.0f : step.kept.more[at];
     const float left = formulas::cell_gradient<kind>(gates, own, units, before, kept, after);
@@ -128,8 +143,13 @@ void scatter_inputs(const Recurrence& layer, const float* dx, MatrixView<float> 
   check(launch(stream, matrix_shape(layer.x.rows * layer.steps, layer.inputs()), scatter_rows, layer, dx, x.data, add));
 }
 
-void advance_cells(const Recurrence& layer, const Kept& kept, std::size_t k, const float* recurrent, Stream& stream) {
-  check(launch(stream, matrix_shape(layer.x.rows, layer.units()), advance_kernel(layer.kind), Step(layer, kept, k), recurrent));
+void advance_cells(const Recurrence& layer, const Kept& kept, std::size_t k, const float* recurrent, float* h, Stream& stream) {
+  check(launch(stream, matrix_shape(layer.x.rows, layer.units()), advance_kernel(layer.kind), Step(layer, kept, k), recurrent,
+               h));
+}
+
+void read_out(const Recurrence& layer, const Kept& kept, std::size_t k, const float* h, Stream& stream) {
+  check(launch(stream, matrix_shape(layer.x.rows, layer.states()), take_outputs, Step(layer, kept, k), h));
 }
 
 void cell_gradients(const Recurrence& layer, const Kept& kept, const float* dy, std::size_t k, float* recurrent,

@@ -21,7 +21,7 @@ void backward(const Recurrence& layer, const RecurrenceGradient& gradient, Recur
 struct Kept {
   float* x;
   float* gates;  ///< x W, then the activated gates, then their gradients
-  float* before_h;
+  float* before_h;  ///< of all ranks' units
   float* before_c;  ///< Lstm
   float* more;      ///< Lstm: tanh(c'), Gru: h U + b' of n
 };
@@ -38,12 +38,15 @@ void advance_all(const Recurrence& layer, const Kept& kept, Stream& stream);
 /// @param recurrent  out: dL/d(h U) in rows as those of kept.gates, for a Gru
 void all_gradients(const Recurrence& layer, const Kept& kept, const float* dy, float* recurrent, Stream& stream);
 
-/// The k-th step: states, from h U in `recurrent`, to where the next step has those before it, and outputs.
-void advance_cells(const Recurrence& layer, const Kept& kept, std::size_t k, const float* recurrent, Stream& stream);
+/// The k-th step: from h U in `recurrent` to the next states and, where ranks have not divided the layer, outputs.
+/// @param h  out: states, samples x states, of which only those of this rank's units are written; null: they are not needed
+void advance_cells(const Recurrence& layer, const Kept& kept, std::size_t k, const float* recurrent, float* h, Stream& stream);
+/// Outputs of the k-th step from the states of all ranks after it.
+void read_out(const Recurrence& layer, const Kept& kept, std::size_t k, const float* h, Stream& stream);
 /// The k-th step on the way back.
 /// @param dy         dL/dy of the layer
 /// @param recurrent  out: dL/d(h U) of this step, for a Gru
-/// @param dh         dL/dh' without that of this step's output
+/// @param dh         dL/dh' without that of this step's output, samples x states
 /// @param carry      in and out: as cell_gradient()
 void cell_gradients(const Recurrence& layer, const Kept& kept, const float* dy, std::size_t k, float* recurrent,
                     const float* dh, float* carry, Stream& stream);

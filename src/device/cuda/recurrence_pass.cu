@@ -247,7 +247,9 @@ Shape sample_shape(const Recurrence& layer) {
 
 }  // namespace
 
-bool fits_one_kernel(const Recurrence& layer) { return layer.units() <= most_units && layer.columns() <= most_threads; }
+bool fits_one_kernel(const Recurrence& layer) {
+  return !layer.sum_over_parts && layer.units() <= most_units && layer.columns() <= most_threads;
+}
 
 void advance_all(const Recurrence& layer, const Kept& kept, Stream& stream) {
   const auto kernel = with_sizes(layer, [](auto sizes) { return advance_samples<sizes.kind, sizes.bound>; });

@@ -29,6 +29,11 @@ struct Step {
 
   constexpr std::size_t row(std::size_t sample) const { return time * layer.x.rows + sample; }
 
+  /// Where the state of this rank's unit lies among rows of the states of all.
+  constexpr std::size_t state(std::size_t row, std::size_t unit) const {
+    return row * layer.states() + layer.first_unit + unit;
+  }
+
   /// Where the output of a sample's unit lies.
   constexpr std::size_t output(std::size_t sample, std::size_t unit) const {
     const std::size_t first = sample * layer.y.columns + layer.y_first + unit;

@@ -24,13 +24,13 @@ struct Sizes {
   constexpr std::uint32_t chunks_of_slice() const { return (chunks() + slices - 1) / slices; }
 };
 
-/// A kind of tile: `groups` of a block's threads add up slices of their own. A warp has 32 rows of it.
-template <unsigned groups_, unsigned rows_, unsigned columns_, unsigned warp_columns_, unsigned stages_>
+/// A kind of tile: `groups` of a block's threads add up slices of their own. A warp has 32 rows and 16 columns of it.
+template <unsigned groups_, unsigned rows_, unsigned columns_, unsigned stages_>
 struct Tile {
   static constexpr unsigned groups = groups_, rows = rows_, columns = columns_;
   static constexpr unsigned stages =
       stages_;  ///< chunks in shared memory: one is added up, the others are on their way
-  static constexpr unsigned warp_rows = 32, warp_columns = warp_columns_;
+  static constexpr unsigned warp_rows = 32, warp_columns = 16;
   static constexpr unsigned threads = wide_threads / groups;
   static constexpr unsigned elements = rows * columns;
   template <bool along_depth>
@@ -59,8 +59,8 @@ struct Tile {
     return (groups == 1 ? sizes.chunks() : sizes.chunks_of_slice()) * chunk + rest;
   }
 };
-using SmallTile = Tile<slices, 32, 16, 16, 3>;
-using LargeTile = Tile<1, 64, 64, 16, 4>;
+using SmallTile = Tile<slices, 32, 16, 3>;
+using LargeTile = Tile<1, 64, 64, 4>;
 
 /// Calls work(tile kind) with that which `members` blocks will soonest be done with, where there is one
 /// product, or some of the same depth.

@@ -29,6 +29,17 @@ cublasStatus_t cublasSgemm_64(cublasHandle_t handle, cublasOperation_t a_operati
                               std::int64_t a_leading, const float* b, std::int64_t b_leading, const float* beta, float* c,
                               std::int64_t c_leading);
 
+enum cudaDataType_t { CUDA_R_32F = 0 };
+enum cublasComputeType_t { CUBLAS_COMPUTE_32F_FAST_16BF = 75 };
+enum cublasGemmAlgo_t { CUBLAS_GEMM_DEFAULT = -1 };
+
+/// The same for matrices of these types: single precision, of which A and B are rounded to 7 bits of mantissa.
+cublasStatus_t cublasGemmEx_64(cublasHandle_t handle, cublasOperation_t a_operation, cublasOperation_t b_operation,
+                               std::int64_t m, std::int64_t n, std::int64_t k, const void* alpha, const void* a,
+                               cudaDataType_t a_type, std::int64_t a_leading, const void* b, cudaDataType_t b_type,
+                               std::int64_t b_leading, const void* beta, void* c, cudaDataType_t c_type,
+                               std::int64_t c_leading, cublasComputeType_t compute, cublasGemmAlgo_t algorithm);
+
 /// B = alpha op(A)^-1 B by columns, B of m x n; only for the left side and a diagonal that is read.
 cublasStatus_t cublasDtrsm(cublasHandle_t handle, cublasSideMode_t side, cublasFillMode_t triangle,
                            cublasOperation_t operation, cublasDiagType_t diagonal, int m, int n, const double* alpha,

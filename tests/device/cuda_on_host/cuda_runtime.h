@@ -104,6 +104,10 @@ cudaError_t cudaMallocAsync(void** block, std::size_t bytes, cudaStream_t stream
 cudaError_t cudaFreeAsync(void* block, cudaStream_t stream);
 cudaError_t cudaMallocHost(void** block, std::size_t bytes);
 cudaError_t cudaFreeHost(void* block);
+constexpr unsigned cudaHostRegisterDefault = 0;
+/// Refuses blocks of more than 64 MiB, as a system that limits locked memory.
+cudaError_t cudaHostRegister(void* block, std::size_t bytes, unsigned flags);
+cudaError_t cudaHostUnregister(void* block);
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device);
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags);
 cudaError_t cudaEventDestroy(cudaEvent_t event);

@@ -1,6 +1,7 @@
 #include <ucontext.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
@@ -21,6 +22,7 @@ struct HostBlas {
 namespace {
 
 constexpr std::size_t stack_bytes = std::size_t{64} << 10;
+constexpr std::size_t pinnable_bytes = std::size_t{64} << 20;
 constexpr std::size_t device_bytes = std::size_t{256} << 20;
 
 std::map<void*, std::size_t> blocks;
@@ -218,6 +220,10 @@ cudaError_t cudaMallocAsync(void** block, std::size_t bytes, cudaStream_t) { ret
 cudaError_t cudaFreeAsync(void* block, cudaStream_t) { return cudaFree(block); }
 cudaError_t cudaMallocHost(void** block, std::size_t bytes) { return *block = std::malloc(bytes), cudaSuccess; }
 cudaError_t cudaFreeHost(void* block) { return std::free(block), cudaSuccess; }
+cudaError_t cudaHostRegister(void*, std::size_t bytes, unsigned) {
+  return bytes > pinnable_bytes ? cudaErrorMemoryAllocation : cudaSuccess;
+}
+cudaError_t cudaHostUnregister(void*) { return cudaSuccess; }
 
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device) {
   if (device != 0) return cudaErrorInvalidDevice;
@@ -268,22 +274,52 @@ cublasStatus_t cublasSetStream(cublasHandle_t handle, cudaStream_t stream) {
 cublasStatus_t cublasSetWorkspace(cublasHandle_t, void*, std::size_t) { return CUBLAS_STATUS_SUCCESS; }
 cublasStatus_t cublasSetMathMode(cublasHandle_t, cublasMath_t) { return CUBLAS_STATUS_SUCCESS; }
 
-cublasStatus_t cublasSgemm_64(cublasHandle_t handle, cublasOperation_t a_operation, cublasOperation_t b_operation,
-                              std::int64_t m, std::int64_t n, std::int64_t k, const float* alpha, const float* a,
-                              std::int64_t a_leading, const float* b, std::int64_t b_leading, const float* beta, float* c,
-                              std::int64_t c_leading) {
+namespace {
+
+float exact(float number) { return number; }
+
+/// To the nearest number with 7 bits of mantissa, ties to even.
+float bf16(float number) {
+  const auto bits = std::bit_cast<std::uint32_t>(number);
+  return std::bit_cast<float>((bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000u);
+}
+
+/// C = alpha op(A) op(B) + beta C of rounded factors.
+cublasStatus_t multiply(cublasHandle_t handle, cublasOperation_t a_operation, cublasOperation_t b_operation, std::int64_t m,
+                        std::int64_t n, std::int64_t k, float alpha, const float* a, std::int64_t a_leading, const float* b,
+                        std::int64_t b_leading, float beta, float* c, std::int64_t c_leading, float (*rounded)(float)) {
   const bool a_turned = a_operation == CUBLAS_OP_T, b_turned = b_operation == CUBLAS_OP_T;
   if (a_leading < (a_turned ? k : m) || b_leading < (b_turned ? n : k) || c_leading < m)
     return CUBLAS_STATUS_INVALID_VALUE;
-  put_on(handle->stream, [=, alpha = *alpha, beta = *beta] {
+  put_on(handle->stream, [=] {
     for (std::int64_t j = 0; j < n; ++j)
       for (std::int64_t i = 0; i < m; ++i) {
         float sum = 0;
         for (std::int64_t l = 0; l < k; ++l)
-          sum += a[a_turned ? l + i * a_leading : i + l * a_leading] * b[b_turned ? j + l * b_leading : l + j * b_leading];
+          sum += rounded(a[a_turned ? l + i * a_leading : i + l * a_leading]) *
+                 rounded(b[b_turned ? j + l * b_leading : l + j * b_leading]);
         float& out = c[i + j * c_leading];
         out = alpha * sum + (beta == 0 ? 0.0f : beta * out);
       }
   });
   return CUBLAS_STATUS_SUCCESS;
+}
+
+}  // namespace
+
+cublasStatus_t cublasSgemm_64(cublasHandle_t handle, cublasOperation_t a_operation, cublasOperation_t b_operation,
+                              std::int64_t m, std::int64_t n, std::int64_t k, const float* alpha, const float* a,
+                              std::int64_t a_leading, const float* b, std::int64_t b_leading, const float* beta, float* c,
+                              std::int64_t c_leading) {
+  return multiply(handle, a_operation, b_operation, m, n, k, *alpha, a, a_leading, b, b_leading, *beta, c, c_leading, exact);
+}
+
+cublasStatus_t cublasGemmEx_64(cublasHandle_t handle, cublasOperation_t a_operation, cublasOperation_t b_operation,
+                               std::int64_t m, std::int64_t n, std::int64_t k, const void* alpha, const void* a, cudaDataType_t,
+                               std::int64_t a_leading, const void* b, cudaDataType_t, std::int64_t b_leading,
+                               const void* beta, void* c, cudaDataType_t, std::int64_t c_leading, cublasComputeType_t,
+                               cublasGemmAlgo_t) {
+  return multiply(handle, a_operation, b_operation, m, n, k, *static_cast<const float*>(alpha), static_cast<const float*>(a),
+                  a_leading, static_cast<const float*>(b), b_leading, *static_cast<const float*>(beta),
+                  static_cast<float*>(c), c_leading, bf16);
 }

@@ -32,7 +32,7 @@ HostGraphCounts host_graph_counts;
 
 namespace {
 
-HostStream* capturing = nullptr;
+thread_local HostStream* capturing = nullptr;
 
 constexpr std::size_t most_shared_bytes = std::size_t{227} << 10;  // of a block
 

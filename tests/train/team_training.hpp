@@ -1,0 +1,155 @@
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "regatta/comm/local_group.hpp"
+#include "regatta/core/bytes.hpp"
+#include "regatta/train/generate.hpp"
+#include "regatta/train/trainer.hpp"
+#include "samples.hpp"
+
+// Trainings of several ranks, each a thread.
+namespace regatta::train {
+
+using MakeBackend = std::unique_ptr<device::Backend> (*)();
+
+/// Data on a backend of the thread that makes it.
+struct Bench {
+  explicit Bench(const Samples& samples, MakeBackend make = device::make_cpu_backend)
+      : backend(make()), data(samples.dataset()), placed(*backend, data) {}
+
+  std::unique_ptr<device::Backend> backend;
+  Dataset data;
+  DeviceData placed;
+  Part train{placed.train()}, valid{placed.valid()};
+};
+
+inline EpochLoss epoch(Trainer& trainer) {
+  for (;;)
+    if (const auto loss = trainer.advance()) return *loss;
+}
+
+/// Sequences of tokens with a label for most steps.
+inline Samples recalled() {
+  const TableSet data = generate_recall(RecallOptions{120, 9, 3, 4, 1});
+  return {9, 3, 0, data.train, data.valid, data.test, data.tokens, data.labels_per_sample};
+}
+
+inline TrainingSpec recaller() {
+  TrainingSpec spec;
+  spec.network = {{9}, {EmbeddingSpec{7, 5}}};
+  spec.network.layers.push_back(RecurrentSpec{device::CellKind::Gru, 6, true, device::Readout::All, 0.2f});
+  spec.network.layers.push_back(RecurrentSpec{device::CellKind::Lstm, 8, false, device::Readout::All, 0.2f});
+  spec.network.layers.push_back(DenseSpec{3, device::Activation::Identity, 0, Init::Auto, true});
+  spec.balanced = true;
+  spec.batch = 16;
+  spec.learning_rate.base = 0.01;
+  return spec;
+}
+
+/// Taken by the one thread that works, where others may not work at the same time.
+inline std::mutex turns;
+
+/// A rank of a group that lets others take their turns while it waits.
+class TurnTaker final : public comm::Communicator {
+ public:
+  explicit TurnTaker(comm::Communicator& group) : group_(group) {}
+
+  Rank rank() const override { return group_.rank(); }
+  int size() const override { return group_.size(); }
+  void post(Rank to, int tag, std::span<const std::byte> payload) override { group_.post(to, tag, payload); }
+  std::optional<comm::Envelope> poll() override { return group_.poll(); }
+  bool drained() override { return group_.drained(); }
+  std::unique_ptr<comm::Pending> begin_sum(std::span<float> values) override {
+    return std::make_unique<Sum>(group_.begin_sum(values));
+  }
+  void send(Rank to, std::span<const float> values) override { group_.send(to, values); }
+  void receive(Rank from, std::span<float> values) override {
+    turns.unlock();
+    group_.receive(from, values);
+    turns.lock();
+  }
+
+ private:
+  struct Sum final : comm::Pending {
+    explicit Sum(std::unique_ptr<comm::Pending> sum) : inner(std::move(sum)) {}
+    bool test() override { return inner->test(); }
+    void wait() override {
+      turns.unlock();
+      inner->wait();
+      turns.lock();
+    }
+    std::unique_ptr<comm::Pending> inner;
+  };
+
+  comm::Communicator& group_;
+};
+
+/// What a team makes of a training: losses of the epochs, outputs, and the whole network as it is saved.
+struct TeamResult {
+  std::vector<double> losses;
+  std::vector<float> outputs, parameters;
+  SumPath path = SumPath::Auto;
+};
+
+/// The parameters of a whole network.
+inline std::vector<float> parameters_of(const Trainer& trainer) {
+  ByteWriter writer;
+  trainer.network().save(writer);
+  const auto bytes = writer.take();
+  ByteReader reader(bytes);
+  const auto count = reader.take<std::uint64_t>();
+  reader.take<std::uint64_t>();
+  return reader.take_all<std::vector<float>>(count);
+}
+
+enum class Divided { ByWidth, ByDepth };
+
+inline Team team_of(comm::Communicator* replicas, comm::Communicator& model, Divided divided) {
+  return divided == Divided::ByWidth ? Team{replicas, &model} : Team{replicas, nullptr, &model};
+}
+
+/// `replicas` networks, each divided among `parts` ranks.
+/// @param in_turns  for backends of which no two may work at the same time
+inline TeamResult train_as_team(int replicas, const Samples& samples, const TrainingSpec& spec,
+                                MakeBackend make = device::make_cpu_backend, int parts = 1,
+                                Divided divided = Divided::ByWidth, bool in_turns = false) {
+  std::deque<comm::LocalGroup> rows, columns;
+  for (int part = 0; part < parts; ++part) rows.emplace_back(replicas);
+  for (int replica = 0; replica < replicas; ++replica) columns.emplace_back(parts);
+  const int ranks = replicas * parts;
+  std::vector<TeamResult> results(static_cast<std::size_t>(ranks));
+  const auto work = [&](int rank) {
+    const int replica = rank / parts, part = rank % parts;
+    comm::Communicator& row = rows[static_cast<std::size_t>(part)].at(Rank{replica});
+    comm::Communicator& column = columns[static_cast<std::size_t>(replica)].at(Rank{part});
+    TurnTaker row_in_turns(row), column_in_turns(column);
+    const std::unique_lock turn = in_turns ? std::unique_lock(turns) : std::unique_lock<std::mutex>();
+    Bench bench(samples, make);
+    Trainer trainer(
+        *bench.backend, bench.train, samples.classes, spec,
+        in_turns ? team_of(&row_in_turns, column_in_turns, divided) : team_of(&row, column, divided));
+    TeamResult& result = results[static_cast<std::size_t>(rank)];
+    for (int e = 0; e < 4; ++e) result.losses.push_back(epoch(trainer).mean);
+    result.outputs = trainer.outputs(bench.valid);
+    result.parameters = parameters_of(trainer);
+    result.path = trainer.sum_path();
+  };
+  std::vector<std::thread> threads;
+  for (int rank = 0; rank < ranks; ++rank) threads.emplace_back(work, rank);
+  for (auto& thread : threads) thread.join();
+  for (const TeamResult& result : results) {
+    EXPECT_EQ(result.parameters, results[0].parameters);
+    EXPECT_EQ(result.outputs, results[0].outputs);
+    EXPECT_EQ(result.losses, results[0].losses);
+    EXPECT_EQ(result.path, results[0].path);
+  }
+  return results[0];
+}
+
+}  // namespace regatta::train
