@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::size_t workers_per_proposal_ahead = 128;
 constexpr std::size_t least_ends = 128;
-constexpr double patience = 0.02;  // part of the trials that may end while a proposal is waited for
+constexpr double patience = 0.02;          // part of the trials that may end while a proposal is waited for
 constexpr std::size_t least_outcomes = 2;  // before them no sub-controller has anything to say
 
 search::SearcherOptions design_of(const search::SearcherOptions& options) {

@@ -45,9 +45,9 @@ class DividedProposals final : public ProposalSource {
   search::TreeKeeper keeper_;
   std::size_t ahead_;
   std::deque<Proposal> ready_;
-  std::vector<search::Config> unborn_;  ///< taken, not in the history yet
+  std::vector<search::Config> unborn_;         ///< taken, not in the history yet
   std::map<std::int32_t, std::size_t> asked_;  ///< numbers not answered yet; outcomes when they were asked
-  std::int32_t next_ = 0;               ///< number of the proposal to come
+  std::int32_t next_ = 0;                      ///< number of the proposal to come
   std::string exhausted_reason_;
 };
 

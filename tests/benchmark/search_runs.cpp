@@ -66,7 +66,8 @@ class Work {
   void take_pieces() {
     for (std::size_t next = next_++; next < pieces_.size(); next = next_++) {
       const auto [cell, seed] = pieces_[next];
-      cells_[cell].outcomes[seed] = run_case(*cells_[cell].problem, *cells_[cell].contender, first_seed_ + seed);
+      cells_[cell].outcomes[seed] =
+          run_case(*cells_[cell].problem, *cells_[cell].contender, first_seed_ + seed);
       tell(cell);
     }
   }
