@@ -53,6 +53,8 @@ std::vector<Option> study_options() {
       text("metric", "What is optimised; by default the objective's own metric."),
       word("direction", "", {"minimize", "maximize"}, "By default as the metric wants it."),
       integer("trials", "100", 1, 0x1p31 - 1, "Configurations to try, at most.", {"unlimited"}),
+      integer("max_failures", "100", 1, 0x1p31 - 1,
+              "Ends the study when the first so many trials of a run have all failed.", {"unlimited"}),
       duration("walltime", "", 0.001, "Time after which the run ends by itself, ready to be resumed."),
       integer("seed", "1", 0, 0x1p53, "Same seed, same proposals."),
       path("initial", "CSV or JSON file with configurations to try first."),
@@ -134,10 +136,8 @@ std::vector<Option> tree_options() {
       integer("controllers", "0", 0, 1000,
               "ais: ranks beside rank 0 that share the tree and make the proposals, each in its part; for more than "
               "1,000 workers."),
-      integer("local_from", "auto", 1, 1e9,
-              "ais: results from which on models are local to a part of the space; auto: 500, and from 8 parameters "
-              "on 5 per parameter, at least 100.",
-              {"auto"}),
+      integer("local_from", "1000", 1, 1e9,
+              "ais: results from which on models are local to a part of the space."),
   };
 }
 

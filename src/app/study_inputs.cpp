@@ -136,6 +136,7 @@ void read_study(StudyInputs& inputs, const OptionValues& study, Problems& proble
     problems.push_back({study["name"].where,
                         concat("name must be usable as the name of a folder, got '", inputs.name, "'")});
   inputs.trials = static_cast<std::int64_t>(study.number("trials"));
+  inputs.max_failures = static_cast<std::int64_t>(study.number("max_failures"));
   inputs.walltime = study.number("walltime");
   inputs.seed = static_cast<std::uint64_t>(study.number("seed"));
 }

@@ -29,6 +29,7 @@ struct StudyInputs {
   std::string metric;
   bool maximize = false;
   std::int64_t trials = 0;  ///< 0: no limit
+  std::int64_t max_failures = 0;  ///< 0: no limit
   double walltime = 0;      ///< [s]; 0: none
   std::uint64_t seed = 0;
 

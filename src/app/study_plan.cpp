@@ -71,6 +71,7 @@ run::StudyPlan make_plan(const StudyInputs& inputs, const Arguments& arguments, 
   plan.layout = inputs.layout;
   plan.log = inputs.log;
   plan.controller.trials = inputs.trials;
+  plan.controller.max_failures = inputs.max_failures;
   plan.controller.seed = inputs.seed;
   plan.controller.maximize = inputs.maximize;
   plan.controller.prefetch = inputs.prefetch;

@@ -206,6 +206,14 @@ void Controller::finish(WorkerId from, const Report& report, double now) {
   record(std::move(event));
   release(report.trial, history_[report.trial].attempt > 1 ? from : WorkerId{});
   learn(from, report, now);
+  end_if_hopeless(report);
+}
+
+/// A program that cannot start would spend the whole budget.
+void Controller::end_if_hopeless(const Report& report) {
+  if (report.state != search::TrialState::Failed || history_.incumbent() || !history_.reports().empty()) return;
+  if (++failures_ == options_.max_failures)
+    drain(concat("the first ", failures_, " trials have all failed: ", report.message.substr(0, report.message.find('\n'))));
 }
 
 /// Whether weights of the trial are there to start from: with a worker, or in the run directory, of an earlier job.

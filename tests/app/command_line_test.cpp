@@ -1,6 +1,6 @@
 // The subcommands that need no run directory, as a user types them.
 
-#include "support/process.hpp"
+#include "program.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace regatta {
@@ -9,13 +9,6 @@ namespace {
 using support::ProcessResult;
 using testing::HasSubstr;
 using testing::StartsWith;
-
-const std::string inputs = std::string(REGATTA_SOURCE_DIR) + "/inputs/";
-
-ProcessResult regatta(std::vector<std::string> words, const support::ProcessOptions& options = {}) {
-  words.insert(words.begin(), REGATTA_BINARY);
-  return support::run_process(words, options);
-}
 
 TEST(CommandLine, AloneShowsTheCommandsAndFails) {
   const ProcessResult result = regatta({});

@@ -4,7 +4,7 @@
 
 #include "regatta/core/file.hpp"
 #include "regatta/core/json.hpp"
-#include "support/process.hpp"
+#include "program.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace regatta {
@@ -12,11 +12,6 @@ namespace {
 
 using support::ProcessResult;
 using testing::HasSubstr;
-
-ProcessResult regatta(std::vector<std::string> words, const support::ProcessOptions& options = {}) {
-  words.insert(words.begin(), REGATTA_BINARY);
-  return support::run_process(words, options);
-}
 
 /// A finished study of 20 trials over numbers and words.
 class RunDirectory : public testing::Test {

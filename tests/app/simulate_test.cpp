@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "regatta/core/file.hpp"
-#include "support/process.hpp"
+#include "program.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace regatta {
@@ -11,8 +11,6 @@ namespace {
 using support::ProcessResult;
 using testing::HasSubstr;
 using testing::Not;
-
-const std::string inputs = std::string(REGATTA_SOURCE_DIR) + "/inputs/";
 
 class Simulate : public testing::Test {
  protected:
@@ -63,6 +61,14 @@ TEST_F(Simulate, WritesNothingWhenToldSo) {
   EXPECT_EQ(result.exit_code, 0) << result;
   EXPECT_THAT(result.out, Not(HasSubstr("results")));
   EXPECT_FALSE(exists("runs"));
+}
+
+TEST_F(Simulate, EndsWhereTheFirstTrialsAllFail) {
+  const ProcessResult result = regatta({"simulate", inputs + "branin.ini", "objective.fail_rate=1",
+                                        "study.max_failures=6", "--workers", "2", "--no-log"});
+
+  EXPECT_EQ(result.exit_code, 4) << result;
+  EXPECT_THAT(result.out, HasSubstr("the first 6 trials have all failed: "));
 }
 
 TEST_F(Simulate, TellsWhatItCannotDo) {

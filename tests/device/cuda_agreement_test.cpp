@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "cuda_tested_backend.hpp"
+#include "normal_numbers.hpp"
 #include "regatta/core/random.hpp"
 #include "regatta/device/buffer.hpp"
 #include "regatta/device/devices.hpp"
@@ -23,13 +24,6 @@ struct Sizes {
   std::size_t samples, inputs, outputs;
 };
 constexpr Sizes all_sizes[] = {{1, 1, 1}, {5, 3, 2}, {64, 32, 32}, {67, 33, 65}, {600, 17, 45}};
-
-Floats normal_numbers(std::size_t count, std::uint64_t seed) {
-  Random random(seed);
-  Floats numbers(count);
-  for (float& number : numbers) number = static_cast<float>(random.normal());
-  return numbers;
-}
 
 Indices indices_below(std::int32_t end, std::size_t count) {
   Random random(11);

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "cuda_tested_backend.hpp"
+#include "normal_numbers.hpp"
 #include "regatta/core/random.hpp"
 #include "regatta/device/buffer.hpp"
 
@@ -11,13 +12,6 @@ namespace {
 
 using Floats = std::vector<float>;
 using enum Activation;
-
-Floats normal_numbers(std::size_t count, std::uint64_t seed) {
-  Random random(seed);
-  Floats numbers(count);
-  for (float& number : numbers) number = static_cast<float>(random.normal());
-  return numbers;
-}
 
 /// What an operation leaves behind on one backend, blocks on that backend.
 class Made {

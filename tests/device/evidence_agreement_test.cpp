@@ -15,8 +15,8 @@ namespace {
 using Doubles = std::vector<double>;
 
 /// Of the largest number: matrices with a condition number of some ten thousand.
-constexpr double tolerance = 1e-9;
-constexpr std::size_t all_sizes[] = {1, 2, 17, 100, 300};
+constexpr double relative_tolerance = 1e-9;
+constexpr std::size_t orders[] = {1, 2, 17, 100, 300};
 
 /// Observations in [0, 2)^d with normal values, and known noise that may be used.
 struct Sample {
@@ -46,7 +46,7 @@ void expect_agreement(const Doubles& got, const Doubles& wanted) {
   double largest = 1;
   for (const double number : wanted) largest = std::max(largest, std::abs(number));
   for (std::size_t i = 0; i < got.size(); ++i)
-    ASSERT_NEAR(got[i], wanted[i], tolerance * largest) << "at " << i;
+    ASSERT_NEAR(got[i], wanted[i], relative_tolerance * largest) << "at " << i;
 }
 
 Doubles flat(const Evidence& evidence) {
@@ -111,11 +111,11 @@ class EvidenceAgreement : public testing::Test {
 };
 
 TEST_F(EvidenceAgreement, FindsLikelihoodAndGradient) {
-  for (const std::size_t n : all_sizes)
+  for (const std::size_t n : orders)
     for (std::size_t d = 1; d <= 8; ++d)
       for (const KernelProfile profile : {KernelProfile::Matern52, KernelProfile::Rbf})
         for (const bool known : {false, true})
-          if (n <= 100 || d % 4 == (profile == KernelProfile::Rbf ? 1u : 0u) + (known ? 2u : 0u))
+          if (n <= 17 || d % 4 == (profile == KernelProfile::Rbf ? 1u : 0u) + (known ? 2u : 0u))
             compare({n, d}, profile, known);
 }
 
@@ -161,7 +161,7 @@ TEST_F(EvidenceAgreement, LeavesTheGradientOutWhereItIsNotAskedFor) {
 }
 
 TEST_F(EvidenceAgreement, FindsTheInverseOfTheFactor) {
-  for (const std::size_t n : all_sizes)
+  for (const std::size_t n : orders)
     for (const KernelProfile profile : {KernelProfile::Matern52, KernelProfile::Rbf}) {
       SCOPED_TRACE(n);
       const Sample sample(n, 3);

@@ -16,7 +16,6 @@ using testing::HasSubstr;
 using testing::NanSensitiveDoubleEq;
 using testing::ThrowsMessage;
 
-constexpr double nan = search::not_a_number;
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 template <class E>

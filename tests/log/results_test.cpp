@@ -15,14 +15,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::NanSensitiveDoubleEq;
 
-constexpr double nan = search::not_a_number;
-
-Study sample_study() {
-  Study study(sample_header());
-  for (search::Event& event : sample_events()) study.record(std::move(event));
-  return study;
-}
-
 /// regatta.h5 of the sample study, open for reading.
 class Results : public testing::Test {
  protected:

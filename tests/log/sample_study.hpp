@@ -3,10 +3,13 @@
 #include <string>
 #include <vector>
 
+#include "regatta/log/study_reader.hpp"
 #include "regatta/search/event.hpp"
 #include "regatta/search/history.hpp"
 
 namespace regatta::log {
+
+inline constexpr double nan = search::not_a_number;
 
 /// A header over a space of all sorts of columns: continuous, integer, words, and one that is inactive at
 /// times.
@@ -71,6 +74,12 @@ inline std::vector<search::Event> sample_events() {
       TrialCreated{{4}, Origin::Searcher, 11, 16, {}, 1012, {0.04, 1, 0, 0.25}},
       Note{"theta", {1.0, 2.0}},
   };
+}
+
+inline Study sample_study() {
+  Study study(sample_header());
+  for (search::Event& event : sample_events()) study.record(std::move(event));
+  return study;
 }
 
 }  // namespace regatta::log

@@ -13,12 +13,6 @@ using support::TemporaryFolder;
 using testing::HasSubstr;
 using testing::ThrowsMessage;
 
-Study sample_study() {
-  Study study(sample_header());
-  for (search::Event& event : sample_events()) study.record(std::move(event));
-  return study;
-}
-
 TEST(Study, IsTheFoldOfItsEvents) {
   const Study study = sample_study();
 

@@ -217,7 +217,7 @@ ObjectiveOptions options(std::map<std::string, std::string> values) {
   return result;
 }
 
-space::Space space_of(std::vector<space::Definition> definitions) {
+space::Space space_with(std::vector<space::Definition> definitions) {
   Problems problems;
   space::Space space = space::Space::parse(definitions, {}, problems);
   EXPECT_TRUE(problems.empty()) << InvalidInputs(problems).what();
@@ -227,7 +227,7 @@ space::Space space_of(std::vector<space::Definition> definitions) {
 /// The reports of one trial that does not sleep.
 std::vector<Progress> run(const ObjectiveOptions& choice, const space::Config& config,
                           TrialContext context = {0, 1, 1}) {
-  const auto objective = make_function_objective(choice, space_of(function_space(choice)));
+  const auto objective = make_function_objective(choice, space_with(function_space(choice)));
   const auto trial = objective->start(config, context);
   std::vector<Progress> reports;
   do reports.push_back(trial->advance().value());
@@ -292,7 +292,7 @@ TEST(FunctionObjective, ComesDownToTheFunctionOverItsEpochs) {
 
 TEST(FunctionObjective, AddsNoiseThatFollowsFromTheTrialsSeed) {
   const auto choice = options({{"function", "sphere"}, {"noise", "0.5"}});
-  const auto objective = make_function_objective(choice, space_of(function_space(choice)));
+  const auto objective = make_function_objective(choice, space_with(function_space(choice)));
   const auto value = [&](std::uint64_t seed) {
     return objective->start({1, 2}, {0, 1, seed})->advance().value().value - 5;
   };
@@ -310,7 +310,7 @@ TEST(FunctionObjective, AddsNoiseThatFollowsFromTheTrialsSeed) {
 
 TEST(FunctionObjective, TellsHowLongItWaitsInsteadOfSleeping) {
   const auto choice = options({{"function", "sphere"}, {"sleep", "60ms"}, {"epochs", "2"}});
-  const auto objective = make_function_objective(choice, space_of(function_space(choice)));
+  const auto objective = make_function_objective(choice, space_with(function_space(choice)));
   const auto before = std::chrono::steady_clock::now();
   const auto trial = objective->start({0, 0}, {0, 1, 1});
   EXPECT_LE(trial->idle_seconds(), 0.030);
@@ -333,7 +333,7 @@ TEST(FunctionObjective, TellsHowLongItWaitsInsteadOfSleeping) {
 }
 
 TEST(FunctionObjective, TakesTheNumbersOfTheSpaceAsCoordinatesInTheirOrder) {
-  const auto space = space_of(
+  const auto space = space_with(
       {{"word", "choice(a, b)", {}}, {"first", "int(1, 3)", {}}, {"second", "choice(5, 10, 0.5)", {}}});
   const auto objective = make_function_objective(options({{"function", "sphere"}}), space);
 
@@ -343,7 +343,7 @@ TEST(FunctionObjective, TakesTheNumbersOfTheSpaceAsCoordinatesInTheirOrder) {
 }
 
 TEST(FunctionObjective, PutsAnInactiveCoordinateInTheMiddleOfTheDomain) {
-  const auto space = space_of({{"x1", "uniform(-5, 10)", {}}, {"x2", "uniform(0, 15) if x1 > 0", {}}});
+  const auto space = space_with({{"x1", "uniform(-5, 10)", {}}, {"x2", "uniform(0, 15) if x1 > 0", {}}});
   const auto objective = make_function_objective(options({{"function", "branin"}}), space);
 
   const double value = objective->start({-1, std::nan("")}, {})->advance().value().value;
@@ -351,26 +351,26 @@ TEST(FunctionObjective, PutsAnInactiveCoordinateInTheMiddleOfTheDomain) {
   EXPECT_DOUBLE_EQ(value, TestFunction("branin", 2)(std::vector{-1.0, 7.5}));
 }
 
-Problems problems_of(const ObjectiveOptions& choice, const space::Space& space) {
+Problems function_problems(const ObjectiveOptions& choice, const space::Space& space) {
   Problems problems;
   check_function(choice, space, problems);
   return problems;
 }
 
 TEST(FunctionObjective, NamesTheNumberOfDimensionsThatItNeeds) {
-  const auto space = space_of({{"a", "uniform(0, 1)", {}}, {"b", "choice(x, y)", {}}});
+  const auto space = space_with({{"a", "uniform(0, 1)", {}}, {"b", "choice(x, y)", {}}});
 
-  const Problems problems = problems_of(options({{"function", "branin"}}), space);
+  const Problems problems = function_problems(options({{"function", "branin"}}), space);
 
   ASSERT_EQ(problems.size(), 1u);
   EXPECT_EQ(problems[0].text, "branin has 2 dimensions, but [space] has 1 parameters that are numbers");
   EXPECT_EQ(problems[0].where.line, 7);
-  EXPECT_EQ(problems_of(options({{"function", "rosenbrock"}}), space).size(), 1u);
-  EXPECT_EQ(problems_of(options({{"function", "hartmann3"}, {"dimensions", "4"}}), space).size(), 1u);
-  EXPECT_EQ(problems_of(options({{"function", "sphere"}, {"sleep", "a while"}}), space).size(), 1u);
-  EXPECT_EQ(problems_of(options({{"function", "sphere"}, {"low", "2"}}), space).at(0).text,
+  EXPECT_EQ(function_problems(options({{"function", "rosenbrock"}}), space).size(), 1u);
+  EXPECT_EQ(function_problems(options({{"function", "hartmann3"}, {"dimensions", "4"}}), space).size(), 1u);
+  EXPECT_EQ(function_problems(options({{"function", "sphere"}, {"sleep", "a while"}}), space).size(), 1u);
+  EXPECT_EQ(function_problems(options({{"function", "sphere"}, {"low", "2"}}), space).at(0).text,
             "the minimum of sphere, at 0 in dimension 1, must lie between low = 2 and high = 5.12");
-  EXPECT_TRUE(problems_of(options({{"function", "sphere"}}), space).empty());
+  EXPECT_TRUE(function_problems(options({{"function", "sphere"}}), space).empty());
   EXPECT_THROW(make_function_objective(options({{"function", "branin"}}), space), InvalidInput);
   EXPECT_THROW(make_function_objective(options({{"noise", "-1"}}), space), InvalidInput);
 }
@@ -396,7 +396,7 @@ TEST(FunctionObjective, FailsExactlyTheTrialThatItIsToldTo) {
 
 TEST(FunctionObjective, FailsASeededFractionOfTheTrials) {
   const auto choice = options({{"function", "sphere"}, {"fail_rate", "0.3"}});
-  const auto objective = make_function_objective(choice, space_of(function_space(choice)));
+  const auto objective = make_function_objective(choice, space_with(function_space(choice)));
   const auto fails = [&](std::uint64_t seed) {
     try {
       objective->start({1, 2}, {0, 1, seed})->advance();

@@ -9,9 +9,9 @@ namespace {
 using search::not_a_number;
 
 /// Trials of one worker each, given as (worker, lane, assigned, seconds, load, ended).
-class Builder {
+class StudyBuilder {
  public:
-  Builder() : study(log::sample_header()) {}
+  StudyBuilder() : study(log::sample_header()) {}
 
   void job(double time) { study.record(search::JobStarted{time, "host", "", "none", "", ""}); }
   void worker(int id, double time) {
@@ -45,7 +45,7 @@ class Builder {
 };
 
 TEST(Utilisation, IsTrainingTimeFromTheFirstToTheLastAssignment) {
-  Builder b;
+  StudyBuilder b;
   b.job(0);
   b.worker(0, 0);
   b.worker(1, 0);
@@ -76,7 +76,7 @@ TEST(Utilisation, IsTrainingTimeFromTheFirstToTheLastAssignment) {
 }
 
 TEST(Utilisation, CountsAWorkerThatGotNothing) {
-  Builder b;
+  StudyBuilder b;
   b.job(0);
   b.worker(0, 0);
   b.worker(1, 0);
@@ -93,7 +93,7 @@ TEST(Utilisation, CountsAWorkerThatGotNothing) {
 }
 
 TEST(Utilisation, CountsEachLaneAsASlot) {
-  Builder b;
+  StudyBuilder b;
   b.job(0);
   b.worker(0, 0);
   b.start(0, 0, 0);
@@ -110,7 +110,7 @@ TEST(Utilisation, CountsEachLaneAsASlot) {
 }
 
 TEST(Utilisation, LeavesOutTheTimeBetweenJobs) {
-  Builder b;
+  StudyBuilder b;
   for (const double start : {0.0, 1000.0}) {
     b.job(start);
     b.worker(0, start);
@@ -129,7 +129,7 @@ TEST(Utilisation, LeavesOutTheTimeBetweenJobs) {
 }
 
 TEST(Utilisation, TakesATrialThatRunsStillForTraining) {
-  Builder b;
+  StudyBuilder b;
   b.job(0);
   b.worker(0, 0);
   b.worker(1, 0);
@@ -142,7 +142,7 @@ TEST(Utilisation, TakesATrialThatRunsStillForTraining) {
 }
 
 TEST(Utilisation, IsUnknownAfterOneRoundOfAssignments) {
-  Builder b;
+  StudyBuilder b;
   b.job(0);
   b.worker(0, 0);
   b.start(0, 10);

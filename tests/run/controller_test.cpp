@@ -281,6 +281,37 @@ TEST_F(ControllerTest, CountsAFailedTrialAsAResult) {
   EXPECT_TRUE(controller->finished());
 }
 
+/// Three trials on one worker, of which the given one (or none) gives a value, under max_failures = 2.
+std::string reason_after(Controller& controller, std::int32_t good) {
+  for (std::int32_t trial = 0; trial < 3 && !controller.finished(); ++trial) {
+    Report report;
+    report.trial = TrialId{trial};
+    report.state = trial == good ? TrialState::Completed : TrialState::Failed;
+    report.value = 1;
+    report.message = "no such module";
+    controller.receive(WorkerId{0}, report, trial + 1);
+    controller.step(trial + 1);
+  }
+  return controller.reason();
+}
+
+TEST_F(ControllerTest, EndsAStudyWhoseFirstTrialsHaveAllFailed) {
+  for (const std::int32_t good : {-1, 0, 1, 2}) {
+    source = std::make_unique<Numbers>(1000);
+    ControllerOptions options{100, 7, false, 1, 0};
+    options.max_failures = 2;
+    controller = std::make_unique<Controller>(options, *source, *scheduler, book);
+    controller->step(0);
+
+    const bool ended = good == -1 || good == 2;
+    EXPECT_EQ(reason_after(*controller, good),
+              ended ? "the first 2 trials have all failed: no such module" : "")
+        << good;
+    EXPECT_EQ(controller->finished(), ended) << good;
+    EXPECT_FALSE(controller->interrupted());
+  }
+}
+
 TEST_F(ControllerTest, LetsShortTrialsWaitAtTheirWorkerButNotLongOnes) {
   build(100, 1000, -1);
   controller->step(now);

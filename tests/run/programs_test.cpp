@@ -21,7 +21,7 @@ namespace {
 using search::TrialState;
 
 /// Adds $3 once per epoch, until epoch $4. It pauses as $1 says: it saves at SIGTERM and ends, or waits for words.
-constexpr const char* script = R"(#!/bin/sh
+constexpr const char* adding_script = R"(#!/bin/sh
 n=0 sum=0 over=
 [ -e $2/state ] && . $2/state
 x=$3
@@ -51,7 +51,7 @@ class PausedPrograms : public testing::Test {
     study = log::read_study(directory);
   }
   void write(const std::string& objective, const std::string& scheduler) {
-    ::chmod(folder.write("add.sh", script).c_str(), 0755);
+    ::chmod(folder.write("add.sh", adding_script).c_str(), 0755);
     folder.write("x.ini", concat("[study]\ntrials = 8\ndirection = maximize\nmetric = value\n[objective]\nepochs = 6\nmetrics = own\n",
                                  objective, "[scheduler]\n", scheduler));
   }

@@ -93,12 +93,12 @@ double value_at(Landscape& landscape, const std::vector<double>& unit) {
   return value;
 }
 
-space::Space plane() { return space_of({{"x", "uniform(0, 1)", {}}, {"y", "loguniform(1, 100)", {}}}); }
+space::Space half_log_plane() { return space_of({{"x", "uniform(0, 1)", {}}, {"y", "loguniform(1, 100)", {}}}); }
 
 class Landscapes : public testing::TestWithParam<std::string> {};
 
 TEST_P(Landscapes, HaveTheirDerivatives) {
-  for (const space::Space& space : {plane(), mixed_space()}) {
+  for (const space::Space& space : {half_log_plane(), mixed_space()}) {
     Scene scene(space, 25, options_with(GetParam(), 0.05));
     scene.fail(space.decode(random_unit(space.size(), 77)));
     const std::vector<Config> pending{space.decode(random_unit(space.size(), 1)),
@@ -147,7 +147,7 @@ TEST_P(Landscapes, AreTheSameForPointsTogetherAndAlone) {
 }
 
 TEST_P(Landscapes, RiseWhereATrialIsRunning) {
-  Scene scene(plane(), 14, options_with(GetParam()));
+  Scene scene(half_log_plane(), 14, options_with(GetParam()));
   const std::vector<double> best = [&] {
     Landscape free = scene.landscape();
     return scene.search(free).front().point;
@@ -170,7 +170,7 @@ INSTANTIATE_TEST_SUITE_P(All, Landscapes, testing::ValuesIn(ways_of_pending),
                          [](const auto& instance) { return instance.param; });
 
 TEST(Landscape, ForgetsRunningTrialsWhenItGoes) {
-  Scene scene(plane(), 14, options_with("fantasies"));
+  Scene scene(half_log_plane(), 14, options_with("fantasies"));
   const std::vector<double> unit = random_unit(2, 4);
   const auto value = [&] {
     Landscape landscape = scene.landscape();
@@ -194,7 +194,7 @@ TEST(Landscape, IsInfiniteWhereAConstraintIsBrokenOrAConfigurationExcluded) {
 }
 
 TEST(Landscape, RisesWhereTrialsFailed) {
-  Scene scene(plane());
+  Scene scene(half_log_plane());
   const std::vector<double> near{0.8, 0.2}, far{0.1, 0.9};
   const auto value = [&](const std::vector<double>& unit) {
     Landscape landscape = scene.landscape();
@@ -209,7 +209,7 @@ TEST(Landscape, RisesWhereTrialsFailed) {
 }
 
 TEST(AcquisitionSearch, FindsTheMinimumInAContinuousSpace) {
-  Scene scene(plane());
+  Scene scene(half_log_plane());
   Landscape landscape = scene.landscape();
 
   const auto minima = scene.search(landscape);
@@ -279,7 +279,7 @@ TEST(AcquisitionSearch, StaysInsideConstraintsAndRegions) {
 }
 
 TEST(AcquisitionSearch, FindsNothingWhereAllIsExcluded) {
-  for (const space::Space& space : {plane(), mixed_space(), discrete_space()}) {
+  for (const space::Space& space : {half_log_plane(), mixed_space(), discrete_space()}) {
     Scene scene(space);
     Landscape landscape = scene.landscape({log_ei, 0, [](const Config&) { return true; }});
 

@@ -104,13 +104,13 @@ TEST(LogExpectedImprovement, IsFiniteAndFallsWithTheMean) {
   }
 }
 
-using Rule = Acquired (*)(double mean, double variance, double best);
-const std::map<std::string, Rule> rules{
+using RuleFunction = Acquired (*)(double mean, double variance, double best);
+const std::map<std::string, RuleFunction> rules{
     {"LogEi", log_expected_improvement}, {"Ei", expected_improvement}, {"Ucb", upper_confidence_bound}};
 
 class Acquisitions : public testing::TestWithParam<std::string> {
  protected:
-  Rule rule = rules.at(GetParam());
+  RuleFunction rule = rules.at(GetParam());
 };
 
 TEST_P(Acquisitions, HaveTheDerivativesOfTheirValues) {

@@ -13,9 +13,7 @@ namespace {
 using namespace study;
 using Objective = std::function<double(const Config&)>;
 
-constexpr double infinity = std::numeric_limits<double>::infinity();
-
-std::unique_ptr<Searcher> searcher_of(const space::Space& space, std::uint64_t seed = 7,
+std::unique_ptr<Searcher> bayesian_searcher(const space::Space& space, std::uint64_t seed = 7,
                                       const BayesianOptions& options = {}) {
   return make_searcher({.algorithm = "bo", .seed = seed, .bayesian = options}, space);
 }
@@ -28,7 +26,7 @@ constexpr double branin_minimum = 0.39788735772973816;
 space::Space branin_space() { return space_of({{"x", "uniform(-5, 10)", {}}, {"y", "uniform(0, 15)", {}}}); }
 
 /// Smooth in the numbers, with a bonus for one word.
-double mixed_objective(const Config& config) {
+double costly_mixture(const Config& config) {
   double sum = config[5] == 1 ? 0 : 0.5;
   sum +=
       std::pow(std::log10(config[0]) + 2, 2) + 0.3 * std::abs(config[1] - 2) + std::pow(config[3] - 0.2, 2);
@@ -38,7 +36,7 @@ double mixed_objective(const Config& config) {
 TEST(BayesianSearcher, ReachesTheMinimumOfBranin) {
   for (const std::uint64_t seed : {1, 2, 3}) {
     History history;
-    evaluate(*searcher_of(branin_space(), seed), history, 40, branin);
+    evaluate(*bayesian_searcher(branin_space(), seed), history, 40, branin);
 
     EXPECT_LT(best_of(history) - branin_minimum, 0.1) << seed;
   }
@@ -52,7 +50,7 @@ TEST(BayesianSearcher, FindsTheBestOfWholeNumbersAndWords) {
   };
   for (const std::uint64_t seed : {1, 2}) {
     History history;
-    evaluate(*searcher_of(space, seed), history, 40, objective);
+    evaluate(*bayesian_searcher(space, seed), history, 40, objective);
 
     EXPECT_EQ(best_of(history), 0) << seed;
     EXPECT_EQ(history.distinct(), 40u);
@@ -61,14 +59,14 @@ TEST(BayesianSearcher, FindsTheBestOfWholeNumbersAndWords) {
 
 TEST(BayesianSearcher, FindsTheLargestValueWhenTheStudyMaximizes) {
   History history(true);
-  evaluate(*searcher_of(branin_space()), history, 30, [](const Config& config) { return -branin(config); });
+  evaluate(*bayesian_searcher(branin_space()), history, 30, [](const Config& config) { return -branin(config); });
 
   EXPECT_GT(best_of(history), -branin_minimum - 0.5);
 }
 
 TEST(BayesianSearcher, ProposesSixtyFourDifferentTrialsAtOnce) {
   for (const space::Space& space : {branin_space(), mixed_space(), discrete_space()}) {
-    const auto subject = searcher_of(space);
+    const auto subject = bayesian_searcher(space);
     History history;
     evaluate(*subject, history, 12,
              [&](const Config& config) { return std::pow(space.encode(config)[0] - 0.3, 2); });
@@ -93,7 +91,7 @@ TEST(BayesianSearcher, SurvivesAnyObjective) {
   const std::vector<std::pair<std::string, Objective>> objectives{
       {"constant", [](const Config&) { return 3; }},
       {"NaN", [](const Config&) { return not_a_number; }},
-      {"infinite", [](const Config&) { return infinity; }},
+      {"infinite", [](const Config&) { return std::numeric_limits<double>::infinity(); }},
       {"huge", [](const Config&) { return 1e30; }},
       {"one huge", [](const Config& config) { return config[1] == 2 ? 1e30 : config[1]; }},
       {"largest", [](const Config& config) { return config[1] == 2 ? 1e308 : -1e308; }},
@@ -106,7 +104,7 @@ TEST(BayesianSearcher, SurvivesAnyObjective) {
     SCOPED_TRACE(name);
     History history;
 
-    ASSERT_NO_THROW(evaluate(*searcher_of(space), history, 22, objective));
+    ASSERT_NO_THROW(evaluate(*bayesian_searcher(space), history, 22, objective));
 
     expect_feasible_and_different(space, history);
   }
@@ -114,7 +112,7 @@ TEST(BayesianSearcher, SurvivesAnyObjective) {
 
 TEST(BayesianSearcher, GoesOnWhenAllTrialsFail) {
   const space::Space space = mixed_space();
-  const auto subject = searcher_of(space);
+  const auto subject = bayesian_searcher(space);
   History history;
 
   for (int i = 0; i < 25; ++i) {
@@ -127,7 +125,7 @@ TEST(BayesianSearcher, GoesOnWhenAllTrialsFail) {
 }
 
 TEST(BayesianSearcher, KeepsAwayFromWhereTrialsFail) {
-  const auto subject = searcher_of(branin_space(), 3);
+  const auto subject = bayesian_searcher(branin_space(), 3);
   History history;
   std::size_t failed = 0;
   for (std::size_t i = 0; i < 60; ++i) {
@@ -160,7 +158,7 @@ TEST(BayesianSearcher, EndsWhenNothingPromisesTheLeastGain) {
 }
 
 TEST(BayesianSearcher, PromisesMoreThanNothing) {
-  const auto subject = searcher_of(branin_space());
+  const auto subject = bayesian_searcher(branin_space());
   History history;
   evaluate(*subject, history, 6, branin);
   EXPECT_FALSE(subject->promised().has_value());
@@ -174,7 +172,7 @@ TEST(BayesianSearcher, PromisesMoreThanNothing) {
 
 TEST(BayesianSearcher, TriesAllOfADiscreteSpaceBeforeItRepeats) {
   const space::Space space = tiny_space();
-  const auto subject = searcher_of(space);
+  const auto subject = bayesian_searcher(space);
   History history;
 
   evaluate(*subject, history, tiny_count, [](const Config& config) { return config[1]; });
@@ -190,7 +188,7 @@ TEST(BayesianSearcher, NeverRepeatsAConfigurationOfADiscreteSpace) {
       space_of({{"a", "int(1, 12)", {}}, {"b", "choice(p, q, r)", {}}, {"c", "logint(1, 4)", {}}});
   History history;
 
-  evaluate(*searcher_of(space), history, 60,
+  evaluate(*bayesian_searcher(space), history, 60,
            [](const Config& config) { return std::abs(config[0] - 5) + config[1]; });
 
   EXPECT_EQ(history.distinct(), 60u);
@@ -198,7 +196,7 @@ TEST(BayesianSearcher, NeverRepeatsAConfigurationOfADiscreteSpace) {
 
 TEST(BayesianSearcher, ProposesTheSameWhateverItWasAskedBefore) {
   for (const space::Space& space : {branin_space(), mixed_space()}) {
-    const auto used = searcher_of(space);
+    const auto used = bayesian_searcher(space);
     const auto objective = [&](const Config& config) { return std::pow(space.encode(config)[0] - 0.3, 2); };
     History history;
     evaluate(*used, history, 18, objective);
@@ -207,7 +205,7 @@ TEST(BayesianSearcher, ProposesTheSameWhateverItWasAskedBefore) {
     std::vector<Config> wanted, got;
 
     for (std::size_t ahead = 0; ahead < 4; ++ahead) {
-      wanted.push_back(searcher_of(space)->propose(before, next_trial(before, ahead), {}).value());
+      wanted.push_back(bayesian_searcher(space)->propose(before, next_trial(before, ahead), {}).value());
       static_cast<void>(used->propose(before, next_trial(before, 3 - ahead), {}));
       got.push_back(used->propose(before, next_trial(before, ahead), {}).value());
     }
@@ -219,9 +217,9 @@ TEST(BayesianSearcher, ProposesTheSameWhateverItWasAskedBefore) {
 
 TEST(BayesianSearcher, DoesNotMindPausedAndRunningTrials) {
   const space::Space space = mixed_space();
-  const auto subject = searcher_of(space);
+  const auto subject = bayesian_searcher(space);
   History history;
-  evaluate(*subject, history, 12, mixed_objective);
+  evaluate(*subject, history, 12, costly_mixture);
 
   for (const TrialState state : {TrialState::Paused, TrialState::Running, TrialState::Stopped,
                                  TrialState::Cancelled, TrialState::Failed, TrialState::Paused}) {
@@ -251,12 +249,12 @@ TEST(BayesianSearcher, WorksWithEachOfItsOptions) {
   with(&BayesianOptions::jitter, 0.1);
   const space::Space space = mixed_space();
   for (const BayesianOptions& options : all) {
-    const auto subject = searcher_of(space, 7, options);
+    const auto subject = bayesian_searcher(space, 7, options);
     History history;
-    extend(*searcher_of(space), history, 1);
+    extend(*bayesian_searcher(space), history, 1);
     finish(history, TrialState::Running);
 
-    evaluate(*subject, history, 15, mixed_objective);
+    evaluate(*subject, history, 15, costly_mixture);
     extend(*subject, history, 2);
 
     expect_feasible_and_different(space, history);
@@ -274,7 +272,7 @@ TEST(BayesianSearcher, SearchesOneParameterAndTwenty) {
     };
     History history;
 
-    evaluate(*searcher_of(space), history, space.size() + 15, objective);
+    evaluate(*bayesian_searcher(space), history, space.size() + 15, objective);
 
     expect_feasible_and_different(space, history);
     EXPECT_LT(best_of(history), space.size() == 1 ? 1e-4 : 0.12)

@@ -10,7 +10,7 @@ namespace {
 
 using device::Block;
 
-constexpr std::size_t n = evidence_crossover, d = 3;
+constexpr std::size_t n = evidence_crossover, dimensions = 3;
 
 /// Counts how often it is asked.
 class CountingSolver final : public device::EvidenceSolver {
@@ -40,11 +40,13 @@ class DeviceEvidence : public testing::Test {
     for (double& number : noise) number = 0.1 * random.uniform();
   }
 
-  Block<const double> first(std::size_t count) const { return {points.data(), count, d, d}; }
+  Block<const double> first(std::size_t count) const {
+    return {points.data(), count, dimensions, dimensions};
+  }
   /// Two features of one group and one of another.
   FeatureGroups groups{{0, 0, 1}, 2};
   Hyperparameters parameters{{-0.5, 0.2}, 0.3, -2};
-  std::vector<double> points = std::vector<double>(n * d), values = std::vector<double>(n),
+  std::vector<double> points = std::vector<double>(n * dimensions), values = std::vector<double>(n),
                       noise = std::vector<double>(n);
   CountingSolver solver;
 };

@@ -9,16 +9,16 @@ namespace {
 
 using namespace numeric;
 
-const FeatureGroups groups{{0, 1, 1, 2}, 3, {0, 3}};
+const FeatureGroups warped_groups{{0, 1, 1, 2}, 3, {0, 3}};
 
 double bent(double feature, double log_a, double log_b) {
   std::vector<double> features{feature, 0.1, 0.2, 0.3};
-  InputWarp(groups, std::vector<double>{log_a, log_b, 0, 0}).apply(features, {});
+  InputWarp(warped_groups, std::vector<double>{log_a, log_b, 0, 0}).apply(features, {});
   return features[0];
 }
 
 TEST(InputWarp, IsTheIdentityWithoutShapesAndWithShapesOfOne) {
-  EXPECT_TRUE(InputWarp(groups, {}).trivial());
+  EXPECT_TRUE(InputWarp(warped_groups, {}).trivial());
   for (const double x : {-0.4, 0.0, 0.25, 0.49}) EXPECT_NEAR(bent(x, 0, 0), x, 1e-15);
 }
 
@@ -31,7 +31,7 @@ TEST(InputWarp, IsKumaraswamysDistributionFunction) {
 TEST(InputWarp, LeavesFeaturesThatAreNotOnALine) {
   std::vector<double> features{0.1, 0.2, 0.3, 0.4}, slopes(4);
 
-  InputWarp(groups, std::vector<double>{1, 1, 1, 1}).apply(features, slopes);
+  InputWarp(warped_groups, std::vector<double>{1, 1, 1, 1}).apply(features, slopes);
 
   EXPECT_EQ(features[1], 0.2);
   EXPECT_EQ(features[2], 0.3);
@@ -43,13 +43,13 @@ TEST(InputWarp, LeavesFeaturesThatAreNotOnALine) {
 TEST(InputWarp, HasItsDerivativesByFeaturesAndShapes) {
   const std::vector<double> at{0.2, 0.1, 0.2, -0.3}, shapes{0.7, -0.4, -0.8, 0.5}, weights{2, 3, 5, 7};
   const auto weighed = [&](std::vector<double> features, const std::vector<double>& with) {
-    InputWarp(groups, with).apply(features, {});
+    InputWarp(warped_groups, with).apply(features, {});
     return product(features, weights);
   };
   std::vector<double> features = at, slopes(4), by_shapes(4, 10);
 
-  InputWarp(groups, shapes).apply(features, slopes);
-  InputWarp(groups, shapes).pull_back(at, weights, by_shapes);
+  InputWarp(warped_groups, shapes).apply(features, slopes);
+  InputWarp(warped_groups, shapes).pull_back(at, weights, by_shapes);
 
   for (std::size_t k = 0; k < 4; ++k) {
     EXPECT_NEAR(weights[k] * slopes[k], derivative([&](const auto& x) { return weighed(x, shapes); }, at, k),

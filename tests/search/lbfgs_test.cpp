@@ -21,7 +21,7 @@ BatchFunction batch(std::size_t d, const Function& function) {
 }
 
 /// sum of c_i (x_i - m_i)^2 with c = 1, 10, 100 and m = 0.5, 2, -3.
-double bowl(std::span<const double> x, std::span<double> gradient) {
+double quadratic(std::span<const double> x, std::span<double> gradient) {
   constexpr double curvature[] = {1, 10, 100}, minimiser[] = {0.5, 2, -3};
   double sum = 0;
   for (std::size_t i = 0; i < 3; ++i) {
@@ -42,7 +42,7 @@ double rosenbrock(std::span<const double> x, std::span<double> gradient) {
 TEST(Lbfgs, FindsTheMinimumOfABowlInsideTheBox) {
   const std::vector<double> low(3, -5), high(3, 5), start{-4, 4, 4};
 
-  const auto minima = minimise(batch(3, bowl), start, low, high, precise);
+  const auto minima = minimise(batch(3, quadratic), start, low, high, precise);
 
   ASSERT_EQ(minima.size(), 1u);
   EXPECT_NEAR(minima[0].point[0], 0.5, 1e-7);
@@ -54,7 +54,7 @@ TEST(Lbfgs, FindsTheMinimumOfABowlInsideTheBox) {
 TEST(Lbfgs, StopsAtTheBoundsThatHoldIt) {
   const std::vector<double> low(3, -1), high(3, 1), start{0, 0, 0};
 
-  const auto minima = minimise(batch(3, bowl), start, low, high, precise);
+  const auto minima = minimise(batch(3, quadratic), start, low, high, precise);
 
   EXPECT_NEAR(minima[0].point[0], 0.5, 1e-7);
   EXPECT_EQ(minima[0].point[1], 1);
@@ -65,7 +65,7 @@ TEST(Lbfgs, StopsAtTheBoundsThatHoldIt) {
 TEST(Lbfgs, LeavesABoundAgainThatDoesNotHoldIt) {
   const std::vector<double> low(3, -5), high(3, 5), start{-5, 5, 5};
 
-  const auto minima = minimise(batch(3, bowl), start, low, high, precise);
+  const auto minima = minimise(batch(3, quadratic), start, low, high, precise);
 
   EXPECT_NEAR(minima[0].value, 0, 1e-12);
 }

@@ -13,7 +13,7 @@ using namespace numeric;
 using Kind = OutputTransform::Kind;
 
 /// Kinds that change losses, by name.
-const std::map<std::string, Kind> kinds{{"Standard", Kind::Standard},
+const std::map<std::string, Kind> transforms{{"Standard", Kind::Standard},
                                         {"HalfRank", Kind::HalfRank},
                                         {"Log", Kind::Log},
                                         {"LogSharp", Kind::LogSharp}};
@@ -45,7 +45,7 @@ double deviation_of(const std::vector<double>& values) {
 
 class OutputTransforms : public testing::TestWithParam<std::string> {
  protected:
-  Kind kind = kinds.at(GetParam());
+  Kind kind = transforms.at(GetParam());
 };
 
 TEST_P(OutputTransforms, KeepTheOrderOfLosses) {

@@ -14,8 +14,6 @@ namespace {
 
 using namespace study;
 
-constexpr double infinity = std::numeric_limits<double>::infinity();
-
 space::Space line_space() { return space_of({{"x", "uniform(0, 1)", {}}}); }
 space::Space square_space() { return space_of({{"x", "uniform(0, 1)", {}}, {"y", "uniform(0, 1)", {}}}); }
 
@@ -38,7 +36,7 @@ RegionTree grown_tree(const space::Space& space, std::size_t results, const Tree
   return tree;
 }
 
-double bowl(const space::UnitPoint& unit) {
+double unit_bowl(const space::UnitPoint& unit) {
   double sum = 0;
   for (const double u : unit) sum += (u - 0.2) * (u - 0.2);
   return sum;
@@ -147,7 +145,7 @@ TEST(RegionTree, CutsChoicesBetweenGoodWordsAndBadOnes) {
 TEST(RegionTree, OpensASubtreeForACondition) {
   const space::Space space =
       space_of({{"x", "uniform(0, 1)", {}}, {"w", "choice(a, b)", {}}, {"m", "uniform(0, 1) if w == a", {}}});
-  const RegionTree tree = grown_tree(space, 40, {.split = 16}, bowl);
+  const RegionTree tree = grown_tree(space, 40, {.split = 16}, unit_bowl);
 
   const Split& split = tree.nodes()[0].split;
   ASSERT_EQ(split.kind, Split::Kind::Activity);
@@ -158,7 +156,7 @@ TEST(RegionTree, OpensASubtreeForACondition) {
 }
 
 TEST(RegionTree, HasAsManyChildrenAsAskedFor) {
-  const RegionTree tree = grown_tree(square_space(), 60, {.children = 3, .split = 30}, bowl);
+  const RegionTree tree = grown_tree(square_space(), 60, {.children = 3, .split = 30}, unit_bowl);
 
   EXPECT_EQ(tree.nodes()[0].children, 3u);
   double sum = 0;
@@ -168,7 +166,7 @@ TEST(RegionTree, HasAsManyChildrenAsAskedFor) {
 
 TEST(RegionTree, ScoresValueChanceEntropyAndCountsOfTrials) {
   RegionTree tree =
-      grown_tree(square_space(), 64, {.split = 16, .exploration = 0.7, .entropy_weight = 2}, bowl);
+      grown_tree(square_space(), 64, {.split = 16, .exploration = 0.7, .entropy_weight = 2}, unit_bowl);
   const Config inside{0.1, 0.1};
   tree.begin(inside);
   tree.begin(inside);
@@ -188,7 +186,7 @@ TEST(RegionTree, ScoresValueChanceEntropyAndCountsOfTrials) {
 }
 
 TEST(RegionTree, ScoresTheBestAndTheWorstOfAllResultsOneApart) {
-  RegionTree tree = grown_tree(line_space(), 40, {.split = 1000}, bowl);
+  RegionTree tree = grown_tree(line_space(), 40, {.split = 1000}, unit_bowl);
   RegionTree::Node best = tree.nodes()[0], worst = best;
   worst.value = *std::ranges::max_element(tree.losses());
   best.chance = worst.chance = 0;
@@ -197,7 +195,7 @@ TEST(RegionTree, ScoresTheBestAndTheWorstOfAllResultsOneApart) {
 }
 
 TEST(RegionTree, SelectsTheChildWithTheHighestScoreAtEachLevel) {
-  const RegionTree tree = grown_tree(square_space(), 120, {.split = 12}, bowl);
+  const RegionTree tree = grown_tree(square_space(), 120, {.split = 12}, unit_bowl);
   const std::size_t leaf = tree.select();
 
   ASSERT_EQ(tree.nodes()[leaf].children, 0u);
@@ -212,7 +210,7 @@ TEST(RegionTree, SelectsTheChildWithTheHighestScoreAtEachLevel) {
 
 /// How many of a thousand selections each leaf gets when each begins a trial there.
 std::vector<std::size_t> thousand_selections(bool count_running) {
-  RegionTree tree = grown_tree(square_space(), 400, {.split = 20, .count_running = count_running}, bowl);
+  RegionTree tree = grown_tree(square_space(), 400, {.split = 20, .count_running = count_running}, unit_bowl);
   std::vector<std::size_t> counts(tree.nodes().size());
   Random random(1);
   for (int i = 0; i < 1000; ++i) {
@@ -245,7 +243,7 @@ TEST(RegionTree, ForgetsRunningTrialsThatEndAndCarriesTheOthersIntoChildren) {
   for (int i = 0; i < 20; ++i) tree.begin(running.emplace_back(random_config(space, random)));
   for (int i = 0; i < 60; ++i) {
     const Config config = random_config(space, random);
-    tree.add(config, bowl(config));
+    tree.add(config, unit_bowl(config));
   }
   ASSERT_GT(tree.leaves(), 3u);
   EXPECT_EQ(tree.nodes()[0].in_flight, 20u);
@@ -256,7 +254,7 @@ TEST(RegionTree, ForgetsRunningTrialsThatEndAndCarriesTheOthersIntoChildren) {
 }
 
 TEST(RegionTree, BacksUpWhatARunningTrialReports) {
-  RegionTree tree = grown_tree(square_space(), 50, {.split = 16}, bowl);
+  RegionTree tree = grown_tree(square_space(), 50, {.split = 16}, unit_bowl);
   const double before = tree.nodes()[0].value;
   const Config running{0.9, 0.9};
   tree.begin(running);
@@ -275,7 +273,7 @@ TEST(RegionTree, BacksUpWhatARunningTrialReports) {
 }
 
 TEST(RegionTree, StopsGrowingAtTheMaximumHeight) {
-  const RegionTree tree = grown_tree(line_space(), 400, {.max_height = 3, .split = 10}, bowl);
+  const RegionTree tree = grown_tree(line_space(), 400, {.max_height = 3, .split = 10}, unit_bowl);
 
   int height = 0;
   for (const RegionTree::Node& node : tree.nodes()) height = std::max(height, node.depth);
@@ -288,14 +286,14 @@ TEST(RegionTree, WidensWithTheNumberOfResults) {
   Random random(2);
   for (std::size_t i = 1; i <= 300; ++i) {
     const Config config = random_config(square_space(), random);
-    tree.add(config, bowl(config));
+    tree.add(config, unit_bowl(config));
     EXPECT_LE(tree.leaves(), 1 + i / 10 + 1);
   }
   EXPECT_GT(tree.leaves(), 8u);
 }
 
 TEST(RegionTree, DrawsLeavesByTheirChances) {
-  const RegionTree tree = grown_tree(square_space(), 100, {.split = 12}, bowl);
+  const RegionTree tree = grown_tree(square_space(), 100, {.split = 12}, unit_bowl);
   std::vector<double> drawn(tree.nodes().size());
   constexpr int count = 20000;
 
@@ -308,8 +306,8 @@ TEST(RegionTree, DrawsLeavesByTheirChances) {
 }
 
 TEST(RegionTree, KnowsWhereTheMinimumIsBetterAndBetter) {
-  const double few = grown_tree(square_space(), 30, {.split = 16}, bowl).entropy();
-  const double many = grown_tree(square_space(), 1000, {.split = 16}, bowl).entropy();
+  const double few = grown_tree(square_space(), 30, {.split = 16}, unit_bowl).entropy();
+  const double many = grown_tree(square_space(), 1000, {.split = 16}, unit_bowl).entropy();
 
   EXPECT_LE(few, 0.0);
   EXPECT_LT(many, few - 1);
@@ -331,7 +329,7 @@ void expect_consistent(const RegionTree& tree) {
       continue;
     }
     std::size_t visits = 0, in_flight = 0;
-    double value = infinity;
+    double value = std::numeric_limits<double>::infinity();
     for (std::size_t c = node.first_child; c < node.first_child + node.children; ++c) {
       visits += tree.nodes()[c].visits;
       in_flight += tree.nodes()[c].in_flight;
@@ -355,7 +353,7 @@ TEST(RegionTree, IsAPartitionOfTheSpaceAtAllTimes) {
     Random random(index);
     for (int i = 0; i < 120; ++i) {
       const Config config = random_config(space, random);
-      const double loss = bowl(space.encode(config)) + random.normal() * 0.05;
+      const double loss = unit_bowl(space.encode(config)) + random.normal() * 0.05;
       if (i % 3 == 0) {
         const Config running = random_config(space, random);
         tree.begin(running);
@@ -378,7 +376,7 @@ TEST(RegionTree, IsAPartitionOfTheSpaceAtAllTimes) {
 }
 
 TEST(RegionTree, IsAFunctionOfTheResults) {
-  const auto noisy = [](const space::UnitPoint& unit) { return bowl(unit) + 0.1 * std::sin(40 * unit[0]); };
+  const auto noisy = [](const space::UnitPoint& unit) { return unit_bowl(unit) + 0.1 * std::sin(40 * unit[0]); };
   const RegionTree a = grown_tree(square_space(), 200, {}, noisy),
                    b = grown_tree(square_space(), 200, {}, noisy);
 
@@ -392,7 +390,7 @@ TEST(RegionTree, IsAFunctionOfTheResults) {
 }
 
 TEST(RegionTree, SelectsByWhatItsPartsSayOfThemselves) {
-  RegionTree whole = grown_tree(square_space(), 90, {.split = 12}, bowl);
+  RegionTree whole = grown_tree(square_space(), 90, {.split = 12}, unit_bowl);
   ASSERT_GT(whole.nodes()[1].children + whole.nodes()[2].children, 0u);
   RegionTree top(square_space(), {.split = 12});
   std::vector<double> losses = whole.losses();
@@ -430,7 +428,7 @@ TEST(TreeMessages, ComeBackAsTheyWere) {
   Subtree subtree{7,
                   {node.part, node.log_volume, node.depth, 7},
                   {{3, {1, not_a_number}, 0.5}},
-                  {{{2, 4}, infinity, true}}};
+                  {{{2, 4}, std::numeric_limits<double>::infinity(), true}}};
 
   const std::vector<std::byte> bytes = encode(subtree);
   const TreeMessage back = decode_tree_message(bytes);
@@ -541,7 +539,7 @@ void go_on(History& history, Random& random) {
   const space::Space space = square_space();
   create(history, random_config(space, random));
   const TrialId trial = history.trials().back().id;
-  const double loss = bowl(space.encode(history[trial].config));
+  const double loss = unit_bowl(space.encode(history[trial].config));
   finish(history, TrialState::Running);
   report(history, trial, 1, loss + 0.5);
   report(history, trial, 2, loss + 0.2);

@@ -14,7 +14,7 @@ using namespace study;
 
 space::Space plane() { return space_of({{"x", "uniform(0, 1)", {}}, {"y", "uniform(0, 1)", {}}}); }
 
-double bowl(const Config& config) {
+double flat_bowl(const Config& config) {
   return std::pow(config[0] - 0.3, 2) + 0.5 * std::pow(config[1] - 0.7, 2);
 }
 
@@ -24,7 +24,7 @@ History results(std::size_t count, double sign = 1, bool maximize = false) {
   for (std::size_t i = 0; i < count; ++i) {
     const std::vector<double> centred = centred_numbers(2, 100 + i);
     create(history, {centred[0] + 0.5, centred[1] + 0.5});
-    finish(history, TrialState::Completed, sign * bowl(history.trials().back().config));
+    finish(history, TrialState::Completed, sign * flat_bowl(history.trials().back().config));
   }
   return history;
 }
@@ -324,7 +324,7 @@ TEST(Surrogate, SeesWhatLiesAroundTheBestOfVeryManyResults) {
   while (losses.size() == surrogate.size() && surrogate.size() < 1200) {  // until the next fit
     const std::vector<double> centred = centred_numbers(2, 100 + surrogate.size());
     create(history, {centred[0] + 0.5, centred[1] + 0.5});
-    finish(history, TrialState::Completed, bowl(history.trials().back().config));
+    finish(history, TrialState::Completed, flat_bowl(history.trials().back().config));
     surrogate.update(history);
   }
 

@@ -155,8 +155,8 @@ TEST(UserPrior, MultipliesAnAcquisitionAndItsGradient) {
   }
 }
 
-/// A bowl with ripples, its minimum 0 at (0.62, 0.002).
-double bowl(const Config& config) {
+/// A rippled_bowl with ripples, its minimum 0 at (0.62, 0.002).
+double rippled_bowl(const Config& config) {
   const double x = config[0] - 0.62, y = std::log10(config[1] / 0.002);
   return x * x + 0.1 * y * y + 0.03 * (1 - std::cos(9 * x)) + 0.01 * (1 - std::cos(5 * y));
 }
@@ -178,7 +178,7 @@ std::vector<double> progress(const std::vector<space::Definition>& beliefs, std:
     double least = 1e9;
     for (std::size_t i = 0; i < trials; ++i) {
       extend(*searcher, history, 1);
-      const double value = bowl(history.trials().back().config);
+      const double value = rippled_bowl(history.trials().back().config);
       finish(history, TrialState::Completed, value);
       least = std::min(least, value);
       mean[i] += std::log10(std::max(least, resolution)) / seeds;

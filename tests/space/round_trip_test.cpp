@@ -10,7 +10,7 @@
 namespace regatta::space {
 namespace {
 
-constexpr double below_one = 1 - 0x1p-53;
+constexpr double last_below_one = 1 - 0x1p-53;
 
 std::string numbers(Random& random, bool whole, bool positive) {
   const double scale = std::pow(10, 6 * random.uniform() - (whole ? 0 : 3));
@@ -117,7 +117,7 @@ TEST_P(RoundTrip, EncodesIntoTheUnitCube) {
 }
 
 TEST_P(RoundTrip, DecodesTheCornersOfTheCube) {
-  for (const double corner : {0.0, below_one}) {
+  for (const double corner : {0.0, last_below_one}) {
     const Config config = space.decode(UnitPoint(space.size(), corner));
     EXPECT_EQ(space.violation(config), "");
     expect_same(space, config, space.decode(space.encode(config)));
@@ -132,7 +132,7 @@ TEST_P(RoundTrip, DecodesMonotonously) {
   for (const Parameter& parameter : space.parameters()) {
     double last = parameter.decode(0);
     for (int i = 1; i <= 1000; ++i) {
-      const double next = parameter.decode(i / 1000.0 * below_one);
+      const double next = parameter.decode(i / 1000.0 * last_below_one);
       EXPECT_LE(last, next) << parameter.definition;
       last = next;
     }

@@ -16,7 +16,7 @@ namespace {
 using testing::ElementsAre;
 using testing::Pointwise;
 
-const std::filesystem::path inputs = std::filesystem::path(REGATTA_SOURCE_DIR) / "inputs" / "data";
+const std::filesystem::path shipped = std::filesystem::path(REGATTA_SOURCE_DIR) / "inputs" / "data";
 const std::filesystem::path digits = std::filesystem::path(REGATTA_SHARED_DIR) / "data" / "tab" / "optdigits";
 
 const std::filesystem::path vowels =
@@ -41,23 +41,23 @@ void expect_same(const Dataset& file, const TableSet& made) {
 TEST(Inputs, IrisIsWhatItsTableGives) {
   comm::PrivateMemory memory;
 
-  const Dataset data = load_dataset(inputs / "iris.h5", memory);
+  const Dataset data = load_dataset(shipped / "iris.h5", memory);
 
-  expect_same(data, import_data({inputs / "iris.csv"}, {{"test_fraction", "0"}, {"valid_fraction", "0"}}));
+  expect_same(data, import_data({shipped / "iris.csv"}, {{"test_fraction", "0"}, {"valid_fraction", "0"}}));
   EXPECT_EQ(data.train.rows, 150u);
   EXPECT_THAT(data.class_names, ElementsAre("setosa", "versicolor", "virginica"));
-  EXPECT_THAT(h5::File::open(inputs / "iris.h5").read_doubles("/standardise/mean"),
+  EXPECT_THAT(h5::File::open(shipped / "iris.h5").read_doubles("/standardise/mean"),
               Pointwise(testing::DoubleNear(5e-4), {5.843, 3.057, 3.758, 1.199}));
 }
 
 TEST(Inputs, RegressionIsWhatItsGeneratorGives) {
   comm::PrivateMemory memory;
 
-  expect_same(load_dataset(inputs / "regression.h5", memory), generate_regression(RegressionOptions{}));
+  expect_same(load_dataset(shipped / "regression.h5", memory), generate_regression(RegressionOptions{}));
 }
 
 TEST(Inputs, DigitsHaveTheirRowsAndClasses) {
-  const DatasetInfo info = inspect_dataset(inputs / "digits.h5");
+  const DatasetInfo info = inspect_dataset(shipped / "digits.h5");
 
   EXPECT_EQ(info.features, 64u);
   EXPECT_EQ(info.classes, 10u);
@@ -74,14 +74,14 @@ TEST(Inputs, DigitsAreWhatTheirTablesGive) {
                                                    {"valid_fraction", "0.2153"},
                                                    {"shape", "8x8x1"}};
 
-  expect_same(load_dataset(inputs / "digits.h5", memory),
+  expect_same(load_dataset(shipped / "digits.h5", memory),
               import_data({digits / "optdigits_train.csv"}, options));
 }
 
 TEST(Inputs, VowelsHaveTheirRowsAndLengths) {
   comm::PrivateMemory memory;
 
-  const Dataset data = load_dataset(inputs / "vowels.h5", memory);
+  const Dataset data = load_dataset(shipped / "vowels.h5", memory);
 
   EXPECT_THAT(data.shape, ElementsAre(29, 12));
   EXPECT_EQ(data.classes, 9u);
@@ -97,14 +97,14 @@ TEST(Inputs, VowelsAreWhatTheirTextsGive) {
   comm::PrivateMemory memory;
 
   expect_same(
-      load_dataset(inputs / "vowels.h5", memory),
+      load_dataset(shipped / "vowels.h5", memory),
       import_data({vowels / "JapaneseVowels_TRAIN.ts"},
                   {{"test_file", (vowels / "JapaneseVowels_TEST.ts").string()}, {"valid_fraction", "0.2"}}));
 }
 
 TEST(Inputs, ADamagedTableIsReadOrRefusedWithItsName) {
   const support::TemporaryFolder folder;
-  const std::string whole = read_file(inputs / "iris.csv");
+  const std::string whole = read_file(shipped / "iris.csv");
   for (std::uint64_t seed = 0; seed < 200; ++seed) {
     Random random(seed);
     std::string text = whole.substr(0, 1 + random.below(whole.size()));

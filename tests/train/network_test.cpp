@@ -14,7 +14,7 @@ namespace {
 using device::Activation;
 using device::LossKind;
 
-constexpr std::size_t samples = 7, inputs = 5;
+constexpr std::size_t batch_size = 7, inputs = 5;
 
 /// The same network in double precision with the mathematical library, to take differences of.
 class Reference {
@@ -25,11 +25,11 @@ class Reference {
 
   double mean_loss(const std::vector<double>& parameters) const {
     double sum = 0;
-    for (std::size_t i = 0; i < samples; ++i) {
+    for (std::size_t i = 0; i < batch_size; ++i) {
       const auto first = x_.begin() + static_cast<long>(i * inputs);
       sum += loss_of(outputs({first, first + inputs}, parameters), i);
     }
-    return sum / samples;
+    return sum / batch_size;
   }
 
  private:
@@ -96,17 +96,17 @@ TEST_P(GradientCheck, AgreesWithDifferencesOfADoublePrecisionNetwork) {
   const std::size_t outputs = loss == LossKind::BinaryCrossEntropy ? 1 : 3;
   const MlpSpec spec{inputs, {6, 4}, outputs, activation, 0, Init::Auto};
   Random random(3);
-  std::vector<float> x(samples * inputs), values(samples * outputs);
+  std::vector<float> x(batch_size * inputs), values(batch_size * outputs);
   for (auto* numbers : {&x, &values})
     for (float& number : *numbers) number = static_cast<float>(random.normal());
-  std::vector<std::int32_t> labels(samples);
+  std::vector<std::int32_t> labels(batch_size);
   for (auto& label : labels) label = static_cast<std::int32_t>(random.below(outputs == 1 ? 2 : outputs));
   const auto backend = device::make_cpu_backend();
-  Network network(*backend, mlp(spec), samples, 17);
+  Network network(*backend, mlp(spec), batch_size, 17);
   device::Buffer<float> sum(*backend, 1);
 
-  const auto y = network.forward({x.data(), samples, inputs}, 1, 0, samples);
-  backend->loss(loss, y, {labels.data(), values.data()}, 1.0f / samples, network.output_gradient(),
+  const auto y = network.forward({x.data(), batch_size, inputs}, 1, 0, batch_size);
+  backend->loss(loss, y, {labels.data(), values.data()}, 1.0f / batch_size, network.output_gradient(),
                 sum.data());
   network.backward([](std::size_t) {});
 
@@ -114,7 +114,7 @@ TEST_P(GradientCheck, AgreesWithDifferencesOfADoublePrecisionNetwork) {
   const std::vector<float> start = network.parameters().download(),
                            gradients = network.gradients().download();
   std::vector<double> parameters(start.begin(), start.end());
-  EXPECT_NEAR(sum.download()[0] / samples, reference.mean_loss(parameters), 1e-5);
+  EXPECT_NEAR(sum.download()[0] / batch_size, reference.mean_loss(parameters), 1e-5);
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const double kept = parameters[i];
     parameters[i] = kept + 1e-6;

@@ -18,9 +18,9 @@ constexpr std::size_t samples = 4, steps = 5;
 const std::vector<std::int32_t> some_lengths{3, 5, 1, 4};
 
 /// The same network in double precision, written step by step as the formulas of device::CellKind have it.
-class Reference {
+class StepByStep {
  public:
-  Reference(const NetworkSpec& spec, bool padded) : spec_(spec), padded_(padded) {}
+  StepByStep(const NetworkSpec& spec, bool padded) : spec_(spec), padded_(padded) {}
 
   /// Mean cross-entropy of all labels but those below 0.
   double mean_loss(const std::vector<float>& x, const std::vector<std::int32_t>& labels,
@@ -186,7 +186,7 @@ void expect_gradients(const NetworkSpec& spec, bool per_step, bool padded) {
                 {network.output_gradient().data, logits.rows, classes}, sum.data());
   network.backward([](std::size_t) {});
 
-  Reference reference(spec, padded);
+  StepByStep reference(spec, padded);
   const std::vector<float> gradients = network.gradients().download();
   Numbers parameters(start.begin(), start.end());
   EXPECT_NEAR(sum.download()[0] / labelled, reference.mean_loss(data.x, data.labels, parameters), 1e-5);

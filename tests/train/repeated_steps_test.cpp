@@ -9,17 +9,17 @@
 namespace regatta::train {
 namespace {
 
-struct Trained {
+struct Outcome {
   std::vector<double> losses;
   std::vector<float> parameters, outputs;
 };
 
-Trained train_on(device::Backend& backend, const Samples& samples, const TrainingSpec& spec) {
+Outcome outcome_on(device::Backend& backend, const Samples& samples, const TrainingSpec& spec) {
   const Dataset data = samples.dataset();
   const DeviceData placed(backend, data);
   const Part train(placed.train()), valid(placed.valid());
   Trainer trainer(backend, train, samples.classes, spec);
-  Trained result;
+  Outcome result;
   while (trainer.epochs() < 3)
     if (const auto loss = trainer.advance()) result.losses.push_back(loss->mean);
   result.parameters = trainer.network().parameters().download();
@@ -32,11 +32,11 @@ void expect_same_bits(const Samples& samples, const TrainingSpec& spec) {
   if (!recording) GTEST_SKIP() << device::tested_backend_absence();
   const int before = device::tested_graph_launches().value_or(0);
 
-  const Trained recorded = train_on(*recording, samples, spec);
+  const Outcome recorded = outcome_on(*recording, samples, spec);
 
   const auto launches = device::tested_graph_launches();
   FarBackend plain(std::move(recording));
-  const Trained right = train_on(plain, samples, spec);
+  const Outcome right = outcome_on(plain, samples, spec);
   EXPECT_EQ(recorded.losses, right.losses);
   EXPECT_EQ(recorded.parameters, right.parameters);
   EXPECT_EQ(recorded.outputs, right.outputs);

@@ -37,6 +37,8 @@ struct ControllerOptions {
   double deadline =
       0;  ///< nothing is started that would last beyond it on average [s since the epoch]; 0: none
   std::int32_t in_flight = 0;  ///< trials that workers hold at once; 0: as many as they take; -1: see Ramp
+  /// Ends the study when so many trials of this job have failed before any gave a value; 0: never.
+  std::int64_t max_failures = 0;
   /// When nothing new can be started, the trial of the slowest worker moves to a free one that is much
   /// faster.
   bool move_stragglers = false;
@@ -125,6 +127,7 @@ class Controller {
   void pause(WorkerId worker, const Report& report, schedule::Decision decision, double now);
   void change(TrialId trial, const schedule::Decision& decision, double now);
   void finish(WorkerId from, const Report& report, double now);
+  void end_if_hopeless(const Report& report);
 
   // Free slots.
   bool fill_slots(double now);
@@ -190,6 +193,7 @@ class Controller {
   std::vector<search::Event> unlogged_;
   std::vector<std::pair<WorkerId, Order>> orders_;  ///< to be sent once the log has what they follow from
   std::size_t in_flight_ = 0;
+  std::int64_t failures_ = 0;  ///< trials of this job that have failed before any gave a value
   double mean_seconds_ = -1;  ///< of a trial, moving average; < 0: none yet
   std::int64_t trials_timed_ = 0;
   double round_trip_;  ///< of an assignment and a report, estimated median [s]
