@@ -68,7 +68,7 @@ std::size_t lanes_of_vector() { return bundle_loops().front().lanes; }
 
 /// Wide layers fill vectors by themselves.
 bool gains_in_lanes(const Lane& lane) {
-  constexpr std::uint32_t most_units = 16, most_inputs = 32;
+  constexpr std::uint32_t most_units = 16, most_inputs = 64;
   const auto layers = std::span(lane.layers).first(lane.layer_count);
   return lane.layer_count > 0 && lane.inputs <= most_inputs &&
          std::ranges::all_of(layers, [](const Lane::Layer& layer) { return layer.units <= most_units; });
