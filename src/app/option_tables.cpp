@@ -136,10 +136,8 @@ std::vector<Option> tree_options() {
       integer("controllers", "0", 0, 1000,
               "ais: ranks beside rank 0 that share the tree and make the proposals, each in its part; for more than "
               "1,000 workers."),
-      integer("local_from", "auto", 1, 1e9,
-              "ais: results from which on models are local to a part of the space; auto: 500, and from 8 parameters "
-              "on 5 per parameter, at least 100.",
-              {"auto"}),
+      integer("local_from", "1000", 1, 1e9,
+              "ais: results from which on models are local to a part of the space."),
   };
 }
 

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
+#include <utility>
 
 #include "network_trainable.hpp"
 #include "regatta/core/memory.hpp"
 #include "regatta/core/random.hpp"
 #include "regatta/core/text.hpp"
+#include "regatta/device/host_lanes.hpp"
 #include "regatta/train/dataset.hpp"
 #include "regatta/train/folds.hpp"
 #include "settings.hpp"
@@ -234,25 +237,30 @@ class NetworkObjective final : public Objective {
 
   std::int32_t epochs() const override { return epochs_; }
 
-  /// As many as are useful for nearly all networks of the space; one where each would read its own samples.
+  /// As many as are useful for nearly all networks of the space; one where each would read its own samples. Processors train
+  /// those together that have as many layers and the same batch: where these differ, more lanes so that vectors are full.
   int lanes(bool on_gpu) const override {
-    constexpr std::size_t samples = 64;
-    if (!on_gpu) return 1;
+    constexpr std::size_t samples = 64, most_kinds = 4;
     const train::DatasetInfo info = train::inspect_dataset(file_);
     if (info.train_rows + info.valid_rows + info.test_rows > data_memory_ / (info.features * sizeof(float))) return 1;
     const DataShape shape = shape_of(info);
     Random random(1);
     std::vector<std::size_t> useful;
+    std::set<std::pair<std::size_t, std::size_t>> kinds;
     for (std::size_t i = 0; i < samples; ++i) {
       std::vector<double> unit(space_.size());
       for (double& x : unit) x = random.uniform();
       try {
-        useful.push_back(train::useful_lanes(training_spec(settings_.at(space_.decode(unit)), shape, 1)));
+        const train::TrainingSpec spec = training_spec(settings_.at(space_.decode(unit)), shape, 1);
+        useful.push_back(train::useful_lanes(spec, on_gpu));
+        kinds.emplace(spec.network.layers.size(), spec.batch);
       } catch (const TrialFailure&) {  // such a trial fails at once
       }
     }
     std::ranges::sort(useful);
-    return useful.empty() ? 1 : static_cast<int>(useful[useful.size() / 10]);
+    const std::size_t lanes = useful.empty() ? 1 : useful[useful.size() / 10];
+    if (on_gpu || lanes == 1) return static_cast<int>(lanes);
+    return kinds.size() > most_kinds ? 1 : static_cast<int>(kinds.size() == 1 ? lanes : lanes * most_kinds);
   }
 
   void prepare(const WorkerContext& context) override {
@@ -265,7 +273,7 @@ class NetworkObjective final : public Objective {
     data_.placed = std::make_unique<train::DeviceData>(*context.backend, data_.dataset, windows);
     data_.test = std::make_unique<train::Part>(data_.placed->test());
     data_.sums = std::make_unique<train::TeamSums>(*context.backend);
-    data_.lanes = std::make_unique<train::LanePack>(context.backend->make_lane_engine());
+    if (trains_in_lanes(context)) data_.lanes = std::make_unique<train::LanePack>(context.backend->make_lane_engine());
     const train::DeviceSplit& train = data_.placed->train();
     data_.kept = std::make_unique<KeptWeights>(context.place.directory, study_.maximize);
     data_.divisions.clear();
@@ -291,6 +299,14 @@ class NetworkObjective final : public Objective {
   }
 
  private:
+  /// A processor only with so many that few vectors are left half empty.
+  bool trains_in_lanes(const WorkerContext& context) const {
+    if (!context.backend->host_memory()) return true;
+    if (context.lanes == 1) return false;
+    const auto useful = static_cast<std::size_t>(lanes(false)), own = static_cast<std::size_t>(context.lanes);
+    return useful > 1 && own * train::widest_vector >= useful * device::lanes_of_vector();
+  }
+
   space::Space space_;
   Settings settings_;
   std::filesystem::path file_, weights_file_;

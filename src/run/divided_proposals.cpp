@@ -8,6 +8,8 @@ namespace regatta::run {
 namespace {
 
 constexpr std::size_t workers_per_proposal_ahead = 128;
+constexpr std::size_t least_ends = 128;
+constexpr double patience = 0.02;  // part of the trials that may end while a proposal is waited for
 constexpr std::size_t least_outcomes = 2;  // before them no sub-controller has anything to say
 
 search::SearcherOptions design_of(const search::SearcherOptions& options) {
@@ -36,7 +38,8 @@ DividedProposals::DividedProposals(const StudyPlan& plan, std::size_t workers, s
 
 std::optional<Proposal> DividedProposals::take() {
   if (keeper_.complete()) end("the tree has reached search.max_height");
-  while (exhausted_reason_.empty() && asked_ + ready_.size() < ahead_) ask();
+  while (exhausted_reason_.empty() && asked_.size() + ready_.size() < ahead_) ask();
+  if (exhausted_reason_.empty() && ready_.empty() && late()) fill_in(next_++);
   if (ready_.empty()) return std::nullopt;
   Proposal proposal = std::move(ready_.front());
   ready_.pop_front();
@@ -48,14 +51,22 @@ void DividedProposals::ask() {
   const std::int32_t number = next_++;
   if (number < keeper_.initial_trials() || history_.outcomes().size() < least_outcomes)
     return fill_in(number);
-  ++asked_;
+  asked_[number] = history_.outcomes().size();
   keeper_.ask(history_, number);
+}
+
+/// So many trials have ended since the oldest proposal was asked for that their workers stand still.
+bool DividedProposals::late() const {
+  if (asked_.empty()) return false;
+  const auto ended = static_cast<double>(history_.outcomes().size() - asked_.begin()->second);
+  const auto running = static_cast<double>(history_.unfinished().size());
+  return ended > std::max(static_cast<double>(least_ends), patience * running);
 }
 
 void DividedProposals::receive(int from, std::span<const std::byte> message) {
   const auto offer = keeper_.take(from, message);
   if (!offer) return;
-  --asked_;
+  asked_.erase(offer->number);
   if (offer->config.empty() || tried(offer->config)) return fill_in(offer->number);
   ready_.push_back({offer->config, history_.events()});
 }

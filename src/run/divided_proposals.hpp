@@ -1,6 +1,7 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -15,7 +16,7 @@ namespace regatta::run {
 /// are made at once as there are sub-controllers.
 ///
 /// Nothing is asked before it is needed, but for a few where very many workers would otherwise wait for each
-/// other.
+/// other. Where very many trials end at once, the initial design gives what sub-controllers are late with.
 class DividedProposals final : public ProposalSource {
  public:
   /// @param workers  that ask
@@ -34,6 +35,7 @@ class DividedProposals final : public ProposalSource {
 
  private:
   void ask();
+  bool late() const;
   void fill_in(std::int32_t number);
   bool tried(const search::Config& config) const;
   void end(std::string reason);
@@ -44,7 +46,7 @@ class DividedProposals final : public ProposalSource {
   std::size_t ahead_;
   std::deque<Proposal> ready_;
   std::vector<search::Config> unborn_;  ///< taken, not in the history yet
-  std::size_t asked_ = 0;               ///< not answered yet
+  std::map<std::int32_t, std::size_t> asked_;  ///< numbers not answered yet; outcomes when they were asked
   std::int32_t next_ = 0;               ///< number of the proposal to come
   std::string exhausted_reason_;
 };

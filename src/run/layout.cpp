@@ -192,6 +192,7 @@ int choose_lanes(const LayoutOptions& options, const std::vector<RankInfo>& rank
   constexpr std::int64_t each = 8;
   if (trials == 0) return lanes;
   const std::int64_t most = trials / (each * static_cast<std::int64_t>(ranks.size()));
+  if (!on_gpu && most < lanes) return 1;  // a processor trains many lanes or none faster
   return static_cast<int>(std::clamp<std::int64_t>(most, 1, lanes));
 }
 

@@ -143,8 +143,8 @@ void live(const StudyPlan& plan, const JobFacts& facts, Rank rank, comm::Communi
   const auto objective = objective::make_objective(plan.objective, plan.space);
   const int gpu = facts.layout.gpu[static_cast<std::size_t>(rank.value)];
   if (objective->computes_here()) backend = gpu >= 0 ? device::make_cuda_backend(gpu) : device::make_cpu_backend();
-  objective->prepare(
-      {backend.get(), &memory, team.all, place_of(plan, facts, rank), team.replicas, team.parts, team.stages});
+  objective->prepare({backend.get(), &memory, team.all, place_of(plan, facts, rank), team.replicas, team.parts, team.stages,
+                      facts.layout.lanes});
   loaded();
   Lanes lanes(plan, facts, rank, controller, team.all, *objective, std::move(form_team));
   Backoff backoff(polling_ceiling(facts, rank));

@@ -7,18 +7,8 @@ namespace regatta::search {
 namespace {
 
 constexpr std::uint64_t tree_stream = 0x616973;
-constexpr std::size_t many_parameters = 8;
-constexpr std::size_t few_results = 500, enough_results = 100, results_per_parameter = 5;
 constexpr std::size_t many_running = 100;  // from which on models are local
 constexpr double favour_weight = 0.3;
-
-/// Results from which on models are local: where a trust region is kept to, those of all results gain nothing
-/// more.
-std::size_t first_local(int asked, std::size_t parameters) {
-  if (asked > 0) return static_cast<std::size_t>(asked);
-  return parameters < many_parameters ? few_results
-                                      : std::max(enough_results, results_per_parameter * parameters);
-}
 
 /// Models of all results see values of different epochs as the tree does.
 SearcherOptions aligned(SearcherOptions options) {
@@ -32,7 +22,7 @@ AisSearcher::AisSearcher(const SearcherOptions& options, space::Space space)
     : BayesianSearcher(aligned(options), space),
       study_(space, options.tree),
       leaves_(this->options(), space),
-      local_from_(first_local(options.tree.local_from, space.size())) {}
+      local_from_(static_cast<std::size_t>(options.tree.local_from)) {}
 
 std::optional<Config> AisSearcher::ask(const History& history, TrialId trial,
                                        const std::vector<Config>& avoid) {

@@ -81,7 +81,8 @@ std::vector<Config> LeafSearch::pending_around(const RegionTree& tree, std::size
 /// @param use  of the question and the model
 template <class Use>
 auto LeafSearch::ask(const RegionTree& tree, std::size_t leaf, const Wish& wish, Use use) {
-  auto [model, centre] = models_.model_of(space_, tree, leaf);
+  Random random(derive_seed(options_.seed, leaf_stream), static_cast<std::uint64_t>(wish.number.value));
+  auto [model, centre] = models_.model_of(space_, tree, leaf, random.uniform());
   Landscape::Setting terrain = terrain_of(wish.rule, options_.bayesian, tree.size());
   terrain.centre = centre;
   const Part& part = tree.nodes()[leaf].part;
@@ -93,7 +94,6 @@ auto LeafSearch::ask(const RegionTree& tree, std::size_t leaf, const Wish& wish,
     terrain.excluded = [&, all_known](const Config& config) {
       return !part.contains(place_of(space_, config)) || (all_known && barred(config));
     };
-  Random random(derive_seed(options_.seed, leaf_stream), static_cast<std::uint64_t>(wish.number.value));
   Landscape landscape(space_, options_.bayesian, surrogate_, model, pending_around(tree, leaf),
                       std::move(terrain), random);
   Ask::Setting setting{.options = &options_.bayesian, .seen = barred};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "cma_es.hpp"
 #include "lbfgs.hpp"
@@ -11,7 +12,8 @@ namespace regatta::search {
 namespace {
 
 constexpr double least_lengthscale = 0.01, most_lengthscale = 100;
-constexpr double usual_lengthscale = 0.4, length_deviation = 1;  // times sqrt(groups); of the logarithm
+constexpr double usual_lengthscale = 0.4;  // times sqrt(groups)
+constexpr double common_deviation = 0.7, own_deviation = 0.5;  // of the logarithms of lengthscales
 constexpr double least_variance = 1e-3, most_variance = 1e3, variance_deviation = 1.5;
 constexpr double least_noise = 1e-10, most_noise = 1, usual_noise = 1e-6, noise_deviation = 4;
 constexpr double first_noise =
@@ -73,9 +75,7 @@ class Posterior {
     if (!likelihood) return std::numeric_limits<double>::infinity();
     std::vector<double> unused(gradient.empty() ? size() : 0);
     if (gradient.empty()) gradient = unused;
-    double sum = *likelihood;
-    for (std::size_t g = 0; g < groups_; ++g)
-      sum += log_prior(parameters[g], length_mean_, length_deviation, gradient[g]);
+    double sum = *likelihood + log_prior_of_lengths(parameters.first(groups_), gradient.first(groups_));
     sum += log_prior(parameters[groups_], 0, variance_deviation, gradient[groups_]);
     if (setting_.learn_noise)
       sum +=
@@ -84,6 +84,22 @@ class Posterior {
       sum += log_prior(parameters[i], 0, shape_deviation, gradient[i]);
     for (double& entry : gradient) entry = -entry;
     return -sum;
+  }
+
+  /// A common length around the usual one, and each around that: their covariance is own^2 on the diagonal and
+  /// common^2 everywhere, its inverse tells apart their mean and what they differ from it.
+  double log_prior_of_lengths(std::span<const double> lengths, std::span<double> gradient) const {
+    if (groups_ == 0) return 0;
+    const double count = static_cast<double>(groups_);
+    const double mean = std::accumulate(lengths.begin(), lengths.end(), 0.0) / count;
+    const double own = own_deviation * own_deviation;
+    const double shift = (mean - length_mean_) / (own + count * common_deviation * common_deviation);
+    double sum = -0.5 * count * shift * (mean - length_mean_);
+    for (std::size_t g = 0; g < groups_; ++g) {
+      sum -= 0.5 * (lengths[g] - mean) * (lengths[g] - mean) / own;
+      gradient[g] -= (lengths[g] - mean) / own + shift;
+    }
+    return sum;
   }
 
   std::vector<double> bounds(double lengthscale, double variance, double noise, double shape) const {

@@ -29,10 +29,11 @@ struct FitSetting {
 /// gradients. A pure function of its arguments. Where L-BFGS has no start with a density, CMA-ES looks for a
 /// place that has one.
 ///
-/// Priors: the lengthscales of d groups are log-normal around 0.4 sqrt(d), which grows with the diameter of
-/// the cube (Hvarfner, Hellsten, Nardi 2024, Vanilla Bayesian optimization performs great in high dimensions,
-/// ICML 41, with a narrower belief than theirs); variance and noise log-normal and wide; shapes of a warp
-/// log-normal around 1, with 0.75 as in BoTorch.
+/// Priors: the lengthscales of d groups are log-normal around a common one, and that around 0.4 sqrt(d), which
+/// grows with the diameter of the cube (Hvarfner, Hellsten, Nardi 2024, Vanilla Bayesian optimization performs
+/// great in high dimensions, ICML 41, with a narrower belief than theirs). So all may be short where the
+/// results say so, while a few results do not pass for the whim of one parameter; variance and noise log-normal
+/// and wide; shapes of a warp log-normal around 1, with 0.75 as in BoTorch.
 Hyperparameters fit_hyperparameters(const FitSetting& setting, const Observations& observations);
 
 /// Draws from a normal distribution of the logarithms around their mode: Laplace's approximation (MacKay

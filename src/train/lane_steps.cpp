@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "regatta/device/host_lanes.hpp"
+
 namespace regatta::train {
 namespace {
 
@@ -30,10 +32,11 @@ bool describe_layers(const NetworkSpec& network, device::Lane& lane) {
 
 }  // namespace
 
-std::size_t useful_lanes(const TrainingSpec& spec) {
+std::size_t useful_lanes(const TrainingSpec& spec, bool on_gpu) {
   constexpr std::size_t room_of_core = 50000, most_parameters = 4000000;
   device::Lane lane;
   if (spec.random_crop > 0 || spec.random_flip || spec.frozen > 0 || !describe_layers(spec.network, lane)) return 1;
+  if (!on_gpu) return device::gains_in_lanes(lane) ? widest_vector : 1;
   std::size_t widest = 0;
   for (std::size_t l = 0; l < lane.layer_count; ++l) widest = std::max<std::size_t>(widest, lane.layers[l].units);
   const std::size_t per_sample = lane.inputs + activation_count(spec.network) + 2 * widest;

@@ -80,11 +80,14 @@ PROBLEMS = {
     "ackley10": Problem(ackley, 10, -32.768, 32.768),
     "ackley6": Problem(ackley, 6, -5, 10),
     "ackley20": Problem(ackley, 20, -5, 10),
+    "ackley50": Problem(ackley, 50, -5, 10),
+    "ackley100": Problem(ackley, 100, -5, 10),
     "levy6": Problem(levy, 6, -5, 10),
     "levy20": Problem(levy, 20, -5, 10),
     "rosenbrock6": Problem(rosenbrock, 6, -5, 10),
     "michalewicz5": Problem(michalewicz, 5, 0, math.pi, -4.687658179),
     "rastrigin6": Problem(rastrigin, 6, -5.12, 5.12),
+    "rastrigin20": Problem(rastrigin, 20, -5.12, 5.12),
     "hartmann6": Problem(hartmann6, 6, 0, 1, -3.32236801141551),
     "mixed_ackley": Problem(ackley, 8, -5, 10, 0, whole=2, codes=3),
 }
@@ -180,7 +183,7 @@ class MaternGp:
             adam.step()
 
     def sample(self, x, y, candidates, normal):
-        """One function drawn from the posterior, at the candidates."""
+        """Functions drawn from the posterior, at the candidates: one for each column of normal numbers."""
         solve = self.torch.linalg.solve_triangular
         with self.torch.no_grad():
             root = self.factor(x)
@@ -188,7 +191,7 @@ class MaternGp:
             mean = cross.T @ solve(root, y[:, None], upper=False)
             covariance = self.kernel(candidates, candidates) - cross.T @ cross
             covariance.diagonal().add_(1e-6)
-            return (mean + self.torch.linalg.cholesky(covariance) @ normal[:, None])[:, 0]
+            return mean + self.torch.linalg.cholesky(covariance) @ normal
 
 
 class Turbo:
@@ -222,14 +225,23 @@ class Turbo:
         return (self.region, self.issue, u), self.problem.from_unit(u)
 
     def propose(self):
+        return self.draw(1)[0]
+
+    def draw(self, count):
+        """The best candidates of as many functions drawn from the posterior, each another one."""
         x, y = self.torch.tensor(np.array(self.x)), self.torch.tensor(self.y)
         y = (y - y.median()) / max(float(y.std(correction=0)), 1e-12)
         if len(y) - self.fitted >= self.pending:  # as often as a synchronous batch would
             self.gp.fit(x, y)
             self.fitted = len(y)
         candidates = self.candidates()
-        normal = self.torch.tensor(self.random.standard_normal(len(candidates)))
-        return candidates[int(self.gp.sample(x, y, self.torch.tensor(candidates), normal).argmin())]
+        normal = self.torch.tensor(self.random.standard_normal((len(candidates), count)))
+        values = self.gp.sample(x, y, self.torch.tensor(candidates), normal)
+        chosen = []
+        for column in values.T:
+            chosen.append(int(column.argmin()))
+            values[chosen[-1]] = math.inf
+        return [candidates[i] for i in chosen]
 
     def candidates(self):
         centre = self.x[int(np.argmin(self.y))]
@@ -261,6 +273,22 @@ class Turbo:
             self.resize(self.length / 2)
         if self.length < 2**-7:
             self.restart()
+
+
+class TurboAhead(Turbo):
+    """The same, with as many proposals made at once as workers wait for: one draw from the joint posterior of
+    5000 candidates takes seconds."""
+
+    ahead = ()
+
+    def restart(self):
+        self.ahead = []
+        super().restart()
+
+    def propose(self):
+        if not self.ahead:
+            self.ahead = self.draw(self.pending)
+        return self.ahead.pop(0)
 
 
 class BotorchLogEi:
@@ -309,6 +337,7 @@ PEERS = {
     "cmaes": lambda problem, pending, seed: OptunaPeer(cma, problem, seed),
     "cmaes-random-start": lambda problem, pending, seed: OptunaPeer(cma_random_start, problem, seed),
     "turbo": Turbo,
+    "turbo-ahead": TurboAhead,
     "botorch-logei": BotorchLogEi,
 }
 

@@ -18,10 +18,11 @@ benchmark::Arguments arguments_of(int argc, char** argv) {
   return {argc,
           argv,
           {{"--json", "", "FILE"},
-           {"--table", "all", "NAME,..."},
+           {"--table", "development,judged,published,grids,pending,tree", "NAME,..."},
            {"--problems", "all", "NAME,..."},
            {"--searcher", "bo,sobol,random", "NAME,..."},
            {"--seeds", "20", "N"},
+           {"--first-seed", "1", "N"},
            {"--threads", concat(std::max(1u, std::thread::hardware_concurrency())), "N"}}};
 }
 
@@ -55,7 +56,8 @@ void run_tables(const benchmark::Arguments& arguments) {
   const benchmark::Peers peers(REGATTA_SOURCE_DIR "/tests/benchmark/peers.csv");
   const std::vector<benchmark::Contender> contenders = contenders_of(arguments);
   const std::vector<benchmark::CaseTable> tables = tables_of(arguments, trained);
-  const benchmark::Effort effort{arguments.count("--seeds"), arguments.count("--threads")};
+  const benchmark::Effort effort{arguments.count("--seeds"), arguments.count("--threads"),
+                                 arguments.count("--first-seed")};
   Json result{{"benchmark", "search"}, {"machine", benchmark::machine_facts()}, {"tables", Json::array()}};
   std::cout << "benchmark search: medians of " << effort.seeds << " seeds, CPU time of " << effort.threads
             << " threads at once\n"

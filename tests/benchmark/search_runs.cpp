@@ -39,7 +39,8 @@ run::StudyPlan plan_of(const Case& problem, const Contender& contender, std::uin
 /// Each piece of work is one seed of one cell. Threads take them in order.
 class Work {
  public:
-  Work(std::vector<Cell>& cells, const Effort& effort) : cells_(cells) {
+  Work(std::vector<Cell>& cells, const Effort& effort)
+      : cells_(cells), first_seed_(static_cast<std::size_t>(effort.first_seed)) {
     for (std::size_t i = 0; i < cells.size(); ++i) {
       cells[i].outcomes.resize(
           static_cast<std::size_t>(std::min(effort.seeds, cells[i].problem->most_seeds)));
@@ -65,7 +66,7 @@ class Work {
   void take_pieces() {
     for (std::size_t next = next_++; next < pieces_.size(); next = next_++) {
       const auto [cell, seed] = pieces_[next];
-      cells_[cell].outcomes[seed] = run_case(*cells_[cell].problem, *cells_[cell].contender, seed + 1);
+      cells_[cell].outcomes[seed] = run_case(*cells_[cell].problem, *cells_[cell].contender, first_seed_ + seed);
       tell(cell);
     }
   }
@@ -86,6 +87,7 @@ class Work {
   }
 
   std::vector<Cell>& cells_;
+  std::size_t first_seed_;
   std::vector<Piece> pieces_;
   std::atomic<std::size_t> next_{0};
   std::mutex mutex_;

@@ -18,7 +18,7 @@ struct Outcome {
 /// A whole study in virtual time.
 Outcome run_case(const Case& problem, const Contender& contender, std::uint64_t seed);
 
-/// The outcomes of one case and one contender, by seed from 1.
+/// The outcomes of one case and one contender, by seed from the first one.
 struct Cell {
   const Case* problem = nullptr;
   const Contender* contender = nullptr;
@@ -33,6 +33,7 @@ struct Cell {
 struct Effort {
   int seeds = 20;
   int threads = 1;
+  int first_seed = 1;
 };
 
 /// All cases with all contenders, spread over threads; tells on standard error how far it is.

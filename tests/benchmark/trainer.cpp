@@ -111,7 +111,7 @@ struct Peer {
 double lane_steps_per_second(const benchmark::TrainingSize& size, double seconds, device::Precision precision,
                              std::size_t& lanes) {
   constexpr std::size_t steps = 512;
-  benchmark::Population population(size, steps * size.batch, lanes, precision);
+  benchmark::Population population(size, steps * size.batch, true, lanes, precision);
   lanes = population.lanes();
   if (lanes == 0) return 0;
   population.epoch();
@@ -119,6 +119,22 @@ double lane_steps_per_second(const benchmark::TrainingSize& size, double seconds
   int epochs = 0;
   for (; clock.seconds() < seconds; ++epochs) population.epoch();
   return static_cast<double>(epochs) * static_cast<double>(lanes * steps) / clock.seconds();
+}
+
+/// CPU time of a step of each of 16 networks that train at once, in lanes [us]; 0 where one alone is faster.
+double lane_step_microseconds(const benchmark::TrainingSize& size, double seconds) {
+  constexpr std::size_t steps = 128, lanes = 16;
+  benchmark::Population population(size, steps * size.batch, false, lanes);
+  if (population.lanes() == 0) return 0;
+  population.epoch();
+  const double start = benchmark::thread_cpu_seconds();
+  double spent = 0;
+  int epochs = 0;
+  for (; spent < seconds; ++epochs) {
+    population.epoch();
+    spent = benchmark::thread_cpu_seconds() - start;
+  }
+  return 1e6 * spent / static_cast<double>(epochs * steps * lanes);
 }
 
 /// OpenBLAS of a distribution may not know this processor, and PyTorch would be compared with its slowest kernels.
@@ -151,7 +167,7 @@ Peer measure_peer(const std::string& python, const std::vector<std::string>& nam
 
 /// What was measured of one size, one value per repetition.
 struct Measured {
-  std::vector<double> own, two_at_once, peer, stored, reader;
+  std::vector<double> own, two_at_once, in_lanes, peer, stored, reader;
 };
 
 void add_figures(benchmark::Report& report, const benchmark::TrainingSize& size, const Measured& measured, double peak,
@@ -163,15 +179,19 @@ void add_figures(benchmark::Report& report, const benchmark::TrainingSize& size,
   const std::string letter = concat("(", size.name, ") ");
   report.add({concat(letter, size.network, ", batch ", size.batch), measured.own, "us/step", "", note});
   report.add({letter + "two trainings at once", measured.two_at_once, "times one", ">= 1.95", ""});
+  if (!measured.in_lanes.empty())
+    report.add({letter + "in lanes", measured.in_lanes, "us/step", "",
+                concat("of each of 16 networks at once, ", format_short(mine / benchmark::median(measured.in_lanes), 3), " times as fast as alone")});
   if (!measured.stored.empty()) {
     report.add({letter + "with samples read from a file", measured.stored, "times as long", "<= 1.05", "CPU time"});
     report.add({letter + "the thread that reads them", measured.reader, "times a step", "<= 1", "CPU time; random numbers, deflated"});
   }
   if (measured.peer.empty()) return;
   report.add({letter + "PyTorch", measured.peer, "us/step", "", peer_facts});
+  const std::vector<double>& best = measured.in_lanes.empty() ? measured.own : measured.in_lanes;
   std::vector<double> ratios;
-  for (std::size_t i = 0; i < measured.peer.size(); ++i) ratios.push_back(measured.peer[i] / measured.own[i]);
-  report.add({letter + "times faster than PyTorch", ratios, "", concat(">= ", size.target), ""});
+  for (std::size_t i = 0; i < measured.peer.size(); ++i) ratios.push_back(measured.peer[i] / best[i]);
+  report.add({letter + "times faster than PyTorch", ratios, "", concat(">= ", size.target), measured.in_lanes.empty() ? "" : "in lanes"});
 }
 
 /// Steps on one core, each repetition beside PyTorch in eager mode.
@@ -185,6 +205,7 @@ void measure_on_processor(const benchmark::Arguments& arguments, const std::vect
     for (const auto& size : benchmark::training_sizes()) {
       if (std::ranges::find(chosen, size.name) == chosen.end()) continue;
       measured[size.name].own.push_back(step_microseconds(size, 0.3));
+      if (const double in_lanes = lane_step_microseconds(size, 0.3); in_lanes > 0) measured[size.name].in_lanes.push_back(in_lanes);
       measured[size.name].two_at_once.push_back(gain_of_two(size, 0.3));
       if (size.name != "c") continue;
       const Reading reading = cost_of_reading(size, 1);

@@ -127,10 +127,10 @@ void Training::epoch() {
   }
 }
 
-Population::Population(const TrainingSize& size, std::size_t rows, std::size_t lanes, device::Precision precision)
+Population::Population(const TrainingSize& size, std::size_t rows, bool cuda, std::size_t lanes, device::Precision precision)
     : table_(random_rows(rows, train::size_of(size.spec.input), size.classes)),
       dataset_(dataset_of(size, table_, rows)),
-      backend_(device::make_cuda_backend(0)) {
+      backend_(cuda ? device::make_cuda_backend(0) : device::make_cpu_backend()) {
   data_ = std::make_unique<train::DeviceData>(*backend_, dataset_);
   part_ = std::make_unique<train::Part>(data_->train());
   pack_ = std::make_unique<train::LanePack>(backend_->make_lane_engine());

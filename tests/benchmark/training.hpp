@@ -48,11 +48,12 @@ class Training {
   std::unique_ptr<train::Trainer> trainer_;
 };
 
-/// Many trainers of one size on the first GPU, each in a lane.
+/// Many trainers of one size, each in a lane.
 class Population {
  public:
-  /// @param lanes  0: as many as the GPU holds
-  Population(const TrainingSize& size, std::size_t rows, std::size_t lanes = 0,
+  /// @param cuda   on the first GPU instead of the processor
+  /// @param lanes  0: as many as the device holds
+  Population(const TrainingSize& size, std::size_t rows, bool cuda, std::size_t lanes = 0,
              device::Precision precision = device::Precision::Fp32);
   ~Population();
 

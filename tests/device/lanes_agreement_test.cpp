@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cuda_tested_backend.hpp"
+#include "device/cpu/lane_bundle.hpp"
 #include "regatta/core/random.hpp"
 #include "regatta/device/buffer.hpp"
 #include "regatta/device/lanes.hpp"
@@ -407,6 +408,108 @@ TEST_F(Lanes, RefuseNetworksWithManyOutputs) {
   task.layers.back().units = 65;
   Trained trained(*backend_, task);
   EXPECT_EQ(engine_->capacity(trained.lane(*engine_, 1)), 0u);
+}
+
+/// Networks for the host's vectors: all in one bundle, though they differ in all that may differ.
+std::vector<Task> bundled_classifiers() {
+  Task first = classifier(), second = classifier(), third = classifier();
+  first.layers = {{16, Activation::Relu, 0.25f}, {9, Activation::Tanh, 0}, {5, Activation::Identity, 0}};
+  second.layers = {{7, Activation::Sigmoid, 0}, {16, Activation::Gelu, 0.5f}, {5, Activation::Tanh, 0}};
+  second.update.kind = OptimizerKind::Sgd;
+  second.update.momentum = 0.9f;
+  second.update.nesterov = true;
+  second.update.clip = 0.05f;
+  second.label_smoothing = 0;
+  second.rows = 64;
+  third.layers = {{3, Activation::Relu, 0}, {4, Activation::Sigmoid, 0.1f}, {5, Activation::Identity, 0}};
+  third.update.kind = OptimizerKind::Adam;
+  third.update.l1 = 0.001f;
+  third.weighted = false;
+  third.rows = 23;
+  third.judged = 40;
+  return {first, second, third, first};
+}
+
+std::vector<Task> bundled_regressions() {
+  Task first = regression(), second = regression();
+  first.layers = {{11, Activation::Relu, 0}, {2, Activation::Identity, 0}};
+  second.layers = {{16, Activation::Relu, 0}, {2, Activation::Identity, 0}};
+  second.batch = first.batch = 40;  // more than a block
+  return {first, second, first, first, first, first, first, first, second, first};
+}
+
+std::vector<Task> bundled_two_classes() {
+  Task task = wide();
+  task.inputs = 3;
+  task.layers = {{1, Activation::Identity, 0}};
+  return {task, task};
+}
+
+void expect_trained(const Trained& got, Trained& right) {
+  right.train();
+  EXPECT_NEAR(got.loss(), right.summed_loss(), 1e-4f * std::fabs(right.summed_loss()));
+  expect_near(got.outputs(), right.judge(), 1e-3f);
+  std::vector<float> arena = got.arena(), right_arena = right.arena();
+  const std::size_t count = arena.size() / 4;
+  for (auto* numbers : {&arena, &right_arena}) numbers->erase(numbers->begin() + static_cast<std::ptrdiff_t>(count),
+                                                              numbers->begin() + static_cast<std::ptrdiff_t>(2 * count));
+  expect_near(arena, right_arena, 1e-3f);  // but for the gradients
+}
+
+TEST(HostLanes, OfDifferentNetworksTrainAsEachWouldAlone) {
+  const auto host = make_cpu_backend();
+  const auto engine = host->make_lane_engine();
+  for (const auto& tasks : {bundled_classifiers(), bundled_regressions(), bundled_two_classes()}) {
+    std::vector<std::unique_ptr<Trained>> got;
+    std::vector<Lane> lanes;
+    for (const Task& task : tasks) {
+      got.push_back(std::make_unique<Trained>(*host, task));
+      lanes.push_back(got.back()->lane(*engine, task.steps()));
+      EXPECT_GT(engine->capacity(lanes.back()), 0u);
+    }
+
+    engine->start(lanes);
+    engine->wait();
+
+    for (std::size_t i = 0; i < tasks.size(); ++i) {
+      SCOPED_TRACE(i);
+      Trained right(*host, tasks[i]);
+      expect_trained(*got[i], right);
+    }
+  }
+}
+
+TEST(HostLanes, TrainAlikeWithEveryInstructionSet) {
+  const auto host = make_cpu_backend();
+  const auto engine = host->make_lane_engine();
+  std::vector<float> scratch;
+  for (const BundleLoops& loops : bundle_loops()) {
+    SCOPED_TRACE(loops.lanes);
+    std::vector<std::unique_ptr<Trained>> got;
+    std::vector<Lane> lanes;
+    const std::vector<Task> tasks = bundled_classifiers();
+    for (const Task& task : tasks) {
+      got.push_back(std::make_unique<Trained>(*host, task));
+      lanes.push_back(got.back()->lane(*engine, task.steps()));
+    }
+    const std::vector<const Lane*> members{&lanes[0], &lanes[1], &lanes[2], &lanes[3]};
+
+    loops.train(members, scratch);
+
+    for (std::size_t i = 0; i < tasks.size(); ++i) {
+      SCOPED_TRACE(i);
+      Trained right(*host, tasks[i]);
+      expect_trained(*got[i], right);
+    }
+  }
+}
+
+TEST(HostLanes, OfWideNetworksGainNothing) {
+  const auto host = make_cpu_backend();
+  const auto engine = host->make_lane_engine();
+  Task task = bundled_regressions().front();
+  task.layers.front().units = 64;
+  EXPECT_EQ(engine->capacity(Trained(*host, task).lane(*engine, 1)), 0u);
 }
 
 }  // namespace

@@ -98,9 +98,11 @@ inline void write_images(const support::TemporaryFolder& folder, const std::stri
 /// An objective on the CPU, ready to start trials.
 class Workshop {
  public:
-  Workshop(const ObjectiveOptions& options, const space::Space& space, comm::Communicator* team = nullptr)
+  Workshop(const ObjectiveOptions& options, const space::Space& space, comm::Communicator* team = nullptr, int lanes = 1)
       : space_(space), objective_(make_objective(options, space)) {
-    objective_->prepare({backend_.get(), &memory_, team});
+    WorkerContext context{backend_.get(), &memory_, team};
+    context.lanes = lanes;
+    objective_->prepare(context);
   }
 
   Objective& objective() { return *objective_; }

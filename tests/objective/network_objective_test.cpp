@@ -148,6 +148,41 @@ TEST_F(NetworkObjective, LearnsToLabelSequencesWhereThatNeedsMemory) {
   EXPECT_LT(accuracy("mlp"), 0.7);
 }
 
+/// More lanes where networks differ in depth, because those of a vector have it alike; none where layers fill vectors by themselves.
+TEST_F(NetworkObjective, WantsLanesOfAProcessorForTheSmallestNetworks) {
+  const auto lanes = [&](const std::string& layers, const std::string& units) {
+    const auto space = space_of({{"layers", layers}, {"units", units}});
+    return make_objective(options({{"data", "three.h5"}}), space)->lanes(false);
+  };
+  EXPECT_EQ(lanes("int(1, 1)", "int(2, 16)"), 16);
+  EXPECT_EQ(lanes("int(1, 2)", "int(2, 16)"), 64);
+  EXPECT_EQ(lanes("int(1, 6)", "int(2, 16)"), 1);
+  EXPECT_EQ(lanes("int(1, 1)", "int(2, 64)"), 1);
+}
+
+TEST_F(NetworkObjective, GivesInLanesOfAProcessorWhatItGivesAlone) {
+  const auto space = space_of({{"units", "int(2, 16)"}, {"learning_rate", "uniform(0.01, 0.1)"}});
+  const ObjectiveOptions all = options({{"data", "three.h5"}, {"layers", "1"}, {"epochs", "5"}, {"folds", "3"}}, "val_loss");
+  Workshop alone(all, space), in_lanes(all, space, nullptr, 16);
+  std::vector<Texts> trials;
+  for (int i = 0; i < 16; ++i) trials.push_back({{"units", std::to_string(i % 5 + 2)}, {"learning_rate", "0.0" + std::to_string(i % 9 + 1)}});
+  std::vector<std::unique_ptr<Trainable>> running;
+  for (const Texts& trial : trials) running.push_back(in_lanes.start(trial));
+  std::vector<double> values(running.size());
+
+  for (std::size_t left = running.size(); left > 0;)
+    for (std::size_t i = 0; i < running.size(); ++i) {
+      if (!running[i]) continue;
+      const auto progress = running[i]->advance();
+      if (!progress || !progress->finished) continue;
+      values[i] = progress->value;
+      running[i].reset();
+      --left;
+    }
+
+  for (std::size_t i = 0; i < trials.size(); ++i) EXPECT_NEAR(values[i], alone.run(trials[i]).back().value, 1e-4) << i;
+}
+
 TEST_F(NetworkObjective, TakesAParameterOfTheSpaceInPlaceOfTheOption) {
   const auto space = space_of({{"optimizer", "choice(sgd, adam)"},
                                {"momentum", "uniform(0, 0.99) if optimizer == sgd"},

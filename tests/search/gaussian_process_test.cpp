@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numbers>
+#include <numeric>
 
 #include "input_warp.hpp"
 #include "model_fit.hpp"
@@ -625,6 +626,22 @@ TEST(ModelFit, TakesNoiseForNoise) {
 
   EXPECT_NEAR(std::exp(0.5 * learnt.log_noise), 0.3, 0.1);
   EXPECT_LT(exact.log_noise, std::log(1e-8));
+}
+
+TEST(ModelFit, DoesNotTakeNoiseForTheWhimOfOneParameter) {
+  const std::size_t axes = 10, results = 25;
+  FeatureGroups ten{std::vector<std::size_t>(axes), axes};
+  std::iota(ten.group_of.begin(), ten.group_of.end(), 0);
+  const std::vector<double> points = centred_numbers(axes * results, 1);
+  for (const std::uint64_t seed : {2, 3, 4}) {
+    const std::vector<double> values = normal_numbers(results, seed);
+
+    const Hyperparameters found =
+        fit_hyperparameters({KernelKind::Matern52, &ten, true, {}}, {rows_of(points, axes), values, {}});
+
+    const auto [shortest, longest] = std::ranges::minmax(found.log_lengthscales);
+    EXPECT_LT(std::exp(longest - shortest), 4) << seed;
+  }
 }
 
 TEST(ModelFit, IsTheSameFromTheSameStart) {

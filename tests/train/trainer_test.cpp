@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "far_backend.hpp"
+#include "regatta/train/lane_pack.hpp"
 #include "regatta/train/metrics.hpp"
 #include "samples.hpp"
 #include "team_training.hpp"
@@ -58,6 +59,46 @@ TEST(Trainer, GivesTheSameBitsForTheSameSeed) {
 
   EXPECT_EQ(first, again);
   EXPECT_NE(first, parameters());
+}
+
+/// Ten small networks in lanes of the host, each with a rate, a width and a number of epochs of its own: where one has ended, the
+/// next one takes its seat while the others go on.
+TEST(Trainer, InALaneGivesWhatItGivesAlone) {
+  const Samples samples = clouds(150, 6, 3);
+  Bench bench(samples);
+  std::deque<TrainingSpec> specs;
+  for (std::size_t i = 0; i < 10; ++i) {
+    specs.push_back(classifier(samples, {4 + i, 12}, i % 3 == 0 ? 0.2f : 0));
+    specs.back().learning_rate.base = 0.002 * static_cast<double>(i + 1);
+    specs.back().seed = i;
+  }
+  const auto epochs = [](std::size_t i) { return static_cast<std::int32_t>(1 + i % 4); };
+  LanePack pack(bench.backend->make_lane_engine());
+  std::vector<std::unique_ptr<Trainer>> trainers(7);
+  std::vector<std::size_t> trials(trainers.size(), specs.size());
+  std::vector<std::vector<float>> outputs(specs.size());
+
+  std::size_t next = 0, ended = 0;
+  while (ended < specs.size())
+    for (std::size_t seat = 0; seat < trainers.size(); ++seat) {
+      if (!trainers[seat] && next < specs.size()) {
+        trials[seat] = next++;
+        trainers[seat] = std::make_unique<Trainer>(*bench.backend, bench.train, 3, specs[trials[seat]], Team{},
+                                                   LanePlace{&pack, {&bench.valid}});
+        EXPECT_GT(trainers[seat]->lane_capacity(), 0u);
+      }
+      if (!trainers[seat] || !trainers[seat]->advance() || trainers[seat]->epochs() < epochs(trials[seat])) continue;
+      outputs[trials[seat]] = trainers[seat]->outputs(bench.valid);
+      trainers[seat].reset();
+      ++ended;
+    }
+
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    SCOPED_TRACE(i);
+    Trainer alone(*bench.backend, bench.train, 3, specs[i]);
+    for (std::int32_t e = 0; e < epochs(i); ++e) epoch(alone);
+    EXPECT_THAT(outputs[i], testing::Pointwise(testing::FloatNear(1e-3f), alone.outputs(bench.valid)));
+  }
 }
 
 TEST(Trainer, FindsTheLineOfALinearRegression) {

@@ -114,6 +114,7 @@ struct WorkerContext {
   comm::Communicator* replicas = nullptr;  ///< the ranks that hold the same part of their model
   comm::Communicator* parts = nullptr;     ///< the ranks that hold the parts of one model
   comm::Communicator* stages = nullptr;    ///< the ranks that hold consecutive layers of one model
+  int lanes = 1;                           ///< trials that this rank has at once
 };
 
 /// What a trial is started with.
@@ -145,7 +146,7 @@ class Objective {
   virtual void prepare(const WorkerContext& context) = 0;
   /// Whether trials compute on the worker's backend; else it has none, and leaves the device to programs.
   virtual bool computes_here() const { return true; }
-  /// How many trials at once a worker trains faster than one after the other. It follows from the options and the space, so that
+  /// How many trials at once a rank trains faster than one after the other. It follows from the options and the space, so that
   /// all ranks agree; asked before prepare().
   virtual int lanes(bool /*on_gpu*/) const { return 1; }
   /// Whether trials can run in virtual time: they only look up or compute what would take long in truth. One object then

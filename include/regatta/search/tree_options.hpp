@@ -14,7 +14,7 @@ struct TreeOptions {
   std::string selection = "score";  ///< or "draw": leaves by their chances
   bool count_running = true;        ///< running trials keep others away
   int controllers = 0;  ///< sub-controllers that have a share of the tree each; 0: the searcher has it whole
-  int local_from = 0;  ///< results from which on models are local to a part; 0: by the number of parameters
+  int local_from = 1000;  ///< results from which on models are local to a part
 };
 
 }  // namespace regatta::search

@@ -13,9 +13,11 @@ namespace regatta::train {
 class LaneSeat;
 struct TrainingSpec;
 
-/// How many trainings like this one a GPU of today does at once with gain: hundreds of small networks, each in the memory of
-/// one of its cores, tens of larger ones of dense layers; 1: no lane takes it.
-std::size_t useful_lanes(const TrainingSpec& spec);
+inline constexpr std::size_t widest_vector = 16;  ///< numbers in a vector of a processor of today
+
+/// How many trainings like this one a device of today does at once with gain. On a GPU: hundreds of small networks, each in the
+/// memory of one of its cores, tens of larger ones of dense layers; on a processor: a vector full of the smallest. 1: none.
+std::size_t useful_lanes(const TrainingSpec& spec, bool on_gpu);
 
 /// Trainers of networks that share a device: the steps which they ask for start together, one lane each.
 ///

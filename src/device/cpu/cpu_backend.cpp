@@ -12,6 +12,7 @@
 #include "convolution.hpp"
 #include "elementwise.hpp"
 #include "image_loops.hpp"
+#include "lane_engine.hpp"
 #include "product.hpp"
 #include "recurrence.hpp"
 #include "regatta/core/error.hpp"
@@ -161,7 +162,7 @@ class CpuBackend final : public Backend {
   }
   void update(const Update& update) override { update_parameters(update); }
 
-  std::unique_ptr<LaneEngine> make_lane_engine() override { return nullptr; }
+  std::unique_ptr<LaneEngine> make_lane_engine() override { return make_cpu_lane_engine(); }
 
  private:
   static double loss_sum(LossKind kind, MatrixView<const float> outputs, const Targets& targets, float scale,

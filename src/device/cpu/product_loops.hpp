@@ -98,21 +98,20 @@ template <int lanes, int rows, int vectors>
   if constexpr (rows > 1) tile_of<lanes, rows - 1, vectors>(count, a, b, depth, to);
 }
 
-/// to[k padded + j] = from[j from_row + k] for four k and four j.
-[[gnu::always_inline]] inline void transpose_four(const float* from, std::size_t from_row, float* to,
-                                                  std::size_t padded) {
+/// to[k stride + j] = rows[j][k] for four k and four j.
+[[gnu::always_inline]] inline void transpose_four(const float* const (&rows)[4], float* to, std::size_t stride) {
   using Vector = Register<4>::Vector;
   Vector r0, r1, r2, r3;
-  load(r0, from);
-  load(r1, from + from_row);
-  load(r2, from + 2 * from_row);
-  load(r3, from + 3 * from_row);
+  load(r0, rows[0]);
+  load(r1, rows[1]);
+  load(r2, rows[2]);
+  load(r3, rows[3]);
   const Vector a = __builtin_shufflevector(r0, r1, 0, 4, 1, 5), b = __builtin_shufflevector(r2, r3, 0, 4, 1, 5);
   const Vector c = __builtin_shufflevector(r0, r1, 2, 6, 3, 7), d = __builtin_shufflevector(r2, r3, 2, 6, 3, 7);
   store(__builtin_shufflevector(a, b, 0, 1, 4, 5), to);
-  store(__builtin_shufflevector(a, b, 2, 3, 6, 7), to + padded);
-  store(__builtin_shufflevector(c, d, 0, 1, 4, 5), to + 2 * padded);
-  store(__builtin_shufflevector(c, d, 2, 3, 6, 7), to + 3 * padded);
+  store(__builtin_shufflevector(a, b, 2, 3, 6, 7), to + stride);
+  store(__builtin_shufflevector(c, d, 0, 1, 4, 5), to + 2 * stride);
+  store(__builtin_shufflevector(c, d, 2, 3, 6, 7), to + 3 * stride);
 }
 
 /// Rows k < depth and columns j < width of a matrix with element(k, j) at from[k step + j column], in rows of `padded`
@@ -129,7 +128,8 @@ template <std::size_t padded>
   for (; step == 1 && packed + 4 <= width; packed += 4) {
     const float* four = from + packed * column;
     std::size_t k = 0;
-    for (; k + 4 <= depth; k += 4) transpose_four(four + k, column, to + k * padded + packed, padded);
+    for (; k + 4 <= depth; k += 4)
+      transpose_four({four + k, four + column + k, four + 2 * column + k, four + 3 * column + k}, to + k * padded + packed, padded);
     for (; k < depth; ++k)
       for (std::size_t j = 0; j < 4; ++j) to[k * padded + packed + j] = four[k + j * column];
   }

@@ -1,0 +1,79 @@
+#include "lane_engine.hpp"
+
+#include <algorithm>
+#include <tuple>
+#include <vector>
+
+#include "lane_bundle.hpp"
+#include "regatta/device/host_lanes.hpp"
+
+namespace regatta::device {
+namespace {
+
+constexpr BundleLoops all_loops[] = {
+    {16, loops::train_bundle_avx512}, {8, loops::train_bundle_avx2}, {4, loops::train_bundle_portable}};
+
+std::uint32_t outputs_of(const Lane& lane) { return lane.layers[lane.layer_count - 1].units; }
+
+/// What lanes of one bundle have alike, and then what they should, because narrow ones are filled up.
+auto place_of(const Lane* lane) {
+  const bool labels = lane->targets.labels != nullptr;
+  std::uint32_t units = 0;
+  for (std::size_t l = 0; l < lane->layer_count; ++l) units += lane->layers[l].units;
+  return std::tuple(lane->inputs, lane->layer_count, outputs_of(*lane), lane->batch, lane->loss, labels,
+                    units);
+}
+
+bool share_bundle(const Lane& a, const Lane& b) {
+  return a.inputs == b.inputs && a.layer_count == b.layer_count && outputs_of(a) == outputs_of(b) &&
+         a.batch == b.batch && a.loss == b.loss &&
+         (a.targets.labels != nullptr) == (b.targets.labels != nullptr);
+}
+
+class CpuLaneEngine final : public LaneEngine {
+ public:
+  std::size_t capacity(const Lane& lane) const override { return gains_in_lanes(lane) ? comfortable : 0; }
+  bool shuffles(const Lane&) const override { return false; }
+  double operations_per_round(const Lane&) const override { return 2e7; }
+
+  float* allocate(std::size_t count) override { return new float[count](); }
+  void release(float* block) noexcept override { delete[] block; }
+
+  void start(std::span<const Lane> lanes) override {
+    std::vector<const Lane*> sorted;
+    for (const Lane& lane : lanes) sorted.push_back(&lane);
+    std::ranges::stable_sort(sorted, {}, place_of);
+    const BundleLoops& loops = bundle_loops().front();
+    for (std::size_t first = 0, end = 0; first < sorted.size(); first = end) {
+      while (end < sorted.size() && end - first < loops.lanes && share_bundle(*sorted[first], *sorted[end])) ++end;
+      loops.train(std::span(sorted).subspan(first, end - first), scratch_);
+    }
+  }
+  void wait() override {}
+
+ private:
+  static constexpr std::size_t comfortable = 1024;  ///< only their memory limits them
+
+  std::vector<float> scratch_;
+};
+
+}  // namespace
+
+std::span<const BundleLoops> bundle_loops() {
+  static const bool avx512 = __builtin_cpu_supports("x86-64-v4"), avx2 = __builtin_cpu_supports("x86-64-v3");
+  return std::span(all_loops).subspan(avx512 ? 0 : avx2 ? 1 : 2);
+}
+
+std::size_t lanes_of_vector() { return bundle_loops().front().lanes; }
+
+/// Wide layers fill vectors by themselves.
+bool gains_in_lanes(const Lane& lane) {
+  constexpr std::uint32_t most_units = 16, most_inputs = 32;
+  const auto layers = std::span(lane.layers).first(lane.layer_count);
+  return lane.layer_count > 0 && lane.inputs <= most_inputs &&
+         std::ranges::all_of(layers, [](const Lane::Layer& layer) { return layer.units <= most_units; });
+}
+
+std::unique_ptr<LaneEngine> make_cpu_lane_engine() { return std::make_unique<CpuLaneEngine>(); }
+
+}  // namespace regatta::device
