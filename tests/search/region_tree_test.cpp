@@ -505,7 +505,7 @@ TEST(TreeKeeper, KnowsAllResultsAndRunningTrialsOfAllParts) {
   };
   History history;
   Random random(2);
-  for (std::int32_t number = 0; number < 150; ++number) {
+  for (std::int32_t number = 0; number < 220; ++number) {
     keeper.ask(number, Rule::Improvement);
     if (number % 5 == 0) deliver();
     Config config = offers.empty() ? random_config(space, random) : offers.back();
@@ -519,8 +519,8 @@ TEST(TreeKeeper, KnowsAllResultsAndRunningTrialsOfAllParts) {
 
   EXPECT_GT(keeper.domains(), 3u);
   EXPECT_GE(keeper.handed_over(), 1u);
-  EXPECT_EQ(keeper.top().nodes()[0].visits, 135u);
-  EXPECT_EQ(keeper.top().nodes()[0].in_flight, 15u + offers.size()) << "offers that were not taken run, too";
+  EXPECT_EQ(keeper.top().nodes()[0].visits, 198u);
+  EXPECT_EQ(keeper.top().nodes()[0].in_flight, 22u + offers.size()) << "offers that were not taken run, too";
   EXPECT_EQ(keeper.top().nodes()[0].value, best_of(history));
   EXPECT_LT(best_of(history), 1e-5);
 }
