@@ -20,11 +20,18 @@ bool is_first_process() {
   return true;
 }
 
+/// A launcher ends all processes as soon as one leaves with an error, and the first one has to speak before: the others leave
+/// without.
+int says_what_is_wrong(const std::string& text) {
+  if (!is_first_process()) return app::finished;
+  std::cerr << text << std::flush;
+  return app::bad_input;
+}
+
 int dispatch(int argc, char** argv) {
   const app::Arguments arguments = app::parse_arguments(argc, argv, app::commands());
   if (argc < 2) {
-    if (is_first_process()) std::cerr << app::general_help();
-    return app::bad_input;
+    return says_what_is_wrong(app::general_help());
   }
   if (arguments.help) {
     if (is_first_process()) std::cout << app::command_help(*arguments.command);
@@ -40,6 +47,7 @@ int main(int argc, char** argv) {
     return dispatch(argc, argv);
   } catch (const std::exception& error) {
     const app::ExitCode code = app::exit_code_of(error);
+    if (code == app::bad_input) return says_what_is_wrong(app::complaint(error) + "\n");
     const bool met_by_all = code != app::runtime_error;
     if (!met_by_all || is_first_process()) std::cerr << app::complaint(error) << std::endl;
     return code;
