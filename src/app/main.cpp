@@ -30,9 +30,7 @@ int says_what_is_wrong(const std::string& text) {
 
 int dispatch(int argc, char** argv) {
   const app::Arguments arguments = app::parse_arguments(argc, argv, app::commands());
-  if (argc < 2) {
-    return says_what_is_wrong(app::general_help());
-  }
+  if (argc < 2) return says_what_is_wrong(app::general_help());
   if (arguments.help) {
     if (is_first_process()) std::cout << app::command_help(*arguments.command);
     return app::finished;

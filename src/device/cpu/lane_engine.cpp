@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "lane_bundle.hpp"
@@ -15,19 +16,17 @@ constexpr BundleLoops all_loops[] = {
 
 std::uint32_t outputs_of(const Lane& lane) { return lane.layers[lane.layer_count - 1].units; }
 
-/// What lanes of one bundle have alike, and then what they should, because narrow ones are filled up.
-auto place_of(const Lane* lane) {
-  const bool labels = lane->targets.labels != nullptr;
-  std::uint32_t units = 0;
-  for (std::size_t l = 0; l < lane->layer_count; ++l) units += lane->layers[l].units;
-  return std::tuple(lane->inputs, lane->layer_count, outputs_of(*lane), lane->batch, lane->loss, labels,
-                    units);
+/// What lanes of one bundle have alike.
+auto kind_of(const Lane& lane) {
+  return std::tuple(lane.inputs, lane.layer_count, outputs_of(lane), lane.batch, lane.loss,
+                    lane.targets.labels != nullptr);
 }
 
-bool share_bundle(const Lane& a, const Lane& b) {
-  return a.inputs == b.inputs && a.layer_count == b.layer_count && outputs_of(a) == outputs_of(b) &&
-         a.batch == b.batch && a.loss == b.loss &&
-         (a.targets.labels != nullptr) == (b.targets.labels != nullptr);
+/// Those of a kind lie together, and among them those of a width, because narrow ones are filled up.
+auto place_of(const Lane* lane) {
+  std::uint32_t units = 0;
+  for (std::size_t l = 0; l < lane->layer_count; ++l) units += lane->layers[l].units;
+  return std::pair(kind_of(*lane), units);
 }
 
 class CpuLaneEngine final : public LaneEngine {
@@ -45,7 +44,7 @@ class CpuLaneEngine final : public LaneEngine {
     std::ranges::stable_sort(sorted, {}, place_of);
     const BundleLoops& loops = bundle_loops().front();
     for (std::size_t first = 0, end = 0; first < sorted.size(); first = end) {
-      while (end < sorted.size() && end - first < loops.lanes && share_bundle(*sorted[first], *sorted[end])) ++end;
+      while (end < sorted.size() && end - first < loops.lanes && kind_of(*sorted[first]) == kind_of(*sorted[end])) ++end;
       loops.train(std::span(sorted).subspan(first, end - first), scratch_);
     }
   }
