@@ -30,7 +30,8 @@ void check_memory(cudaError_t status, std::size_t bytes) {
   check(status);
 }
 
-/// The 16 bytes in the groups of RFC 4122, as nvidia-smi prints them.
+}  // namespace
+
 std::string uuid_text(const cudaUUID_t& uuid) {
   std::string text = "GPU";
   for (int i = 0; i < 16; ++i) {
@@ -40,14 +41,6 @@ std::string uuid_text(const cudaUUID_t& uuid) {
     text += digits;
   }
   return text;
-}
-
-}  // namespace
-
-std::string device_uuid(int ordinal) {
-  cudaDeviceProp properties{};
-  check(cudaGetDeviceProperties(&properties, ordinal));
-  return uuid_text(properties.uuid);
 }
 
 void* allocate_bytes(std::size_t bytes) {

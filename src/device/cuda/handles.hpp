@@ -85,8 +85,8 @@ class Cusolver {
   cusolverDnHandle_t handle_ = nullptr;
 };
 
-/// "GPU-xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
-std::string device_uuid(int ordinal);
+/// "GPU-xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx", in the groups of RFC 4122, as nvidia-smi prints it.
+std::string uuid_text(const cudaUUID_t& uuid);
 
 /// `bytes` of the current device. @throws OutOfDeviceMemory
 void* allocate_bytes(std::size_t bytes);

@@ -57,7 +57,7 @@ bool device(int ordinal, CudaModuleDevice* description) {
     cudaDeviceProp properties{};
     check(cudaGetDeviceProperties(&properties, ordinal));
     copy_text(properties.name, description->name);
-    copy_text(device_uuid(ordinal), description->uuid);
+    copy_text(uuid_text(properties.uuid), description->uuid);
     description->memory = static_cast<double>(properties.totalGlobalMem);
     return true;
   } catch (const std::exception& error) {

@@ -77,7 +77,11 @@ void check(NcclStatus status, std::source_location where) {
                              nccl().get_error_string(status)));
 }
 
-std::string NcclTeams::uuid() const { return device_uuid(ordinal_); }
+std::string NcclTeams::uuid() const {
+  cudaDeviceProp properties{};
+  check(cudaGetDeviceProperties(&properties, ordinal_));
+  return uuid_text(properties.uuid);
+}
 
 std::string NcclTeams::absence() const {
   try {
