@@ -1,11 +1,11 @@
 #include "kernel.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
-#include <cstdint>
 #include <numeric>
 #include <vector>
+
+#include "vector_exp.hpp"
 
 // target_clones stands at functions that only choose a template: everything below them is inlined into each
 // clone.
@@ -15,54 +15,36 @@ namespace {
 using device::Block;
 using device::algebra::Form;
 
-/// exp(x) for x <= 0 to about two units in the last place; 0 below -700. Plain arithmetic, so that loops of
-/// it become vector code: x = k ln 2 + r with |r| <= ln 2 / 2, and the Taylor polynomial of degree 13 for
-/// exp(r) (remainder 4e-18).
-[[gnu::always_inline]] inline double exp_of_negative(double x) {
-  constexpr double shift = 0x1.8p52;  // adding it rounds to an integer that stands in the lowest bits
-  const double clipped = x < -700 ? -700 : x;
-  const double shifted = clipped * 1.4426950408889634 + shift;
-  const double k = shifted - shift;
-  const double r = (clipped - k * 0x1.62e42fefa3800p-1) - k * 0x1.ef35793c76730p-45;  // ln 2 in two parts
-  // By halves (Estrin), so that few additions wait for each other.
-  const double r2 = r * r, r4 = r2 * r2, r8 = r4 * r4;
-  const double low = (1 + r) + (1.0 / 2 + 1.0 / 6 * r) * r2 +
-                     ((1.0 / 24 + 1.0 / 120 * r) + (1.0 / 720 + 1.0 / 5040 * r) * r2) * r4;
-  const double high = (1.0 / 40320 + 1.0 / 362880 * r) + (1.0 / 3628800 + 1.0 / 39916800 * r) * r2 +
-                      (1.0 / 479001600 + 1.0 / 6227020800 * r) * r4;
-  const double p = low + high * r8;
-  const auto exponent = std::bit_cast<std::uint64_t>(shifted) << 52;
-  return std::bit_cast<double>(std::bit_cast<std::uint64_t>(p) + exponent);
-}
-
-struct Covariance {
-  double value, slope;
-};
-
-[[gnu::always_inline]] inline Covariance matern_covariance(double squared) {
-  const double scaled = std::sqrt(5 * squared);
-  const double decay = exp_of_negative(-scaled);
-  return {(1 + scaled + (5.0 / 3) * squared) * decay, (5.0 / 3) * (1 + scaled) * decay};
-}
-
-[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void matern(double* squared,
-                                                                                  double* slope,
-                                                                                  std::size_t count) {
-  if (slope) {
-    for (std::size_t i = 0; i < count; ++i) {
-      const Covariance c = matern_covariance(squared[i]);
-      squared[i] = c.value;
-      slope[i] = c.slope;
-    }
-  } else {
-    for (std::size_t i = 0; i < count; ++i) squared[i] = matern_covariance(squared[i]).value;
+[[gnu::always_inline]] inline void matern_block(double* squared, double* slope) {
+  Vector scaled[abreast], decay[abreast];
+  for (std::size_t k = 0; k < abreast; ++k) {
+    scaled[k] = 5 * part(squared, k);
+    take_root(scaled[k]);
+    decay[k] = -scaled[k];
+  }
+  exp_of_negative(decay);
+  for (std::size_t k = 0; k < abreast; ++k) {
+    if (slope) part(slope, k) = (5.0 / 3) * (1 + scaled[k]) * decay[k];
+    part(squared, k) = (1 + scaled[k] + (5.0 / 3) * part(squared, k)) * decay[k];
   }
 }
 
-[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void rbf(double* squared, double* slope,
-                                                                               std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) squared[i] = exp_of_negative(-0.5 * squared[i]);
-  if (slope) std::copy_n(squared, count, slope);  // in the loop above it would keep GCC 12 from vector code
+[[gnu::always_inline]] inline void rbf_block(double* squared, double* slope) {
+  Vector values[abreast];
+  for (std::size_t k = 0; k < abreast; ++k) values[k] = -0.5 * part(squared, k);
+  exp_of_negative(values);
+  for (std::size_t k = 0; k < abreast; ++k) {
+    if (slope) part(slope, k) = values[k];
+    part(squared, k) = values[k];
+  }
+}
+
+/// Turns squared distances into covariances, in place, and gives -2 dk/d(r^2) where `slope` is not null.
+[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void profile(bool is_rbf,
+                                                                                   double* squared,
+                                                                                   double* slope,
+                                                                                   std::size_t count) {
+  is_rbf ? by_blocks(squared, slope, count, rbf_block) : by_blocks(squared, slope, count, matern_block);
 }
 
 /// row = max(0, norm + norms - 2 row), where row holds the products.
@@ -84,11 +66,6 @@ void squared_distances(Block<const double> a, const KernelPoints& b, Block<doubl
     const std::span<const double> row(a.row(i), a.columns);
     distances_of_products(distances.row(i), device::algebra::dot(row, row), b.norms(), distances.columns);
   }
-}
-
-/// Turns squared distances into covariances, in place, and gives -2 dk/d(r^2) where `slope` is not null.
-void profile(bool is_rbf, double* squared, double* slope, std::size_t count) {
-  is_rbf ? rbf(squared, slope, count) : matern(squared, slope, count);
 }
 
 /// Features [first, first + count) of group g.
@@ -165,6 +142,9 @@ template <class Term>
 
 /// Matern 5/2 between one place on a line and others. exp(-sqrt(5) |x - y|) is the lesser of
 /// exp(-sqrt(5) x) exp(sqrt(5) y) and its inverse, so that no pair needs an exponential.
+struct Covariance {
+  double value, slope;
+};
 struct Place {
   double place, decay, growth;
 };
@@ -206,6 +186,27 @@ struct Line {
   });
 }
 
+[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void add_rbf_on_line(
+    double x, const double* places, double factor, double* sum, std::size_t count) {
+  const auto add = [=](double* target, const double* at) __attribute__((always_inline)) {
+    Vector values[abreast];
+    for (std::size_t k = 0; k < abreast; ++k) {
+      const Vector away = x - part(at, k);
+      values[k] = -0.5 * (away * away);
+    }
+    exp_of_negative(values);
+    for (std::size_t k = 0; k < abreast; ++k) part(target, k) += factor * values[k];
+  };
+  std::size_t j = 0;
+  for (; j + block_size <= count; j += block_size) add(sum + j, places + j);
+  if (j == count) return;
+  double last_sum[block_size] = {}, last_places[block_size] = {};
+  std::copy_n(sum + j, count - j, last_sum);
+  std::copy_n(places + j, count - j, last_places);
+  add(last_sum, last_places);
+  std::copy_n(last_sum, count - j, sum + j);
+}
+
 /// Covariances within single groups, between rows of one set of points and those of another.
 class GroupCovariances {
  public:
@@ -222,6 +223,11 @@ class GroupCovariances {
     for (std::size_t g = 0; g < ranges_.size(); ++g) {
       if (on_line(g)) {
         add_matern_on_line(place(g, i), line(g, first), share(), values, count);
+        continue;
+      }
+      if (ranges_[g].count == 1 && rbf_) {
+        const std::size_t c = ranges_[g].first;
+        add_rbf_on_line(a_.rows()(i, c), b_.places(c) + first, share(), values, count);
         continue;
       }
       part_.resize(count);
