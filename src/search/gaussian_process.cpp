@@ -11,6 +11,7 @@
 #include "input_warp.hpp"
 #include "kernel.hpp"
 #include "kernel_points.hpp"
+#include "line_tables.hpp"
 #include "order.hpp"
 #include "regatta/core/error.hpp"
 
@@ -315,33 +316,57 @@ std::vector<double> GaussianProcess::factor_of(const std::vector<std::size_t>& c
   return factor;
 }
 
-void GaussianProcess::sketch(Block<const double> points, std::span<const double> centre,
-                             std::size_t neighbours, Prediction& result) const {
-  const std::size_t m = points.rows, n = known_, d = features();
+/// The known points that covary most with `centre`, in their order.
+std::vector<std::size_t> GaussianProcess::neighbours_of(std::span<const double> centre,
+                                                        std::size_t count) const {
+  const std::size_t d = features();
   const std::vector<double> middle = scaled({centre.data(), 1, d, d});
-  std::vector<double> away = cross({middle.data(), 1, d, d}, n);
+  std::vector<double> away = cross({middle.data(), 1, d, d}, known_);
   for (double& covariance : away) covariance = -covariance;
   std::vector<std::size_t> chosen = ascending(away);
-  chosen.resize(std::min(n, neighbours));
+  chosen.resize(std::min(known_, count));
   std::ranges::sort(chosen);
-  const std::vector<double> factor = factor_of(chosen);
+  return chosen;
+}
+
+/// The means at scaled points, and their covariances with those chosen (m x chosen.size()).
+void GaussianProcess::glance(Block<const double> points, std::span<const std::size_t> chosen,
+                             std::span<double> means, double* covariances) const {
+  const std::size_t m = points.rows, n = known_, few = chosen.size();
   std::vector<double> weights(n, 0.0);
   for (std::size_t i = 0; i < weights_.size(); ++i)
     weights[i % n] += weights_[i] / static_cast<double>(fantasies());
+  if (LineTables::worthwhile(kind_, groups_, points)) {
+    const LineTables tables(kind_, groups_, *points_, weights, chosen, points);
+    std::vector<double> entries(few + 1);
+    for (std::size_t i = 0; i < m; ++i) {
+      tables.look_up(points.row(i), entries);
+      means[i] = constant_ + variance_ * entries[few];
+      for (std::size_t j = 0; j < few; ++j) covariances[i * few + j] = variance_ * entries[j];
+    }
+    return;
+  }
+  for (std::size_t first = 0; first < m; first += sketched_at_once) {
+    const std::size_t rows = std::min(sketched_at_once, m - first);
+    const std::vector<double> k = cross(points.part(first, rows), n);
+    for (std::size_t i = 0; i < rows; ++i) {
+      means[first + i] = constant_ + dot({k.data() + i * n, n}, weights);
+      for (std::size_t j = 0; j < few; ++j) covariances[(first + i) * few + j] = k[i * n + chosen[j]];
+    }
+  }
+}
 
-  result.scaled = scaled(points);
+void GaussianProcess::sketch(Block<const double> points, std::span<const double> centre,
+                             std::size_t neighbours, Prediction& result) const {
+  const std::size_t m = points.rows, d = features();
+  const std::vector<std::size_t> chosen = neighbours_of(centre, neighbours);
+  const std::vector<double> factor = factor_of(chosen);
   const std::size_t few = chosen.size();
+  result.scaled = scaled(points);
   result.whitened.resize(m * few);
   result.mean.resize(m);
   result.variance.resize(m);
-  for (std::size_t first = 0; first < m; first += sketched_at_once) {
-    const std::size_t rows = std::min(sketched_at_once, m - first);
-    const std::vector<double> k = cross({result.scaled.data() + first * d, rows, d, d}, n);
-    for (std::size_t i = 0; i < rows; ++i) {
-      result.mean[first + i] = constant_ + dot({k.data() + i * n, n}, weights);
-      for (std::size_t j = 0; j < few; ++j) result.whitened[(first + i) * few + j] = k[i * n + chosen[j]];
-    }
-  }
+  glance({result.scaled.data(), m, d, d}, chosen, result.mean, result.whitened.data());
   algebra::multiply_by_lower({result.whitened.data(), m, few, few}, {factor.data(), few, few, few},
                              Form::Transposed);
   for (std::size_t i = 0; i < m; ++i) {

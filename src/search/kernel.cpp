@@ -220,21 +220,20 @@ class GroupCovariances {
   /// The mean over the groups: covariances of a_i with b.size() or fewer points from `first` on.
   void mean(std::size_t i, std::size_t first, std::size_t count, double* values) {
     std::fill_n(values, count, 0.0);
-    for (std::size_t g = 0; g < ranges_.size(); ++g) {
-      if (on_line(g)) {
-        add_matern_on_line(place(g, i), line(g, first), share(), values, count);
-        continue;
-      }
-      if (ranges_[g].count == 1 && rbf_) {
-        const std::size_t c = ranges_[g].first;
-        add_rbf_on_line(a_.rows()(i, c), b_.places(c) + first, share(), values, count);
-        continue;
-      }
-      part_.resize(count);
-      feature_distances(a_.rows().row(i), b_, ranges_[g], first, count, part_.data());
-      profile(rbf_, part_.data(), nullptr, count);
-      add_scaled(part_.data(), share(), values, count);
-    }
+    for (std::size_t g = 0; g < ranges_.size(); ++g) add(g, i, first, count, share(), values);
+  }
+
+  /// Adds `factor` times the covariances within group g.
+  void add(std::size_t g, std::size_t i, std::size_t first, std::size_t count, double factor,
+           double* values) {
+    const Range& range = ranges_[g];
+    if (on_line(g)) return add_matern_on_line(place(g, i), line(g, first), factor, values, count);
+    if (rbf_ && range.count == 1)
+      return add_rbf_on_line(a_.rows()(i, range.first), b_.places(range.first) + first, factor, values, count);
+    part_.resize(count);
+    feature_distances(a_.rows().row(i), b_, range, first, count, part_.data());
+    profile(rbf_, part_.data(), nullptr, count);
+    add_scaled(part_.data(), factor, values, count);
   }
 
   /// Row i of what Kernel::pull() answers.
@@ -325,6 +324,15 @@ void Kernel::row_values(const double* a, const KernelPoints& b, std::size_t firs
   }
   feature_distances(a, b, {0, d}, first, k.size(), k.data());
   profile(rbf(), k.data(), nullptr, k.size());
+}
+
+void Kernel::group_values(std::size_t g, const KernelPoints& a, const KernelPoints& b,
+                          Block<double> k) const {
+  GroupCovariances parts(rbf(), groups_, a, b);
+  for (std::size_t i = 0; i < k.rows; ++i) {
+    std::fill_n(k.row(i), k.columns, 0.0);
+    parts.add(g, i, 0, k.columns, 1, k.row(i));
+  }
 }
 
 void Kernel::pull(Block<const double> a, const KernelPoints& b, Block<const double> slopes, Block<double> w,

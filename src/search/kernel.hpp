@@ -31,6 +31,11 @@ class Kernel {
   /// Covariances between one row and the points from `first` on, each to the same bits whatever the others.
   void row_values(const double* a, const KernelPoints& b, std::size_t first, std::span<double> k) const;
 
+  /// Covariances within group g alone, of which those of an additive kernel are the mean.
+  /// @param k  a.size() x b.size()
+  void group_values(std::size_t g, const KernelPoints& a, const KernelPoints& b,
+                    device::Block<double> k) const;
+
   /// gradient(i, c) = sum over j of w(i, j) dk(a_i, b_j) / da(i, c).
   /// @param slopes    of values(a, b, k)
   /// @param w         a.rows x b.size() (overwritten)

@@ -7,8 +7,8 @@
 
 namespace regatta::search {
 
-// Numbers are taken sixteen at a time, as four vectors abreast: an operation that waits for one before it then
-// stands four instructions behind it. Everything is inlined into functions with target_clones.
+// Numbers are taken sixteen at a time, as four vectors abreast: an operation that waits for one before it
+// then stands four instructions behind it. Everything is inlined into functions with target_clones.
 
 constexpr std::size_t lanes = 4, abreast = 4, block_size = lanes * abreast;
 using Vector [[gnu::vector_size(lanes * sizeof(double)), gnu::aligned(alignof(double)), gnu::may_alias]] =
@@ -27,16 +27,22 @@ using VectorBits [[gnu::vector_size(lanes * sizeof(double))]] = std::int64_t;
   for (std::size_t i = 0; i < lanes; ++i) x[i] = std::sqrt(x[i]);
 }
 
-/// exp(x) for x <= 0, in place: off by 2e-16 at most, and by a relative 5e-14; 1e-304 below -700. x = k ln 2 +
-/// r with |r| <= ln 2 / 2, and for exp(r) the polynomial of degree 11 that meets it at 0 twice and at ten
+/// exp(x) for x <= 0, in place: off by 2e-16 at most, and by a relative 5e-14; 1e-304 below -700. x = k ln 2
+/// + r with |r| <= ln 2 / 2, and for exp(r) the polynomial of degree 11 that meets it at 0 twice and at ten
 /// Chebyshev nodes (error 1.6e-17).
 [[gnu::always_inline]] inline void exp_of_negative(Vector (&x)[abreast]) {
   constexpr double shift = 0x1.8p52;  // adding it rounds to an integer that stands in the lowest bits
-  constexpr double coefficients[] = {
-      0x1.28917c89a43a7p-22, 0x1.71de0db2f6b19p-19, 0x1.a019b9149a41cp-16, 0x1.a01a01a7c2efep-13,
-      0x1.6c16c17889ef1p-10, 0x1.11111111109b5p-7,  0x1.5555555553d68p-5,  0x1.5555555555556p-3,
-      0x1.0000000000001p-1,  1,
-      1};
+  constexpr double coefficients[] = {0x1.28917c89a43a7p-22,
+                                     0x1.71de0db2f6b19p-19,
+                                     0x1.a019b9149a41cp-16,
+                                     0x1.a01a01a7c2efep-13,
+                                     0x1.6c16c17889ef1p-10,
+                                     0x1.11111111109b5p-7,
+                                     0x1.5555555553d68p-5,
+                                     0x1.5555555555556p-3,
+                                     0x1.0000000000001p-1,
+                                     1,
+                                     1};
   const Vector least = Vector{} - 700, first = Vector{} + 0x1.af389ecfc4b9cp-26;
   Vector shifted[abreast], p[abreast];
   for (std::size_t k = 0; k < abreast; ++k) {

@@ -157,6 +157,9 @@ class GaussianProcess {
   bool factorise(std::span<const double> noise, double jitter, device::EvidenceSolver* solver);
   /// Inverse factor of the covariance of some of the known points, k x k.
   std::vector<double> factor_of(const std::vector<std::size_t>& chosen) const;
+  std::vector<std::size_t> neighbours_of(std::span<const double> centre, std::size_t count) const;
+  void glance(device::Block<const double> points, std::span<const std::size_t> chosen,
+              std::span<double> means, double* covariances) const;
   /// m x n covariances between scaled rows and the points known, the first `known` ones.
   /// @param slopes  of a product kernel, as many; may be null
   std::vector<double> cross(device::Block<const double> scaled, std::size_t known,
