@@ -58,50 +58,77 @@ space::UnitPoint perturbed(const Landscape& landscape, const Region& region, spa
   return unit;
 }
 
+/// A point on its way down, and the region that it keeps to.
+struct Start {
+  Minimum minimum;
+  const Region* region;
+};
+
 class Search {
  public:
-  Search(Landscape& landscape, const Region& region, const SearchEffort& effort, Random& random)
+  Search(Landscape& landscape, const std::vector<Ground>& grounds, const SearchEffort& effort, Random& random)
       : landscape_(landscape),
-        region_(region),
+        grounds_(grounds),
         effort_(effort),
         random_(random),
         dimensions_(landscape.space().size()),
-        embedding_(landscape.embedding()) {}
+        embedding_(landscape.embedding()) {
+    const auto share = [&](int& whole) { whole = std::max(1, whole / static_cast<int>(grounds.size())); };
+    share(effort_.raw_samples), share(effort_.near_samples), share(effort_.restarts);
+  }
 
-  std::vector<Minimum> run(const std::vector<double>& candidates) {
-    std::vector<Minimum> best = best_of(candidates);
-    refine(best);
-    std::erase_if(best, [](const Minimum& minimum) { return !std::isfinite(minimum.value); });
+  std::vector<Minimum> run() {
+    std::vector<Start> starts = this->starts();
+    refine(starts);
+    std::vector<Minimum> best;
+    for (Start& start : starts)
+      if (std::isfinite(start.minimum.value)) best.push_back(std::move(start.minimum));
     std::ranges::stable_sort(best, {}, &Minimum::value);
     return best;
   }
 
  private:
-  std::vector<Minimum> best_of(const std::vector<double>& points) {
+  /// The best samples of each region.
+  std::vector<Start> starts() {
+    std::vector<double> points;
+    std::vector<const Region*> regions;
+    for (const Ground& ground : grounds_) {
+      const std::vector<double> drawn =
+          draw_candidates(landscape_, ground.region, ground.centres, effort_, random_);
+      points.insert(points.end(), drawn.begin(), drawn.end());
+      regions.resize(points.size() / dimensions_, &ground.region);
+    }
     const auto restarts = static_cast<std::size_t>(effort_.restarts);
-    std::vector<double> values(points.size() / dimensions_);
+    std::vector<double> values(regions.size());
     landscape_.sketch(points, values);
-    if (!landscape_.dear()) return least(points, values, restarts);
-    const std::vector<Minimum> promising = least(points, values, looks * restarts);
-    std::vector<double> few;
-    for (const Minimum& minimum : promising) append(few, minimum.point);
-    values.resize(promising.size());
-    landscape_(few, values, {});
-    return least(few, values, restarts);
+    if (!landscape_.dear()) return least(points, values, regions, restarts);
+    std::vector<Start> promising = least(points, values, regions, looks * restarts);
+    points.clear(), regions.clear();
+    for (const Start& start : promising) append(points, start.minimum.point), regions.push_back(start.region);
+    values.resize(regions.size());
+    landscape_(points, values, {});
+    return least(points, values, regions, restarts);
   }
 
-  std::vector<Minimum> least(const std::vector<double>& points, const std::vector<double>& values,
-                             std::size_t count) const {
-    std::vector<Minimum> best;
+  /// The first `count` of each region by their values.
+  std::vector<Start> least(const std::vector<double>& points, const std::vector<double>& values,
+                           const std::vector<const Region*>& regions, std::size_t count) const {
+    std::vector<Start> best;
     const std::vector<std::size_t> order = ascending(values);
-    for (const std::size_t i : std::span(order).first(std::min(count, order.size()))) {
-      const auto first = points.begin() + static_cast<std::ptrdiff_t>(i * dimensions_);
-      best.push_back({{first, first + static_cast<std::ptrdiff_t>(dimensions_)}, values[i]});
+    for (const Ground& ground : grounds_) {
+      std::size_t left = count;
+      for (std::size_t k = 0; k < order.size() && left > 0; ++k) {
+        const std::size_t i = order[k];
+        if (regions[i] != &ground.region) continue;
+        const auto first = points.begin() + static_cast<std::ptrdiff_t>(i * dimensions_);
+        best.push_back({{{first, first + static_cast<std::ptrdiff_t>(dimensions_)}, values[i]}, regions[i]});
+        --left;
+      }
     }
     return best;
   }
 
-  void refine(std::vector<Minimum>& best) {
+  void refine(std::vector<Start>& best) {
     const bool mixed = !embedding_.discrete().empty() && !embedding_.continuous().empty();
     for (int round = 0; round < (mixed ? alternations : 1); ++round) {
       if (!embedding_.continuous().empty()) descend(best);
@@ -109,34 +136,40 @@ class Search {
     }
   }
 
-  void descend(std::vector<Minimum>& best) {
+  void descend(std::vector<Start>& best) {
+    std::erase_if(best, [](const Start& start) { return !std::isfinite(start.minimum.value); });
     std::vector<double> starts;
-    for (const Minimum& minimum : best)
-      if (std::isfinite(minimum.value)) append(starts, minimum.point);
+    std::vector<Box> boxes;
+    for (const Start& start : best) {
+      append(starts, start.minimum.point);
+      boxes.push_back({start.region->low, start.region->high});
+    }
     const auto function = [this](std::span<const double> points, std::span<double> values,
                                  std::span<double> gradients) { landscape_(points, values, gradients); };
-    best = minimise(function, starts, region_.low, region_.high,
-                    {.iterations = effort_.iterations,
-                     .gradient_tolerance = 1e-8,
-                     .value_tolerance = 1e-7,
-                     .heat = landscape_.dear() ? short_heat : heat});
+    std::vector<Minimum> minima = minimise(function, starts, boxes,
+                                           {.iterations = effort_.iterations,
+                                            .gradient_tolerance = 1e-8,
+                                            .value_tolerance = 1e-7,
+                                            .heat = landscape_.dear() ? short_heat : heat});
+    for (std::size_t i = 0; i < best.size(); ++i) best[i].minimum = std::move(minima[i]);
   }
 
   /// Moves each point to its best neighbour as long as that is better; false when none moved.
-  bool move(std::vector<Minimum>& best) {
+  bool move(std::vector<Start>& best) {
     bool any = false;
     for (int step = 0; step < most_moves; ++step) {
       std::vector<double> points;
       std::vector<std::size_t> owner;
-      for (std::size_t i = 0; i < best.size(); ++i) add_neighbours(best[i].point, i, points, owner);
+      for (std::size_t i = 0; i < best.size(); ++i) add_neighbours(best[i], i, points, owner);
       if (owner.empty()) return any;
       std::vector<double> values(owner.size());
       landscape_(points, values, {});
       bool moved = false;
       for (std::size_t j = 0; j < owner.size(); ++j) {
-        if (!(values[j] < best[owner[j]].value - 1e-9)) continue;
+        Minimum& own = best[owner[j]].minimum;
+        if (!(values[j] < own.value - 1e-9)) continue;
         const auto first = points.begin() + static_cast<std::ptrdiff_t>(j * dimensions_);
-        best[owner[j]] = {{first, first + static_cast<std::ptrdiff_t>(dimensions_)}, values[j]};
+        own = {{first, first + static_cast<std::ptrdiff_t>(dimensions_)}, values[j]};
         moved = any = true;
       }
       if (!moved) return any;
@@ -144,15 +177,17 @@ class Search {
     return any;
   }
 
-  void add_neighbours(const space::UnitPoint& point, std::size_t index, std::vector<double>& points,
+  void add_neighbours(const Start& start, std::size_t index, std::vector<double>& points,
                       std::vector<std::size_t>& owner) {
+    const space::UnitPoint& point = start.minimum.point;
+    const Region& region = *start.region;
     for (const std::size_t k : embedding_.discrete()) {
       const space::Parameter& parameter = landscape_.space().parameters()[k];
       const double own = parameter.decode(point[k]), count = parameter.cardinality().value_or(1);
       const auto add = [&](double value) {
         if (value == own || !parameter.contains(value)) return;
         const double unit = parameter.encode(value);
-        if (unit < region_.low[k] || unit > region_.high[k]) return;
+        if (unit < region.low[k] || unit > region.high[k]) return;
         append(points, point);
         points[points.size() - dimensions_ + k] = unit;
         owner.push_back(index);
@@ -171,8 +206,8 @@ class Search {
   }
 
   Landscape& landscape_;
-  const Region& region_;
-  const SearchEffort& effort_;
+  const std::vector<Ground>& grounds_;
+  SearchEffort effort_;  ///< of each region
   Random& random_;
   std::size_t dimensions_;
   const Embedding& embedding_;
@@ -200,11 +235,9 @@ std::vector<double> draw_candidates(const Landscape& landscape, const Region& re
   return points;
 }
 
-std::vector<Minimum> minimise(Landscape& landscape, const Region& region,
-                              const std::vector<space::UnitPoint>& centres, const SearchEffort& effort,
-                              Random& random) {
-  return Search(landscape, region, effort, random)
-      .run(draw_candidates(landscape, region, centres, effort, random));
+std::vector<Minimum> minimise(Landscape& landscape, const std::vector<Ground>& grounds,
+                              const SearchEffort& effort, Random& random) {
+  return Search(landscape, grounds, effort, random).run();
 }
 
 }  // namespace regatta::search

@@ -28,13 +28,18 @@ std::vector<double> draw_candidates(const Landscape& landscape, const Region& re
                                     const std::vector<space::UnitPoint>& centres, const SearchEffort& effort,
                                     Random& random);
 
-/// Minimises a landscape over a region: raw samples and perturbations of the centres are scored at once, and
-/// the best are refined: continuous parameters by L-BFGS in lock step, discrete ones by moves to their best
-/// neighbour, in turn, until nothing changes.
-/// @param centres  unit points with good results, the best first
+/// Where to look: a region, and unit points with good results in it, the best first.
+struct Ground {
+  Region region;
+  std::vector<space::UnitPoint> centres;
+};
+
+/// Minimises a landscape over regions that share the effort: raw samples and perturbations of the centres are
+/// scored at once, and the best of each region are refined together, all against each other: continuous
+/// parameters by L-BFGS in lock step, discrete ones by moves to their best neighbour, in turn, until nothing
+/// changes.
 /// @return refined points, the best first; those without a value are left out
-std::vector<Minimum> minimise(Landscape& landscape, const Region& region,
-                              const std::vector<space::UnitPoint>& centres, const SearchEffort& effort,
-                              Random& random);
+std::vector<Minimum> minimise(Landscape& landscape, const std::vector<Ground>& grounds,
+                              const SearchEffort& effort, Random& random);
 
 }  // namespace regatta::search

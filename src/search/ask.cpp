@@ -14,7 +14,7 @@ using device::Block;
 
 constexpr std::size_t centres_at_most = 4;
 constexpr int many_iterations = 50, few_iterations = 12;  // of a refinement; few where each is dear
-constexpr std::size_t believed_centres = 2;  // beside them, drawn from the user's prior
+constexpr std::size_t believed_centres = 2;               // beside them, drawn from the user's prior
 constexpr std::size_t most_valleys = 4;
 constexpr int scouts = 512;  // points from which one is drawn to find a new valley
 constexpr std::size_t best_scouts = 20;
@@ -101,7 +101,7 @@ std::optional<Config> Ask::sample() {
 
 double Ask::largest_improvement() {
   const Region region = setting_.place ? setting_.place->region : Region::everything(space_.size());
-  const auto minima = minimise(landscape_, region, centres(), effort_, random_);
+  const auto minima = minimise(landscape_, {{region, centres()}}, effort_, random_);
   return minima.empty() ? -std::numeric_limits<double>::infinity() : promise(minima.front());
 }
 
@@ -143,17 +143,13 @@ std::vector<Region> Ask::regions() const {
 std::vector<Minimum> Ask::minima() {
   const std::vector<Region> parts = regions();
   const std::vector<space::UnitPoint> best = centres();
-  SearchEffort effort = effort_;
-  const auto share = [&](int& whole) { whole = std::max(1, whole / static_cast<int>(parts.size())); };
-  share(effort.raw_samples), share(effort.near_samples), share(effort.restarts);
-  std::vector<Minimum> all;
+  std::vector<Ground> grounds;
   for (const Region& part : parts) {
     std::vector<space::UnitPoint> inside = best;
     if (parts.size() > 1) std::erase_if(inside, [&](const auto& unit) { return !part.contains(unit); });
-    std::ranges::move(minimise(landscape_, part, inside, effort, random_), std::back_inserter(all));
+    grounds.push_back({part, std::move(inside)});
   }
-  std::ranges::stable_sort(all, {}, &Minimum::value);
-  return all;
+  return minimise(landscape_, grounds, effort_, random_);
 }
 
 /// The best point of the best valley that still promises something, that of the best result left out.
@@ -165,8 +161,9 @@ std::optional<Config> Ask::other_valley() {
     const auto centre = valleys_.next(mined);
     if (!centre) return std::nullopt;
     landscape_.aim(model_.values[*centre]);
-    const auto minima = minimise(landscape_, valleys_.region(*centre, mined),
-                                 {surrogate_.active().units[*centre]}, effort, random_);
+    const auto minima =
+        minimise(landscape_, {{valleys_.region(*centre, mined), {surrogate_.active().units[*centre]}}},
+                 effort, random_);
     const bool promises = !minima.empty() && promise(minima.front()) > std::log(setting_.options->explore);
     if (promises)
       if (auto config = first_allowed(minima)) return config;

@@ -17,15 +17,10 @@ double dot(std::span<const double> a, std::span<const double> b) {
   return sum;
 }
 
-struct Box {
-  std::span<const double> low, high;
-
-  double clip(std::size_t i, double x) const { return std::clamp(x, low[i], high[i]); }
-  /// Whether the bound keeps coordinate i from going down the gradient.
-  bool held(std::size_t i, double x, double gradient) const {
-    return (x <= low[i] && gradient > 0) || (x >= high[i] && gradient < 0);
-  }
-};
+/// Whether the bound keeps coordinate i at x from going down the gradient.
+bool held_by(const Box& box, std::size_t i, double x, double gradient) {
+  return (x <= box.low[i] && gradient > 0) || (x >= box.high[i] && gradient < 0);
+}
 
 /// One start on its way down.
 class Descent {
@@ -103,7 +98,7 @@ class Descent {
     double largest = 0;
     std::vector<char> held(x_.size());
     for (std::size_t i = 0; i < x_.size(); ++i) {
-      held[i] = box_.held(i, x_[i], gradient_[i]);
+      held[i] = held_by(box_, i, x_[i], gradient_[i]);
       if (!held[i]) largest = std::max(largest, std::abs(gradient_[i]));
     }
     if (!(largest > options_.gradient_tolerance)) return false;
@@ -155,7 +150,7 @@ class Descent {
   void move() {
     expected_ = 0;
     for (std::size_t i = 0; i < x_.size(); ++i) {
-      trial_[i] = box_.clip(i, x_[i] + step_ * direction_[i]);
+      trial_[i] = std::clamp(x_[i] + step_ * direction_[i], box_.low[i], box_.high[i]);
       expected_ += gradient_[i] * (trial_[i] - x_[i]);
     }
     expected_ = std::min(expected_, 0.0);
@@ -184,12 +179,12 @@ std::size_t end_heat(std::vector<Descent>& descents, std::size_t runners) {
 }  // namespace
 
 std::vector<Minimum> minimise(const BatchFunction& function, std::span<const double> starts,
-                              std::span<const double> low, std::span<const double> high,
-                              const LbfgsOptions& options) {
-  const std::size_t d = low.size();
+                              std::span<const Box> boxes, const LbfgsOptions& options) {
+  if (boxes.empty()) return {};
+  const std::size_t d = boxes[0].low.size();
   std::vector<Descent> descents;
-  for (std::size_t first = 0; first < starts.size(); first += d)
-    descents.emplace_back(starts.subspan(first, d), Box{low, high}, options);
+  for (std::size_t i = 0; i < boxes.size(); ++i)
+    descents.emplace_back(starts.subspan(i * d, d), boxes[i], options);
   std::vector<double> points, values, gradients;
   std::size_t runners = descents.size();
   for (int round = 1;; ++round) {
@@ -211,6 +206,12 @@ std::vector<Minimum> minimise(const BatchFunction& function, std::span<const dou
   std::vector<Minimum> minima;
   for (const Descent& descent : descents) minima.push_back(descent.minimum());
   return minima;
+}
+
+std::vector<Minimum> minimise(const BatchFunction& function, std::span<const double> starts,
+                              std::span<const double> low, std::span<const double> high,
+                              const LbfgsOptions& options) {
+  return minimise(function, starts, std::vector<Box>(starts.size() / low.size(), Box{low, high}), options);
 }
 
 }  // namespace regatta::search

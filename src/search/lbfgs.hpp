@@ -29,10 +29,19 @@ struct LbfgsOptions {
 using BatchFunction = std::function<void(std::span<const double> points, std::span<double> values,
                                          std::span<double> gradients)>;
 
+/// Bounds of the coordinates.
+struct Box {
+  std::span<const double> low, high;
+};
+
 /// Minimises one function from several starts in lock step, so that each round evaluates all of them at once:
 /// the limited-memory BFGS method (Nocedal and Wright 2006, Numerical Optimization, 7.2) with gradients
-/// projected on the box [low, high] and a backtracking line search.
-/// @param starts  rows of low.size() numbers inside the box
+/// projected on a box and a backtracking line search.
+/// @param starts  rows of coordinates inside their boxes
+/// @param boxes   one per start
+std::vector<Minimum> minimise(const BatchFunction& function, std::span<const double> starts,
+                              std::span<const Box> boxes, const LbfgsOptions& options);
+/// The same with one box for all starts.
 std::vector<Minimum> minimise(const BatchFunction& function, std::span<const double> starts,
                               std::span<const double> low, std::span<const double> high,
                               const LbfgsOptions& options);

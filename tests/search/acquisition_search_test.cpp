@@ -73,7 +73,7 @@ class Scene {
     return landscape({log_ei, 0, [this](const Config& config) { return history.contains(config); }});
   }
   std::vector<Minimum> search(Landscape& landscape, const Region& region) {
-    return minimise(landscape, region, {space.encode(history[*history.incumbent()].config)},
+    return minimise(landscape, {{region, {space.encode(history[*history.incumbent()].config)}}},
                     {.raw_samples = 256, .near_samples = 64}, random);
   }
   std::vector<Minimum> search(Landscape& landscape) {
@@ -93,7 +93,9 @@ double value_at(Landscape& landscape, const std::vector<double>& unit) {
   return value;
 }
 
-space::Space half_log_plane() { return space_of({{"x", "uniform(0, 1)", {}}, {"y", "loguniform(1, 100)", {}}}); }
+space::Space half_log_plane() {
+  return space_of({{"x", "uniform(0, 1)", {}}, {"y", "loguniform(1, 100)", {}}});
+}
 
 class Landscapes : public testing::TestWithParam<std::string> {};
 
