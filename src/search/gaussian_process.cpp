@@ -98,7 +98,7 @@ std::vector<double> GaussianProcess::scaled(Block<const double> points, std::vec
 void GaussianProcess::reserve(std::size_t n) {
   if (n <= capacity_) return;
   const std::size_t capacity = std::max(n, capacity_ + capacity_ / 2 + 16);
-  std::vector<double> factor(capacity * capacity);
+  device::LargeVector factor(capacity * capacity);
   for (std::size_t i = 0; i < known_; ++i)
     std::copy_n(factor_.data() + i * capacity_, i + 1, factor.data() + i * capacity);
   factor_ = std::move(factor);

@@ -8,6 +8,7 @@
 
 #include "regatta/core/random.hpp"
 #include "regatta/device/evidence.hpp"
+#include "regatta/device/large_pages.hpp"
 #include "regatta/device/linear_algebra.hpp"
 
 namespace regatta::search {
@@ -172,7 +173,7 @@ class GaussianProcess {
   double variance_ = 1, noise_ = 0, jitter_ = 0, constant_ = 0;
   std::size_t observed_ = 0, known_ = 0, capacity_ = 0;
   std::unique_ptr<KernelPoints> points_;  ///< known_, scaled
-  std::vector<double> factor_;            ///< inverse of the lower Cholesky factor, rows `capacity_` apart
+  device::LargeVector factor_;            ///< inverse of the lower Cholesky factor, rows `capacity_` apart
   std::vector<double> values_;            ///< observed_
   std::vector<double> noises_;            ///< observed_: variance of the noise of each value
   std::vector<double> observed_weights_;  ///< observed_: K^-1 (values - mean)
@@ -201,7 +202,8 @@ class MarginalLikelihood {
   const FeatureGroups& groups_;
   Observations observations_;
   device::EvidenceSolver* solver_;
-  std::vector<double> scaled_, covariance_, slopes_;
+  std::vector<double> scaled_;
+  device::LargeVector covariance_, slopes_;
 };
 
 }  // namespace regatta::search

@@ -82,9 +82,9 @@ bool loop_cholesky(Block<double> a) {
   return sum;
 }
 
-// whiten() takes four rows of l at a time, each with up to three rows of x. All of them are vectors up to the
-// last column that is a multiple of 8 and before the first row's diagonal, so that the order of additions
-// depends on the row of l alone.
+// whiten() takes four rows of l at a time, each with three rows of x, or two, or one. All of them are vectors
+// up to the last column that is a multiple of 8 and before the first row's diagonal, so that the order of
+// additions depends on the row of l alone.
 constexpr std::size_t lanes = 4, aligned_columns = 8;
 using Vector [[gnu::vector_size(lanes * sizeof(double)), gnu::aligned(alignof(double)), gnu::may_alias]] =
     double;
@@ -134,15 +134,18 @@ template <std::size_t rows>
                                              Block<double> v, Block<double> w) {
   const std::size_t width = i / aligned_columns * aligned_columns;
   std::size_t p = 0;
-  for (; p + 3 <= x.rows; p += 3) dots<rows, 3>(l, i, width, x.part(p, 3), v.part(p, 3));
-  for (; p < x.rows; ++p) dots<rows, 1>(l, i, width, x.part(p, 1), v.part(p, 1));
+  for (; p + 3 <= x.rows && p + 4 != x.rows; p += 3) dots<rows, 3>(l, i, width, x.part(p, 3), v.part(p, 3));
+  for (; p + 2 <= x.rows; p += 2) dots<rows, 2>(l, i, width, x.part(p, 2), v.part(p, 2));
+  if (p < x.rows) dots<rows, 1>(l, i, width, x.part(p, 1), v.part(p, 1));
   if (!w.data) return;
   const Block<const double> lines = l.part(i, rows);
   const auto factors = [&](std::size_t first) {
     return Block<const double>{v.row(first) + i, x.rows - first, rows, v.stride};
   };
-  for (p = 0; p + 3 <= x.rows; p += 3) spread<rows, 3>(lines, width, factors(p), 1, w.part(p, 3));
-  for (; p < x.rows; ++p) spread<rows, 1>(lines, width, factors(p), 1, w.part(p, 1));
+  for (p = 0; p + 3 <= x.rows && p + 4 != x.rows; p += 3)
+    spread<rows, 3>(lines, width, factors(p), 1, w.part(p, 3));
+  for (; p + 2 <= x.rows; p += 2) spread<rows, 2>(lines, width, factors(p), 1, w.part(p, 2));
+  if (p < x.rows) spread<rows, 1>(lines, width, factors(p), 1, w.part(p, 1));
   for (p = 0; p < x.rows; ++p)
     for (std::size_t r = 0; r < rows; ++r)
       for (std::size_t j = width; j <= i + r; ++j) w(p, j) += v(p, i + r) * l(i + r, j);
