@@ -229,7 +229,8 @@ class GroupCovariances {
     const Range& range = ranges_[g];
     if (on_line(g)) return add_matern_on_line(place(g, i), line(g, first), factor, values, count);
     if (rbf_ && range.count == 1)
-      return add_rbf_on_line(a_.rows()(i, range.first), b_.places(range.first) + first, factor, values, count);
+      return add_rbf_on_line(a_.rows()(i, range.first), b_.places(range.first) + first, factor, values,
+                             count);
     part_.resize(count);
     feature_distances(a_.rows().row(i), b_, range, first, count, part_.data());
     profile(rbf_, part_.data(), nullptr, count);

@@ -115,7 +115,8 @@ class Descent {
     double length = 0;
     for (std::size_t i = 0; i < x_.size(); ++i)
       length = std::max(length, std::abs(direction_[i]) / (box_.high[i] - box_.low[i]));
-    step_ = std::min(1.0, (steepest_ ? options_.first_step : 1) / length);  // the first one has no scale
+    // The first step, of unknown scale, goes a tenth of the box at most.
+    step_ = steepest_ ? std::min(1.0, 0.1 / length) : std::min(1.0, 1 / length);
     backtracks_ = 0;
     move();
     return true;

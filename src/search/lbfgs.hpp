@@ -18,7 +18,6 @@ struct LbfgsOptions {
   int memory = 8;
   double gradient_tolerance = 1e-6;  ///< largest entry of the projected gradient
   double value_tolerance = 1e-9;     ///< relative decrease
-  double first_step = 0.1;           ///< at most, as a part of the box
   int heat = 0;                      ///< rounds after which the worse half of the starts is given up, and so
                                      ///< on until two are left; 0: all go to the end
 };

@@ -9,7 +9,7 @@ namespace regatta::search {
 
 /// What an additive kernel says of many points, for a first look: it is a sum of functions of one feature
 /// each, which are made at nodes some hundredths of a lengthscale apart, with polynomials of degree 5 between
-/// them (off by 1e-7 of a covariance at most).
+/// them (off by 1e-6 of a covariance at most).
 class LineTables {
  public:
   /// Whether the tables for these points cost less than their covariances.

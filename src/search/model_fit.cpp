@@ -12,7 +12,7 @@ namespace regatta::search {
 namespace {
 
 constexpr double least_lengthscale = 0.01, most_lengthscale = 100;
-constexpr double usual_lengthscale = 0.4;                      // times sqrt(groups)
+constexpr double usual_lengthscale = 0.4;  // times sqrt(groups)
 constexpr double common_deviation = 0.7, own_deviation = 0.5;  // of the logarithms of lengthscales
 constexpr double least_variance = 1e-3, most_variance = 1e3, variance_deviation = 1.5;
 constexpr double least_noise = 1e-10, most_noise = 1, usual_noise = 1e-6, noise_deviation = 4;
@@ -22,9 +22,8 @@ constexpr double little_noise = 1e-5;  // the other start: results without noise
 constexpr double no_noise = 1e-9;
 constexpr double most_shape = 5, shape_deviation = 0.75;  // of a warp; of the logarithm
 constexpr int first_iterations = 40, warm_iterations = 30, late_iterations = 5;
-constexpr double first_step = 0.1, late_first_step = 0.01;  // parts of the bounds' distance
-constexpr std::size_t late = 100;                           // observations from which on a fit changes little
-constexpr std::size_t second_start_below = 30;              // observations
+constexpr std::size_t late = 100;               // observations from which on a fit changes little
+constexpr std::size_t second_start_below = 30;  // observations
 constexpr CmaEsOptions first_evolution{.generations = 60, .step = 0.1, .tolerance = 1e-4};
 constexpr CmaEsOptions warm_evolution{.generations = 20, .step = 0.03, .tolerance = 1e-4};
 constexpr std::uint64_t evolution_stream = 0x636d61;
@@ -87,8 +86,8 @@ class Posterior {
     return -sum;
   }
 
-  /// A common length around the usual one, and each around that: their covariance is own^2 on the diagonal
-  /// and common^2 everywhere, its inverse tells apart their mean and what they differ from it.
+  /// A common length around the usual one, and each around that: their covariance is own^2 on the diagonal and
+  /// common^2 everywhere, its inverse tells apart their mean and what they differ from it.
   double log_prior_of_lengths(std::span<const double> lengths, std::span<double> gradient) const {
     if (groups_ == 0) return 0;
     const double count = static_cast<double>(groups_);
@@ -124,12 +123,10 @@ Minimum evolve(Posterior& posterior, std::span<const double> start, const CmaEsO
                                random);
 }
 
-Minimum descend(Posterior& posterior, std::span<const double> starts, int iterations, double first_step) {
-  const auto minima = minimise(std::ref(posterior), starts, posterior.low(), posterior.high(),
-                               {.iterations = iterations,
-                                .gradient_tolerance = 1e-2,
-                                .value_tolerance = 1e-4,
-                                .first_step = first_step});
+Minimum descend(Posterior& posterior, std::span<const double> starts, int iterations) {
+  const auto minima =
+      minimise(std::ref(posterior), starts, posterior.low(), posterior.high(),
+               {.iterations = iterations, .gradient_tolerance = 1e-2, .value_tolerance = 1e-4});
   return *std::ranges::min_element(minima, {}, &Minimum::value);
 }
 
@@ -180,9 +177,10 @@ Hyperparameters fit_hyperparameters(const FitSetting& setting, const Observation
     std::ranges::copy(evolve(posterior, first, setting.previous ? warm_evolution : first_evolution, n).point,
                       first.begin());
   }
-  const bool warm = setting.previous.has_value();
-  const int iterations = !warm ? first_iterations : n < late ? warm_iterations : late_iterations;
-  Minimum best = descend(posterior, starts, iterations, warm && n >= late ? late_first_step : first_step);
+  Minimum best = descend(posterior, starts,
+                         !setting.previous ? first_iterations
+                         : n < late        ? warm_iterations
+                                           : late_iterations);
   if (!std::isfinite(best.value)) best = evolve(posterior, posterior.mode(), first_evolution, n);
   return Hyperparameters::from_flat(std::isfinite(best.value) ? best.point : posterior.mode(),
                                     posterior.groups());

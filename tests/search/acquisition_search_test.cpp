@@ -280,6 +280,23 @@ TEST(AcquisitionSearch, StaysInsideConstraintsAndRegions) {
   }
 }
 
+TEST(AcquisitionSearch, FindsTheBestOfSeveralRegionsAndLeavesNone) {
+  Scene scene(half_log_plane());
+  Landscape landscape = scene.landscape();
+  Region left = Region::everything(2), right = left;
+  left.high[0] = 0.45;
+  right.low[0] = 0.55;
+
+  const auto minima =
+      minimise(landscape, {{left, {}}, {right, {}}}, {.raw_samples = 256, .near_samples = 0}, scene.random);
+
+  const double lowest =
+      std::min(scene.search(landscape, left).front().value, scene.search(landscape, right).front().value);
+  ASSERT_EQ(minima.size(), 10u);  // five of each region
+  EXPECT_NEAR(minima.front().value, lowest, 1e-3);
+  EXPECT_EQ(std::ranges::count_if(minima, [&](const Minimum& each) { return left.contains(each.point); }), 5);
+}
+
 TEST(AcquisitionSearch, FindsNothingWhereAllIsExcluded) {
   for (const space::Space& space : {half_log_plane(), mixed_space(), discrete_space()}) {
     Scene scene(space);

@@ -1,5 +1,8 @@
 #include "kernel.hpp"
 
+#include <algorithm>
+
+#include "line_tables.hpp"
 #include "numeric.hpp"
 
 namespace regatta::search {
@@ -87,6 +90,54 @@ TEST(Kernel, IsRightForManyPointsOfManyFeatures) {
         EXPECT_NEAR(lower[i * 19 + j], covariance(kind, &b[i * d], &b[j * d]), 1e-13);
     }
   }
+}
+
+TEST(Kernel, IsTheMeanOfItsGroups) {
+  const std::vector<double> a = normal_numbers(3 * d, 1), b = normal_numbers(19 * d, 2);
+  for (const KernelKind kind : {KernelKind::AdditiveMatern52, KernelKind::AdditiveRbf}) {
+    const Kernel kernel(kind, groups);
+    std::vector<double> k(3 * 19), mean(3 * 19), part(3 * 19);
+    kernel.values(rows_of(a, d), points_of(kind, b, d), rows_of(k, 19));
+
+    for (std::size_t g = 0; g < groups.groups; ++g) {
+      kernel.group_values(g, points_of(kind, a, d), points_of(kind, b, d), rows_of(part, 19));
+      for (std::size_t i = 0; i < k.size(); ++i) mean[i] += part[i] / 3;
+    }
+
+    for (std::size_t i = 0; i < k.size(); ++i) EXPECT_NEAR(mean[i], k[i], 1e-14) << i;
+  }
+}
+
+TEST(LineTables, SayOfManyPointsWhatTheirCovariancesSay) {
+  const FeatureGroups lines{{0, 1, 2}, 3};
+  const std::vector<double> known = centred_numbers(40 * 3, 1), weights = normal_numbers(40, 2);
+  const std::vector<double> points = centred_numbers(200 * 3, 3);
+  const std::vector<std::size_t> chosen{0, 7, 39};
+  for (const KernelKind kind : {KernelKind::AdditiveMatern52, KernelKind::AdditiveRbf}) {
+    const KernelPoints of_known = points_of(kind, known, 3);
+    std::vector<double> k(200 * 40), entries(4);
+    Kernel(kind, lines).values(rows_of(points, 3), of_known, rows_of(k, 40));
+
+    const LineTables tables(kind, lines, of_known, weights, chosen, rows_of(points, 3));
+
+    for (std::size_t i = 0; i < 200; ++i) {
+      const std::span<const double> row(k.data() + i * 40, 40);
+      tables.look_up(points.data() + i * 3, entries);
+      for (std::size_t j = 0; j < 3; ++j) EXPECT_NEAR(entries[j], row[chosen[j]], 1e-6);
+      EXPECT_NEAR(entries[3], device::algebra::dot(row, weights), 1e-5);
+    }
+  }
+}
+
+TEST(LineTables, AreMadeWhereThereAreFewerNodesThanPoints) {
+  const FeatureGroups lines{{0, 1, 2}, 3};
+  std::vector<double> points = centred_numbers(200 * 3, 3);
+
+  EXPECT_TRUE(LineTables::worthwhile(KernelKind::AdditiveRbf, lines, rows_of(points, 3)));
+  EXPECT_FALSE(LineTables::worthwhile(KernelKind::Rbf, lines, rows_of(points, 3)));
+  EXPECT_FALSE(LineTables::worthwhile(KernelKind::AdditiveRbf, {{0, 0, 1}, 2}, rows_of(points, 3)));
+  points[0] = 50;
+  EXPECT_FALSE(LineTables::worthwhile(KernelKind::AdditiveRbf, lines, rows_of(points, 3)));
 }
 
 TEST(Kernel, HasNoValuesOfNoPoints) {

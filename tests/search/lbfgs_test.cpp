@@ -109,6 +109,17 @@ TEST(Lbfgs, KeepsTheBetterHalfAfterEachHeat) {
   EXPECT_NEAR(std::ranges::min(minima, {}, &Minimum::value).value, 0, 1e-6);
 }
 
+TEST(Lbfgs, KeepsEachStartInABoxOfItsOwn) {
+  const std::vector<double> starts{-1, 2, 3, 4}, left{-2, -2}, middle{0, 3}, right{5, 5};
+  const std::vector<Box> boxes{{left, middle}, {middle, right}};
+
+  const auto minima = minimise(batch(2, rosenbrock), starts, boxes, precise);
+
+  ASSERT_EQ(minima.size(), 2u);
+  EXPECT_NEAR(minima[0].point[0], 0, 1e-6);  // as near to (1, 1) as the boxes let them
+  EXPECT_NEAR(minima[1].point[1], 3, 1e-6);
+}
+
 TEST(Lbfgs, NeverAsksOutsideTheBoxAndNeverGetsWorse) {
   const std::vector<double> low{-2, 0.5}, high{1.5, 3}, starts{-1.2, 1, 1.5, 3};
   bool inside = true;
