@@ -35,9 +35,8 @@ struct Ground {
 };
 
 /// Minimises a landscape over regions that share the effort: raw samples and perturbations of the centres are
-/// scored at once, and the best of each region are refined together, all against each other: continuous
-/// parameters by L-BFGS in lock step, discrete ones by moves to their best neighbour, in turn, until nothing
-/// changes.
+/// scored at once, and the best of each region are refined, all at once: continuous parameters by L-BFGS in
+/// lock step, discrete ones by moves to their best neighbour, in turn, until nothing changes.
 /// @return refined points, the best first; those without a value are left out
 std::vector<Minimum> minimise(Landscape& landscape, const std::vector<Ground>& grounds,
                               const SearchEffort& effort, Random& random);

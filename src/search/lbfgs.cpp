@@ -166,14 +166,28 @@ class Descent {
   bool steepest_ = true, done_ = false;
 };
 
-/// Ends all descents but the better half of the first `runners`, at least two; answers how many may go on.
-std::size_t end_heat(std::vector<Descent>& descents, std::size_t runners) {
-  std::vector<Descent*> order;
-  for (Descent& descent : descents) order.push_back(&descent);
-  std::ranges::stable_sort(order, {}, &Descent::value);
-  runners = std::max<std::size_t>(2, (runners + 1) / 2);
-  for (std::size_t i = runners; i < order.size(); ++i) order[i]->give_up();
-  return runners;
+/// Descents in one box, which compete.
+struct Heat {
+  std::vector<Descent*> descents;
+  std::size_t runners = 0;
+
+  /// Ends all but the better half of the first `runners`, at least two.
+  void end() {
+    std::ranges::stable_sort(descents, {}, &Descent::value);
+    runners = std::max<std::size_t>(2, (runners + 1) / 2);
+    for (std::size_t i = runners; i < descents.size(); ++i) descents[i]->give_up();
+  }
+};
+
+/// Of starts whose boxes are the same memory.
+std::vector<Heat> heats_of(std::vector<Descent>& descents, std::span<const Box> boxes) {
+  std::vector<Heat> heats;
+  for (std::size_t i = 0; i < boxes.size(); ++i) {
+    if (i == 0 || boxes[i].low.data() != boxes[i - 1].low.data()) heats.emplace_back();
+    heats.back().descents.push_back(&descents[i]);
+    ++heats.back().runners;
+  }
+  return heats;
 }
 
 }  // namespace
@@ -186,7 +200,7 @@ std::vector<Minimum> minimise(const BatchFunction& function, std::span<const dou
   for (std::size_t i = 0; i < boxes.size(); ++i)
     descents.emplace_back(starts.subspan(i * d, d), boxes[i], options);
   std::vector<double> points, values, gradients;
-  std::size_t runners = descents.size();
+  std::vector<Heat> heats = heats_of(descents, boxes);
   for (int round = 1;; ++round) {
     std::vector<Descent*> active;
     points.clear();
@@ -201,7 +215,8 @@ std::vector<Minimum> minimise(const BatchFunction& function, std::span<const dou
     function(points, values, gradients);
     for (std::size_t i = 0; i < active.size(); ++i)
       active[i]->take(values[i], std::span<const double>(gradients).subspan(i * d, d));
-    if (options.heat > 0 && round % options.heat == 0) runners = end_heat(descents, runners);
+    if (options.heat > 0 && round % options.heat == 0)
+      for (Heat& each : heats) each.end();
   }
   std::vector<Minimum> minima;
   for (const Descent& descent : descents) minima.push_back(descent.minimum());

@@ -38,7 +38,8 @@ struct Box {
 /// the limited-memory BFGS method (Nocedal and Wright 2006, Numerical Optimization, 7.2) with gradients
 /// projected on a box and a backtracking line search.
 /// @param starts  rows of coordinates inside their boxes
-/// @param boxes   one per start
+/// @param boxes   one per start; those of the same memory follow each other, and their starts compete in
+/// heats
 std::vector<Minimum> minimise(const BatchFunction& function, std::span<const double> starts,
                               std::span<const Box> boxes, const LbfgsOptions& options);
 /// The same with one box for all starts.

@@ -20,6 +20,7 @@ constexpr std::size_t late = 100;          // results from which on
 constexpr double late_refit_growth = 0.2;  // refits are this far apart, and hopeless models are given up
 constexpr std::size_t dense_refits = 20;   // below as many results, each is followed by a refit
 constexpr double idle_weight = 0.03;       // models below it rest until the next review
+constexpr double light_weight = 0.1;       // models below it are not fitted again by late refits
 constexpr double hopeless_weight = 0.01;   // models below it at a late review are given up
 constexpr double review_growth =
     1.3;  // results at a review of all models, as a multiple of those at the last one
@@ -227,7 +228,7 @@ void Surrogate::learn() {
     const std::vector<double> values = transformed(model), noise = noise_of(model);
     if (model.sample == 0) {
       // Late, a model that rests is only judged: it is fitted again once that has given it weight.
-      if (count < late || !idle || model.fitted == 0) fit(model, values, noise);
+      if (count < late || model.family_weight >= light_weight || model.fitted == 0) fit(model, values, noise);
       mode = &model;
     } else {
       model.parameters = mode->samples[model.sample - 1];

@@ -109,6 +109,24 @@ TEST(Lbfgs, KeepsTheBetterHalfAfterEachHeat) {
   EXPECT_NEAR(std::ranges::min(minima, {}, &Minimum::value).value, 0, 1e-6);
 }
 
+TEST(Lbfgs, HoldsAHeatInEachBox) {
+  const std::vector<double> starts{1, 1, 1, 1, 1, 1, 9, 9, 8, 8, 7, 7}, low(2, -5), high(2, 10), other(2, -5);
+  const Box first{low, high}, second{other, high};
+  std::vector<std::size_t> runners;
+  const auto watched = [&](std::span<const double> points, std::span<double> values,
+                           std::span<double> gradients) {
+    runners.push_back(values.size());
+    batch(2, rosenbrock)(points, values, gradients);
+  };
+
+  minimise(watched, starts, std::vector{first, first, first, second, second, second},
+           {.iterations = 100, .heat = 2});
+
+  // The first three have nowhere to go; the others lose one of their three to their own heat.
+  ASSERT_GT(runners.size(), 3u);
+  EXPECT_EQ(std::vector(runners.begin(), runners.begin() + 3), (std::vector<std::size_t>{6, 3, 2}));
+}
+
 TEST(Lbfgs, KeepsEachStartInABoxOfItsOwn) {
   const std::vector<double> starts{-1, 2, 3, 4}, left{-2, -2}, middle{0, 3}, right{5, 5};
   const std::vector<Box> boxes{{left, middle}, {middle, right}};
