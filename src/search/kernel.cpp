@@ -140,11 +140,12 @@ template <class Term>
   return eight_sums(count, [=](std::size_t j) { return w[j] * s[j] * q[j]; });
 }
 
-/// Matern 5/2 between one place on a line and others. exp(-sqrt(5) |x - y|) is the lesser of
-/// exp(-sqrt(5) x) exp(sqrt(5) y) and its inverse, so that no pair needs an exponential.
 struct Covariance {
   double value, slope;
 };
+
+/// Matern 5/2 between one place on a line and others. exp(-sqrt(5) |x - y|) is the lesser of
+/// exp(-sqrt(5) x) exp(sqrt(5) y) and its inverse, so that no pair needs an exponential.
 struct Place {
   double place, decay, growth;
 };
@@ -186,6 +187,7 @@ struct Line {
   });
 }
 
+/// The same for RBF.
 [[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void add_rbf_on_line(
     double x, const double* places, double factor, double* sum, std::size_t count) {
   const auto add = [=](double* target, const double* at) __attribute__((always_inline)) {
