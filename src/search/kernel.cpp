@@ -187,7 +187,7 @@ struct Line {
   });
 }
 
-/// The same for RBF.
+/// add_matern_on_line() for RBF.
 [[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void add_rbf_on_line(
     double x, const double* places, double factor, double* sum, std::size_t count) {
   const auto add = [=](double* target, const double* at) __attribute__((always_inline)) {
