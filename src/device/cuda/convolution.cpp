@@ -6,6 +6,7 @@
 #include "kernels.hpp"
 #include "product.hpp"
 #include "regatta/device/backend.hpp"
+#include "tiled_convolution.hpp"
 
 namespace regatta::device::cuda {
 namespace {
@@ -53,7 +54,18 @@ MatrixView<const float> Convolver::windows(const Convolution& layer, std::size_t
   return {unrolled, rows, terms};
 }
 
+bool Convolver::rounds() const { return blas_.precision != Precision::Fp32; }
+
+void Convolver::prepare() {
+  if (!prepared_) prepare_tiles();
+  prepared_ = true;
+}
+
 void Convolver::forward(const Convolution& layer) {
+  if (rounds() && fits_tiles(layer)) {
+    prepare();
+    return convolve_in_tiles(layer, blas_.precision, stream_);
+  }
   for_slices(layer.x.rows, samples_at_once(layer), [&](std::size_t first, std::size_t count) {
     const Dense pixels = pixels_of(layer, first, count);
     multiply(blas_, windows(layer, first, count), layer.weights, pixels.z);
@@ -65,8 +77,16 @@ void Convolver::backward(const Convolution& layer, const ConvolutionGradient& gr
   const Dense pixels = pixels_of(layer, 0, layer.x.rows);
   const std::size_t slices = gradient_slices(pixels.z.rows);
   activation_gradient(pixels, gradient.y.data, gradient.bias, partial_.at_least(slices * pixels.z.columns), stream_);
+  if (rounds() && fits_tiles(layer, gradient)) return gradients_in_tiles(layer, gradient);
   weight_gradients(layer, gradient);
   if (gradient.x.data) input_gradients(layer, gradient);
+}
+
+void Convolver::gradients_in_tiles(const Convolution& layer, const ConvolutionGradient& gradient) {
+  prepare();
+  float* partial = partial_.at_least(weight_slices(layer) * gradient.weights.size());
+  weight_gradient_in_tiles(layer, gradient.y.data, gradient.weights, partial, blas_.precision, stream_);
+  if (gradient.x.data) input_gradient_in_tiles(layer, gradient.y.data, gradient.x, blas_.precision, stream_);
 }
 
 void Convolver::weight_gradients(const Convolution& layer, const ConvolutionGradient& gradient) {

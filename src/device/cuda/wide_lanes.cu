@@ -20,7 +20,7 @@ namespace regatta::device::cuda {
 namespace {
 
 /// What a thread does for the lane that its block trains with others.
-/// @tparam exact  as WarpSums
+/// @tparam exact  as multiply_tile
 template <bool exact>
 class WideLane : WideView {
  public:

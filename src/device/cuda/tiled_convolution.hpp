@@ -1,0 +1,32 @@
+#pragma once
+
+#include "regatta/device/backend.hpp"
+#include "stream.hpp"
+
+// Convolutions as products on the tensor cores, a tile of the result at a time, whose factors are read from the images:
+// no matrix of windows is ever in memory. Factors are rounded to Precision::Tf32 or Bf16, sums are in single precision and
+// have a fixed order.
+namespace regatta::device::cuda {
+
+/// Whether it is for the functions below; a function of the sizes and of where the numbers lie.
+bool fits_tiles(const Convolution& layer);
+bool fits_tiles(const Convolution& layer, const ConvolutionGradient& gradient);
+
+/// To be called on each device before the first of the functions below.
+void prepare_tiles();
+
+/// z and y, as Backend::forward.
+void convolve_in_tiles(const Convolution& layer, Precision precision, Stream& stream);
+
+/// dL/dx of dL/dz. @param dz  samples x output
+void input_gradient_in_tiles(const Convolution& layer, const float* dz, MatrixView<float> dx, Precision precision, Stream& stream);
+
+/// Slices of the samples' pixels whose sums dL/dW is the sum of.
+std::size_t weight_slices(const Convolution& layer);
+
+/// dL/dW of dL/dz.
+/// @param partial  room for weight_slices() times the weights
+void weight_gradient_in_tiles(const Convolution& layer, const float* dz, MatrixView<float> dw, float* partial, Precision precision,
+                              Stream& stream);
+
+}  // namespace regatta::device::cuda
