@@ -179,7 +179,8 @@ TEST_F(CudaImageAgreement, NormalisesBatchesAndDifferentiates) {
         BatchNorm layer = norm_of(made, rows, channels, activation);
         backend.sum_moments(layer);
         backend.forward(layer);
-        const BatchNormGradient gradient{{made.of(normal_numbers(rows * channels, 3)), rows, channels},
+        Buffer<float> slope(backend, normal_numbers(rows * channels, 3));
+        const BatchNormGradient gradient{{slope.data(), rows, channels},
                                          made.zeros(2 * channels),
                                          {made.zeros(rows * channels), rows, channels}};
         backend.sum_gradients(layer, gradient);

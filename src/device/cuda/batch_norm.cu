@@ -24,17 +24,22 @@ struct MomentTerms {
   }
 };
 
-/// Also puts dL/d(scale n + shift) in the place of dL/dy.
+/// dL/d(scale n + shift) of dL/dy. What y was is made again of x, which is read anyway.
+template <Activation kind>
+constexpr float slope_at(const BatchNorm& layer, std::size_t c, float n, float gradient) {
+  const float z = formulas::affinity(layer, c).at(n);
+  return gradient * formulas::slope<kind>(z, formulas::activate<kind>(z));
+}
+
 template <Activation kind>
 struct GradientTerms {
   BatchNorm layer;
-  float* gradient;
+  const float* gradient;
 
   constexpr Terms at(std::size_t i, std::size_t c) const {
     const std::size_t place = i * layer.x.columns + c;
     const float n = formulas::normalisation(layer, c).at(layer.x.data[place]);
-    const float slope = formulas::slope<kind>(formulas::affinity(layer, c).at(n), layer.y.data[place]);
-    const float g = gradient[place] *= slope;
+    const float g = slope_at<kind>(layer, c, n, gradient[place]);
     return {g, g * n};
   }
 };
@@ -78,11 +83,14 @@ __global__ void normalise_rows(BatchNorm layer) {
   layer.y.data[place] = formulas::activate<kind>(formulas::affinity(layer, c).at(n));
 }
 
+template <Activation kind>
 __global__ void gradient_rows(BatchNorm layer, BatchNormGradient gradient) {
   const std::size_t i = line_of_thread(), c = number_in_line(), place = i * layer.x.columns + c;
   if (i >= layer.x.rows || c >= layer.x.columns) return;
+  const float x = layer.x.data[place];
+  const float g = slope_at<kind>(layer, c, formulas::normalisation(layer, c).at(x), gradient.y.data[place]);
   const formulas::NormGradient to = formulas::norm_gradient(layer, c);
-  gradient.x.data[place] = to.g_factor * gradient.y.data[place] + to.line.at(layer.x.data[place]);
+  gradient.x.data[place] = to.g_factor * g + to.line.at(x);
 }
 
 auto normalise_kernel(Activation kind) {
@@ -98,9 +106,9 @@ void sum_moments(const BatchNorm& layer, float* partial, Stream& stream) {
 }
 
 void sum_gradients(const BatchNorm& layer, const BatchNormGradient& gradient, float* partial, Stream& stream) {
-  float *g = gradient.y.data, *sums = gradient.parameters;
-  with_constant(layer.activation,
-                [&](auto constant) { sum(GradientTerms<constant>{layer, g}, sums, partial, stream); });
+  with_constant(layer.activation, [&](auto constant) {
+    sum(GradientTerms<constant>{layer, gradient.y.data}, gradient.parameters, partial, stream);
+  });
 }
 
 void normalise(const BatchNorm& layer, Stream& stream) {
@@ -110,7 +118,8 @@ void normalise(const BatchNorm& layer, Stream& stream) {
 }
 
 void norm_gradient(const BatchNorm& layer, const BatchNormGradient& gradient, Stream& stream) {
-  check(launch(stream, lines_shape(layer.x.rows, layer.x.columns), gradient_rows, layer, gradient));
+  const auto kernel = with_constant(layer.activation, [](auto constant) { return gradient_rows<constant>; });
+  check(launch(stream, lines_shape(layer.x.rows, layer.x.columns), kernel, layer, gradient));
 }
 
 }  // namespace regatta::device::cuda

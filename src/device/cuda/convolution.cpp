@@ -74,18 +74,25 @@ void Convolver::forward(const Convolution& layer) {
 }
 
 void Convolver::backward(const Convolution& layer, const ConvolutionGradient& gradient) {
-  const Dense pixels = pixels_of(layer, 0, layer.x.rows);
-  const std::size_t slices = gradient_slices(pixels.z.rows);
-  activation_gradient(pixels, gradient.y.data, gradient.bias, partial_.at_least(slices * pixels.z.columns), stream_);
-  if (rounds() && fits_tiles(layer, gradient)) return gradients_in_tiles(layer, gradient);
+  const bool in_tiles = rounds() && fits_tiles(layer, gradient);
+  const bool changes_slopes = layer.activation != Activation::Identity;
+  if (changes_slopes || !in_tiles) activation_gradients(layer, gradient);
+  if (in_tiles) return gradients_in_tiles(layer, gradient, changes_slopes ? nullptr : gradient.bias);
   weight_gradients(layer, gradient);
   if (gradient.x.data) input_gradients(layer, gradient);
 }
 
-void Convolver::gradients_in_tiles(const Convolution& layer, const ConvolutionGradient& gradient) {
+void Convolver::activation_gradients(const Convolution& layer, const ConvolutionGradient& gradient) {
+  const Dense pixels = pixels_of(layer, 0, layer.x.rows);
+  const std::size_t slices = gradient_slices(pixels.z.rows);
+  activation_gradient(pixels, gradient.y.data, gradient.bias, partial_.at_least(slices * pixels.z.columns), stream_);
+}
+
+/// @param bias  null: its gradient is there
+void Convolver::gradients_in_tiles(const Convolution& layer, const ConvolutionGradient& gradient, float* bias) {
   prepare();
-  float* partial = partial_.at_least(weight_slices(layer) * gradient.weights.size());
-  weight_gradient_in_tiles(layer, gradient.y.data, gradient.weights, partial, blas_.precision, stream_);
+  float* partial = partial_.at_least(weight_partials(layer));
+  weight_gradient_in_tiles(layer, gradient.y.data, gradient.weights, bias, partial, blas_.precision, stream_);
   if (gradient.x.data) input_gradient_in_tiles(layer, gradient.y.data, gradient.x, blas_.precision, stream_);
 }
 

@@ -20,7 +20,8 @@ class Convolver {
  private:
   bool rounds() const;
   void prepare();
-  void gradients_in_tiles(const Convolution& layer, const ConvolutionGradient& gradient);
+  void activation_gradients(const Convolution& layer, const ConvolutionGradient& gradient);
+  void gradients_in_tiles(const Convolution& layer, const ConvolutionGradient& gradient, float* bias);
   std::size_t samples_at_once(const Convolution& layer) const;
   MatrixView<const float> windows(const Convolution& layer, std::size_t first, std::size_t count);
   void weight_gradients(const Convolution& layer, const ConvolutionGradient& gradient);

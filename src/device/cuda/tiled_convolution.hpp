@@ -21,12 +21,11 @@ void convolve_in_tiles(const Convolution& layer, Precision precision, Stream& st
 /// dL/dx of dL/dz. @param dz  samples x output
 void input_gradient_in_tiles(const Convolution& layer, const float* dz, MatrixView<float> dx, Precision precision, Stream& stream);
 
-/// Slices of the samples' pixels whose sums dL/dW is the sum of.
-std::size_t weight_slices(const Convolution& layer);
-
 /// dL/dW of dL/dz.
-/// @param partial  room for weight_slices() times the weights
-void weight_gradient_in_tiles(const Convolution& layer, const float* dz, MatrixView<float> dw, float* partial, Precision precision,
-                              Stream& stream);
+/// @param bias     becomes the sum of dL/dz over the pixels, unless it is null
+/// @param partial  room for weight_partials() numbers
+void weight_gradient_in_tiles(const Convolution& layer, const float* dz, MatrixView<float> dw, float* bias, float* partial,
+                              Precision precision, Stream& stream);
+std::size_t weight_partials(const Convolution& layer);
 
 }  // namespace regatta::device::cuda

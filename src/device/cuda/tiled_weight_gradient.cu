@@ -65,9 +65,37 @@ struct WeightProduct {
 template <class Kind>
 constexpr unsigned weight_stage_numbers = chunk_depth * (Stage<false, Kind::rows>::pitch + Stage<false, Kind::columns>::pitch);
 
+/// What a thread adds up of the columns of dL/dz, for the gradient of the bias. The blocks of a slice that have the same columns
+/// take its chunks in turns, and parts of a block's threads some steps each.
+template <class Kind>
+class BiasSum {
+ public:
+  static constexpr std::uint32_t parts = tile_threads / Kind::columns;
+
+  /// @param stage  of dL/dz
+  __device__ void add(std::uint32_t chunk, const float* stage) {
+    if (chunk % gridDim.x != blockIdx.x) return;
+    for (unsigned depth = 0; depth < chunk_depth; depth += parts)
+      sum_ += stage[Stage<false, Kind::columns>::at(column(), depth + part())];
+  }
+  /// @param partial  a row of `columns` for each part of each block
+  __device__ void put(float* partial, std::uint32_t columns) const {
+    const std::size_t row = (std::size_t{blockIdx.z} * gridDim.x + blockIdx.x) * parts + part();
+    const std::uint32_t unit = blockIdx.y * Kind::columns + column();
+    if (unit < columns) partial[row * columns + unit] = sum_;
+  }
+
+ private:
+  static __device__ unsigned column() { return threadIdx.x % Kind::columns; }
+  static __device__ unsigned part() { return threadIdx.x / Kind::columns; }
+
+  float sum_ = 0;
+};
+
 /// @param partial  a result for each slice
+/// @param bias     rows of BiasSum, or null
 template <class Kind, Precision precision>
-__global__ void __launch_bounds__(tile_threads, blocks_at_once) multiply_by_gradients(WeightProduct product, float* partial) {
+__global__ void __launch_bounds__(tile_threads, blocks_at_once) multiply_by_gradients(WeightProduct product, float* partial, float* bias) {
   using Rows = Stage<false, Kind::rows>;
   using Columns = Stage<false, Kind::columns>;
   const WindowGrid& grid = product.grid;
@@ -89,6 +117,7 @@ __global__ void __launch_bounds__(tile_threads, blocks_at_once) multiply_by_grad
     end_group();
   };
   WarpSums<Kind> sums;
+  BiasSum<Kind> bias_sum;
   for (std::uint32_t chunk = 0; chunk + 1 < tile_stages; ++chunk) start(chunk);
   REGATTA_UNROLL(1)
   for (std::uint32_t chunk = 0; chunk < chunks; ++chunk) {
@@ -100,7 +129,9 @@ __global__ void __launch_bounds__(tile_threads, blocks_at_once) multiply_by_grad
     sums.template add_chunk<precision>(
         [=](unsigned i, unsigned depth) { return row_stage[Rows::at(8 * i, depth)]; },
         [=](unsigned place, unsigned depth) { return column_stage[Columns::at(place, depth)]; });
+    if (bias) bias_sum.add(chunk, stage(chunk) + chunk_depth * Rows::pitch);
   }
+  if (bias) bias_sum.put(bias, product.columns);
   float* out = partial + std::size_t{blockIdx.z} * product.terms * product.columns;
   sums.each([&](unsigned row, unsigned column, float sum, float after) {
     const std::uint32_t term = first_row + Kind::first_row() + row, unit = first_column + Kind::first_column() + column;
@@ -109,44 +140,58 @@ __global__ void __launch_bounds__(tile_threads, blocks_at_once) multiply_by_grad
   });
 }
 
-template <class Kind, Precision precision>
-void launch_weights(const WeightProduct& product, std::size_t parts, float* partial, Stream& stream) {
-  const Shape shape = {{static_cast<unsigned>(blocks_for(product.terms, Kind::rows)),
-                        static_cast<unsigned>(blocks_for(product.columns, Kind::columns)), static_cast<unsigned>(parts)},
-                       {tile_threads},
-                       sizeof(float) * tile_stages * weight_stage_numbers<Kind>};
-  check(launch(stream, shape, multiply_by_gradients<Kind, precision>, product, partial));
+/// How the tiles of the weights and the windows are shared among blocks.
+struct WeightPlan {
+  Shape shape;
+  std::uint32_t windows_per_slice;
+  std::size_t slices, bias_rows;
+};
+
+template <class Kind>
+WeightPlan plan_of(const Convolution& layer) {
+  constexpr std::size_t blocks = 400, fewest_windows = 256;  // enough for the largest devices, and enough to do for each
+  const std::size_t down = blocks_for(layer.weights.rows, Kind::rows), across = blocks_for(layer.weights.columns, Kind::columns);
+  const std::size_t windows = layer.x.rows * layer.windows.output.pixels();
+  const std::size_t wanted = std::max<std::size_t>(blocks / (down * across), 1);
+  const std::size_t each = blocks_for(std::max(blocks_for(windows, wanted), fewest_windows), chunk_depth) * chunk_depth;
+  const std::size_t slices_of_windows = blocks_for(windows, each);
+  return {{{static_cast<unsigned>(down), static_cast<unsigned>(across), static_cast<unsigned>(slices_of_windows)},
+           {tile_threads},
+           sizeof(float) * tile_stages * weight_stage_numbers<Kind>},
+          static_cast<std::uint32_t>(each),
+          slices_of_windows,
+          slices_of_windows * down * BiasSum<Kind>::parts};
 }
 
-/// Of which each slice is a block for each tile of the weights: enough blocks for the largest devices, and enough to do for each.
-std::uint32_t windows_per_slice(const Convolution& layer) {
-  constexpr std::size_t blocks = 400, fewest_windows = 256;
-  const std::size_t columns = layer.weights.columns > narrow_columns ? BroadTile::columns : narrow_columns;
-  const std::size_t tiles = blocks_for(layer.weights.rows, BroadTile::rows) * blocks_for(layer.weights.columns, columns);
-  const std::size_t windows = layer.x.rows * layer.windows.output.pixels();
-  const std::size_t each = std::max(blocks_for(windows, std::max<std::size_t>(blocks / tiles, 1)), fewest_windows);
-  return static_cast<std::uint32_t>(blocks_for(each, chunk_depth) * chunk_depth);
+/// Calls work(tile kind, its plan).
+template <class Work>
+auto with_plan(const Convolution& layer, const Work& work) {
+  if (layer.weights.columns > narrow_columns) return work(BroadTile(), plan_of<BroadTile>(layer));
+  return work(NarrowTile(), plan_of<NarrowTile>(layer));
 }
 
 }  // namespace
 
-std::size_t weight_slices(const Convolution& layer) {
-  return blocks_for(layer.x.rows * layer.windows.output.pixels(), windows_per_slice(layer));
+std::size_t weight_partials(const Convolution& layer) {
+  return with_plan(layer, [&](auto, const WeightPlan& plan) {
+    return plan.slices * layer.weights.size() + plan.bias_rows * layer.weights.columns;
+  });
 }
 
-void weight_gradient_in_tiles(const Convolution& layer, const float* dz, MatrixView<float> dw, float* partial, Precision precision,
-                              Stream& stream) {
+void weight_gradient_in_tiles(const Convolution& layer, const float* dz, MatrixView<float> dw, float* bias, float* partial,
+                              Precision precision, Stream& stream) {
   const WindowGrid grid = output_grid(layer.windows, layer.x.rows);
-  const auto columns = static_cast<std::uint32_t>(dw.columns);
-  const WeightProduct product{grid, layer.x.data, {dz, columns, grid.windows, columns}, static_cast<std::uint32_t>(dw.rows), columns,
-                              windows_per_slice(layer)};
-  const std::size_t parts = weight_slices(layer);
-  float* out = parts == 1 ? dw.data : partial;
-  with_precision(precision, [&](auto constant) {
-    if (columns > narrow_columns) launch_weights<BroadTile, constant>(product, parts, out, stream);
-    else launch_weights<NarrowTile, constant>(product, parts, out, stream);
+  const auto terms = static_cast<std::uint32_t>(dw.rows), columns = static_cast<std::uint32_t>(dw.columns);
+  with_plan(layer, [&](auto kind, const WeightPlan& plan) {
+    const WeightProduct product{grid, layer.x.data, {dz, columns, grid.windows, columns}, terms, columns, plan.windows_per_slice};
+    float* bias_partial = bias ? partial + plan.slices * dw.size() : nullptr;
+    float* out = plan.slices == 1 ? dw.data : partial;
+    with_precision(precision, [&](auto constant) {
+      check(launch(stream, plan.shape, multiply_by_gradients<decltype(kind), constant>, product, out, bias_partial));
+    });
+    if (plan.slices > 1) add_slices(partial, plan.slices, dw.size(), dw.data, false, stream);
+    if (bias) add_slices(bias_partial, plan.bias_rows, columns, bias, false, stream);
   });
-  if (parts > 1) add_slices(partial, parts, dw.size(), dw.data, false, stream);
 }
 
 }  // namespace regatta::device::cuda
