@@ -101,14 +101,17 @@ TEST_F(CudaImageAgreement, ConvolvesAndDifferentiates) {
 struct RoundedConvolution {
   Windows windows;
   std::size_t samples;
+  bool by_tiles_only = true;  ///< else dL/dx comes from cuBLAS
 };
-/// Whose products are those of tiles.
+/// Whose products are those of tiles; at last of unrolled windows.
 const RoundedConvolution rounded_convolutions[] = {
     {{{8, 8, 32}, {8, 8, 64}, 3, 1, 1, 1}, 5},   {{{6, 5, 48}, {6, 5, 32}, 3, 1, 1, 1}, 3},
     {{{9, 7, 32}, {5, 4, 48}, 3, 2, 1, 1}, 4},   {{{7, 9, 32}, {3, 4, 32}, 3, 2, 0, 0}, 2},
     {{{5, 6, 128}, {5, 6, 32}, 5, 1, 2, 2}, 1},  {{{8, 8, 32}, {4, 4, 32}, 5, 1, 0, 0}, 9},
     {{{5, 5, 32}, {3, 3, 80}, 1, 2, 0, 0}, 3},   {{{4, 4, 64}, {4, 4, 128}, 1, 1, 0, 0}, 9},
-    {{{1, 1, 32}, {1, 1, 32}, 3, 1, 1, 1}, 130}, {{{16, 32, 32}, {16, 32, 32}, 3, 1, 1, 1}, 1}};
+    {{{1, 1, 32}, {1, 1, 32}, 3, 1, 1, 1}, 130}, {{{16, 32, 32}, {16, 32, 32}, 3, 1, 1, 1}, 1},
+    {{{5, 7, 3}, {5, 7, 32}, 3, 1, 1, 1}, 4, false}, {{{5, 8, 4}, {5, 8, 48}, 2, 1, 0, 0}, 5, false},
+    {{{6, 6, 3}, {6, 6, 32}, 1, 1, 0, 0}, 4, false}};
 
 /// The nearest numbers with 10 bits behind the point for Tf32, else 7.
 Floats rounded(Floats numbers, Precision precision) {
@@ -122,7 +125,7 @@ Floats rounded(Floats numbers, Precision precision) {
 
 TEST_F(CudaImageAgreement, ConvolvesRoundedNumbersInTiles) {
   for (const Precision precision : {Precision::Tf32, Precision::Bf16})
-    for (const auto& [windows, samples] : rounded_convolutions) {
+    for (const auto& [windows, samples, by_tiles_only] : rounded_convolutions) {
       SCOPED_TRACE(testing::Message() << windows.input.channels << " to " << windows.output.channels << " channels, side " << windows.side);
       const auto blocks = [&](Backend& backend, Activation activation, bool change) {
         Made made(backend);
@@ -137,6 +140,7 @@ TEST_F(CudaImageAgreement, ConvolvesRoundedNumbersInTiles) {
       EXPECT_EQ(got, again);
       expect_near(got[Db], exact[Db], Db);
       for (const Block block : {Z, Dw, Dx}) {
+        if (block == Dx && !by_tiles_only) continue;
         expect_near(got[block], wanted[block], block);
         EXPECT_NE(got[block], exact[block]);
       }
@@ -145,7 +149,7 @@ TEST_F(CudaImageAgreement, ConvolvesRoundedNumbersInTiles) {
     }
 }
 
-/// Too few channels for tiles, or too many at a single tap: how cuBLAS rounds is its own affair.
+/// Not all of the products are those of tiles: how cuBLAS rounds is its own affair.
 TEST_F(CudaImageAgreement, ConvolvesOtherRoundedNumbers) {
   const Windows all[] = {{{5, 7, 16}, {5, 7, 32}, 3, 1, 1, 1}, {{5, 7, 3}, {5, 7, 32}, 3, 1, 1, 1}, {{3, 3, 144}, {3, 3, 32}, 1, 1, 0, 0}};
   for (const Precision precision : {Precision::Tf32, Precision::Bf16})

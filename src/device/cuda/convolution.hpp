@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "handles.hpp"
 #include "regatta/device/image.hpp"
 
@@ -18,10 +20,10 @@ class Convolver {
   void backward(const Convolution& layer, const ConvolutionGradient& gradient);
 
  private:
-  bool rounds() const;
-  void prepare();
+  /// The layer as one for the functions of tiled_convolution.hpp, where they take it. Windows of few numbers are unrolled, each
+  /// to the pixel of an image of its own. None: it is for cuBLAS.
+  std::optional<Convolution> for_tiles(const Convolution& layer);
   void activation_gradients(const Convolution& layer, const ConvolutionGradient& gradient);
-  void gradients_in_tiles(const Convolution& layer, const ConvolutionGradient& gradient, float* bias);
   std::size_t samples_at_once(const Convolution& layer) const;
   MatrixView<const float> windows(const Convolution& layer, std::size_t first, std::size_t count);
   void weight_gradients(const Convolution& layer, const ConvolutionGradient& gradient);
@@ -30,7 +32,7 @@ class Convolver {
   Cublas& blas_;
   Stream& stream_;
   std::size_t most_numbers_;
-  bool prepared_ = false;  ///< for tiles
+  bool prepared_ = false;  ///< the device, for tiles
   Scratch<float> windows_{stream_}, partial_{stream_};
 };
 

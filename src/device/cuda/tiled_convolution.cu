@@ -1,12 +1,12 @@
 #include "tiled_convolution.hpp"
 
 #include <algorithm>
-#include <initializer_list>
 
 #include "../activation_switch.hpp"
 #include "../formulas.hpp"
 #include "check.hpp"
 #include "image_kernels.hpp"
+#include "lines.hpp"
 #include "window_tiles.hpp"
 
 namespace regatta::device::cuda {
@@ -183,20 +183,18 @@ void launch_product(const WindowProduct& product, const ResultSink& sink, Precis
   });
 }
 
-bool are_aligned(std::initializer_list<const float*> blocks) {
-  return std::ranges::all_of(blocks, [](const float* block) { return reinterpret_cast<std::uintptr_t>(block) % sizeof(float4) == 0; });
-}
-
 /// Where cuBLAS has enough to do with each number to be faster, even though it reads them from unrolled windows.
 constexpr std::size_t most_channels = 256, most_direct_terms = 128;
 constexpr std::size_t most_shared_bytes = std::size_t{112} << 10;  // two blocks fit on a processor
 constexpr std::size_t most_pixels = std::size_t{1} << 31;
 
 bool suits(const Windows& windows) {
-  for (const std::size_t channels : {windows.input.channels, windows.output.channels})
-    if (channels % chunk_depth != 0 || channels < narrow_columns || channels > most_channels) return false;
+  static_assert(whole_chunks(1) == chunk_depth);
   const bool direct = windows.side == 1 && windows.stride == 1;
-  return windows.side <= OwnWindows<1>::most_taps && windows.stride <= 4 && !(direct && terms_of(windows) > most_direct_terms);
+  const std::size_t channels = windows.input.channels, filters = windows.output.channels;
+  if (whole_chunks(channels) != channels || whole_chunks(filters) != filters) return false;
+  if (direct ? channels > most_direct_terms : channels < narrow_columns || channels > most_channels) return false;
+  return filters >= narrow_columns && filters <= most_channels && windows.side <= OwnWindows<1>::most_taps && windows.stride <= 4;
 }
 
 }  // namespace
@@ -208,10 +206,6 @@ bool fits_tiles(const Convolution& layer) {
   std::size_t bytes = shared_bytes<false>(output_product(layer));
   for_input_products(layer, nullptr, [&](const WindowProduct& product) { bytes = std::max(bytes, shared_bytes<true>(product)); });
   return bytes <= most_shared_bytes;
-}
-
-bool fits_tiles(const Convolution& layer, const ConvolutionGradient& gradient) {
-  return are_aligned({gradient.y.data, gradient.weights.data, gradient.x.data}) && fits_tiles(layer);
 }
 
 void prepare_tiles() {

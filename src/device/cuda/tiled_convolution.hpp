@@ -8,9 +8,12 @@
 // have a fixed order.
 namespace regatta::device::cuda {
 
-/// Whether it is for the functions below; a function of the sizes and of where the numbers lie.
+/// Numbers that are channels of an image for the functions below come in whole chunks.
+constexpr std::size_t whole_chunks(std::size_t numbers) { return (numbers + 15) / 16 * 16; }
+
+/// Whether it is for the functions below; a function of the sizes, and of where the numbers lie. The weights may have fewer rows
+/// than a window has numbers: what is beyond them must be 0 in x.
 bool fits_tiles(const Convolution& layer);
-bool fits_tiles(const Convolution& layer, const ConvolutionGradient& gradient);
 
 /// To be called on each device before the first of the functions below.
 void prepare_tiles();
