@@ -93,7 +93,7 @@ __global__ void __launch_bounds__(tile_threads, blocks_at_once) multiply_windows
                     static_cast<std::int32_t>(patch_begin + now.slice % product.patches * product.patch_numbers + tap), 0);
     const float* stage = shared + weights_begin + chunk % tile_stages * weight_numbers<Kind::columns, way_back> +
                          Weights::at(Kind::first_column(), 0);
-    sums.template add_chunk<precision>([&](unsigned i, unsigned depth) { return shared[windows[i] + depth]; },
+    sums.template add_rounded_chunk<precision>([&](unsigned i, unsigned depth) { return shared[windows[i] + depth]; },
                                        [=](unsigned place, unsigned depth) { return stage[Weights::at(place, depth)]; });
     now.advance(grid);
   }

@@ -126,7 +126,7 @@ __global__ void __launch_bounds__(tile_threads, blocks_at_once) multiply_by_grad
     start(chunk + tile_stages - 1);
     const float* row_stage = stage(chunk) + Kind::first_row() + threadIdx.x % warp / 4;
     const float* column_stage = stage(chunk) + chunk_depth * Rows::pitch + Kind::first_column();
-    sums.template add_chunk<precision>(
+    sums.template add_rounded_chunk<precision>(
         [=](unsigned i, unsigned depth) { return row_stage[Rows::at(8 * i, depth)]; },
         [=](unsigned place, unsigned depth) { return column_stage[Columns::at(place, depth)]; });
     if (bias) bias_sum.add(chunk, stage(chunk) + chunk_depth * Rows::pitch);

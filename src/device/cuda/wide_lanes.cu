@@ -20,7 +20,7 @@ namespace regatta::device::cuda {
 namespace {
 
 /// What a thread does for the lane that its block trains with others.
-/// @tparam exact  as multiply_tile
+/// @tparam exact  as WarpSums
 template <bool exact>
 class WideLane : WideView {
  public:
@@ -36,7 +36,7 @@ class WideLane : WideView {
  private:
   __device__ void meet_others() { meet(desk().own.arrivals, members_, meetings_); }
 
-  __forceinline__ __device__ void train_step(std::uint32_t step) {
+  __device__ void train_step(std::uint32_t step) {
     copy_to_desk(desk().own.factors[step], desk().factors);
     const std::uint64_t key = key_of_step(lane(), step);
     for (std::uint32_t l = 0; l + 1 < layers(); ++l) hidden_layer(l, rows_at(step), &key);

@@ -105,12 +105,14 @@ struct Finished {
   }
 };
 
-/// The part of a number that the tensor cores take, with 10 bits behind the point; the rest is cut off.
-constexpr float large_part(float x) { return std::bit_cast<float>(std::bit_cast<std::uint32_t>(x) & 0xffffe000u); }
-/// A number of which the large part is the nearest one to x.
-constexpr float ready_to_cut(float x) { return std::bit_cast<float>(std::bit_cast<std::uint32_t>(x) + 0x1000u); }
-
 #ifdef __CUDACC__
+/// The part of a number that the tensor cores take, with 10 bits behind the point; the rest is cut off.
+__device__ inline float large_part(float x) { return __uint_as_float(__float_as_uint(x) & 0xffffe000u); }
+/// A number of which that is the nearest one to x.
+__device__ inline float ready_to_cut(float x) { return __uint_as_float(__float_as_uint(x) + 0x1000u); }
+/// The nearest such number.
+__device__ inline float rounded(float x) { return large_part(ready_to_cut(x)); }
+
 /// sums += a b, for 16 rows, 8 columns and 8 steps of the depth, by a warp (mma.m16n8k8 of the PTX manual).
 __device__ inline void add_product(float (&sums)[4], const float (&a)[4], const float (&b)[2]) {
   asm("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, "
@@ -119,7 +121,6 @@ __device__ inline void add_product(float (&sums)[4], const float (&a)[4], const 
       : "r"(__float_as_uint(a[0])), "r"(__float_as_uint(a[1])), "r"(__float_as_uint(a[2])),
         "r"(__float_as_uint(a[3])), "r"(__float_as_uint(b[0])), "r"(__float_as_uint(b[1])));
 }
-
 /// The same for 16 steps of the depth (mma.m16n8k16), of pairs of numbers in bfloat16.
 __device__ inline void add_product(float (&sums)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
   asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, "
@@ -133,16 +134,16 @@ __device__ inline std::uint32_t bf16_pair(float first, float second) {
   asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(second), "f"(first));
   return pair;
 }
-#else
-/// What factors become; those of Precision::Fp32 stay as they are.
+#endif
+
+/// What the factors of a product become; those of Precision::Fp32 stay as they are.
 template <Precision precision>
-constexpr float rounded(float x) {
-  if constexpr (precision == Precision::Tf32) return large_part(ready_to_cut(x));
+constexpr float factor(float x) {
   const auto bits = std::bit_cast<std::uint32_t>(x);
+  if constexpr (precision == Precision::Tf32) return std::bit_cast<float>((bits + 0x1000) & 0xffffe000u);
   if constexpr (precision == Precision::Bf16) return std::bit_cast<float>((bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000u);
   return x;
 }
-#endif
 
 /// Sums of the elements of a warp's part of a tile that one thread has: in each piece of 16 rows and 8
 /// columns two neighbours of one row and two eight rows below.
@@ -151,25 +152,63 @@ class WarpSums {
   static constexpr unsigned high = Kind::warp_rows / 16, wide = Kind::warp_columns / 8;
 
  public:
-  /// @param row     row(i, depth): a number of the i-th of the thread's rows, each of which is 8 below the one before
-  /// @param column  column(place, depth): of a column of the warp's
-  /// @tparam precision  Fp32: three products of large and small parts; else one of rounded numbers
-  template <Precision precision, class Row, class Column>
-  __device__ void add_chunk(const Row& row, const Column& column) {
+  /// @param rows, columns  stages from the warp's first ones on
+  /// @tparam exact         as in single precision: three products of large and small parts; else one of
+  /// rounded numbers
+  template <class Rows, class Columns, bool exact>
+  __device__ void add_chunk(const float* rows, const float* columns) {
 #ifdef __CUDACC__
-    if constexpr (precision == Precision::Bf16) {
-      add_pairs(row, column);
-    } else {
+    const unsigned line = threadIdx.x % warp / 4, step = threadIdx.x % 4;
 #pragma unroll
-      for (unsigned depth = 0; depth < chunk_depth; depth += 8)
-        add_steps<precision == Precision::Fp32>(depth + threadIdx.x % 4, row, column);
+    for (unsigned depth = 0; depth < chunk_depth; depth += 8) {
+      float a[high][4], b[wide][2], rest_of_a[high][4], rest_of_b[wide][2];
+      for (unsigned h = 0; h < high; ++h)
+        for (unsigned i = 0; i < 4; ++i)
+          divide<exact>(rows[Rows::at(16 * h + line + i % 2 * 8, depth + step + i / 2 * 4)], a[h][i],
+                        rest_of_a[h][i]);
+      for (unsigned w = 0; w < wide; ++w)
+        for (unsigned i = 0; i < 2; ++i)
+          divide<exact>(columns[Columns::at(8 * w + line, depth + step + i * 4)], b[w][i], rest_of_b[w][i]);
+      if constexpr (exact) {
+        add_products(rest_of_a, b);
+        add_products(a, rest_of_b);
+      }
+      add_products(a, b);
+    }
+#else  // element by element
+    each([&](unsigned row, unsigned column, float& sum, float& next) {
+      for (unsigned depth = 0; depth < chunk_depth; ++depth) {
+        sum += rows[Rows::at(row, depth)] * columns[Columns::at(column, depth)];
+        next += rows[Rows::at(row, depth)] * columns[Columns::at(column + 1, depth)];
+      }
+    });
+#endif
+  }
+
+  /// The same for factors of which the thread knows how to find its numbers.
+  /// @param row     row(i, depth): of the i-th of its rows, each of which is 8 below the one before
+  /// @param column  column(place, depth): of a column of the warp's
+  template <Precision precision, class Row, class Column>
+  __device__ void add_rounded_chunk(const Row& row, const Column& column) {
+    static_assert(precision != Precision::Fp32);
+#ifdef __CUDACC__
+    if constexpr (precision == Precision::Bf16) return add_pairs(row, column);
+    const unsigned line = threadIdx.x % warp / 4, step = threadIdx.x % 4;
+#pragma unroll
+    for (unsigned depth = 0; depth < chunk_depth; depth += 8) {
+      float a[high][4], b[wide][2];
+      for (unsigned h = 0; h < high; ++h)
+        for (unsigned i = 0; i < 4; ++i) a[h][i] = ready_to_cut(row(2 * h + i % 2, depth + step + i / 2 * 4));
+      for (unsigned w = 0; w < wide; ++w)
+        for (unsigned i = 0; i < 2; ++i) b[w][i] = ready_to_cut(column(8 * w + line, depth + step + i * 4));
+      add_products(a, b);
     }
 #else  // element by element
     each([&](unsigned r, unsigned c, float& sum, float& next) {
       for (unsigned depth = 0; depth < chunk_depth; ++depth) {
-        const float factor = rounded<precision>(row(r / 8, depth));
-        sum += factor * rounded<precision>(column(c, depth));
-        next += factor * rounded<precision>(column(c + 1, depth));
+        const float a = factor<precision>(row(r / 8, depth));
+        sum += a * factor<precision>(column(c, depth));
+        next += a * factor<precision>(column(c + 1, depth));
       }
     });
 #endif
@@ -196,31 +235,12 @@ class WarpSums {
 
  private:
 #ifdef __CUDACC__
-  static __device__ unsigned line() { return threadIdx.x % warp / 4; }
-
-  /// Eight steps of the depth.
-  /// @param step  the thread's first one; its second one is 4 below
-  template <bool exact, class Row, class Column>
-  __device__ void add_steps(unsigned step, const Row& row, const Column& column) {
-    float a[high][4], b[wide][2], rest_of_a[high][4], rest_of_b[wide][2];
-    for (unsigned h = 0; h < high; ++h)
-      for (unsigned i = 0; i < 4; ++i)
-        divide<exact>(row(2 * h + i % 2, step + i / 2 * 4), a[h][i], rest_of_a[h][i]);
-    for (unsigned w = 0; w < wide; ++w)
-      for (unsigned i = 0; i < 2; ++i) divide<exact>(column(8 * w + line(), step + i * 4), b[w][i], rest_of_b[w][i]);
-    if constexpr (exact) {
-      add_products(rest_of_a, b);
-      add_products(a, rest_of_b);
-    }
-    add_products(a, b);
-  }
-
   /// All steps of a chunk. Which of them make a pair is the same for both factors, and such that the threads of a warp
   /// read from different banks.
   template <class Row, class Column>
   __device__ void add_pairs(const Row& row, const Column& column) {
     static_assert(chunk_depth == 16);
-    const unsigned step = threadIdx.x % 4;
+    const unsigned line = threadIdx.x % warp / 4, step = threadIdx.x % 4;
     std::uint32_t a[high][4], b[wide][2];
     for (unsigned h = 0; h < high; ++h)
       for (unsigned i = 0; i < 4; ++i) {
@@ -229,7 +249,7 @@ class WarpSums {
       }
     for (unsigned w = 0; w < wide; ++w)
       for (unsigned i = 0; i < 2; ++i) {
-        const unsigned place = 8 * w + line(), depth = step + i * 8;
+        const unsigned place = 8 * w + line, depth = step + i * 8;
         b[w][i] = bf16_pair(column(place, depth), column(place, depth + 4));
       }
     add_products(a, b);
@@ -237,7 +257,7 @@ class WarpSums {
 
   template <bool exact>
   static __device__ void divide(float x, float& large, float& rest) {
-    large = exact ? large_part(x) : ready_to_cut(x);
+    large = exact ? large_part(x) : rounded(x);
     rest = x - large;
   }
   /// One after another of the sums, none of which waits for the one before.
@@ -253,7 +273,7 @@ class WarpSums {
 
 /// Hands a tile to finish(tile), a Finished. All threads of the block call it. The launch has asked for at
 /// least Kind::numbers in shared memory.
-/// @tparam exact  whether in Precision::Fp32; else Tf32
+/// @tparam exact  as WarpSums
 template <class Kind, bool exact, bool a_along_depth, bool b_along_depth, bool fours, class Finish>
 __device__ void multiply_tile(std::uint32_t tile, Sizes sizes, Factor a, Factor b, const Finish& finish) {
   using Rows = typename Kind::template Rows<a_along_depth>;
@@ -288,11 +308,8 @@ __device__ void multiply_tile(std::uint32_t tile, Sizes sizes, Factor a, Factor 
     wait_for_copies<Kind::stages - 2>();
     __syncthreads();
     start(chunk + Kind::stages - 1);
-    const float* row_stage = stage(chunk) + Rows::at(row + threadIdx.x % warp / 4, 0);
-    const float* column_stage = stage(chunk) + Kind::row_numbers + Columns::at(column, 0);
-    slice.template add_chunk<exact ? Precision::Fp32 : Precision::Tf32>(
-        [=](unsigned i, unsigned depth) { return row_stage[Rows::at(8 * i, depth)]; },
-        [=](unsigned place, unsigned depth) { return column_stage[Columns::at(place, depth)]; });
+    slice.template add_chunk<Rows, Columns, exact>(stage(chunk) + Rows::at(row, 0),
+                                                   stage(chunk) + Kind::row_numbers + Columns::at(column, 0));
     if (Kind::groups == 1 && ((chunk + 1) % of_slice == 0 || chunk + 1 == chunks)) total.add_slice(slice);
   }
   __syncthreads();

@@ -28,7 +28,6 @@ struct alignas(16) float4 {
 };
 
 #define __launch_bounds__(...)
-#define __forceinline__ inline
 
 extern dim3 threadIdx, blockIdx, blockDim, gridDim;
 
