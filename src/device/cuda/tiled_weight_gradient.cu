@@ -20,7 +20,8 @@ class WindowCarrier {
 
  public:
   /// @param first  number of a window from which on the stage's places are
-  __device__ WindowCarrier(const WindowGrid& grid, const float* pixels, std::uint32_t first) : pixels_(pixels) {
+  __device__ WindowCarrier(const WindowGrid& grid, const float* pixels, std::uint32_t first)
+      : pixels_(pixels) {
     for (unsigned i = 0; i < each; ++i) {
       const std::uint32_t number = first + place(i), tap = number / grid.channels;
       channel_[i] = number % grid.channels;
@@ -35,10 +36,12 @@ class WindowCarrier {
     for (unsigned i = 0; i < each; ++i) {
       const std::uint32_t window = first + line(i);
       const WindowGrid::Place at = grid.place(window);
-      const std::int32_t row = grid.rows.begin(at.row) + down_[i], column = grid.columns.begin(at.column) + right_[i];
+      const std::int32_t row = grid.rows.begin(at.row) + down_[i],
+                         column = grid.columns.begin(at.column) + right_[i];
       const bool there = window < end && grid.rows.has(row) && grid.columns.has(column);
-      const std::uint32_t pixel = (at.sample * grid.rows.length + static_cast<std::uint32_t>(row)) * grid.columns.length +
-                                  static_cast<std::uint32_t>(column);
+      const std::uint32_t pixel =
+          (at.sample * grid.rows.length + static_cast<std::uint32_t>(row)) * grid.columns.length +
+          static_cast<std::uint32_t>(column);
       const float* from = pixels_ + (there ? std::size_t{pixel} * grid.channels + channel_[i] : 0);
       copy_later<4, true>(stage + line(i) * Stage<false, count>::pitch + place(i), from, there ? 4 : 0);
     }
@@ -63,10 +66,11 @@ struct WeightProduct {
 };
 
 template <class Kind>
-constexpr unsigned weight_stage_numbers = chunk_depth * (Stage<false, Kind::rows>::pitch + Stage<false, Kind::columns>::pitch);
+constexpr unsigned weight_stage_numbers = chunk_depth*(Stage<false, Kind::rows>::pitch +
+                                                       Stage<false, Kind::columns>::pitch);
 
-/// What a thread adds up of the columns of dL/dz, for the gradient of the bias. The blocks of a slice that have the same columns
-/// take its chunks in turns, and parts of a block's threads some steps each.
+/// What a thread adds up of the columns of dL/dz, for the gradient of the bias. The blocks of a slice that
+/// have the same columns take its chunks in turns, and parts of a block's threads some steps each.
 template <class Kind>
 class BiasSum {
  public:
@@ -95,7 +99,8 @@ class BiasSum {
 /// @param partial  a result for each slice
 /// @param bias     rows of BiasSum, or null
 template <class Kind, Precision precision>
-__global__ void __launch_bounds__(tile_threads, blocks_at_once) multiply_by_gradients(WeightProduct product, float* partial, float* bias) {
+__global__ void __launch_bounds__(tile_threads, blocks_at_once)
+    multiply_by_gradients(WeightProduct product, float* partial, float* bias) {
   using Rows = Stage<false, Kind::rows>;
   using Columns = Stage<false, Kind::columns>;
   const WindowGrid& grid = product.grid;
@@ -112,7 +117,8 @@ __global__ void __launch_bounds__(tile_threads, blocks_at_once) multiply_by_grad
     if (chunk < chunks) {
       const std::uint32_t window = first + chunk * chunk_depth;
       rows.start(stage(chunk), grid, window, end);
-      columns.start(stage(chunk) + chunk_depth * Rows::pitch, window, static_cast<std::int32_t>(end - window));
+      columns.start(stage(chunk) + chunk_depth * Rows::pitch, window,
+                    static_cast<std::int32_t>(end - window));
     }
     end_group();
   };
@@ -134,7 +140,8 @@ __global__ void __launch_bounds__(tile_threads, blocks_at_once) multiply_by_grad
   if (bias) bias_sum.put(bias, product.columns);
   float* out = partial + std::size_t{blockIdx.z} * product.terms * product.columns;
   sums.each([&](unsigned row, unsigned column, float sum, float after) {
-    const std::uint32_t term = first_row + Kind::first_row() + row, unit = first_column + Kind::first_column() + column;
+    const std::uint32_t term = first_row + Kind::first_row() + row,
+                        unit = first_column + Kind::first_column() + column;
     if (term < product.terms && unit < product.columns)
       *reinterpret_cast<float2*>(out + std::size_t{term} * product.columns + unit) = {sum, after};
   });
@@ -149,18 +156,22 @@ struct WeightPlan {
 
 template <class Kind>
 WeightPlan plan_of(const Convolution& layer) {
-  constexpr std::size_t blocks = 400, fewest_windows = 256;  // enough for the largest devices, and enough to do for each
-  const std::size_t down = blocks_for(layer.weights.rows, Kind::rows), across = blocks_for(layer.weights.columns, Kind::columns);
+  constexpr std::size_t blocks = 400,
+                        fewest_windows = 256;  // enough for the largest devices, and enough to do for each
+  const std::size_t down = blocks_for(layer.weights.rows, Kind::rows),
+                    across = blocks_for(layer.weights.columns, Kind::columns);
   const std::size_t windows = layer.x.rows * layer.windows.output.pixels();
   const std::size_t wanted = std::max<std::size_t>(blocks / (down * across), 1);
-  const std::size_t each = blocks_for(std::max(blocks_for(windows, wanted), fewest_windows), chunk_depth) * chunk_depth;
+  const std::size_t each =
+      blocks_for(std::max(blocks_for(windows, wanted), fewest_windows), chunk_depth) * chunk_depth;
   const std::size_t slices_of_windows = blocks_for(windows, each);
-  return {{{static_cast<unsigned>(down), static_cast<unsigned>(across), static_cast<unsigned>(slices_of_windows)},
-           {tile_threads},
-           sizeof(float) * tile_stages * weight_stage_numbers<Kind>},
-          static_cast<std::uint32_t>(each),
-          slices_of_windows,
-          slices_of_windows * down * BiasSum<Kind>::parts};
+  return {
+      {{static_cast<unsigned>(down), static_cast<unsigned>(across), static_cast<unsigned>(slices_of_windows)},
+       {tile_threads},
+       sizeof(float) * tile_stages * weight_stage_numbers<Kind>},
+      static_cast<std::uint32_t>(each),
+      slices_of_windows,
+      slices_of_windows * down * BiasSum<Kind>::parts};
 }
 
 /// Calls work(tile kind, its plan).
@@ -178,16 +189,18 @@ std::size_t weight_partials(const Convolution& layer) {
   });
 }
 
-void weight_gradient_in_tiles(const Convolution& layer, const float* dz, MatrixView<float> dw, float* bias, float* partial,
-                              Precision precision, Stream& stream) {
+void weight_gradient_in_tiles(const Convolution& layer, const float* dz, MatrixView<float> dw, float* bias,
+                              float* partial, Precision precision, Stream& stream) {
   const WindowGrid grid = output_grid(layer.windows, layer.x.rows);
   const auto terms = static_cast<std::uint32_t>(dw.rows), columns = static_cast<std::uint32_t>(dw.columns);
   with_plan(layer, [&](auto kind, const WeightPlan& plan) {
-    const WeightProduct product{grid, layer.x.data, {dz, columns, grid.windows, columns}, terms, columns, plan.windows_per_slice};
+    const WeightProduct product{grid,  layer.x.data, {dz, columns, grid.windows, columns},
+                                terms, columns,      plan.windows_per_slice};
     float* bias_partial = bias ? partial + plan.slices * dw.size() : nullptr;
     float* out = plan.slices == 1 ? dw.data : partial;
     with_precision(precision, [&](auto constant) {
-      check(launch(stream, plan.shape, multiply_by_gradients<decltype(kind), constant>, product, out, bias_partial));
+      check(launch(stream, plan.shape, multiply_by_gradients<decltype(kind), constant>, product, out,
+                   bias_partial));
     });
     if (plan.slices > 1) add_slices(partial, plan.slices, dw.size(), dw.data, false, stream);
     if (bias) add_slices(bias_partial, plan.bias_rows, columns, bias, false, stream);

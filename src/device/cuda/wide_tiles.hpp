@@ -136,13 +136,12 @@ __device__ inline std::uint32_t bf16_pair(float first, float second) {
 }
 #endif
 
-/// What the factors of a product become; those of Precision::Fp32 stay as they are.
+/// What the factors of a product in Tf32 or Bf16 become.
 template <Precision precision>
 constexpr float factor(float x) {
   const auto bits = std::bit_cast<std::uint32_t>(x);
   if constexpr (precision == Precision::Tf32) return std::bit_cast<float>((bits + 0x1000) & 0xffffe000u);
-  if constexpr (precision == Precision::Bf16) return std::bit_cast<float>((bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000u);
-  return x;
+  return std::bit_cast<float>((bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000u);
 }
 
 /// Sums of the elements of a warp's part of a tile that one thread has: in each piece of 16 rows and 8

@@ -7,18 +7,20 @@
 #include "launch.hpp"
 #include "regatta/device/image.hpp"
 
-// Where the windows of a convolution lie that a product's rows are, one row for each of them. Those of the way back are
-// windows, too: an input pixel sees the outputs whose windows it is in.
+// Where the windows of a convolution lie that a product's rows are, one row for each of them. Those of the
+// way back are windows, too: an input pixel sees the outputs whose windows it is in.
 namespace regatta::device::cuda {
 
 /// One dimension of a grid of windows.
 struct WindowAxis {
-  std::uint32_t count;         ///< windows
-  std::uint32_t length;        ///< of the image that they see [pixels]
-  std::int32_t step, before;   ///< window i begins at i step - before, which may lie outside
-  std::uint32_t taps;          ///< pixels of a window; 0: it sees nothing
-  std::int32_t first_weight, weight_step;  ///< row or column of the weights for tap t: first_weight + t weight_step
-  std::uint32_t results, first_result, result_step;  ///< window i is pixel first_result + i result_step of as many
+  std::uint32_t count;        ///< windows
+  std::uint32_t length;       ///< of the image that they see [pixels]
+  std::int32_t step, before;  ///< window i begins at i step - before, which may lie outside
+  std::uint32_t taps;         ///< pixels of a window; 0: it sees nothing
+  std::int32_t first_weight,
+      weight_step;  ///< row or column of the weights for tap t: first_weight + t weight_step
+  std::uint32_t results, first_result,
+      result_step;  ///< window i is pixel first_result + i result_step of as many
   Divisor by_count;
 
   __device__ std::int32_t begin(std::uint32_t window) const {
@@ -59,11 +61,12 @@ struct WindowGrid {
 /// Windows of the inputs, one for each output pixel.
 WindowGrid output_grid(const Windows& windows, std::size_t samples);
 
-/// Windows of the outputs, one for each input pixel of which row and column are `down` and `right` more than multiples of
-/// the stride: all of these are seen by outputs through the same taps. There may be none.
+/// Windows of the outputs, one for each input pixel of which row and column are `down` and `right` more than
+/// multiples of the stride: all of these are seen by outputs through the same taps. There may be none.
 WindowGrid input_grid(const Windows& windows, std::size_t samples, std::size_t down, std::size_t right);
 
-/// Rows of pixels, counted over all samples, that the windows of `count` neighbouring rows of a product see: at most so many.
+/// Rows of pixels, counted over all samples, that the windows of `count` neighbouring rows of a product see:
+/// at most so many.
 /// @param count  their first one is a multiple of it
 std::uint32_t most_rows_seen(const WindowGrid& grid, std::uint32_t count);
 

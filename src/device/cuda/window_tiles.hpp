@@ -15,7 +15,8 @@ constexpr unsigned blocks_at_once = 3;                   ///< that registers are
 /// A kind of tile. A warp has warp_rows and warp_columns of it.
 template <unsigned rows_, unsigned columns_, unsigned warp_rows_, unsigned warp_columns_>
 struct WindowTile {
-  static constexpr unsigned rows = rows_, columns = columns_, warp_rows = warp_rows_, warp_columns = warp_columns_;
+  static constexpr unsigned rows = rows_, columns = columns_, warp_rows = warp_rows_,
+                            warp_columns = warp_columns_;
   static constexpr unsigned warps_across = columns / warp_columns;
   static_assert(rows / warp_rows * warps_across * warp == tile_threads);
 
@@ -31,8 +32,8 @@ auto with_precision(Precision precision, const Work& work) {
   return work(std::integral_constant<Precision, Precision::Tf32>());
 }
 
-/// The pixels that the windows of a tile see, in shared memory, channels of one chunk at a time. As they are rows of images as
-/// a whole, it does not matter where an image begins and ends.
+/// The pixels that the windows of a tile see, in shared memory, channels of one chunk at a time. As they are
+/// rows of images as a whole, it does not matter where an image begins and ends.
 struct Patch {
   static constexpr unsigned pitch = chunk_depth + 4;  ///< as Stage
   std::uint32_t first_row, pixels;
@@ -43,7 +44,8 @@ struct Patch {
       return place.sample * grid.rows.length + grid.rows.nearest(grid.rows.begin(place.row) + tap);
     };
     first_row = row_at(first, 0);
-    pixels = (row_at(last, static_cast<std::int32_t>(grid.rows.taps) - 1) + 1 - first_row) * grid.columns.length;
+    pixels =
+        (row_at(last, static_cast<std::int32_t>(grid.rows.taps) - 1) + 1 - first_row) * grid.columns.length;
   }
 
   __device__ void start(float* to, const WindowGrid& grid, const float* image, std::uint32_t channel) const {
@@ -68,16 +70,20 @@ class OwnWindows {
       const WindowGrid::Place place = grid.place(std::min(first + 8 * i, grid.windows - 1));
       const std::int32_t row = grid.rows.begin(place.row), column = grid.columns.begin(place.column);
       const auto above = static_cast<std::int32_t>(place.sample * grid.rows.length - first_row);
-      first_[i] = ((above + row) * static_cast<std::int32_t>(grid.columns.length) + column) * static_cast<std::int32_t>(Patch::pitch);
+      first_[i] = ((above + row) * static_cast<std::int32_t>(grid.columns.length) + column) *
+                  static_cast<std::int32_t>(Patch::pitch);
       seen_[i] = seen(grid.rows, row) << most_taps | seen(grid.columns, column);
     }
   }
 
-  /// @param nothing  of a pixel outside the image
-  __device__ void turn_to(std::uint32_t down, std::uint32_t right, std::int32_t tap, std::uint32_t nothing) {
+  /// Where the numbers of the windows lie at a tap: in the patch, or in zeros from 0 on.
+  /// @param width  of the image
+  /// @param patch  its first number
+  __device__ void turn_to(std::uint32_t down, std::uint32_t right, std::uint32_t width, std::uint32_t patch) {
     const std::uint32_t both = 1u << (most_taps + down) | 1u << right;
+    const auto tap = static_cast<std::int32_t>(patch + (down * width + right) * Patch::pitch);
     for (unsigned i = 0; i < count; ++i)
-      at_[i] = (seen_[i] & both) == both ? static_cast<std::uint32_t>(first_[i] + tap) : nothing;
+      at_[i] = (seen_[i] & both) == both ? static_cast<std::uint32_t>(first_[i] + tap) : 0;
   }
   __device__ std::uint32_t operator[](unsigned i) const { return at_[i]; }
 
