@@ -6,7 +6,7 @@ add_library(regatta::warnings ALIAS regatta_warnings)
 target_compile_options(regatta_warnings INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wno-float-conversion
     -Wno-missing-field-initializers
-    $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>>
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict -Wno-subobject-linkage>>
   $<$<BOOL:${REGATTA_WERROR}>:$<$<COMPILE_LANGUAGE:CXX>:-Werror>>)
 
 # One precompiled header for the sources of all rooms. With it GCC 12 no longer knows which code is the standard library's, and
@@ -34,7 +34,9 @@ function(regatta_add_room room)
   list(TRANSFORM regatta_${room}_knows PREPEND regatta_ OUTPUT_VARIABLE rooms)
   target_link_libraries(regatta_${room} PUBLIC ${rooms} ${arg_LIBRARIES})
   target_link_libraries(regatta_${room} PRIVATE $<BUILD_INTERFACE:regatta_warnings>)
-  set_target_properties(regatta_${room} PROPERTIES EXPORT_NAME ${room})
+  # Four sources are compiled as one (a third less time for a build from nothing), so that those of a room share their
+  # unnamed namespace, of which GCC then says that it is no source's own; sources with flags of their own stay alone.
+  set_target_properties(regatta_${room} PROPERTIES EXPORT_NAME ${room} UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 4)
   if(TARGET regatta_precompiled)
     target_precompile_headers(regatta_${room} REUSE_FROM regatta_precompiled)
   endif()

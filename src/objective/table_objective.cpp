@@ -13,7 +13,7 @@
 namespace regatta::objective {
 namespace {
 
-constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
+constexpr double no_deviation = std::numeric_limits<double>::quiet_NaN();
 
 std::filesystem::path file_of(const ObjectiveOptions& options) {
   const auto given = options.values.find("table");
@@ -59,7 +59,7 @@ double standard_error(std::span<const double> repeated, double mean) {
   double squares = 0, count = 0;
   for (const double value : repeated)
     if (!std::isnan(value)) squares += (value - mean) * (value - mean), ++count;
-  return count < 2 ? unknown : std::sqrt(squares / (count - 1) / count);
+  return count < 2 ? no_deviation : std::sqrt(squares / (count - 1) / count);
 }
 
 /// How the rows of a table become epochs; of the objective, which lives longer than its trials.

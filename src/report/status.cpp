@@ -13,7 +13,7 @@
 namespace regatta::report {
 namespace {
 
-constexpr std::size_t most_workers = 20;  // in the table
+constexpr std::size_t most_rows = 20;  // in the table
 
 std::string ago(double now, double time) { return format_duration(std::max(0.0, now - time)) + " ago"; }
 
@@ -64,10 +64,10 @@ std::string workers_text(const log::Study& study, double now) {
   for (const log::WorkerRow& row : study.workers) latest[row.joined.worker] = &row;
   std::vector<const log::WorkerRow*> rows;
   for (const auto& [id, row] : latest) rows.push_back(row);
-  const bool all = rows.size() <= most_workers;
+  const bool all = rows.size() <= most_rows;
   if (!all) {
     std::ranges::stable_sort(rows, {}, &log::WorkerRow::last_seen);
-    rows.resize(most_workers);
+    rows.resize(most_rows);
   }
   const std::map<WorkerId, std::string> running = running_trials(study);
   Table table({{"worker"},

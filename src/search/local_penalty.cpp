@@ -15,7 +15,7 @@ constexpr std::size_t global_probes = 128, local_probes = 16;
 constexpr double flat = 1e-7, flat_slope = 10;  // a belief without slope says nothing of the objective's
 constexpr double local_share = 0.1;             // a local constant is at least this part of the global one
 constexpr double cone_power = -5;
-constexpr double least_spread = 1e-9;
+constexpr double least_radius = 1e-9;
 
 /// Largest slope of the mean at the rows of `points`, by the kernel's distance.
 double largest_slope(const GaussianProcess& process, Block<const double> points) {
@@ -70,7 +70,7 @@ LocalPenalty::LocalPenalty(Form form, const GaussianProcess& process, Block<cons
     const double sigma = std::sqrt(at.variance[j]);
     const double gap = std::abs(at.mean[j * process.fantasies()] - incumbent);
     balls_.push_back(form == Form::Hard ? Ball{(gap + sigma) / slope, 1}
-                                        : Ball{gap / slope, std::max(sigma / slope, least_spread)});
+                                        : Ball{gap / slope, std::max(sigma / slope, least_radius)});
   }
 }
 
@@ -100,9 +100,9 @@ double LocalPenalty::soft(double distance, const Ball& ball, double& slope) cons
 
 /// ln of (u^p + 1)^(1/p) with u = distance / radius; its slope is u^(p-1) / (u^p + 1) / radius.
 double LocalPenalty::hard(double distance, const Ball& ball, double& slope) const {
-  const double u = std::max(distance / std::max(ball.radius, least_spread), 1e-12);
+  const double u = std::max(distance / std::max(ball.radius, least_radius), 1e-12);
   const double power = std::pow(u, cone_power);
-  slope = power / u / (power + 1) / std::max(ball.radius, least_spread);
+  slope = power / u / (power + 1) / std::max(ball.radius, least_radius);
   return std::log(power + 1) / cone_power;
 }
 

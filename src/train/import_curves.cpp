@@ -15,7 +15,7 @@ namespace regatta::train {
 namespace {
 
 constexpr std::size_t most_listed = 64;  ///< different numbers that become a list
-constexpr std::size_t most_words = 256;
+constexpr std::size_t most_choices = 256;
 
 void refuse_packed(const std::filesystem::path& file) {
   require(file.extension() != ".gz", file.string(), ": is packed by gzip, unpack it first: gunzip ",
@@ -96,8 +96,8 @@ CurveColumn word_column(const TextTable& table, std::size_t index, std::size_t r
             table.line(row), ": ", table.title(index), " holds '", word, "', expected a word without quotes");
     words.emplace_back(word);
     different.insert(word);
-    require(different.size() <= most_words, table.file(), ": ", table.title(index), " holds more than ",
-            most_words, " different words; leave it out with ignore=NAME");
+    require(different.size() <= most_choices, table.file(), ": ", table.title(index), " holds more than ",
+            most_choices, " different words; leave it out with ignore=NAME");
   }
   return listed("choice", words, quoted_where_needed);
 }
