@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <optional>
 
 #include "cuda_tested_backend.hpp"
 #include "normal_numbers.hpp"
@@ -105,11 +106,11 @@ struct RoundedConvolution {
 };
 /// Whose products are those of tiles; at last of unrolled windows.
 const RoundedConvolution rounded_convolutions[] = {
-    {{{8, 8, 32}, {8, 8, 64}, 3, 1, 1, 1}, 5},   {{{6, 5, 48}, {6, 5, 32}, 3, 1, 1, 1}, 3},
+    {{{8, 8, 32}, {8, 8, 64}, 3, 1, 1, 1}, 3},   {{{6, 5, 48}, {6, 5, 32}, 3, 1, 1, 1}, 3},
     {{{9, 7, 32}, {5, 4, 48}, 3, 2, 1, 1}, 4},   {{{7, 9, 32}, {3, 4, 32}, 3, 2, 0, 0}, 2},
-    {{{5, 6, 128}, {5, 6, 32}, 5, 1, 2, 2}, 1},  {{{8, 8, 32}, {4, 4, 32}, 5, 1, 0, 0}, 9},
+    {{{5, 6, 48}, {5, 6, 32}, 5, 1, 2, 2}, 1},   {{{8, 8, 32}, {4, 4, 32}, 5, 1, 0, 0}, 9},
     {{{5, 5, 32}, {3, 3, 80}, 1, 2, 0, 0}, 3},   {{{4, 4, 64}, {4, 4, 128}, 1, 1, 0, 0}, 9},
-    {{{1, 1, 32}, {1, 1, 32}, 3, 1, 1, 1}, 130}, {{{16, 32, 32}, {16, 32, 32}, 3, 1, 1, 1}, 1},
+    {{{1, 1, 32}, {1, 1, 32}, 3, 1, 1, 1}, 130}, {{{3, 4, 128}, {3, 4, 32}, 3, 1, 1, 1}, 2},
     {{{5, 7, 3}, {5, 7, 32}, 3, 1, 1, 1}, 4, false}, {{{5, 8, 4}, {5, 8, 48}, 2, 1, 0, 0}, 5, false},
     {{{6, 6, 3}, {6, 6, 32}, 1, 1, 0, 0}, 4, false}};
 
@@ -123,30 +124,42 @@ Floats rounded(Floats numbers, Precision precision) {
   return numbers;
 }
 
-TEST_F(CudaImageAgreement, ConvolvesRoundedNumbersInTiles) {
-  for (const Precision precision : {Precision::Tf32, Precision::Bf16})
-    for (const auto& [windows, samples, by_tiles_only] : rounded_convolutions) {
-      SCOPED_TRACE(testing::Message() << windows.input.channels << " to " << windows.output.channels << " channels, side " << windows.side);
-      const auto blocks = [&](Backend& backend, Activation activation, bool change) {
-        Made made(backend);
-        run_convolution(backend, made, windows, samples, activation,
-                        [&](const Floats& numbers) { return change ? rounded(numbers, precision) : numbers; });
-        return made.all();
-      };
-      cuda->set_precision(precision);
-      const auto got = blocks(*cuda, Identity, false), again = blocks(*cuda, Identity, false);
-      const auto exact = blocks(*cpu, Identity, false), wanted = blocks(*cpu, Identity, true);
+/// The blocks of a convolution of rounded factors, or of such that the backend may round.
+std::vector<Floats> convolved(Backend& backend, const RoundedConvolution& layer, Activation activation,
+                              std::optional<Precision> precision) {
+  Made made(backend);
+  run_convolution(backend, made, layer.windows, layer.samples, activation,
+                  [&](const Floats& numbers) { return precision ? rounded(numbers, *precision) : numbers; });
+  return made.all();
+}
 
-      EXPECT_EQ(got, again);
+TEST_F(CudaImageAgreement, ConvolvesRoundedNumbersInTiles) {
+  for (const RoundedConvolution& layer : rounded_convolutions) {
+    SCOPED_TRACE(testing::Message() << layer.windows.input.channels << " to " << layer.windows.output.channels << " channels, side "
+                                    << layer.windows.side);
+    const auto exact = convolved(*cpu, layer, Identity, std::nullopt);
+    for (const Precision precision : {Precision::Tf32, Precision::Bf16}) {
+      cuda->set_precision(precision);
+      const auto got = convolved(*cuda, layer, Identity, std::nullopt), wanted = convolved(*cpu, layer, Identity, precision);
+
       expect_near(got[Db], exact[Db], Db);
       for (const Block block : {Z, Dw, Dx}) {
-        if (block == Dx && !by_tiles_only) continue;
+        if (block == Dx && !layer.by_tiles_only) continue;
         expect_near(got[block], wanted[block], block);
         EXPECT_NE(got[block], exact[block]);
       }
-      for (const Activation activation : {Relu, Gelu})
-        expect_near(blocks(*cuda, activation, false)[Y], blocks(*cpu, activation, true)[Y], Y);
     }
+  }
+}
+
+TEST_F(CudaImageAgreement, ActivatesWhatTilesConvolveAndRepeatsItselfBitForBit) {
+  const RoundedConvolution layer{{{4, 5, 32}, {4, 5, 48}, 3, 1, 1, 1}, 31};
+  cuda->set_precision(Precision::Tf32);
+  for (const Activation activation : {Relu, Gelu}) {
+    const auto got = convolved(*cuda, layer, activation, std::nullopt);
+    expect_near(got[Y], convolved(*cpu, layer, activation, Precision::Tf32)[Y], Y);
+    EXPECT_EQ(got, convolved(*cuda, layer, activation, std::nullopt));
+  }
 }
 
 /// Not all of the products are those of tiles: how cuBLAS rounds is its own affair.
