@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "alignment.hpp"
 #include "image_kernels.hpp"
 #include "kernels.hpp"
-#include "lines.hpp"
 #include "product.hpp"
 #include "regatta/device/backend.hpp"
 #include "tiled_convolution.hpp"

@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
+#include <type_traits>
 
+#include "alignment.hpp"
 #include "launch.hpp"
 #include "regatta/core/error.hpp"
 
@@ -33,11 +35,6 @@ struct alignas(width * sizeof(float)) Numbers {
   static __device__ Numbers& of(float* numbers) { return *reinterpret_cast<Numbers*>(numbers); }
   static __device__ const Numbers& of(const float* numbers) { return *reinterpret_cast<const Numbers*>(numbers); }
 };
-
-inline bool are_aligned(std::initializer_list<const float*> blocks) {
-  return std::ranges::all_of(
-      blocks, [](const float* block) { return reinterpret_cast<std::uintptr_t>(block) % sizeof(Numbers<4>) == 0; });
-}
 
 /// Calls work(constant) with 4 where matrices of so many columns are made of Numbers<4>, else with 1.
 template <class Work>

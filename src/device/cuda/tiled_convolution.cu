@@ -4,9 +4,9 @@
 
 #include "../activation_switch.hpp"
 #include "../formulas.hpp"
+#include "alignment.hpp"
 #include "check.hpp"
 #include "image_kernels.hpp"
-#include "lines.hpp"
 #include "window_tiles.hpp"
 
 namespace regatta::device::cuda {

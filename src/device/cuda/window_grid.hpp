@@ -1,10 +1,10 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 
 #include "divisor.hpp"
-#include "launch.hpp"
 #include "regatta/device/image.hpp"
 
 // Where the windows of a convolution lie that a product's rows are, one row for each of them. Those of the
@@ -23,15 +23,15 @@ struct WindowAxis {
       result_step;  ///< window i is pixel first_result + i result_step of as many
   Divisor by_count;
 
-  __device__ std::int32_t begin(std::uint32_t window) const {
+  constexpr std::int32_t begin(std::uint32_t window) const {
     return static_cast<std::int32_t>(window) * step - before;
   }
   /// Nearest pixel of the image.
-  __device__ std::uint32_t nearest(std::int32_t place) const {
+  constexpr std::uint32_t nearest(std::int32_t place) const {
     return static_cast<std::uint32_t>(std::clamp(place, 0, static_cast<std::int32_t>(length) - 1));
   }
-  __device__ bool has(std::int32_t place) const { return static_cast<std::uint32_t>(place) < length; }
-  __device__ std::uint32_t weight(std::uint32_t tap) const {
+  constexpr bool has(std::int32_t place) const { return static_cast<std::uint32_t>(place) < length; }
+  constexpr std::uint32_t weight(std::uint32_t tap) const {
     return static_cast<std::uint32_t>(first_weight + static_cast<std::int32_t>(tap) * weight_step);
   }
 };
@@ -45,13 +45,13 @@ struct WindowGrid {
   struct Place {
     std::uint32_t sample, row, column;
   };
-  __device__ Place place(std::uint32_t window) const {
+  constexpr Place place(std::uint32_t window) const {
     const Division row = columns.by_count(window), sample = rows.by_count(row.quotient);
     return {sample.quotient, sample.remainder, row.remainder};
   }
-  __device__ std::uint32_t taps() const { return rows.taps * columns.taps; }
+  constexpr std::uint32_t taps() const { return rows.taps * columns.taps; }
   /// The pixel that a window's result is, counted over all samples.
-  __device__ std::uint32_t result(std::uint32_t window) const {
+  constexpr std::uint32_t result(std::uint32_t window) const {
     const Place at = place(window);
     const std::uint32_t row = at.sample * rows.results + rows.first_result + at.row * rows.result_step;
     return row * columns.results + columns.first_result + at.column * columns.result_step;
