@@ -6,6 +6,8 @@
 #include "device/cuda/divisor.hpp"
 #include "device/cuda/launch.hpp"
 #include "device/cuda/nccl.hpp"
+#include "device/cuda/tiled_convolution.hpp"
+#include "device/cuda/window_grid.hpp"
 #include "regatta/core/error.hpp"
 #include "regatta/device/buffer.hpp"
 #include "device/cuda_module.hpp"
@@ -108,6 +110,63 @@ TEST(CudaConvolution, IsTheSameInSlicesOfSamples) {
   const auto whole = convolve_in_slices(1 << 20);
   for (const std::size_t most : {1, 800})
     EXPECT_THAT(convolve_in_slices(most), testing::Pointwise(testing::FloatNear(1e-5f), whole));
+}
+
+/// Rows of pixels that windows [first, end) see, from the first one to the last one.
+std::uint32_t rows_seen(const cuda::WindowGrid& grid, std::uint32_t first, std::uint32_t end) {
+  const auto row = [&](std::uint32_t window, std::int32_t tap) {
+    const auto place = grid.place(window);
+    return place.sample * grid.rows.length + grid.rows.nearest(grid.rows.begin(place.row) + tap);
+  };
+  return row(end - 1, static_cast<std::int32_t>(grid.rows.taps) - 1) + 1 - row(first, 0);
+}
+
+TEST(CudaWindowGrid, KnowsHowManyRowsOfPixelsAreSeen) {
+  constexpr std::uint32_t count = 128;
+  for (const std::size_t stride : {1, 2, 3})
+    for (const std::size_t side : {1, 2, 3, 5})
+      for (const bool padded : {false, true})
+        for (const std::size_t height : {5, 8, 9, 32})
+          for (const std::size_t width : {5, 7, 16, 64, 130}) {
+            const auto outputs = [&](std::size_t length) { return padded ? (length + stride - 1) / stride : (length - side) / stride + 1; };
+            const std::size_t edge = padded && side > stride ? (side - 1) / 2 : 0;
+            const Windows windows{{height, width, 1}, {outputs(height), outputs(width), 1}, side, stride, edge, edge};
+            std::vector<cuda::WindowGrid> grids{cuda::output_grid(windows, 9)};
+            for (std::size_t place = 0; place < stride; ++place) grids.push_back(cuda::input_grid(windows, 9, place, stride - 1 - place));
+            for (const auto& grid : grids) {
+              if (grid.windows == 0 || grid.taps() == 0) continue;
+              const std::uint32_t most = cuda::most_rows_seen(grid, count);
+              for (std::uint32_t first = 0; first < grid.windows; first += count)
+                ASSERT_LE(rows_seen(grid, first, std::min(first + count, grid.windows)), most);
+            }
+          }
+}
+
+TEST(CudaConvolution, IsMadeOfTilesWhereItsSizesSuit) {
+  const auto fits = [](const Windows& windows, std::size_t misplaced = 0) {
+    alignas(16) static float numbers[8];
+    float* block = numbers + misplaced;
+    const std::size_t terms = windows.side * windows.side * windows.input.channels;
+    return cuda::fits_tiles({windows, {block, 128, windows.input.size()}, {block, terms, windows.output.channels}, block,
+                             {block, 128, windows.output.size()}, {block, 128, windows.output.size()}, Activation::Identity});
+  };
+  const Windows suits{{16, 16, 32}, {16, 16, 64}, 3, 1, 1, 1};
+  const auto other = [&](auto change) {
+    Windows windows = suits;
+    change(windows);
+    return fits(windows);
+  };
+
+  EXPECT_TRUE(fits(suits));
+  EXPECT_TRUE(other([](Windows& windows) { windows = {{15, 15, 48}, {8, 8, 256}, 5, 2, 2, 2}; }));
+  EXPECT_TRUE(other([](Windows& windows) { windows = {{32, 32, 64}, {32, 32, 32}, 1, 1, 0, 0}; }));
+  EXPECT_FALSE(fits(suits, 1)) << "not in fours";
+  for (const std::size_t channels : {1, 3, 16, 40, 272}) {
+    EXPECT_FALSE(other([&](Windows& windows) { windows.input.channels = channels; })) << channels;
+    EXPECT_FALSE(other([&](Windows& windows) { windows.output.channels = channels; })) << channels;
+  }
+  EXPECT_FALSE(other([](Windows& windows) { windows = {{32, 32, 256}, {32, 32, 32}, 1, 1, 0, 0}; })) << "a plain product";
+  EXPECT_FALSE(other([](Windows& windows) { windows.input.width = windows.output.width = 500; })) << "large rows";
 }
 
 /// z = tanh(x W) for some rows, and a step of SGD with the first numbers of z as gradients of W.

@@ -168,7 +168,7 @@ class Backend {
   /// sums = per channel the sum of x - m and of (x - m)^2, with m the running mean.
   virtual void sum_moments(const BatchNorm& layer) = 0;
   virtual void forward(const BatchNorm& layer) = 0;
-  /// dL/dn in place of dL/dy; the sums [of it | of it times n] are the gradients of the parameters.
+  /// The sums of [g | g times n], with g = dL/d(scale n + shift), are the gradients of the parameters.
   virtual void sum_gradients(const BatchNorm& layer, const BatchNormGradient& gradient) = 0;
   /// @param gradient  as sum_gradients() left it; layer.sums: gradient.parameters of the whole team
   virtual void backward(const BatchNorm& layer, const BatchNormGradient& gradient) = 0;

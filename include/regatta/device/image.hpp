@@ -67,7 +67,7 @@ struct BatchNorm {
 
 /// Gradients of the loss for one batch normalization.
 struct BatchNormGradient {
-  MatrixView<float> y;          ///< in: dL/dy, out of sum_gradients(): dL/d(scale n + shift); rows x channels
+  MatrixView<float> y;          ///< in: dL/dy; what sum_gradients() leaves there is for backward() alone; rows x channels
   float* parameters = nullptr;  ///< out of sum_gradients(): of this rank's rows, [shifts | scales] (overwritten)
   MatrixView<float> x;          ///< out of backward(): dL/dx, rows x channels; data may be null when not needed
 };

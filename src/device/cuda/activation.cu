@@ -41,6 +41,7 @@ template <Activation kind>
 constexpr float element_gradient(const Dense& layer, const Dropping& dropping, float* gradient, std::size_t i,
                                  std::size_t j) {
   const std::size_t at = i * layer.z.columns + j;
+  if (kind == Activation::Identity && dropping.threshold == 0) return gradient[at];
   const std::uint64_t row = dropping.row(i);
   const float slope = formulas::slope<kind>(layer.z.data[at], layer.y.data[at] * dropping.kept);
   return gradient[at] *= dropping.factor(row, j) * slope;

@@ -24,17 +24,30 @@ struct MomentTerms {
   }
 };
 
-/// Also puts dL/d(scale n + shift) in the place of dL/dy.
+/// From dL/dy of a channel to dL/d(scale n + shift). What y was is made again of x, which is read anyway.
+template <Activation kind>
+struct ChannelSlope {
+  formulas::Line normalisation, affinity;
+
+  ChannelSlope() = default;
+  constexpr ChannelSlope(const BatchNorm& layer, std::size_t c)
+      : normalisation(formulas::normalisation(layer, c)), affinity(formulas::affinity(layer, c)) {}
+
+  constexpr float at(float n, float gradient) const {
+    const float z = affinity.at(n);
+    return gradient * formulas::slope<kind>(z, formulas::activate<kind>(z));
+  }
+};
+
 template <Activation kind>
 struct GradientTerms {
   BatchNorm layer;
-  float* gradient;
+  const float* gradient;
 
   constexpr Terms at(std::size_t i, std::size_t c) const {
     const std::size_t place = i * layer.x.columns + c;
-    const float n = formulas::normalisation(layer, c).at(layer.x.data[place]);
-    const float slope = formulas::slope<kind>(formulas::affinity(layer, c).at(n), layer.y.data[place]);
-    const float g = gradient[place] *= slope;
+    const ChannelSlope<kind> slope(layer, c);
+    const float n = slope.normalisation.at(layer.x.data[place]), g = slope.at(n, gradient[place]);
     return {g, g * n};
   }
 };
@@ -70,23 +83,54 @@ __global__ void take_all_moments(BatchNorm layer) {
   for (std::size_t c = line_first(); c < layer.x.columns; c += line_step()) formulas::take_moments(layer, c);
 }
 
-template <Activation kind>
+/// Some neighbouring channels of several rows per thread.
+template <Activation kind, unsigned width>
 __global__ void normalise_rows(BatchNorm layer) {
-  const std::size_t i = line_of_thread(), c = number_in_line(), place = i * layer.x.columns + c;
-  if (i >= layer.x.rows || c >= layer.x.columns) return;
-  const float n = formulas::normalisation(layer, c).at(layer.x.data[place]);
-  layer.y.data[place] = formulas::activate<kind>(formulas::affinity(layer, c).at(n));
+  const std::size_t columns = layer.x.columns, c = std::size_t{number_in_line()} * width;
+  if (c >= columns) return;
+  formulas::Line normalisations[width], affinities[width];
+  for (unsigned k = 0; k < width; ++k) {
+    normalisations[k] = formulas::normalisation(layer, c + k);
+    affinities[k] = formulas::affinity(layer, c + k);
+  }
+  for (std::size_t i = line_of_thread(); i < layer.x.rows; i += lines_at_once()) {
+    Numbers<width> numbers = Numbers<width>::of(layer.x.data + i * columns + c);
+    for (unsigned k = 0; k < width; ++k)
+      numbers.at[k] = formulas::activate<kind>(affinities[k].at(normalisations[k].at(numbers.at[k])));
+    Numbers<width>::of(layer.y.data + i * columns + c) = numbers;
+  }
 }
 
+template <Activation kind, unsigned width>
 __global__ void gradient_rows(BatchNorm layer, BatchNormGradient gradient) {
-  const std::size_t i = line_of_thread(), c = number_in_line(), place = i * layer.x.columns + c;
-  if (i >= layer.x.rows || c >= layer.x.columns) return;
-  const formulas::NormGradient to = formulas::norm_gradient(layer, c);
-  gradient.x.data[place] = to.g_factor * gradient.y.data[place] + to.line.at(layer.x.data[place]);
+  const std::size_t columns = layer.x.columns, c = std::size_t{number_in_line()} * width;
+  if (c >= columns) return;
+  ChannelSlope<kind> slopes[width];
+  formulas::NormGradient gradients[width];
+  for (unsigned k = 0; k < width; ++k) {
+    slopes[k] = ChannelSlope<kind>(layer, c + k);
+    gradients[k] = formulas::norm_gradient(layer, c + k);
+  }
+  for (std::size_t i = line_of_thread(); i < layer.x.rows; i += lines_at_once()) {
+    const std::size_t place = i * columns + c;
+    const Numbers<width> x = Numbers<width>::of(layer.x.data + place);
+    Numbers<width> numbers = Numbers<width>::of(gradient.y.data + place);
+    for (unsigned k = 0; k < width; ++k) {
+      const float g = slopes[k].at(slopes[k].normalisation.at(x.at[k]), numbers.at[k]);
+      numbers.at[k] = gradients[k].g_factor * g + gradients[k].line.at(x.at[k]);
+    }
+    Numbers<width>::of(gradient.x.data + place) = numbers;
+  }
 }
 
-auto normalise_kernel(Activation kind) {
-  return with_constant(kind, [](auto constant) { return normalise_rows<constant>; });
+/// Calls work(kernel shape, activation, numbers per thread), the last two as constants.
+template <class Work>
+void with_rows(const BatchNorm& layer, std::initializer_list<const float*> blocks, const Work& work) {
+  constexpr std::size_t rows_each = 4;  // what belongs to a channel is read and computed once for them
+  with_width(layer.x.columns, blocks, [&](auto width) {
+    const Shape shape = lines_shape(blocks_for(layer.x.rows, rows_each), layer.x.columns / width);
+    with_constant(layer.activation, [&](auto kind) { work(shape, kind, width); });
+  });
 }
 
 }  // namespace
@@ -98,19 +142,23 @@ void sum_moments(const BatchNorm& layer, float* partial, Stream& stream) {
 }
 
 void sum_gradients(const BatchNorm& layer, const BatchNormGradient& gradient, float* partial, Stream& stream) {
-  float *g = gradient.y.data, *sums = gradient.parameters;
-  with_constant(layer.activation,
-                [&](auto constant) { sum(GradientTerms<constant>{layer, g}, sums, partial, stream); });
+  with_constant(layer.activation, [&](auto constant) {
+    sum(GradientTerms<constant>{layer, gradient.y.data}, gradient.parameters, partial, stream);
+  });
 }
 
 void normalise(const BatchNorm& layer, Stream& stream) {
   check(launch(stream, line_shape(layer.x.columns), take_all_moments, layer));
-  if (layer.x.rows > 0)
-    check(launch(stream, lines_shape(layer.x.rows, layer.x.columns), normalise_kernel(layer.activation), layer));
+  if (layer.x.rows == 0) return;
+  with_rows(layer, {layer.x.data, layer.y.data}, [&](const Shape& shape, auto kind, auto width) {
+    check(launch(stream, shape, normalise_rows<kind, width>, layer));
+  });
 }
 
 void norm_gradient(const BatchNorm& layer, const BatchNormGradient& gradient, Stream& stream) {
-  check(launch(stream, lines_shape(layer.x.rows, layer.x.columns), gradient_rows, layer, gradient));
+  with_rows(layer, {layer.x.data, gradient.y.data, gradient.x.data}, [&](const Shape& shape, auto kind, auto width) {
+    check(launch(stream, shape, gradient_rows<kind, width>, layer, gradient));
+  });
 }
 
 }  // namespace regatta::device::cuda

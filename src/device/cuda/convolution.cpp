@@ -1,11 +1,14 @@
 #include "convolution.hpp"
 
 #include <algorithm>
+#include <utility>
 
+#include "alignment.hpp"
 #include "image_kernels.hpp"
 #include "kernels.hpp"
 #include "product.hpp"
 #include "regatta/device/backend.hpp"
+#include "tiled_convolution.hpp"
 
 namespace regatta::device::cuda {
 namespace {
@@ -49,11 +52,31 @@ MatrixView<const float> Convolver::windows(const Convolution& layer, std::size_t
   const float* x = layer.x.data + first * layer.x.columns;
   if (is_direct(layer.windows)) return {x, rows, terms};
   float* unrolled = windows_.at_least(rows * terms);
-  unroll(layer.windows, x, count, unrolled, stream_);
+  unroll(layer.windows, x, count, unrolled, terms, stream_);
   return {unrolled, rows, terms};
 }
 
+std::optional<Convolution> Convolver::for_tiles(const Convolution& layer) {
+  if (blas_.precision == Precision::Fp32) return std::nullopt;
+  if (!std::exchange(prepared_, true)) prepare_tiles();
+  if (fits_tiles(layer)) return layer;
+  const Windows& windows = layer.windows;
+  const std::size_t rows = layer.x.rows * windows.output.pixels(), filters = windows.output.channels;
+  const std::size_t line = whole_chunks(terms_of(windows));
+  Convolution flat = layer;
+  flat.windows = {{1, 1, line}, {1, 1, filters}, 1, 1, 0, 0};
+  flat.x = {nullptr, rows, line};
+  flat.z = {layer.z.data, rows, filters};
+  flat.y = {layer.y.data, rows, filters};
+  if (rows * line > most_numbers_ || !fits_tiles(flat)) return std::nullopt;
+  float* unrolled = windows_.at_least(rows * line);
+  unroll(windows, layer.x.data, layer.x.rows, unrolled, line, stream_);
+  flat.x.data = unrolled;
+  return flat;
+}
+
 void Convolver::forward(const Convolution& layer) {
+  if (const auto tiles = for_tiles(layer)) return convolve_in_tiles(*tiles, blas_.precision, stream_);
   for_slices(layer.x.rows, samples_at_once(layer), [&](std::size_t first, std::size_t count) {
     const Dense pixels = pixels_of(layer, first, count);
     multiply(blas_, windows(layer, first, count), layer.weights, pixels.z);
@@ -62,11 +85,26 @@ void Convolver::forward(const Convolution& layer) {
 }
 
 void Convolver::backward(const Convolution& layer, const ConvolutionGradient& gradient) {
+  const bool aligned = are_aligned({gradient.y.data, gradient.weights.data, gradient.x.data});
+  const auto tiles = aligned ? for_tiles(layer) : std::nullopt;
+  const bool changes_slopes = layer.activation != Activation::Identity;
+  if (changes_slopes || !tiles) activation_gradients(layer, gradient);
+  if (tiles) {
+    float* partial = partial_.at_least(weight_partials(*tiles));
+    weight_gradient_in_tiles(*tiles, gradient.y.data, gradient.weights, changes_slopes ? nullptr : gradient.bias, partial,
+                             blas_.precision, stream_);
+  } else {
+    weight_gradients(layer, gradient);
+  }
+  if (!gradient.x.data) return;
+  if (tiles && fits_tiles(layer)) input_gradient_in_tiles(layer, gradient.y.data, gradient.x, blas_.precision, stream_);
+  else input_gradients(layer, gradient);
+}
+
+void Convolver::activation_gradients(const Convolution& layer, const ConvolutionGradient& gradient) {
   const Dense pixels = pixels_of(layer, 0, layer.x.rows);
   const std::size_t slices = gradient_slices(pixels.z.rows);
   activation_gradient(pixels, gradient.y.data, gradient.bias, partial_.at_least(slices * pixels.z.columns), stream_);
-  weight_gradients(layer, gradient);
-  if (gradient.x.data) input_gradients(layer, gradient);
 }
 
 void Convolver::weight_gradients(const Convolution& layer, const ConvolutionGradient& gradient) {

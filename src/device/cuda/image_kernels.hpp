@@ -11,8 +11,8 @@ namespace regatta::device::cuda {
 /// Numbers of one window.
 constexpr std::size_t terms_of(const Windows& windows) { return windows.side * windows.side * windows.input.channels; }
 
-/// The window of each output pixel of `samples` samples as a row of terms_of() numbers.
-void unroll(const Windows& windows, const float* x, std::size_t samples, float* rows, Stream& stream);
+/// The window of each output pixel of `samples` samples as a row of `row_numbers`: terms_of() numbers, then zeros.
+void unroll(const Windows& windows, const float* x, std::size_t samples, float* rows, std::size_t row_numbers, Stream& stream);
 
 /// The sum over all windows that see an input, of their numbers for it.
 void roll_up(const Windows& windows, const float* rows, std::size_t samples, float* x, Stream& stream);

@@ -96,24 +96,53 @@ __global__ void spread_windows(Pool layer, const float* dy, float* dx, PixelRows
   dx[rows.at(row, number)] = sum;
 }
 
-template <Activation kind>
+/// Whether each input number is in one window.
+bool divides(const Windows& windows) {
+  return windows.stride == windows.side && windows.above == 0 && windows.left == 0 &&
+         windows.output.height * windows.side >= windows.input.height && windows.output.width * windows.side >= windows.input.width;
+}
+
+/// The same where windows divide the image: one thread per output number fills its window.
+__global__ void fill_windows(Pool layer, const float* dy, float* dx, PixelRows rows) {
+  const Image& in = layer.windows.input;
+  const std::uint32_t row = line_of_thread(), number = number_in_line();
+  if (row >= rows.count || number >= rows.numbers) return;
+  const Division sample = rows.by_height(row), place = rows.by_channels(number);
+  const Window window(layer.windows, sample.remainder, place.quotient);
+  const std::size_t first = sample.quotient * in.size() + place.remainder;
+  const float top = layer.y.data[rows.at(row, number)], slope = dy[rows.at(row, number)];
+  const bool average = layer.kind == PoolKind::Average;
+  bool found = false;
+  for (std::size_t i = window.rows.first; i < window.rows.end; ++i)
+    for (std::size_t j = window.columns.first; j < window.columns.end; ++j) {
+      const std::size_t at = first + (i * in.width + j) * in.channels;
+      const bool takes = !found && layer.x.data[at] == top;
+      found = found || takes;
+      dx[at] = average ? slope / window.size() : takes ? slope : 0.0f;
+    }
+}
+
+template <Activation kind, unsigned width>
 __global__ void add_numbers(Sum sum) {
-  for (std::size_t i = line_first(); i < sum.y.size(); i += line_step())
-    sum.y.data[i] = formulas::activate<kind>(sum.a.data[i] + sum.b.data[i]);
+  for (std::size_t i = line_first() * width; i < sum.y.size(); i += line_step() * width) {
+    const Numbers<width> a = Numbers<width>::of(sum.a.data + i), b = Numbers<width>::of(sum.b.data + i);
+    Numbers<width> y;
+    for (unsigned k = 0; k < width; ++k) y.at[k] = formulas::activate<kind>(a.at[k] + b.at[k]);
+    Numbers<width>::of(sum.y.data + i) = y;
+  }
 }
 
-template <Activation kind>
+/// dL/d(a + b). Only Gelu's is no function of y, which is read in place of a and b.
+template <Activation kind, unsigned width>
 __global__ void sum_slopes(Sum sum, const float* y, float* a, float* b) {
-  for (std::size_t i = line_first(); i < sum.y.size(); i += line_step())
-    a[i] = b[i] = y[i] * formulas::slope<kind>(sum.a.data[i] + sum.b.data[i], sum.y.data[i]);
-}
-
-auto add_kernel(Activation kind) {
-  return with_constant(kind, [](auto constant) { return add_numbers<constant>; });
-}
-
-auto slope_kernel(Activation kind) {
-  return with_constant(kind, [](auto constant) { return sum_slopes<constant>; });
+  for (std::size_t i = line_first() * width; i < sum.y.size(); i += line_step() * width) {
+    const Numbers<width> after = Numbers<width>::of(sum.y.data + i);
+    Numbers<width> before = after, slopes = Numbers<width>::of(y + i);
+    if (kind == Activation::Gelu)
+      for (unsigned k = 0; k < width; ++k) before.at[k] = sum.a.data[i + k] + sum.b.data[i + k];
+    for (unsigned k = 0; k < width; ++k) slopes.at[k] *= formulas::slope<kind>(before.at[k], after.at[k]);
+    Numbers<width>::of(a + i) = Numbers<width>::of(b + i) = slopes;
+  }
 }
 
 __global__ void augment_rows(MatrixView<const float> source, const std::int32_t* rows, Augmentation augmentation,
@@ -137,17 +166,29 @@ void pool(const Pool& layer, Stream& stream) {
 }
 
 void pool_gradient(const Pool& layer, const float* y, float* x, Stream& stream) {
+  if (divides(layer.windows)) {
+    const PixelRows rows(layer.windows.output, layer.x.rows);
+    return check(launch(stream, rows.shape(), fill_windows, layer, y, x, rows));
+  }
   const PixelRows rows(layer.windows.input, layer.x.rows);
   const Divisor by_stride(static_cast<std::uint32_t>(layer.windows.stride));
   check(launch(stream, rows.shape(), spread_windows, layer, y, x, rows, by_stride));
 }
 
 void add(const Sum& sum, Stream& stream) {
-  check(launch(stream, line_shape(sum.y.size()), add_kernel(sum.activation), sum));
+  with_width(sum.y.size(), {sum.a.data, sum.b.data, sum.y.data}, [&](auto width) {
+    with_constant(sum.activation, [&](auto kind) {
+      check(launch(stream, line_shape(sum.y.size() / width), add_numbers<kind, width>, sum));
+    });
+  });
 }
 
 void sum_gradient(const Sum& sum, const float* y, float* a, float* b, Stream& stream) {
-  check(launch(stream, line_shape(sum.y.size()), slope_kernel(sum.activation), sum, y, a, b));
+  with_width(sum.y.size(), {sum.y.data, y, a, b}, [&](auto width) {
+    with_constant(sum.activation, [&](auto kind) {
+      check(launch(stream, line_shape(sum.y.size() / width), sum_slopes<kind, width>, sum, y, a, b));
+    });
+  });
 }
 
 void augment(MatrixView<const float> source, const std::int32_t* rows, const Augmentation& augmentation,

@@ -25,16 +25,16 @@ struct Sizes {
 
 /// One line per output pixel, which holds its window; one thread per number. A row of a window is a part of a row of pixels.
 template <class T>
-__global__ void unroll_windows(Sizes sizes, const T* x, T* lines, std::uint32_t count) {
+__global__ void unroll_windows(Sizes sizes, const T* x, T* lines, std::uint32_t count, std::uint32_t length) {
   const std::uint32_t line = line_of_thread(), number = number_in_line();
-  if (line >= count || number >= sizes.terms) return;
+  if (line >= count || number >= length) return;
   const Division row = sizes.by_out_width(line), sample = sizes.by_out_height(row.quotient);
   const Division within = sizes.by_window_row(number);
   const std::uint32_t i = sample.remainder * sizes.stride + within.quotient - sizes.above;  // wraps above the image
   const std::uint32_t at = (row.remainder * sizes.stride - sizes.left) * sizes.channels + within.remainder;
-  const bool inside = i < sizes.height && at < sizes.row_numbers;
+  const bool inside = number < sizes.terms && i < sizes.height && at < sizes.row_numbers;
   const std::size_t image_row = std::size_t{sample.quotient} * sizes.height + i;
-  lines[std::size_t{line} * sizes.terms + number] = inside ? x[image_row * sizes.row_numbers + at] : T{};
+  lines[std::size_t{line} * length + number] = inside ? x[image_row * sizes.row_numbers + at] : T{};
 }
 
 __device__ inline void add_to(float& sum, float number) { sum += number; }
@@ -64,20 +64,18 @@ __global__ void roll_up_windows(Sizes sizes, const T* lines, T* x, std::uint32_t
   x[std::size_t{image_row} * sizes.row_numbers + number] = sum;
 }
 
-bool is_aligned(const float* block) { return reinterpret_cast<std::uintptr_t>(block) % alignof(float4) == 0; }
-
 /// Whether a float4 of four channels can stand for each number; then `windows` has a quarter of the channels.
 bool takes_fours(Windows& windows, const float* x, const float* lines) {
-  if (windows.input.channels % 4 != 0 || !is_aligned(x) || !is_aligned(lines)) return false;
+  if (windows.input.channels % 4 != 0 || !are_aligned({x, lines})) return false;
   windows.input.channels /= 4;
   return true;
 }
 
 template <class T>
-void unroll_as(const Windows& windows, const float* x, std::size_t samples, float* lines, Stream& stream) {
+void unroll_as(const Windows& windows, const float* x, std::size_t samples, float* lines, std::size_t length, Stream& stream) {
   const std::size_t count = samples * windows.output.pixels();
-  check(launch(stream, lines_shape(count, terms_of(windows)), unroll_windows<T>, Sizes(windows), reinterpret_cast<const T*>(x),
-               reinterpret_cast<T*>(lines), static_cast<std::uint32_t>(count)));
+  check(launch(stream, lines_shape(count, length), unroll_windows<T>, Sizes(windows), reinterpret_cast<const T*>(x),
+               reinterpret_cast<T*>(lines), static_cast<std::uint32_t>(count), static_cast<std::uint32_t>(length)));
 }
 
 template <class T>
@@ -89,10 +87,10 @@ void roll_up_as(const Windows& windows, const float* lines, std::size_t samples,
 
 }  // namespace
 
-void unroll(const Windows& windows, const float* x, std::size_t samples, float* rows, Stream& stream) {
+void unroll(const Windows& windows, const float* x, std::size_t samples, float* rows, std::size_t row_numbers, Stream& stream) {
   Windows taken = windows;
-  if (takes_fours(taken, x, rows)) unroll_as<float4>(taken, x, samples, rows, stream);
-  else unroll_as<float>(taken, x, samples, rows, stream);
+  if (takes_fours(taken, x, rows)) unroll_as<float4>(taken, x, samples, rows, row_numbers / 4, stream);
+  else unroll_as<float>(taken, x, samples, rows, row_numbers, stream);
 }
 
 void roll_up(const Windows& windows, const float* rows, std::size_t samples, float* x, Stream& stream) {

@@ -49,16 +49,17 @@ struct Stage {
 };
 
 /// Starts to copy `count` numbers to shared memory, of which those are 0 that are not `there`.
-template <unsigned count>
+/// @tparam again  whether the block reads them more than once: they are kept beside its shared memory
+template <unsigned count, bool again = count == 1>
 __device__ inline void copy_later(float* to, const float* from, unsigned there) {
-  static_assert(count == 1 || count == 4);
+  static_assert(count == 4 || (count == 1 && again));
 #ifdef __CUDACC__
   const auto place = static_cast<unsigned>(__cvta_generic_to_shared(to));
-  if constexpr (count == 4)
+  if constexpr (!again)
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(place), "l"(from), "r"(4 * there)
                  : "memory");
   else
-    asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(place), "l"(from), "r"(4 * there)
+    asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;" ::"r"(place), "l"(from), "n"(4 * count), "r"(4 * there)
                  : "memory");
 #else
   for (unsigned i = 0; i < count; ++i) to[i] = i < there ? from[i] : 0.0f;

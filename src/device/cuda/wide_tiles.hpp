@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "launch.hpp"
+#include "regatta/device/backend.hpp"
 #include "wide_copies.hpp"
 
 // Products of matrices in the memory of the device, a tile of the result at a time, each by a block of
@@ -107,8 +108,10 @@ struct Finished {
 #ifdef __CUDACC__
 /// The part of a number that the tensor cores take, with 10 bits behind the point; the rest is cut off.
 __device__ inline float large_part(float x) { return __uint_as_float(__float_as_uint(x) & 0xffffe000u); }
+/// A number of which that is the nearest one to x.
+__device__ inline float ready_to_cut(float x) { return __uint_as_float(__float_as_uint(x) + 0x1000u); }
 /// The nearest such number.
-__device__ inline float rounded(float x) { return large_part(__uint_as_float(__float_as_uint(x) + 0x1000u)); }
+__device__ inline float rounded(float x) { return large_part(ready_to_cut(x)); }
 
 /// sums += a b, for 16 rows, 8 columns and 8 steps of the depth, by a warp (mma.m16n8k8 of the PTX manual).
 __device__ inline void add_product(float (&sums)[4], const float (&a)[4], const float (&b)[2]) {
@@ -118,7 +121,28 @@ __device__ inline void add_product(float (&sums)[4], const float (&a)[4], const 
       : "r"(__float_as_uint(a[0])), "r"(__float_as_uint(a[1])), "r"(__float_as_uint(a[2])),
         "r"(__float_as_uint(a[3])), "r"(__float_as_uint(b[0])), "r"(__float_as_uint(b[1])));
 }
+/// The same for 16 steps of the depth (mma.m16n8k16), of pairs of numbers in bfloat16.
+__device__ inline void add_product(float (&sums)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
+  asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, "
+      "%1, %2, %3};"
+      : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+
+__device__ inline std::uint32_t bf16_pair(float first, float second) {
+  std::uint32_t pair;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(second), "f"(first));
+  return pair;
+}
 #endif
+
+/// What the factors of a product in Tf32 or Bf16 become.
+template <Precision precision>
+constexpr float factor(float x) {
+  const auto bits = std::bit_cast<std::uint32_t>(x);
+  if constexpr (precision == Precision::Tf32) return std::bit_cast<float>((bits + 0x1000) & 0xffffe000u);
+  return std::bit_cast<float>((bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000u);
+}
 
 /// Sums of the elements of a warp's part of a tile that one thread has: in each piece of 16 rows and 8
 /// columns two neighbours of one row and two eight rows below.
@@ -160,6 +184,35 @@ class WarpSums {
 #endif
   }
 
+  /// The same for factors of which the thread knows how to find its numbers.
+  /// @param row     row(i, depth): of the i-th of its rows, each of which is 8 below the one before
+  /// @param column  column(place, depth): of a column of the warp's
+  template <Precision precision, class Row, class Column>
+  __device__ void add_rounded_chunk(const Row& row, const Column& column) {
+    static_assert(precision != Precision::Fp32);
+#ifdef __CUDACC__
+    if constexpr (precision == Precision::Bf16) return add_pairs(row, column);
+    const unsigned line = threadIdx.x % warp / 4, step = threadIdx.x % 4;
+#pragma unroll
+    for (unsigned depth = 0; depth < chunk_depth; depth += 8) {
+      float a[high][4], b[wide][2];
+      for (unsigned h = 0; h < high; ++h)
+        for (unsigned i = 0; i < 4; ++i) a[h][i] = ready_to_cut(row(2 * h + i % 2, depth + step + i / 2 * 4));
+      for (unsigned w = 0; w < wide; ++w)
+        for (unsigned i = 0; i < 2; ++i) b[w][i] = ready_to_cut(column(8 * w + line, depth + step + i * 4));
+      add_products(a, b);
+    }
+#else  // element by element
+    each([&](unsigned r, unsigned c, float& sum, float& next) {
+      for (unsigned depth = 0; depth < chunk_depth; ++depth) {
+        const float a = factor<precision>(row(r / 8, depth));
+        sum += a * factor<precision>(column(c, depth));
+        next += a * factor<precision>(column(c + 1, depth));
+      }
+    });
+#endif
+  }
+
   __device__ void add_slice(WarpSums& slice) {
     for (unsigned h = 0; h < high; ++h)
       for (unsigned w = 0; w < wide; ++w)
@@ -169,8 +222,11 @@ class WarpSums {
   /// Calls visit(row, column, sum, that of the next column).
   template <class Visit>
   __device__ void each(const Visit& visit) {
+    REGATTA_UNROLL(high)
     for (unsigned h = 0; h < high; ++h)
+      REGATTA_UNROLL(wide)
       for (unsigned w = 0; w < wide; ++w)
+        REGATTA_UNROLL(2)
         for (unsigned i = 0; i < 4; i += 2)
           visit(16 * h + threadIdx.x % warp / 4 + 4 * i, 8 * w + threadIdx.x % 4 * 2, sums_[h][w][i],
                 sums_[h][w][i + 1]);
@@ -178,13 +234,34 @@ class WarpSums {
 
  private:
 #ifdef __CUDACC__
+  /// All steps of a chunk. Which of them make a pair is the same for both factors, and such that the threads of a warp
+  /// read from different banks.
+  template <class Row, class Column>
+  __device__ void add_pairs(const Row& row, const Column& column) {
+    static_assert(chunk_depth == 16);
+    const unsigned line = threadIdx.x % warp / 4, step = threadIdx.x % 4;
+    std::uint32_t a[high][4], b[wide][2];
+    for (unsigned h = 0; h < high; ++h)
+      for (unsigned i = 0; i < 4; ++i) {
+        const unsigned own = 2 * h + i % 2, depth = step + i / 2 * 8;
+        a[h][i] = bf16_pair(row(own, depth), row(own, depth + 4));
+      }
+    for (unsigned w = 0; w < wide; ++w)
+      for (unsigned i = 0; i < 2; ++i) {
+        const unsigned place = 8 * w + line, depth = step + i * 8;
+        b[w][i] = bf16_pair(column(place, depth), column(place, depth + 4));
+      }
+    add_products(a, b);
+  }
+
   template <bool exact>
   static __device__ void divide(float x, float& large, float& rest) {
     large = exact ? large_part(x) : rounded(x);
     rest = x - large;
   }
   /// One after another of the sums, none of which waits for the one before.
-  __device__ void add_products(const float (&a)[high][4], const float (&b)[wide][2]) {
+  template <class T>
+  __device__ void add_products(const T (&a)[high][4], const T (&b)[wide][2]) {
     for (unsigned h = 0; h < high; ++h)
       for (unsigned w = 0; w < wide; ++w) add_product(sums_[h][w], a[h], b[w]);
   }
