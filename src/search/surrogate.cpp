@@ -216,8 +216,9 @@ void Surrogate::learn() {
           ? count + 1
           : static_cast<std::size_t>(std::ceil(n * (1 + (count < late ? refit_growth : late_refit_growth))));
   if (models_.empty()) models_ = first_models();
-  if (n * n * static_cast<double>(embedding_.groups().groups) > additive_budget) drop_additive();
   const bool review = count < dense_refits || n > review_growth * static_cast<double>(reviewed_);
+  // Additive models may have had all the weight: they go when every model that stays is judged anew.
+  if (review && n * n * static_cast<double>(embedding_.groups().groups) > additive_budget) drop_additive();
   if (review && options_.warp == "auto" && n >= results_per_shape * static_cast<double>(lines)) add_warped();
   if (review) reviewed_ = count;
   const Model* mode = nullptr;  // a family comes and goes as one, its mode first

@@ -67,7 +67,7 @@ const Windows convolutions[] = {{{1, 1, 1}, {1, 1, 1}, 1, 1, 0, 0},   {{5, 7, 3}
                                 {{7, 6, 8}, {4, 3, 5}, 3, 2, 1, 1},   {{4, 5, 13}, {4, 5, 3}, 5, 1, 2, 2}};
 
 /// Blocks of run_convolution().
-enum Block : std::size_t { Z, Y, X, Weights, Bias, Dz, Dw, Db, Dx };
+enum Numbers : std::size_t { Z, Y, X, Weights, Bias, Dz, Dw, Db, Dx };
 
 /// A layer forward and back, of factors that `change`(numbers) gives.
 template <class Change>
@@ -143,7 +143,7 @@ TEST_F(CudaImageAgreement, ConvolvesRoundedNumbersInTiles) {
       const auto got = convolved(*cuda, layer, Identity, std::nullopt), wanted = convolved(*cpu, layer, Identity, precision);
 
       expect_near(got[Db], exact[Db], Db);
-      for (const Block block : {Z, Dw, Dx}) {
+      for (const Numbers block : {Z, Dw, Dx}) {
         if (block == Dx && !layer.by_tiles_only) continue;
         expect_near(got[block], wanted[block], block);
         EXPECT_NE(got[block], exact[block]);
@@ -171,7 +171,7 @@ TEST_F(CudaImageAgreement, ConvolvesOtherRoundedNumbers) {
       Made got(*cuda), wanted(*cpu);
       for (Made* made : {&got, &wanted})
         run_convolution(made == &got ? *cuda : *cpu, *made, windows, 2, Identity, [](const Floats& numbers) { return numbers; });
-      for (const Block block : {Z, Dw, Db, Dx}) expect_near(got.all()[block], wanted.all()[block], block, 0.02f);
+      for (const Numbers block : {Z, Dw, Db, Dx}) expect_near(got.all()[block], wanted.all()[block], block, 0.02f);
     }
 }
 
