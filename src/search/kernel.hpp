@@ -9,6 +9,10 @@
 
 namespace regatta::search {
 
+constexpr bool is_additive(KernelKind kind) {
+  return kind == KernelKind::AdditiveMatern52 || kind == KernelKind::AdditiveRbf;
+}
+
 /// Covariances of unit variance between rows of features that are divided by their lengthscales.
 ///
 /// Radial profiles: Matern 5/2: (1 + sqrt(5) r + 5 r^2 / 3) exp(-sqrt(5) r); RBF: exp(-r^2 / 2) (Rasmussen
@@ -58,7 +62,7 @@ class Kernel {
                             device::Block<double> w, std::span<double> gradient) const;
   void add_additive_gradient(const KernelPoints& a, device::Block<const double> w,
                              std::span<double> gradient) const;
-  bool additive() const { return kind_ == KernelKind::AdditiveMatern52 || kind_ == KernelKind::AdditiveRbf; }
+  bool additive() const { return is_additive(kind_); }
   bool rbf() const { return kind_ == KernelKind::Rbf || kind_ == KernelKind::AdditiveRbf; }
 
   KernelKind kind_;

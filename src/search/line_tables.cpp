@@ -54,8 +54,7 @@ void lagrange(double u, std::span<double, degree + 1> factors) {
 }  // namespace
 
 bool LineTables::worthwhile(KernelKind kind, const FeatureGroups& groups, Block<const double> points) {
-  const bool additive = kind == KernelKind::AdditiveMatern52 || kind == KernelKind::AdditiveRbf;
-  if (!additive || groups.groups != points.columns || points.rows == 0) return false;
+  if (!is_additive(kind) || groups.groups != points.columns || points.rows == 0) return false;
   std::size_t nodes = 0;
   for (std::size_t c = 0; c < points.columns; ++c) nodes += line_of(points, c, spacing_of(kind)).nodes;
   return 2 * nodes < points.rows * points.columns;

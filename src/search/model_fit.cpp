@@ -164,10 +164,6 @@ double spread(Posterior& posterior, std::span<const double> mode, std::size_t ax
 
 }  // namespace
 
-bool is_additive(KernelKind kernel) {
-  return kernel == KernelKind::AdditiveMatern52 || kernel == KernelKind::AdditiveRbf;
-}
-
 Hyperparameters fit_hyperparameters(const FitSetting& setting, const Observations& observations) {
   Posterior posterior(setting, observations);
   const std::size_t n = observations.values.size();

@@ -7,8 +7,6 @@
 
 namespace regatta::search {
 
-bool is_additive(KernelKind kernel);
-
 enum class FitMethod {
   Gradients,  ///< L-BFGS
   Evolution,  ///< CMA-ES, then L-BFGS from there: for posteriors with several modes, at a multiple of the

@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 
+#include "kernel.hpp"
 #include "model_fit.hpp"
 #include "order.hpp"
 

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "input_warp.hpp"
+#include "kernel.hpp"
 #include "model_fit.hpp"
 #include "numeric.hpp"
 #include "regatta/core/error.hpp"
