@@ -18,6 +18,7 @@ constexpr int prior_draws = 1000;  // until one is feasible and new
 constexpr std::size_t least_initial = 5, initial_beyond_parameters = 4;
 constexpr std::size_t many_groups = 8;  // parameters from which on trust regions are kept to
 constexpr std::size_t per_region = 32, most_regions = 5;  // running trials
+constexpr std::int32_t polishing_turn = 0, greedy_turn = turns - 1;
 
 bool tried(const Config& config, const History& history, const std::vector<Config>& avoid) {
   return history.contains(config) || holds(avoid, config);
@@ -87,31 +88,59 @@ std::optional<Config> BayesianSearcher::ask(const History& history, TrialId tria
     if (history[id].state != TrialState::Paused) pending.push_back(history[id].config);
   const auto seen = [&](const Config& config) { return tried(config, history, avoid); };
 
-  Random random(derive_seed(options_.seed, bayesian_stream), static_cast<std::uint64_t>(trial.value));
-  Surrogate::Model& model = surrogate_.draw(random.uniform());
-  const Rule rule = rule_of(options_.bayesian, history, trial.value);
   const std::int32_t turn = trial.value % turns;
+  Surrogate& surrogate = belief(turn);
+  const auto masked = [&](std::span<const double> features) { return in_left_valley(features, surrogate); };
+  const auto excluded = [&](const Config& config) {
+    if (seen(config) || &surrogate == &surrogate_) return seen(config);
+    std::vector<double> features(surrogate.embedding().features());
+    surrogate.embedding().embed(config, features);
+    return masked(features);
+  };
+
+  Random random(derive_seed(options_.seed, bayesian_stream), static_cast<std::uint64_t>(trial.value));
+  Surrogate::Model& model = surrogate.draw(random.uniform());
+  const Rule rule = rule_of(options_.bayesian, history, trial.value);
 
   Landscape::Setting terrain = terrain_of(rule, options_.bayesian, surrogate_.size());
   if (surrogate_.embedding().continuous().empty()) terrain.excluded = seen;
   if (options_.bayesian.cost_aware && rule != Rule::Mean) terrain.costs = &surrogate_.costs();
-  Landscape landscape(space_, options_.bayesian, surrogate_, model, pending, std::move(terrain), random);
+  if (&surrogate != &surrogate_) terrain.masked = masked;
+  Landscape landscape(space_, options_.bayesian, surrogate, model, pending, std::move(terrain), random);
 
-  Ask::Setting setting{.options = &options_.bayesian, .seen = seen};
-  if (turn + 1 < turns) setting.regions = regions(pending.size());
-  setting.restless = turn != 0 && rule != Rule::Sample;
+  Ask::Setting setting{.options = &options_.bayesian, .seen = excluded};
+  if (turn != greedy_turn) setting.regions = regions(pending.size());
+  setting.restless = turn != polishing_turn && rule != Rule::Sample;
   setting.scouting = turn == 1;
   setting.improvement = rule == Rule::Improvement;
   setting.favour = favour(trial);
-  Ask proposal(surrogate_, landscape, std::move(setting), random);
+  Ask proposal(surrogate, landscape, std::move(setting), random);
   if (options_.min_gain > 0 && rule == Rule::Improvement) {
-    const double slope = model.transform.log_slope(surrogate_.active().losses[model.best]);
+    const double slope = model.transform.log_slope(surrogate.active().losses[model.best]);
     if (proposal.largest_improvement() - slope < std::log(options_.min_gain))
       return give_up("no configuration promises search.min_gain");
   }
   auto config = rule == Rule::Sample ? proposal.sample() : proposal.maximise();
-  if (config) promised_ = promise_of(surrogate_, model, *config);
+  if (config) promised_ = promise_of(surrogate, model, *config);
   return config;
+}
+
+/// What a proposal goes by: the greedy one by all results, so that what lies between valleys is seen, too;
+/// that which polishes by those outside of the valleys that were left, as long as the best result is among
+/// them; others by what was not left.
+Surrogate& BayesianSearcher::belief(std::int32_t turn) {
+  Surrogate* part = &surrogate_;
+  if (turn == greedy_turn) return *part;
+  while (part->rest() && (turn != polishing_turn || part->rest()->least_loss() <= part->least_loss()))
+    part = part->rest();
+  return *part;
+}
+
+/// Whether a point lies in one of the valleys that were left before a surrogate was there.
+bool BayesianSearcher::in_left_valley(std::span<const double> features, const Surrogate& of) {
+  for (Surrogate* part = &surrogate_; part != &of; part = part->rest())
+    if (part->in_left_valley(features)) return true;
+  return false;
 }
 
 /// How many trust regions a proposal keeps to.

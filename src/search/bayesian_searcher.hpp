@@ -19,7 +19,8 @@ int initial_trials(const BayesianOptions& options, const space::Space& space);
 /// Proposals are made by one of the surrogate's models each, drawn by weight. Of four in a row one takes the
 /// least mean, which makes the most of what is known; from eight parameters on the others keep to trust
 /// regions, one and another one for every 32 running trials. Once the valley of the best result is exhausted,
-/// three of four look for another one.
+/// three of four look for another one; with fewer than eight parameters two of these as if the results
+/// outside of it were all there are, and as if it were not there.
 ///
 /// A user's prior multiplies the acquisition, to the power prior_strength / results, so that a wrong one is
 /// forgotten; every second initial trial is drawn from it. Hvarfner et al. (2022), piBO: augmenting
@@ -51,6 +52,8 @@ class BayesianSearcher : public Searcher {
   std::optional<Config> believed(const History& history, TrialId trial,
                                  const std::vector<Config>& avoid) const;
   std::size_t regions(std::size_t running) const;
+  Surrogate& belief(std::int32_t turn);
+  bool in_left_valley(std::span<const double> features, const Surrogate& of);
 
   space::Space space_;
   SearcherOptions options_;

@@ -144,6 +144,7 @@ double Landscape::acquire(std::size_t i, std::span<double> by_mean, double& by_v
 double Landscape::surroundings(std::size_t i, std::span<double> by_feature) const {
   const std::size_t d = embedding_.features();
   const std::span<const double> features(features_.data() + i * d, d);
+  if (setting_.masked && setting_.masked(features)) return -infinity;
   double value = 0;
   if (penalty_) value += (*penalty_)(features, by_feature);
   if (!feasibility_.trivial()) value += feasibility_(features, by_feature);

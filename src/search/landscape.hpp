@@ -24,9 +24,10 @@ class Landscape {
     Rule rule = nullptr;
     double parameter = 0;                                ///< of the rule: jitter or beta
     std::function<bool(const space::Config&)> excluded;  ///< null: none
-    const CostModel* costs = nullptr;                    ///< divide the acquisition, null: none
-    const UserPrior* prior = nullptr;                    ///< multiplies the acquisition, null: none
-    double prior_weight = 0;                             ///< the power to which it does
+    std::function<bool(std::span<const double>)> masked;  ///< features where nothing is proposed; null: none
+    const CostModel* costs = nullptr;                     ///< divide the acquisition, null: none
+    const UserPrior* prior = nullptr;                     ///< multiplies the acquisition, null: none
+    double prior_weight = 0;                              ///< the power to which it does
     std::span<const double> centre = {};  ///< features of the model's best result; empty: the surrogate has it
   };
 

@@ -8,6 +8,7 @@
 #include "kernel.hpp"
 #include "model_fit.hpp"
 #include "order.hpp"
+#include "valleys.hpp"
 
 namespace regatta::search {
 namespace {
@@ -34,7 +35,11 @@ constexpr double additive_budget = 1e7;   // pairs of results times parameters t
 constexpr double results_per_shape = 10;  // and parameter, before a warp is tried
 constexpr std::size_t samples = 3;        // of the hyperparameters of a kernel and a transform in an ensemble
 constexpr std::uint64_t sample_stream = 0x6c61706c;
-constexpr double vote_radius = 0.15;  // of trials on the feasibility of others, times sqrt(parameters)
+constexpr std::size_t most_valleys = 4, least_rest = 5;  // that are left; results outside of one that is
+constexpr double again =
+    1.25;  // results when valleys are left anew, as a multiple of those when the first one was
+constexpr std::size_t local_groups = 8;  // parameters from which on trust regions keep to valleys
+constexpr double vote_radius = 0.15;     // of trials on the feasibility of others, times sqrt(parameters)
 
 /// Before any result: the usual model first, additive ones only where the results speak for them.
 double prior_weight(const Surrogate::Model& model) {
@@ -78,6 +83,7 @@ void Surrogate::reset() {
   active_places_.clear();
   models_.clear();
   next_fit_ = reviewed_ = 0;
+  return_to_valley();
 }
 
 void Surrogate::update(const History& history) {
@@ -86,7 +92,7 @@ void Surrogate::update(const History& history) {
                        std::equal(seen_.begin(), seen_.end(), outcomes.begin(), same_outcome);
   if (!goes_on) reset();
   for (std::size_t i = seen_.size(); i < outcomes.size(); ++i) take(history, outcomes[i]);
-  set_losses(history.maximize());
+  for (Surrogate* part = this; part; part = part->rest()) part->set_losses(history.maximize());
 }
 
 void Surrogate::take(const History& history, const Outcome& outcome) {
@@ -100,13 +106,73 @@ void Surrogate::take(const History& history, const Outcome& outcome) {
   if (found != places_.end() && failed) feasibility_.add({all_.features.data() + place * d, d}, true);
   known_[place] = {outcome.value, outcome.epoch, failed};
   all_.deviations[place] = std::isfinite(outcome.standard_error) ? std::max(0.0, outcome.standard_error) : 0;
-  if (found != places_.end()) return;
-  activate(place);
-  if (active_.losses.size() < next_fit_) return;
-  set_losses(history.maximize());
-  if (active_.losses.size() > exact_limit()) choose_active();
-  learn();
+  const bool is_new = found == places_.end(), few = all_.losses.size() <= exact_limit();
+  if (is_new) activate(place);
+  const bool refit = is_new && active_.losses.size() >= next_fit_;
+  if (few || refit) set_losses(history.maximize());
+  if (refit && active_.losses.size() > exact_limit()) choose_active();
+  if (refit) learn();
+  if (!few) return return_to_valley();
+  if (rest_) pass_on(history, outcome, place);
+  if (!rest_) leave_valley(history);
 }
+
+/// A result outside of the valley that was left. When the last of all surrogates has nothing to do, valleys
+/// are left anew: what is known now tells them apart better.
+void Surrogate::pass_on(const History& history, const Outcome& outcome, std::size_t place) {
+  const std::size_t d = embedding_.features();
+  if (rest_->places_.contains(outcome.trial) || !in_left_valley({all_.features.data() + place * d, d}))
+    rest_->take(history, outcome);
+  const Surrogate* last = rest_.get();
+  while (last->rest_) last = last->rest_.get();
+  const double n = static_cast<double>(active_.losses.size());
+  if (depth_ == 0 && last->spent_ && n > again * static_cast<double>(left_at_)) return_to_valley();
+}
+
+void Surrogate::return_to_valley() {
+  rest_.reset();
+  spent_ = false;
+}
+
+/// Gives the results outside of the valley of the best one a surrogate of their own, if that valley is
+/// exhausted.
+void Surrogate::leave_valley(const History& history) {
+  spent_ = false;
+  if (depth_ == most_valleys || models_.empty() || options_.explore == 0 || constant()) return;
+  if (embedding_.continuous().empty() || embedding_.groups().groups >= local_groups) return;
+  if (all_.losses.size() < dense_refits) return;
+  Model& model = most_likely();
+  if (!Valleys(*this, model).stagnant(options_.explore)) return;
+  bottom_ = model.best;
+  left_at_ = active_.losses.size();
+  rest_ = std::make_unique<Surrogate>(space_, options_);
+  rest_->depth_ = depth_ + 1;
+  rest_->next_fit_ = std::numeric_limits<std::size_t>::max();  // once all results are there
+  const std::size_t d = embedding_.features();
+  for (const Outcome& outcome : seen_) {
+    const auto place = places_.find(outcome.trial);
+    if (place == places_.end() || !in_left_valley({all_.features.data() + place->second * d, d}))
+      rest_->take(history, outcome);
+  }
+  rest_->set_losses(history.maximize());
+  spent_ = rest_->size() < least_rest || rest_->constant();
+  spent_ ? rest_.reset() : rest_->learn();
+}
+
+Surrogate::Model& Surrogate::most_likely() {
+  Model& model = *std::ranges::max_element(models_, {}, &Model::weight);
+  condition(model);
+  return model;
+}
+
+bool Surrogate::in_left_valley(std::span<const double> features) {
+  const std::size_t d = features.size();
+  const Model& model = most_likely();
+  const double mean = model.process->predict_mean({features.data(), 1, d, d}).front();
+  return !Valleys(*this, model).hill_between(features, mean, bottom_);
+}
+
+double Surrogate::least_loss() const { return *std::ranges::min_element(active_.losses); }
 
 /// A trial's first outcome; whether it counts.
 bool Surrogate::append(const History& history, const Outcome& outcome, bool failed) {

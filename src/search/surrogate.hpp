@@ -25,6 +25,11 @@ namespace regatta::search {
 /// Refits follow a schedule that depends on the number of results only, and each starts from the one before,
 /// so that the belief is a function of the results in their order, however often and when it was asked for.
 /// Beyond exact_limit() results the models see those around the best one only.
+///
+/// Once the valley of the best result is exhausted, the results outside of it get a surrogate of their own,
+/// which fits its models to them as if the study had begun there, and may leave its valley in turn: the
+/// sequential niche technique of Beasley, Bull and Martin (1993, Evolutionary Computation 1, 101-125), with a
+/// valley of the belief in place of a radius.
 class Surrogate {
  public:
   struct Model {
@@ -62,6 +67,13 @@ class Surrogate {
   /// A model drawn by weight, conditioned on all active results. `uniform` in [0, 1).
   Model& draw(double uniform);
 
+  /// What is believed of the results outside of the valley that was left; null while none was.
+  Surrogate* rest() { return rest_.get(); }
+  /// Whether a point lies in that valley: by the most likely model, the mean falls all the way to its bottom.
+  bool in_left_valley(std::span<const double> features);
+  /// Of the active results.
+  double least_loss() const;
+
   /// Results so far, active or not: one per trial, its latest; failed trials count with the worst loss before
   /// them.
   std::size_t size() const { return all_.losses.size(); }
@@ -76,6 +88,10 @@ class Surrogate {
 
  private:
   void reset();
+  void pass_on(const History& history, const Outcome& outcome, std::size_t place);
+  void leave_valley(const History& history);
+  void return_to_valley();
+  Model& most_likely();
   void take(const History& history, const Outcome& outcome);
   bool append(const History& history, const Outcome& outcome, bool failed);
   void set_losses(bool maximize);
@@ -119,6 +135,11 @@ class Surrogate {
   std::vector<std::size_t> active_places_;  ///< among all results
   std::vector<Model> models_;
   std::size_t next_fit_ = 0, reviewed_ = 0;
+  std::unique_ptr<Surrogate> rest_;
+  std::size_t depth_ = 0;    ///< valleys that were left before
+  std::size_t bottom_ = 0;   ///< of the valley that was left, among the active results
+  std::size_t left_at_ = 0;  ///< results then
+  bool spent_ = false;       ///< its valley is exhausted and there is hardly a result outside
 };
 
 }  // namespace regatta::search

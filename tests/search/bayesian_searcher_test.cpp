@@ -14,7 +14,7 @@ using namespace study;
 using Objective = std::function<double(const Config&)>;
 
 std::unique_ptr<Searcher> bayesian_searcher(const space::Space& space, std::uint64_t seed = 7,
-                                      const BayesianOptions& options = {}) {
+                                            const BayesianOptions& options = {}) {
   return make_searcher({.algorithm = "bo", .seed = seed, .bayesian = options}, space);
 }
 
@@ -42,6 +42,24 @@ TEST(BayesianSearcher, ReachesTheMinimumOfBranin) {
   }
 }
 
+TEST(BayesianSearcher, FindsTheDeeperOfTwoValleys) {
+  const space::Space space = space_of({{"a", "uniform(0, 1)", {}},
+                                       {"b", "uniform(0, 1)", {}},
+                                       {"c", "uniform(0, 1)", {}},
+                                       {"d", "uniform(0, 1)", {}}});
+  const auto objective = [](const Config& config) {
+    double wide = 0, narrow = 0;
+    for (const double x : config) wide += 4 * std::pow(x - 0.75, 2), narrow += 10 * std::pow(x - 0.2, 2);
+    return -std::exp(-wide) - 1.1 * std::exp(-narrow);
+  };
+  for (const std::uint64_t seed : {1, 2, 3, 4, 5, 6}) {
+    History history;
+    evaluate(*bayesian_searcher(space, seed), history, 90, objective);
+
+    EXPECT_LT(best_of(history), -1.09) << seed;
+  }
+}
+
 TEST(BayesianSearcher, FindsTheBestOfWholeNumbersAndWords) {
   const space::Space space = space_of(
       {{"a", "int(1, 20)", {}}, {"b", "choice(p, q, r, s, t)", {}}, {"c", "ordinal(1, 2, 4, 8, 16)", {}}});
@@ -59,7 +77,8 @@ TEST(BayesianSearcher, FindsTheBestOfWholeNumbersAndWords) {
 
 TEST(BayesianSearcher, FindsTheLargestValueWhenTheStudyMaximizes) {
   History history(true);
-  evaluate(*bayesian_searcher(branin_space()), history, 30, [](const Config& config) { return -branin(config); });
+  evaluate(*bayesian_searcher(branin_space()), history, 30,
+           [](const Config& config) { return -branin(config); });
 
   EXPECT_GT(best_of(history), -branin_minimum - 0.5);
 }

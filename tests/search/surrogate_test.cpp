@@ -146,6 +146,96 @@ TEST(Surrogate, IsTheSameWhetherResultsComeOneByOneOrTogether) {
   expect_same(together, asked);
 }
 
+/// Two valleys, the deeper one at (0.25, 0.25).
+double two_valleys(const Config& config) {
+  const auto valley = [&](double centre) {
+    return std::exp(-30 * (std::pow(config[0] - centre, 2) + std::pow(config[1] - centre, 2)));
+  };
+  return -valley(0.25) - 0.9 * valley(0.75);
+}
+
+/// All over the plane first, then ever closer to the bottom of the deeper valley.
+History exhausted_valley(std::size_t scattered, std::size_t close) {
+  History history;
+  for (std::size_t i = 0; i < scattered + close; ++i) {
+    std::vector<double> point = centred_numbers(2, 100 + i);
+    for (double& coordinate : point)
+      coordinate = i < scattered ? coordinate + 0.5 : 0.25 + 0.02 * coordinate / static_cast<double>(i);
+    create(history, point);
+    finish(history, TrialState::Completed, two_valleys(point));
+  }
+  return history;
+}
+
+TEST(Surrogate, LeavesAValleyThatIsExhausted) {
+  Surrogate subject(plane(), {});
+  subject.update(exhausted_valley(30, 4));
+  EXPECT_EQ(subject.rest(), nullptr);
+
+  subject.update(exhausted_valley(30, 8));
+
+  ASSERT_NE(subject.rest(), nullptr);
+  const auto in_valley = [&](double x, double y) {
+    std::vector<double> features(subject.embedding().features());
+    subject.embedding().embed(Config{x, y}, features);
+    return subject.in_left_valley(features);
+  };
+  EXPECT_TRUE(in_valley(0.25, 0.25));
+  EXPECT_TRUE(in_valley(0.3, 0.2));
+  EXPECT_FALSE(in_valley(0.75, 0.75));
+  EXPECT_FALSE(in_valley(0.7, 0.8));
+  EXPECT_EQ(subject.active().losses.size(), 38u);
+  for (const space::UnitPoint& point : subject.rest()->active().units)
+    EXPECT_GT(std::hypot(point[0] - 0.25, point[1] - 0.25), 0.1);
+  EXPECT_GT(subject.rest()->size(), 5u);
+  EXPECT_GT(subject.rest()->least_loss(), subject.least_loss());
+}
+
+TEST(Surrogate, TellsTheRestWhatEndsOutsideOfTheValley) {
+  History history = exhausted_valley(30, 8);
+  Surrogate subject(plane(), {});
+  subject.update(history);
+  ASSERT_NE(subject.rest(), nullptr);
+  const std::size_t before = subject.rest()->size();
+
+  for (const Config& config : {Config{0.75, 0.75}, Config{0.251, 0.249}}) {
+    create(history, config);
+    finish(history, TrialState::Completed, two_valleys(config));
+  }
+  subject.update(history);
+
+  EXPECT_EQ(subject.size(), 40u);
+  EXPECT_EQ(subject.rest()->size(), before + 1);
+  EXPECT_EQ(subject.rest()->least_loss(), two_valleys({0.75, 0.75}));
+}
+
+TEST(Surrogate, LeavesTheSameValleyWheneverItIsAsked) {
+  const History all = exhausted_valley(30, 12);
+  Surrogate together(plane(), {}), asked(plane(), {});
+
+  together.update(all);
+  for (std::size_t close = 0; close <= 12; ++close) {
+    asked.update(exhausted_valley(30, close));
+    asked.draw(std::fmod(0.37 * static_cast<double>(close), 1));
+    if (asked.rest()) asked.rest()->draw(0.5);
+  }
+
+  expect_same(together, asked);
+  ASSERT_NE(together.rest(), nullptr);
+  ASSERT_NE(asked.rest(), nullptr);
+  expect_same(*together.rest(), *asked.rest());
+}
+
+TEST(Surrogate, StaysInItsValleyWhereNothingIsToBeExplored) {
+  BayesianOptions options;
+  options.explore = 0;
+  Surrogate subject(plane(), options);
+
+  subject.update(exhausted_valley(30, 12));
+
+  EXPECT_EQ(subject.rest(), nullptr);
+}
+
 TEST(Surrogate, BeginsAnewWithAnotherHistory) {
   Surrogate used(plane(), {}), fresh(plane(), {});
   used.update(results(15));
