@@ -25,6 +25,7 @@ using device::Block;
 
 constexpr std::size_t few_points = 16;  ///< for which one pass over the factor is faster than two products
 constexpr std::size_t sketched_at_once = 32;  ///< points whose covariances stay in the cache
+constexpr std::size_t row_alignment = 8;      ///< numbers in a line of the cache
 constexpr double largest_jitter = 1e-3;       ///< of the variance
 constexpr double smallest_variance = 1e-20;   ///< of a prediction, as a fraction of the process's
 
@@ -97,7 +98,8 @@ std::vector<double> GaussianProcess::scaled(Block<const double> points, std::vec
 
 void GaussianProcess::reserve(std::size_t n) {
   if (n <= capacity_) return;
-  const std::size_t capacity = std::max(n, capacity_ + capacity_ / 2 + 16);
+  const std::size_t wanted = std::max(n, capacity_ + capacity_ / 2 + 16);
+  const std::size_t capacity = (wanted + row_alignment - 1) / row_alignment * row_alignment;
   device::LargeVector factor(capacity * capacity);
   for (std::size_t i = 0; i < known_; ++i)
     std::copy_n(factor_.data() + i * capacity_, i + 1, factor.data() + i * capacity);
