@@ -340,11 +340,12 @@ void GaussianProcess::glance(Block<const double> points, std::span<const std::si
     weights[i % n] += weights_[i] / static_cast<double>(fantasies());
   if (LineTables::worthwhile(kind_, groups_, points)) {
     const LineTables tables(kind_, groups_, *points_, weights, chosen, points);
-    std::vector<double> entries(few + 1);
+    std::vector<double> looked_up(m * (few + 1));
+    const Block<double> entries{looked_up.data(), m, few + 1, few + 1};
+    tables.look_up(points, entries);
     for (std::size_t i = 0; i < m; ++i) {
-      tables.look_up(points.row(i), entries);
-      means[i] = constant_ + variance_ * entries[few];
-      for (std::size_t j = 0; j < few; ++j) covariances[i * few + j] = variance_ * entries[j];
+      means[i] = constant_ + variance_ * entries(i, few);
+      for (std::size_t j = 0; j < few; ++j) covariances[i * few + j] = variance_ * entries(i, j);
     }
     return;
   }
