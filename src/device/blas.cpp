@@ -69,10 +69,9 @@ Blas load() {
   loaded.dgemv = symbol<Blas::Dgemv>(library, "cblas_dgemv");
   loaded.dsymm = symbol<Blas::Dsymm>(library, "cblas_dsymm");
   loaded.dtrmm = symbol<Blas::Dtrmm>(library, "cblas_dtrmm");
+  loaded.dsyrk = symbol<Blas::Dsyrk>(library, "cblas_dsyrk");
   loaded.dtrmv = symbol<Blas::Dtrmv>(library, "cblas_dtrmv");
   loaded.dpotrf = symbol<Blas::Dpotrf>(library, "dpotrf_");
-  loaded.dpotri = symbol<Blas::Dpotrf>(library, "dpotri_");
-  loaded.dtrtri = symbol<Blas::Dtrtri>(library, "dtrtri_");
   if (const auto set_threads = symbol<void (*)(int)>(library, "openblas_set_num_threads")) set_threads(1);
   const auto config = symbol<const char* (*)()>(library, "openblas_get_config");
   const auto core = symbol<const char* (*)()>(library, "openblas_get_corename");

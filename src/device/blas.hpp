@@ -25,22 +25,21 @@ struct Blas {
                          int);
   /// order, side, triangle, transposition, diagonal, m, n, alpha, a, lda, b, ldb
   using Dtrmm = void (*)(int, int, int, int, int, int, int, double, const double*, int, double*, int);
+  /// order, triangle, transposition, n, k, alpha, a, lda, beta, c, ldc
+  using Dsyrk = void (*)(int, int, int, int, int, double, const double*, int, double, double*, int);
   /// order, triangle, transposition, diagonal, n, a, lda, x, step
   using Dtrmv = void (*)(int, int, int, int, int, const double*, int, double*, int);
   /// LAPACK, column-major: triangle, n, a, lda, info
   using Dpotrf = void (*)(const char*, const int*, double*, const int*, int*);
-  /// triangle, diagonal, n, a, lda, info
-  using Dtrtri = void (*)(const char*, const char*, const int*, double*, const int*, int*);
 
   Sgemm sgemm = nullptr;
   Dgemm dgemm = nullptr;
   Dgemv dgemv = nullptr;
   Dsymm dsymm = nullptr;
   Dtrmm dtrmm = nullptr;
+  Dsyrk dsyrk = nullptr;
   Dtrmv dtrmv = nullptr;
   Dpotrf dpotrf = nullptr;
-  Dpotrf dpotri = nullptr;  ///< takes what dpotrf takes
-  Dtrtri dtrtri = nullptr;
   std::string name;     ///< "OpenBLAS 0.3.21 core SkylakeX" or "none (plain loops)"
   std::string warning;  ///< when its core is older than this processor
 };

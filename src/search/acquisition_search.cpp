@@ -32,14 +32,10 @@ double lengthscale(const Landscape& landscape, std::size_t k) {
 
 std::vector<double> raw_samples(const Region& region, int count, Random& random) {
   const std::size_t p = region.low.size();
-  const SobolSequence sobol(p, random.bits());
-  std::vector<double> points;
-  space::UnitPoint unit(p);
-  for (int i = 0; i < count; ++i) {
-    sobol.point(static_cast<std::uint32_t>(i), unit);
-    for (std::size_t k = 0; k < p; ++k) unit[k] = region.low[k] + unit[k] * (region.high[k] - region.low[k]);
-    append(points, unit);
-  }
+  std::vector<double> points = SobolSequence(p, random.bits()).first_points(static_cast<std::size_t>(count));
+  for (std::size_t first = 0; first < points.size(); first += p)
+    for (std::size_t k = 0; k < p; ++k)
+      points[first + k] = region.low[k] + points[first + k] * (region.high[k] - region.low[k]);
   return points;
 }
 

@@ -25,6 +25,7 @@ using device::Block;
 
 constexpr std::size_t few_points = 16;  ///< for which one pass over the factor is faster than two products
 constexpr std::size_t sketched_at_once = 32;  ///< points whose covariances stay in the cache
+constexpr std::size_t row_alignment = 8;      ///< numbers in a line of the cache
 constexpr double largest_jitter = 1e-3;       ///< of the variance
 constexpr double smallest_variance = 1e-20;   ///< of a prediction, as a fraction of the process's
 
@@ -97,7 +98,8 @@ std::vector<double> GaussianProcess::scaled(Block<const double> points, std::vec
 
 void GaussianProcess::reserve(std::size_t n) {
   if (n <= capacity_) return;
-  const std::size_t capacity = std::max(n, capacity_ + capacity_ / 2 + 16);
+  const std::size_t wanted = std::max(n, capacity_ + capacity_ / 2 + 16);
+  const std::size_t capacity = (wanted + row_alignment - 1) / row_alignment * row_alignment;
   device::LargeVector factor(capacity * capacity);
   for (std::size_t i = 0; i < known_; ++i)
     std::copy_n(factor_.data() + i * capacity_, i + 1, factor.data() + i * capacity);
@@ -338,11 +340,12 @@ void GaussianProcess::glance(Block<const double> points, std::span<const std::si
     weights[i % n] += weights_[i] / static_cast<double>(fantasies());
   if (LineTables::worthwhile(kind_, groups_, points)) {
     const LineTables tables(kind_, groups_, *points_, weights, chosen, points);
-    std::vector<double> entries(few + 1);
+    std::vector<double> looked_up(m * (few + 1));
+    const Block<double> entries{looked_up.data(), m, few + 1, few + 1};
+    tables.look_up(points, entries);
     for (std::size_t i = 0; i < m; ++i) {
-      tables.look_up(points.row(i), entries);
-      means[i] = constant_ + variance_ * entries[few];
-      for (std::size_t j = 0; j < few; ++j) covariances[i * few + j] = variance_ * entries[j];
+      means[i] = constant_ + variance_ * entries(i, few);
+      for (std::size_t j = 0; j < few; ++j) covariances[i * few + j] = variance_ * entries(i, j);
     }
     return;
   }

@@ -15,58 +15,83 @@ namespace {
 using device::Block;
 using device::algebra::Form;
 
+template <std::size_t lanes>
 [[gnu::always_inline]] inline void matern_block(double* squared, double* slope) {
-  Vector scaled[abreast], decay[abreast];
-  for (std::size_t k = 0; k < abreast; ++k) {
-    scaled[k] = 5 * part(squared, k);
-    take_root(scaled[k]);
+  Vector<lanes> scaled[abreast<lanes>], decay[abreast<lanes>];
+  for (std::size_t k = 0; k < abreast<lanes>; ++k) {
+    scaled[k] = 5 * part<lanes>(squared, k);
+    take_root<lanes>(scaled[k]);
     decay[k] = -scaled[k];
   }
-  exp_of_negative(decay);
-  for (std::size_t k = 0; k < abreast; ++k) {
-    if (slope) part(slope, k) = (5.0 / 3) * (1 + scaled[k]) * decay[k];
-    part(squared, k) = (1 + scaled[k] + (5.0 / 3) * part(squared, k)) * decay[k];
+  exp_of_negative<lanes>(decay);
+  for (std::size_t k = 0; k < abreast<lanes>; ++k) {
+    if (slope) part<lanes>(slope, k) = (5.0 / 3) * (1 + scaled[k]) * decay[k];
+    part<lanes>(squared, k) = (1 + scaled[k] + (5.0 / 3) * part<lanes>(squared, k)) * decay[k];
   }
 }
 
+template <std::size_t lanes>
 [[gnu::always_inline]] inline void rbf_block(double* squared, double* slope) {
-  Vector values[abreast];
-  for (std::size_t k = 0; k < abreast; ++k) values[k] = -0.5 * part(squared, k);
-  exp_of_negative(values);
-  for (std::size_t k = 0; k < abreast; ++k) {
-    if (slope) part(slope, k) = values[k];
-    part(squared, k) = values[k];
+  Vector<lanes> values[abreast<lanes>];
+  for (std::size_t k = 0; k < abreast<lanes>; ++k) values[k] = -0.5 * part<lanes>(squared, k);
+  exp_of_negative<lanes>(values);
+  for (std::size_t k = 0; k < abreast<lanes>; ++k) {
+    if (slope) part<lanes>(slope, k) = values[k];
+    part<lanes>(squared, k) = values[k];
   }
 }
 
 /// Turns squared distances into covariances, in place, and gives -2 dk/d(r^2) where `slope` is not null.
-[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void profile(bool is_rbf,
-                                                                                   double* squared,
-                                                                                   double* slope,
-                                                                                   std::size_t count) {
-  is_rbf ? by_blocks(squared, slope, count, rbf_block) : by_blocks(squared, slope, count, matern_block);
+void profile(bool is_rbf, double* squared, double* slope, std::size_t count) {
+  device::with_widest_vectors([=]<std::size_t lanes>() __attribute__((always_inline)) {
+    is_rbf ? by_blocks(squared, slope, count, rbf_block<lanes>)
+           : by_blocks(squared, slope, count, matern_block<lanes>);
+  });
 }
 
-/// row = max(0, norm + norms - 2 row), where row holds the products.
-[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void distances_of_products(
-    double* row, double norm, const double* norms, std::size_t count) {
-  for (std::size_t j = 0; j < count; ++j) {
-    const double squared = norm + norms[j] - 2 * row[j];
-    row[j] = squared > 0 ? squared : 0;
+/// Squared distances between some rows and a block of points, those from `first` on.
+/// @param norms  of the rows, squared
+template <std::size_t lanes, std::size_t rows>
+[[gnu::always_inline]] inline void block_of_distances(Block<const double> a, const double* norms,
+                                                      const KernelPoints& b, std::size_t first,
+                                                      Block<double> distances) {
+  constexpr std::size_t parts = abreast<lanes>;
+  Vector<lanes> products[rows][parts] = {};
+  for (std::size_t c = 0; c < a.columns; ++c)
+    for (std::size_t r = 0; r < rows; ++r)
+      for (std::size_t v = 0; v < parts; ++v) products[r][v] += a(r, c) * part<lanes>(b.places(c) + first, v);
+  const std::size_t count = std::min(block_size, distances.columns - first);
+  for (std::size_t r = 0; r < rows; ++r) {
+    double last[block_size];
+    double* row = count == block_size ? distances.row(r) + first : last;
+    for (std::size_t v = 0; v < parts; ++v) {
+      const Vector<lanes> squared = norms[r] + part<lanes>(b.norms() + first, v) - 2 * products[r][v];
+      part<lanes>(row, v) = squared > 0 ? squared : Vector<lanes>{};
+    }
+    if (row == last) std::copy_n(last, count, distances.row(r) + first);
   }
 }
-
-constexpr std::size_t panel = 64;  ///< rows of a lower triangle at a time
 
 /// Squared distances between the rows of `a` and the first points of `b`, never negative.
 void squared_distances(Block<const double> a, const KernelPoints& b, Block<double> distances) {
-  device::algebra::multiply(1, a, Form::Plain, b.rows().part(0, distances.columns), Form::Transposed, 0,
-                            distances);
-  for (std::size_t i = 0; i < a.rows; ++i) {
-    const std::span<const double> row(a.row(i), a.columns);
-    distances_of_products(distances.row(i), device::algebra::dot(row, row), b.norms(), distances.columns);
-  }
+  std::vector<double> own_norms(a.rows);
+  for (std::size_t i = 0; i < a.rows; ++i)
+    own_norms[i] = device::algebra::dot({a.row(i), a.columns}, {a.row(i), a.columns});
+  device::with_widest_vectors(
+      [ =, &b, norms = own_norms.data() ]<std::size_t lanes>() __attribute__((always_inline)) {
+        constexpr std::size_t together = lanes / 2;  // rows whose products stay in registers
+        std::size_t i = 0;
+        for (; i + together <= a.rows; i += together)
+          for (std::size_t j = 0; j < distances.columns; j += block_size)
+            block_of_distances<lanes, together>(a.part(i, together), norms + i, b, j,
+                                                distances.part(i, together));
+        for (; i < a.rows; ++i)
+          for (std::size_t j = 0; j < distances.columns; j += block_size)
+            block_of_distances<lanes, 1>(a.part(i, 1), norms + i, b, j, distances.part(i, 1));
+      });
 }
+
+constexpr std::size_t panel = 16;  ///< rows of a lower triangle at a time
 
 /// Features [first, first + count) of group g.
 struct Range {
@@ -187,26 +212,57 @@ struct Line {
   });
 }
 
+/// RBF between one place on a line and a block of others, and how far those lie behind it.
+template <std::size_t lanes>
+[[gnu::always_inline]] inline void rbf_on_line(double x, const double* places,
+                                               Vector<lanes> (&values)[abreast<lanes>],
+                                               Vector<lanes> (&away)[abreast<lanes>]) {
+  for (std::size_t k = 0; k < abreast<lanes>; ++k) {
+    away[k] = part<lanes>(places, k) - x;
+    values[k] = -0.5 * (away[k] * away[k]);
+  }
+  exp_of_negative<lanes>(values);
+}
+
 /// add_matern_on_line() for RBF.
-[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void add_rbf_on_line(
-    double x, const double* places, double factor, double* sum, std::size_t count) {
-  const auto add = [=](double* target, const double* at) __attribute__((always_inline)) {
-    Vector values[abreast];
-    for (std::size_t k = 0; k < abreast; ++k) {
-      const Vector away = x - part(at, k);
-      values[k] = -0.5 * (away * away);
-    }
-    exp_of_negative(values);
-    for (std::size_t k = 0; k < abreast; ++k) part(target, k) += factor * values[k];
-  };
-  std::size_t j = 0;
-  for (; j + block_size <= count; j += block_size) add(sum + j, places + j);
-  if (j == count) return;
-  double last_sum[block_size] = {}, last_places[block_size] = {};
-  std::copy_n(sum + j, count - j, last_sum);
-  std::copy_n(places + j, count - j, last_places);
-  add(last_sum, last_places);
-  std::copy_n(last_sum, count - j, sum + j);
+void add_rbf_on_line(double x, const double* places, double factor, double* sum, std::size_t count) {
+  device::with_widest_vectors([=]<std::size_t lanes>() __attribute__((always_inline)) {
+    const auto add = [=](double* target, const double* at) __attribute__((always_inline)) {
+      Vector<lanes> values[abreast<lanes>], away[abreast<lanes>];
+      rbf_on_line<lanes>(x, at, values, away);
+      for (std::size_t k = 0; k < abreast<lanes>; ++k) part<lanes>(target, k) += factor * values[k];
+    };
+    std::size_t j = 0;
+    for (; j + block_size <= count; j += block_size) add(sum + j, places + j);
+    if (j == count) return;
+    double last_sum[block_size] = {}, last_places[block_size] = {};
+    std::copy_n(sum + j, count - j, last_sum);
+    std::copy_n(places + j, count - j, last_places);
+    add(last_sum, last_places);
+    std::copy_n(last_sum, count - j, sum + j);
+  });
+}
+
+/// pull_on_line() for RBF, or stretch_on_line().
+double moment_of_rbf(double x, const double* places, const double* w, std::size_t count, bool second) {
+  return device::with_widest_vectors([=]<std::size_t lanes>() __attribute__((always_inline)) {
+    Vector<lanes> sums[abreast<lanes>] = {};
+    const auto add = [&](const double* at, const double* weights) __attribute__((always_inline)) {
+      Vector<lanes> values[abreast<lanes>], away[abreast<lanes>];
+      rbf_on_line<lanes>(x, at, values, away);
+      for (std::size_t k = 0; k < abreast<lanes>; ++k)
+        sums[k] += part<lanes>(weights, k) * values[k] * (second ? away[k] * away[k] : away[k]);
+    };
+    std::size_t j = 0;
+    for (; j + block_size <= count; j += block_size) add(places + j, w + j);
+    double last_places[block_size] = {}, last_w[block_size] = {};
+    std::copy_n(places + j, count - j, last_places);
+    std::copy_n(w + j, count - j, last_w);
+    add(last_places, last_w);
+    double sum = 0;
+    for (std::size_t k = 0; k < block_size; ++k) sum += sums[k / lanes][k % lanes];
+    return sum;
+  });
 }
 
 /// Covariances within single groups, between rows of one set of points and those of another.
@@ -229,10 +285,10 @@ class GroupCovariances {
   void add(std::size_t g, std::size_t i, std::size_t first, std::size_t count, double factor,
            double* values) {
     const Range& range = ranges_[g];
-    if (on_line(g)) return add_matern_on_line(place(g, i), line(g, first), factor, values, count);
-    if (rbf_ && range.count == 1)
-      return add_rbf_on_line(a_.rows()(i, range.first), b_.places(range.first) + first, factor, values,
-                             count);
+    if (on_line(g))
+      return rbf_ ? add_rbf_on_line(a_.places(range.first)[i], b_.places(range.first) + first, factor, values,
+                                    count)
+                  : add_matern_on_line(place(g, i), line(g, first), factor, values, count);
     part_.resize(count);
     feature_distances(a_.rows().row(i), b_, range, first, count, part_.data());
     profile(rbf_, part_.data(), nullptr, count);
@@ -245,7 +301,9 @@ class GroupCovariances {
     for (std::size_t g = 0; g < ranges_.size(); ++g) {
       const Range& range = ranges_[g];
       if (on_line(g)) {
-        gradient[range.first] = share() * pull_on_line(place(g, i), line(g, 0), w, count);
+        gradient[range.first] = share() * (rbf_ ? moment_of_rbf(a_.places(range.first)[i],
+                                                                b_.places(range.first), w, count, false)
+                                                : pull_on_line(place(g, i), line(g, 0), w, count));
         continue;
       }
       slopes(g, i, count);
@@ -256,7 +314,10 @@ class GroupCovariances {
 
   /// What Kernel::add_lengthscale_gradient() adds for row i and group g.
   double stretch(std::size_t g, std::size_t i, const double* w) {
-    if (on_line(g)) return share() * stretch_on_line(place(g, i), line(g, 0), w, i);
+    const std::size_t c = ranges_[g].first;
+    if (on_line(g))
+      return share() * (rbf_ ? moment_of_rbf(a_.places(c)[i], b_.places(c), w, i, true)
+                             : stretch_on_line(place(g, i), line(g, 0), w, i));
     slopes(g, i, i);
     return share() * triple_dot(w, slopes_.data(), squared_.data(), i);
   }
@@ -265,7 +326,7 @@ class GroupCovariances {
   static constexpr double far = 300;  // exponents whose sums stay finite
 
   double share() const { return 1 / static_cast<double>(ranges_.size()); }
-  bool on_line(std::size_t g) const { return !rbf_ && near_ && ranges_[g].count == 1; }
+  bool on_line(std::size_t g) const { return (rbf_ || near_) && ranges_[g].count == 1; }
   Place place(std::size_t g, std::size_t i) const {
     const std::size_t c = ranges_[g].first;
     return {a_.places(c)[i], a_.decays(c)[i], a_.growths(c)[i]};

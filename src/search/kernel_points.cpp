@@ -3,19 +3,22 @@
 #include <algorithm>
 #include <cmath>
 
+#include "vector_exp.hpp"
+
 namespace regatta::search {
 
 void KernelPoints::reserve(std::size_t count) {
   if (count <= capacity_) return;
-  const std::size_t capacity = std::max(count, capacity_ + capacity_ / 2 + 16), known = size();
-  const auto widen = [&](std::vector<double>& columns) {
-    std::vector<double> wider(features_ * capacity);
-    for (std::size_t c = 0; c < features_; ++c)
+  const std::size_t wanted = std::max(count, capacity_ + capacity_ / 2), known = size();
+  const std::size_t capacity = (wanted + block_size - 1) / block_size * block_size;
+  const auto widen = [&](device::LargeVector& columns, std::size_t features) {
+    device::LargeVector wider(features * capacity);
+    for (std::size_t c = 0; c < features; ++c)
       std::copy_n(columns.data() + c * capacity_, known, wider.data() + c * capacity);
     columns = std::move(wider);
   };
-  widen(places_);
-  if (lines()) widen(decays_), widen(growths_);
+  widen(norms_, 1), widen(places_, features_);
+  if (lines()) widen(decays_, features_), widen(growths_, features_);
   capacity_ = capacity;
 }
 
@@ -35,14 +38,13 @@ void KernelPoints::append(device::Block<const double> rows) {
       growths_[c * capacity_ + j] = 1 / decays_[c * capacity_ + j];
     }
     rows_.insert(rows_.end(), row, row + features_);
-    norms_.push_back(norm);
+    norms_[j] = norm;
     reaches_.push_back(most);
   }
 }
 
 void KernelPoints::truncate(std::size_t count) {
   rows_.resize(count * features_);
-  norms_.resize(count);
   reaches_.resize(count);
 }
 

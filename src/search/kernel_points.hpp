@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "regatta/device/large_pages.hpp"
 #include "regatta/device/linear_algebra.hpp"
 #include "regatta/search/gaussian_process.hpp"
 
@@ -22,8 +23,9 @@ class KernelPoints {
   /// Forgets all but the first `count` points.
   void truncate(std::size_t count);
 
-  std::size_t size() const { return norms_.size(); }
+  std::size_t size() const { return reaches_.size(); }
   device::Block<const double> rows() const { return {rows_.data(), size(), features_, features_}; }
+  /// What stands here and below by points can be read to the end of its last block.
   const double* norms() const { return norms_.data(); }
   /// Feature c of all points.
   const double* places(std::size_t c) const { return places_.data() + c * capacity_; }
@@ -38,10 +40,10 @@ class KernelPoints {
   void reserve(std::size_t count);
 
   KernelKind kind_;
-  std::size_t features_, capacity_ = 0;
-  std::vector<double> rows_, norms_;
-  std::vector<double> reaches_;                    ///< of the points up to each
-  std::vector<double> places_, decays_, growths_;  ///< features x capacity_
+  std::size_t features_, capacity_ = 0;  ///< capacity_: whole blocks
+  std::vector<double> rows_;
+  std::vector<double> reaches_;                            ///< of the points up to each
+  device::LargeVector norms_, places_, decays_, growths_;  ///< 1 or features x capacity_
 };
 
 }  // namespace regatta::search

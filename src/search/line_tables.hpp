@@ -24,15 +24,15 @@ class LineTables {
              std::span<const double> weights, std::span<const std::size_t> chosen,
              device::Block<const double> points);
 
-  /// Covariances of unit variance between a point and those chosen, and behind them the weighted sum of those
+  /// Covariances of unit variance between points and those chosen, and behind them the weighted sum of those
   /// with all points known.
-  /// @param point    scaled features
-  /// @param entries  chosen.size() + 1 (overwritten)
-  void look_up(const double* point, std::span<double> entries) const;
+  /// @param points   rows of scaled features
+  /// @param entries  points.rows x (chosen.size() + 1) (overwritten)
+  void look_up(device::Block<const double> points, device::Block<double> entries) const;
 
  private:
-  double spacing_;  ///< of the nodes
-  std::size_t width_;
+  double spacing_;                   ///< of the nodes
+  std::size_t columns_, width_;      ///< entries of a node; numbers from one node to the next
   std::vector<double> first_;        ///< place of the first node of each feature
   std::vector<std::size_t> starts_;  ///< of each feature in the tables
   std::vector<double> tables_;       ///< nodes x width_ for each feature

@@ -35,7 +35,7 @@ Directions directions_of(std::size_t dimension) {
   return m;
 }
 
-std::uint32_t reverse_bits(std::uint32_t x) {
+[[gnu::always_inline]] inline std::uint32_t reverse_bits(std::uint32_t x) {
   x = ((x & 0x55555555u) << 1) | ((x >> 1) & 0x55555555u);
   x = ((x & 0x33333333u) << 2) | ((x >> 2) & 0x33333333u);
   x = ((x & 0x0f0f0f0fu) << 4) | ((x >> 4) & 0x0f0f0f0fu);
@@ -46,11 +46,22 @@ std::uint32_t reverse_bits(std::uint32_t x) {
 /// Nested uniform scrambling: on the reversed bits, sums and products by even numbers let a bit change only
 /// the bits above it. Laine and Karras (2011), Stratified sampling for stochastic transparency, with Burley's
 /// constants.
-std::uint32_t scrambled(std::uint32_t x, std::uint32_t key) {
+[[gnu::always_inline]] inline std::uint32_t scrambled(std::uint32_t x, std::uint32_t key) {
   x = reverse_bits(x);
   x += key;
-  for (const std::uint32_t factor : {0x6c50b47cu, 0xb82f1e52u, 0xc7afe638u, 0x8d22f6e6u}) x ^= x * factor;
+  x ^= x * 0x6c50b47cu;
+  x ^= x * 0xb82f1e52u;
+  x ^= x * 0xc7afe638u;
+  x ^= x * 0x8d22f6e6u;
   return reverse_bits(x);
+}
+
+double middle_of(std::uint32_t bits) { return (bits + 0.5) * 0x1p-32; }
+
+[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void scramble(std::uint32_t* numbers,
+                                                                                    std::size_t count,
+                                                                                    std::uint32_t key) {
+  for (std::size_t i = 0; i < count; ++i) numbers[i] = scrambled(numbers[i], key);
 }
 
 }  // namespace
@@ -76,8 +87,24 @@ void SobolSequence::point(std::uint32_t index, std::span<double> unit) const {
     std::uint32_t bits = 0;
     for (std::uint32_t rest = index; rest != 0; rest &= rest - 1)
       bits ^= directions_[d][static_cast<std::size_t>(std::countr_zero(rest))];
-    unit[d] = scramble_.empty() ? bits * 0x1p-32 : (scrambled(bits, scramble_[d]) + 0.5) * 0x1p-32;
+    unit[d] = scramble_.empty() ? bits * 0x1p-32 : middle_of(scrambled(bits, scramble_[d]));
   }
+}
+
+/// A point differs by one direction from the one whose index lacks the lowest bit.
+std::vector<double> SobolSequence::first_points(std::size_t count) const {
+  const std::size_t dimensions = directions_.size();
+  std::vector<double> points(count * dimensions);
+  std::vector<std::uint32_t> bits(count), numbers;
+  for (std::size_t d = 0; d < dimensions; ++d) {
+    for (std::size_t i = 1; i < count; ++i)
+      bits[i] = bits[i & (i - 1)] ^ directions_[d][static_cast<std::size_t>(std::countr_zero(i))];
+    numbers = bits;
+    if (!scramble_.empty()) scramble(numbers.data(), count, scramble_[d]);
+    for (std::size_t i = 0; i < count; ++i)
+      points[i * dimensions + d] = scramble_.empty() ? numbers[i] * 0x1p-32 : middle_of(numbers[i]);
+  }
+  return points;
 }
 
 }  // namespace regatta::search

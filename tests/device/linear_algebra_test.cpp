@@ -15,6 +15,7 @@ namespace {
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr std::size_t sizes[] = {0, 1, 5, 40};
+constexpr std::size_t sizes_and_large[] = {0, 1, 5, 40, 413};  ///< with one for which triangles are divided
 constexpr Form forms[] = {Form::Plain, Form::Transposed};
 
 /// Random numbers in rows that are `gap` farther apart than they are long.
@@ -265,7 +266,7 @@ TEST(LinearAlgebra, MultipliesALowerTriangleByAVectorInBothForms) {
 }
 
 TEST(LinearAlgebra, FindsTheCholeskyFactorAndLeavesTheUpperTriangleAlone) {
-  for (const std::size_t n : sizes) {
+  for (const std::size_t n : sizes_and_large) {
     const Matrix l = Matrix::lower(n, 1);
     Matrix a = Matrix::positive(l);
 
@@ -297,7 +298,7 @@ TEST(LinearAlgebra, HasNoCholeskyFactorOfAMatrixThatIsNotPositiveDefinite) {
 }
 
 TEST(LinearAlgebra, InvertsALowerTriangle) {
-  for (const std::size_t n : sizes) {
+  for (const std::size_t n : sizes_and_large) {
     const Matrix l = Matrix::lower(n, 1);
     Matrix inverse = l;
 
@@ -315,7 +316,7 @@ TEST(LinearAlgebra, InvertsALowerTriangle) {
 }
 
 TEST(LinearAlgebra, InvertsAMatrixGivenItsCholeskyFactor) {
-  for (const std::size_t n : sizes) {
+  for (const std::size_t n : sizes_and_large) {
     const Matrix l = Matrix::lower(n, 1), a = Matrix::positive(l);
     Matrix inverse = l;
 

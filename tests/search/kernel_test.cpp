@@ -115,14 +115,15 @@ TEST(LineTables, SayOfManyPointsWhatTheirCovariancesSay) {
   const std::vector<std::size_t> chosen{0, 7, 39};
   for (const KernelKind kind : {KernelKind::AdditiveMatern52, KernelKind::AdditiveRbf}) {
     const KernelPoints of_known = points_of(kind, known, 3);
-    std::vector<double> k(200 * 40), entries(4);
+    std::vector<double> k(200 * 40), looked_up(200 * 4);
     Kernel(kind, lines).values(rows_of(points, 3), of_known, rows_of(k, 40));
 
     const LineTables tables(kind, lines, of_known, weights, chosen, rows_of(points, 3));
+    tables.look_up(rows_of(points, 3), rows_of(looked_up, 4));
 
     for (std::size_t i = 0; i < 200; ++i) {
       const std::span<const double> row(k.data() + i * 40, 40);
-      tables.look_up(points.data() + i * 3, entries);
+      const std::span<const double> entries(looked_up.data() + i * 4, 4);
       for (std::size_t j = 0; j < 3; ++j) EXPECT_NEAR(entries[j], row[chosen[j]], 1e-6);
       EXPECT_NEAR(entries[3], device::algebra::dot(row, weights), 1e-5);
     }

@@ -115,6 +115,18 @@ TEST(SobolSequence, FollowsFromItsSeed) {
     for (const double x : point) EXPECT_TRUE(0 < x && x < 1);
 }
 
+TEST(SobolSequence, GivesItsFirstPointsAtOnce) {
+  for (const SobolSequence& sequence : {SobolSequence(3), SobolSequence(3, 9)}) {
+    const Points points = points_of(sequence, 3, 0, 77);
+
+    const std::vector<double> rows = sequence.first_points(77);
+
+    for (std::size_t i = 0; i < 77; ++i)
+      EXPECT_TRUE(std::ranges::equal(std::span(rows).subspan(3 * i, 3), points[i])) << i;
+    EXPECT_EQ(rows.size(), 3 * 77u);
+  }
+}
+
 TEST(SobolSequence, DoesNotDependOnTheNumberOfFurtherDimensions) {
   const auto few = points_of(SobolSequence(2, 9), 2, 7, 1).front();
   const auto many = points_of(SobolSequence(50, 9), 50, 7, 1).front();
