@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "product.hpp"
+#include "vectors.hpp"
 
 // The loops of multiply() as templates, for the sources that are compiled for one instruction set each. All is
 // inlined into functions with that set's attribute, so that no code for it can end up elsewhere.
@@ -12,21 +13,6 @@
 // The blocking is that of Goto and van de Geijn (2008), Anatomy of high-performance matrix multiplication, as far as it
 // pays for matrices that mostly fit into the second cache.
 namespace regatta::device::loops {
-
-/// As wide as a register: GCC 12 keeps wider ones in memory.
-template <int lanes>
-struct Register {
-  typedef float Vector [[gnu::vector_size(lanes * sizeof(float))]];
-};
-
-template <class Vector>
-[[gnu::always_inline]] inline void load(Vector& vector, const float* from) {
-  std::memcpy(&vector, from, sizeof vector);
-}
-template <class Vector>
-[[gnu::always_inline]] inline void store(const Vector& vector, float* to) {
-  std::memcpy(to, &vector, sizeof vector);
-}
 
 /// a(i, k) of the rows of one tile.
 struct Strip {
@@ -211,7 +197,7 @@ template <int lanes, int rows, int vectors>
     const Strip a = strips ? Strip{strips + i * slice.depth, 1, rows}
                            : Strip{p.a + i * p.a_row + slice.first * p.a_step, p.a_row, p.a_step};
     float* c = p.c + i * p.columns + j;
-    const bool adds = slice.first > 0;
+    const bool adds = slice.first > 0 || p.adds;
     for (std::size_t r = 0; !whole && adds && r < count; ++r)
       copy_few(c + r * p.columns, width, part + r * padded);
     tile_of<lanes, rows, vectors>(count, a, b, slice.depth,
