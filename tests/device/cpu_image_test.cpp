@@ -64,10 +64,10 @@ TEST(CpuImage, ConvolvesAlikeWithEveryInstructionSet) {
 }
 
 TEST(CpuImage, ConvolvesByTransformedTilesAsDirectly) {
-  for (const std::size_t padding : {0, 1}) {
-    const std::size_t height = 6 - 2 * padding, width = 10 - 2 * padding, samples = 3;
-    const Windows windows{{height, width, 16}, {4, 8, 32}, 3, 1, padding, padding};
+  for (const auto& [padding, tiles] : {std::pair{0ul, 1ul}, {1ul, 1ul}, {1ul, 2ul}}) {
+    const Windows windows{{6 - 2 * padding, 2 + 4 * tiles - 2 * padding, 16}, {4, 4 * tiles, 32}, 3, 1, padding, padding};
     if (!winograd::suits(windows)) GTEST_SKIP() << "this processor has no AVX-512";
+    const std::size_t samples = winograd::samples_at_once(windows) + 1;
     const ConvolutionLoops& loops = convolution_loops().front();
     const std::size_t in = windows.input.size(), out = windows.output.size(), depth = 9 * 16;
     const Floats x = normal_numbers(samples * in, 1), weights = normal_numbers(depth * 32, 2),
@@ -84,8 +84,8 @@ TEST(CpuImage, ConvolvesByTransformedTilesAsDirectly) {
     winograd::convolve(windows, samples, x.data(), z.data(), scratch.winograd);
     winograd::weight_gradient(windows, samples, x.data(), dz.data(), gradient.data(), scratch.winograd);
 
-    EXPECT_THAT(z, testing::Pointwise(testing::FloatNear(2e-4f), direct_z));
-    EXPECT_THAT(gradient, testing::Pointwise(testing::FloatNear(2e-4f), direct_gradient));
+    EXPECT_THAT(z, testing::Pointwise(testing::FloatNear(1e-3f), direct_z));
+    EXPECT_THAT(gradient, testing::Pointwise(testing::FloatNear(2e-3f), direct_gradient));
   }
 }
 

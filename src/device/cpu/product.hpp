@@ -19,7 +19,7 @@ struct Product {
   std::size_t rows, columns, depth;
   const float* bias = nullptr;  ///< columns; null: neither bias nor least value
   float least = -std::numeric_limits<float>::infinity();
-  bool adds = false;  ///< to what is in c; with loops only, for more than one row, column and term
+  bool adds = false;  ///< to what is in c; loops only, not multiply()
 };
 
 /// @param scratch  kept between calls, so that a training step allocates nothing

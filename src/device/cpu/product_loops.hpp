@@ -258,10 +258,12 @@ template <int lanes, int rows, int vectors>
 template <int lanes, int rows, int vectors>
 [[gnu::always_inline]] inline void multiply_tiles(const Product& product, std::vector<float>& scratch) {
   Product p = product;
-  if (p.columns == 1 && p.a_step == 1 && p.b_step == 1) return multiply_vector<lanes>(p);
-  if (p.depth == 1 && p.b_column == 1 && !p.bias) return multiply_outer(p);
-  if (p.columns == 1 && p.a_row == 1 && !p.bias)  // as a row
-    p = {p.b, 0, p.b_step, p.a, p.a_step, 1, p.c, 1, p.rows, p.depth};
+  if (!p.adds) {
+    if (p.columns == 1 && p.a_step == 1 && p.b_step == 1) return multiply_vector<lanes>(p);
+    if (p.depth == 1 && p.b_column == 1 && !p.bias) return multiply_outer(p);
+    if (p.columns == 1 && p.a_row == 1 && !p.bias)  // as a row
+      p = {p.b, 0, p.b_step, p.a, p.a_step, 1, p.c, 1, p.rows, p.depth};
+  }
   const std::size_t slices = p.depth <= most_depth ? 1 : (p.depth + most_depth - 1) / most_depth;
   const std::size_t longest = slices == 1 ? p.depth : p.depth / slices + 1;
   float* room = room_for<lanes, rows, vectors>(p, longest, scratch);

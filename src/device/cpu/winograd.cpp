@@ -8,7 +8,8 @@
 namespace regatta::device::winograd {
 namespace {
 
-constexpr std::size_t lanes = 16, side = 6, points = side * side, step = 4;
+constexpr std::size_t lanes = 16, side = 6, points = side * side;
+constexpr std::size_t step = 4;  ///< side of a tile of outputs
 using Vector = Register<lanes>::Vector;
 
 // One dimension of each transform, for the interpolation points 0, 1, -1, 2, -2 and infinity.
@@ -226,6 +227,7 @@ void convolve(const Windows& windows, std::size_t samples, const float* x, float
                                                        const float* dz, float* weights, Scratch& scratch) {
   const std::size_t in = windows.input.channels, out = windows.output.channels, apart = distance(in, out);
   float* sums = room(scratch.weights, apart);
+  std::fill_n(sums, samples == 0 ? points * apart : 0, 0.0f);
   const std::size_t most = samples_at_once(windows);
   for (std::size_t first = 0; first < samples; first += most) {
     const std::size_t count = std::min(most, samples - first), rows = count * tiles_of(windows.output);
