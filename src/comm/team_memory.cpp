@@ -47,7 +47,9 @@ std::uint64_t random_token() {
   return (static_cast<std::uint64_t>(random()) << 32 | random()) % (digit * digit * digit);
 }
 
-[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void add(const float* part, std::size_t count, float* total) {
+[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void add(const float* part,
+                                                                               std::size_t count,
+                                                                               float* total) {
 #pragma GCC ivdep
   for (std::size_t i = 0; i < count; ++i) total[i] += part[i];
 }
@@ -159,7 +161,8 @@ void TeamMemory::sum(std::size_t first, std::size_t end) {
   for (; first < end; first += sums.size()) {
     const std::size_t count = std::min(sums.size(), end - first);
     std::memcpy(sums.data(), blocks_[0].data() + first, count * sizeof(float));
-    for (std::size_t rank = 1; rank < blocks_.size(); ++rank) add(blocks_[rank].data() + first, count, sums.data());
+    for (std::size_t rank = 1; rank < blocks_.size(); ++rank)
+      add(blocks_[rank].data() + first, count, sums.data());
     std::memcpy(total + first, sums.data(), count * sizeof(float));
   }
 }

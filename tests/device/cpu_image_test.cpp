@@ -65,7 +65,8 @@ TEST(CpuImage, ConvolvesAlikeWithEveryInstructionSet) {
 
 TEST(CpuImage, ConvolvesByTransformedTilesAsDirectly) {
   for (const auto& [padding, tiles] : {std::pair{0ul, 1ul}, {1ul, 1ul}, {1ul, 2ul}}) {
-    const Windows windows{{6 - 2 * padding, 2 + 4 * tiles - 2 * padding, 16}, {4, 4 * tiles, 32}, 3, 1, padding, padding};
+    const Windows windows{
+        {6 - 2 * padding, 2 + 4 * tiles - 2 * padding, 16}, {4, 4 * tiles, 32}, 3, 1, padding, padding};
     if (!winograd::suits(windows)) GTEST_SKIP() << "this processor has no AVX-512";
     const std::size_t samples = winograd::samples_at_once(windows) + 1;
     const ConvolutionLoops& loops = convolution_loops().front();
@@ -109,7 +110,8 @@ TEST(CpuImage, PoolsAlikeWithEveryInstructionSet) {
                                      Windows{{5, 7, channels}, {3, 4, channels}, 3, 2, 1, 1}}) {
         const Floats fastest = pooled_with(pool_loops().front(), kind, windows);
         for (const PoolLoops& loops : pool_loops())
-          EXPECT_THAT(pooled_with(loops, kind, windows), testing::Pointwise(testing::NanSensitiveFloatNear(1e-6f), fastest))
+          EXPECT_THAT(pooled_with(loops, kind, windows),
+                      testing::Pointwise(testing::NanSensitiveFloatNear(1e-6f), fastest))
               << channels;
       }
 }

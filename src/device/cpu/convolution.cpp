@@ -51,12 +51,13 @@ MatrixView<const float> turn_lines(const Windows& windows, const float* weights,
   memory.resize(windows.side * out * line);
   for (std::size_t i = 0; i < windows.side; ++i)
     for (std::size_t j = 0; j < line; ++j)
-      for (std::size_t o = 0; o < out; ++o) memory[(i * out + o) * line + j] = weights[(i * line + j) * out + o];
+      for (std::size_t o = 0; o < out; ++o)
+        memory[(i * out + o) * line + j] = weights[(i * line + j) * out + o];
   return {memory.data(), windows.side * out, line};
 }
 
-/// Whether dL/dx costs less by spreading dz than as a convolution of it, which fills registers with few channels, and meets the
-/// zeros of frames and strides.
+/// Whether dL/dx costs less by spreading dz than as a convolution of it, which fills registers with few
+/// channels, and meets the zeros of frames and strides.
 bool spreads(const Windows& windows, const ConvolutionLoops& loops) {
   const std::size_t channels = windows.input.channels, side = windows.side;
   const std::size_t sum = windows.output.channels, access = 4;  // of a register of sums, in multiply-adds
@@ -64,11 +65,12 @@ bool spreads(const Windows& windows, const ConvolutionLoops& loops) {
          windows.input.pixels() * side * side * loops.padded(channels) * sum;
 }
 
-/// z = x * W of all samples by the fastest loops; `done`(first sample, count) while some samples' z is in the cache.
+/// z = x * W of all samples by the fastest loops; `done`(first sample, count) while some samples' z is in the
+/// cache.
 /// @param dilation  as ConvolutionLoops::convolve
 template <class Done>
-void convolve_samples(const Windows& windows, MatrixView<const float> weights, std::size_t dilation, MatrixView<const float> x,
-                      float* z, ConvolutionScratch& scratch, const Done& done) {
+void convolve_samples(const Windows& windows, MatrixView<const float> weights, std::size_t dilation,
+                      MatrixView<const float> x, float* z, ConvolutionScratch& scratch, const Done& done) {
   const ConvolutionLoops& loops = convolution_loops().front();
   const bool by_tiles = dilation == 1 && winograd::suits(windows);
   if (by_tiles)
@@ -88,12 +90,13 @@ void convolve_samples(const Windows& windows, MatrixView<const float> weights, s
   }
 }
 
-void weight_gradient(const Convolution& layer, const ConvolutionGradient& gradient, ConvolutionScratch& scratch) {
+void weight_gradient(const Convolution& layer, const ConvolutionGradient& gradient,
+                     ConvolutionScratch& scratch) {
   const ConvolutionLoops& loops = convolution_loops().front();
   const Windows& windows = layer.windows;
   if (winograd::suits(windows))
-    return winograd::weight_gradient(windows, layer.x.rows, layer.x.data, gradient.y.data, gradient.weights.data,
-                                     scratch.winograd);
+    return winograd::weight_gradient(windows, layer.x.rows, layer.x.data, gradient.y.data,
+                                     gradient.weights.data, scratch.winograd);
   const std::size_t channels = windows.output.channels, row = loops.padded(channels);
   scratch.turned.assign(layer.weights.rows * row, 0.0f);
   for (std::size_t i = 0; i < layer.x.rows; ++i)
@@ -103,15 +106,18 @@ void weight_gradient(const Convolution& layer, const ConvolutionGradient& gradie
     std::copy_n(scratch.turned.data() + k * row, channels, gradient.weights.data + k * channels);
 }
 
-void input_gradient(const Convolution& layer, const ConvolutionGradient& gradient, ConvolutionScratch& scratch) {
+void input_gradient(const Convolution& layer, const ConvolutionGradient& gradient,
+                    ConvolutionScratch& scratch) {
   const ConvolutionLoops& loops = convolution_loops().front();
   const Windows& windows = layer.windows;
   if (!spreads(windows, loops))
-    return convolve_samples(backward_windows(windows), turn(windows, layer.weights.data, scratch.turned), windows.stride,
-                            gradient.y, gradient.x.data, scratch, [](std::size_t, std::size_t) {});
+    return convolve_samples(backward_windows(windows), turn(windows, layer.weights.data, scratch.turned),
+                            windows.stride, gradient.y, gradient.x.data, scratch,
+                            [](std::size_t, std::size_t) {});
   loops.pack(turn_lines(windows, layer.weights.data, scratch.turned), scratch);
   for (std::size_t i = 0; i < layer.x.rows; ++i)
-    loops.spread(windows, gradient.y.data + i * windows.output.size(), gradient.x.data + i * windows.input.size(), scratch);
+    loops.spread(windows, gradient.y.data + i * windows.output.size(),
+                 gradient.x.data + i * windows.input.size(), scratch);
 }
 
 }  // namespace
@@ -122,11 +128,12 @@ void convolve(const Convolution& layer, ConvolutionScratch& scratch) {
   scratch.bias.resize(pixels * out.channels);
   for (std::size_t j = 0; j < pixels; ++j)
     std::copy_n(layer.bias, out.channels, scratch.bias.data() + j * out.channels);
-  convolve_samples(layer.windows, layer.weights, 1, layer.x, layer.z.data, scratch, [&](std::size_t first, std::size_t count) {
-    const Dense lines = lines_of(layer, first, count, scratch.bias.data());
-    add_bias(lines.bias, lines.z);
-    activate(lines);
-  });
+  convolve_samples(layer.windows, layer.weights, 1, layer.x, layer.z.data, scratch,
+                   [&](std::size_t first, std::size_t count) {
+                     const Dense lines = lines_of(layer, first, count, scratch.bias.data());
+                     add_bias(lines.bias, lines.z);
+                     activate(lines);
+                   });
 }
 
 void convolution_gradient(const Convolution& layer, const ConvolutionGradient& gradient,

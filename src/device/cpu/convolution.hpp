@@ -28,8 +28,8 @@ struct ConvolutionLoops {
   /// Adds dL/dW to `weights`.
   void (*add_gradient)(const Windows& windows, const float* x, const float* dz, float* weights,
                        ConvolutionScratch& scratch);
-  /// dL/dx from what each pixel of dz gives to all that its window sees, with the weights that were packed last, (side x output
-  /// channels) x (side x input channels).
+  /// dL/dx from what each pixel of dz gives to all that its window sees, with the weights that were packed
+  /// last, (side x output channels) x (side x input channels).
   void (*spread)(const Windows& windows, const float* dz, float* dx, ConvolutionScratch& scratch);
 };
 

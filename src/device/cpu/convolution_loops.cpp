@@ -32,8 +32,8 @@ enum class Sums {
 /// c(r, .) = sum_k a_r[k] b(k, .) for `rows` rows of `vectors` registers, or on top of c.
 /// @param last  numbers of the last vector
 template <int lanes, int rows, int vectors, Sums sums>
-[[gnu::always_inline]] inline void tile(const Terms& terms, const float* const* starts, const float* b, std::size_t last,
-                                        float* c, std::size_t c_row) {
+[[gnu::always_inline]] inline void tile(const Terms& terms, const float* const* starts, const float* b,
+                                        std::size_t last, float* c, std::size_t c_row) {
   using Vector = typename Register<lanes>::Vector;
   Vector sum[rows][vectors] = {};
   const float* a[rows];
@@ -93,7 +93,8 @@ template <int lanes, int vectors>
 [[gnu::always_inline]] inline void pack_panel(MatrixView<const float> matrix, std::size_t j, float* packed) {
   const std::size_t width = std::min<std::size_t>(vectors * lanes, matrix.columns - j);
   for (std::size_t k = 0; k < matrix.rows; ++k)
-    std::memcpy(packed + matrix.rows * j + k * vectors * lanes, matrix.data + k * matrix.columns + j, width * sizeof(float));
+    std::memcpy(packed + matrix.rows * j + k * vectors * lanes, matrix.data + k * matrix.columns + j,
+                width * sizeof(float));
 }
 
 /// Panels of two registers, the last one of one if that is enough; zeros beside them.
@@ -149,7 +150,8 @@ template <int lanes, int vectors>
       starts[r] = frame.data + (line * frame.width + column) * windows.stride * in;
       if (++column == windows.output.width) column = 0, ++line;
     }
-    tile_of<lanes, rows, vectors, Sums::Stored>(count, terms, starts, weights, last, z + first * channels + j, channels);
+    tile_of<lanes, rows, vectors, Sums::Stored>(count, terms, starts, weights, last, z + first * channels + j,
+                                                channels);
   }
 }
 
@@ -209,8 +211,8 @@ template <int lanes>
       if (out.channels - j <= lanes)
         add_band_gradient<lanes, 1>(windows, frame, band, dz + j, out.channels - j, weights + j, row);
       else
-        add_band_gradient<lanes, 2>(windows, frame, band, dz + j, std::min<std::size_t>(lanes, out.channels - j - lanes),
-                                    weights + j, row);
+        add_band_gradient<lanes, 2>(windows, frame, band, dz + j,
+                                    std::min<std::size_t>(lanes, out.channels - j - lanes), weights + j, row);
   }
 }
 
@@ -218,8 +220,8 @@ template <int lanes>
 ///
 /// The rows of a tile are pixels of different lines, so that no sum waits for the one before it.
 template <int lanes, int vectors>
-[[gnu::always_inline]] inline void spread_panel(const Windows& windows, const float* weights, std::size_t j, const float* dz,
-                                                float* frame, std::size_t frame_line) {
+[[gnu::always_inline]] inline void spread_panel(const Windows& windows, const float* weights, std::size_t j,
+                                                const float* dz, float* frame, std::size_t frame_line) {
   constexpr std::size_t most = tile_rows<lanes, vectors>, row = vectors * lanes;
   const Image& out = windows.output;
   const Terms terms{1, out.channels, 1, 0, row};
@@ -230,10 +232,11 @@ template <int lanes, int vectors>
       float* to = frame + (top * windows.stride + line) * frame_line + j;
       for (std::size_t column = 0; column < out.width; ++column) {
         const float* starts[most] = {};
-        for (std::size_t r = 0; r < count; ++r) starts[r] = dz + ((top + r) * out.width + column) * out.channels;
-        tile_of<lanes, most, vectors, Sums::Added>(count, terms, starts, weights + line * out.channels * row, lanes,
-                                                   to + column * windows.stride * windows.input.channels,
-                                                   windows.stride * frame_line);
+        for (std::size_t r = 0; r < count; ++r)
+          starts[r] = dz + ((top + r) * out.width + column) * out.channels;
+        tile_of<lanes, most, vectors, Sums::Added>(
+            count, terms, starts, weights + line * out.channels * row, lanes,
+            to + column * windows.stride * windows.input.channels, windows.stride * frame_line);
       }
     }
 }
@@ -256,11 +259,12 @@ template <int lanes>
   std::fill_n(dx, in.size(), 0.0f);
   const std::size_t columns = std::min(in.width, width - windows.left);
   for (std::size_t i = 0; i < in.height && windows.above + i < height; ++i)
-    std::copy_n(scratch.image.data() + (windows.above + i) * line + windows.left * in.channels, columns * in.channels,
-                dx + i * in.width * in.channels);
+    std::copy_n(scratch.image.data() + (windows.above + i) * line + windows.left * in.channels,
+                columns * in.channels, dx + i * in.width * in.channels);
 }
 
-[[gnu::target("arch=x86-64-v4")]] void pack_avx512(MatrixView<const float> matrix, ConvolutionScratch& scratch) {
+[[gnu::target("arch=x86-64-v4")]] void pack_avx512(MatrixView<const float> matrix,
+                                                   ConvolutionScratch& scratch) {
   pack_panels<16>(matrix, scratch.weights);
 }
 [[gnu::target("arch=x86-64-v4")]] void convolve_avx512(const Windows& windows, std::size_t dilation,
@@ -274,11 +278,12 @@ template <int lanes>
   add_sample_gradient<16>(windows, x, dz, weights, scratch);
 }
 [[gnu::target("arch=x86-64-v4")]] void spread_avx512(const Windows& windows, const float* dz, float* dx,
- ConvolutionScratch& scratch) {
+                                                     ConvolutionScratch& scratch) {
   spread_sample<16>(windows, dz, dx, scratch);
 }
 
-[[gnu::target("arch=x86-64-v3")]] void pack_avx2(MatrixView<const float> matrix, ConvolutionScratch& scratch) {
+[[gnu::target("arch=x86-64-v3")]] void pack_avx2(MatrixView<const float> matrix,
+                                                 ConvolutionScratch& scratch) {
   pack_panels<8>(matrix, scratch.weights);
 }
 [[gnu::target("arch=x86-64-v3")]] void convolve_avx2(const Windows& windows, std::size_t dilation,
@@ -290,7 +295,7 @@ template <int lanes>
   add_sample_gradient<8>(windows, x, dz, weights, scratch);
 }
 [[gnu::target("arch=x86-64-v3")]] void spread_avx2(const Windows& windows, const float* dz, float* dx,
- ConvolutionScratch& scratch) {
+                                                   ConvolutionScratch& scratch) {
   spread_sample<8>(windows, dz, dx, scratch);
 }
 
@@ -305,14 +310,14 @@ void gradient_sse2(const Windows& windows, const float* x, const float* dz, floa
                    ConvolutionScratch& scratch) {
   add_sample_gradient<4>(windows, x, dz, weights, scratch);
 }
-void spread_sse2(const Windows& windows, const float* dz, float* dx,
- ConvolutionScratch& scratch) {
+void spread_sse2(const Windows& windows, const float* dz, float* dx, ConvolutionScratch& scratch) {
   spread_sample<4>(windows, dz, dx, scratch);
 }
 
-constexpr ConvolutionLoops all_loops[] = {{pack_avx512, convolve_avx512, padded<16>, gradient_avx512, spread_avx512},
-                                          {pack_avx2, convolve_avx2, padded<8>, gradient_avx2, spread_avx2},
-                                          {pack_sse2, convolve_sse2, padded<4>, gradient_sse2, spread_sse2}};
+constexpr ConvolutionLoops all_loops[] = {
+    {pack_avx512, convolve_avx512, padded<16>, gradient_avx512, spread_avx512},
+    {pack_avx2, convolve_avx2, padded<8>, gradient_avx2, spread_avx2},
+    {pack_sse2, convolve_sse2, padded<4>, gradient_sse2, spread_sse2}};
 
 }  // namespace
 

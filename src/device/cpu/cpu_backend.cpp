@@ -19,9 +19,9 @@
 #include "regatta/core/memory.hpp"
 #include "regatta/core/text.hpp"
 #include "regatta/device/backend.hpp"
+#include "regatta/device/devices.hpp"
 #include "regatta/device/lanes.hpp"
 #include "regatta/device/large_pages.hpp"
-#include "regatta/device/devices.hpp"
 
 namespace regatta::device {
 namespace {

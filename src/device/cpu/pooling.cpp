@@ -1,13 +1,14 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "../activation_switch.hpp"
 #include "../formulas.hpp"
 #include "../image_formulas.hpp"
-#include "../activation_switch.hpp"
 #include "image_loops.hpp"
 #include "vectors.hpp"
 
-// Poolings are templates by the width of vectors, since channels are often fewer; target_clones as in elementwise.cpp.
+// Poolings are templates by the width of vectors, since channels are often fewer; target_clones as in
+// elementwise.cpp.
 namespace regatta::device {
 namespace {
 
@@ -29,8 +30,8 @@ float share_of(const Range& rows, const Range& columns) {
 }
 
 template <int lanes, PoolKind kind>
-[[gnu::always_inline]] inline void pool_window(const Windows& windows, const float* x, const Range& rows, const Range& columns,
-                                               float* y) {
+[[gnu::always_inline]] inline void pool_window(const Windows& windows, const float* x, const Range& rows,
+                                               const Range& columns, float* y) {
   using Vector = typename Register<lanes>::Vector;
   const std::size_t channels = windows.output.channels, width = windows.input.width;
   for (std::size_t c = 0; c < channels; c += lanes) {
@@ -56,8 +57,9 @@ template <int lanes, PoolKind kind>
 /// The gradient of a largest number goes to the first place that has it.
 /// @param adds  to what is in dx, from other windows
 template <int lanes, PoolKind kind, bool adds>
-[[gnu::always_inline]] inline void spread_window(const Windows& windows, const float* x, const float* y, const float* dy,
-                                                 const Range& rows, const Range& columns, float* dx) {
+[[gnu::always_inline]] inline void spread_window(const Windows& windows, const float* x, const float* y,
+                                                 const float* dy, const Range& rows, const Range& columns,
+                                                 float* dx) {
   using Vector = typename Register<lanes>::Vector;
   const std::size_t channels = windows.output.channels, width = windows.input.width;
   for (std::size_t c = 0; c < channels; c += lanes) {
@@ -91,8 +93,9 @@ template <int lanes, PoolKind kind>
     const float* x = layer.x.data + s * windows.input.size();
     float* y = layer.y.data + s * windows.output.size();
     for_windows(
-        windows, [&](std::size_t at, const Range& rows, const Range& columns)
-                     __attribute__((always_inline)) { pool_window<lanes, kind>(windows, x, rows, columns, y + at); });
+        windows, [&](std::size_t at, const Range& rows, const Range& columns) __attribute__((always_inline)) {
+          pool_window<lanes, kind>(windows, x, rows, columns, y + at);
+        });
   }
 }
 
@@ -105,14 +108,15 @@ template <int lanes>
 }
 
 template <int lanes, PoolKind kind, bool adds>
-[[gnu::always_inline]] inline void spread_samples(const Pool& layer, MatrixView<const float> dy, MatrixView<float> dx) {
+[[gnu::always_inline]] inline void spread_samples(const Pool& layer, MatrixView<const float> dy,
+                                                  MatrixView<float> dx) {
   const Windows& windows = layer.windows;
   for (std::size_t s = 0; s < layer.x.rows; ++s) {
     const std::size_t in = s * windows.input.size(), out = s * windows.output.size();
     for_windows(
         windows, [&](std::size_t at, const Range& rows, const Range& columns) __attribute__((always_inline)) {
-          spread_window<lanes, kind, adds>(windows, layer.x.data + in, layer.y.data + out + at, dy.data + out + at, rows,
-                                           columns, dx.data + in);
+          spread_window<lanes, kind, adds>(windows, layer.x.data + in, layer.y.data + out + at,
+                                           dy.data + out + at, rows, columns, dx.data + in);
         });
   }
 }
@@ -125,14 +129,16 @@ bool tile_image(const Windows& windows) {
 }
 
 template <int lanes, PoolKind kind>
-[[gnu::always_inline]] inline void spread(const Pool& layer, MatrixView<const float> dy, MatrixView<float> dx) {
+[[gnu::always_inline]] inline void spread(const Pool& layer, MatrixView<const float> dy,
+                                          MatrixView<float> dx) {
   if (tile_image(layer.windows)) return spread_samples<lanes, kind, false>(layer, dy, dx);
   std::fill_n(dx.data, dx.size(), 0.0f);
   spread_samples<lanes, kind, true>(layer, dy, dx);
 }
 
 template <int lanes>
-[[gnu::always_inline]] inline void gradient_of(const Pool& layer, MatrixView<const float> dy, MatrixView<float> dx) {
+[[gnu::always_inline]] inline void gradient_of(const Pool& layer, MatrixView<const float> dy,
+                                               MatrixView<float> dx) {
   if (layer.kind == PoolKind::Max)
     spread<lanes, PoolKind::Max>(layer, dy, dx);
   else
@@ -142,15 +148,20 @@ template <int lanes>
 [[gnu::target("arch=x86-64-v4")]] void pool_avx512(const Pool& layer) { pool_of<16>(layer); }
 [[gnu::target("arch=x86-64-v3")]] void pool_avx2(const Pool& layer) { pool_of<8>(layer); }
 void pool_sse2(const Pool& layer) { pool_of<4>(layer); }
-[[gnu::target("arch=x86-64-v4")]] void gradient_avx512(const Pool& layer, MatrixView<const float> dy, MatrixView<float> dx) {
+[[gnu::target("arch=x86-64-v4")]] void gradient_avx512(const Pool& layer, MatrixView<const float> dy,
+                                                       MatrixView<float> dx) {
   gradient_of<16>(layer, dy, dx);
 }
-[[gnu::target("arch=x86-64-v3")]] void gradient_avx2(const Pool& layer, MatrixView<const float> dy, MatrixView<float> dx) {
+[[gnu::target("arch=x86-64-v3")]] void gradient_avx2(const Pool& layer, MatrixView<const float> dy,
+                                                     MatrixView<float> dx) {
   gradient_of<8>(layer, dy, dx);
 }
-void gradient_sse2(const Pool& layer, MatrixView<const float> dy, MatrixView<float> dx) { gradient_of<4>(layer, dy, dx); }
+void gradient_sse2(const Pool& layer, MatrixView<const float> dy, MatrixView<float> dx) {
+  gradient_of<4>(layer, dy, dx);
+}
 
-constexpr PoolLoops all_loops[] = {{pool_avx512, gradient_avx512}, {pool_avx2, gradient_avx2}, {pool_sse2, gradient_sse2}};
+constexpr PoolLoops all_loops[] = {
+    {pool_avx512, gradient_avx512}, {pool_avx2, gradient_avx2}, {pool_sse2, gradient_sse2}};
 
 template <Activation kind>
 [[gnu::always_inline]] inline void add_rows(const Sum& sum) {

@@ -10,8 +10,9 @@ namespace {
 
 constexpr Multiply all_loops[] = {loops::multiply_avx512, loops::multiply_avx2, loops::multiply_portable};
 
-/// Above this many multiply-adds the blocking of a library gains more than its call and its packing cost; not so with
-/// AVX-512, where a core reaches 160 to 260 GFLOP/s in the loops and 150 to 245 in OpenBLAS up to 2048^3 of them.
+/// Above this many multiply-adds the blocking of a library gains more than its call and its packing cost; not
+/// so with AVX-512, where a core reaches 160 to 260 GFLOP/s in the loops and 150 to 245 in OpenBLAS up to
+/// 2048^3 of them.
 constexpr double library_pays = 256.0 * 256.0 * 256.0;
 
 bool suits_library(const Product& p) {
@@ -38,9 +39,7 @@ void multiply_by_library(Blas::Sgemm sgemm, const Product& p) {
 
 }  // namespace
 
-std::span<const Multiply> multiply_loops() {
-  return std::span(all_loops).subspan(best_instructions());
-}
+std::span<const Multiply> multiply_loops() { return std::span(all_loops).subspan(best_instructions()); }
 
 void multiply(const Product& product, std::vector<float>& scratch) {
   if (suits_library(product))

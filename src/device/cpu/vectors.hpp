@@ -5,7 +5,8 @@
 #include <cstddef>
 #include <cstring>
 
-// Vectors of 16, 8 or 4 numbers, for loops that are templates and compiled once for AVX-512, AVX2 and any x86-64.
+// Vectors of 16, 8 or 4 numbers, for loops that are templates and compiled once for AVX-512, AVX2 and any
+// x86-64.
 namespace regatta::device {
 
 /// As wide as a register: GCC 12 keeps wider ones in memory.
@@ -23,21 +24,27 @@ template <class Vector>
   std::memcpy(to, &vector, sizeof vector);
 }
 
-/// The first `count` numbers, at most as many as there are lanes; zeros beside them. Memory behind them is not touched.
-[[gnu::target("arch=x86-64-v4")]] inline void load_few(Register<16>::Vector& vector, const float* from, std::size_t count) {
+/// The first `count` numbers, at most as many as there are lanes; zeros beside them. Memory behind them is
+/// not touched.
+[[gnu::target("arch=x86-64-v4")]] inline void load_few(Register<16>::Vector& vector, const float* from,
+                                                       std::size_t count) {
   vector = _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1), from);
 }
-[[gnu::target("arch=x86-64-v4")]] inline void store_few(const Register<16>::Vector& vector, float* to, std::size_t count) {
+[[gnu::target("arch=x86-64-v4")]] inline void store_few(const Register<16>::Vector& vector, float* to,
+                                                        std::size_t count) {
   _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1u << count) - 1), vector);
 }
 
 [[gnu::target("arch=x86-64-v3")]] inline __m256i first_of_eight(std::size_t count) {
-  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)),
+                            _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
-[[gnu::target("arch=x86-64-v3")]] inline void load_few(Register<8>::Vector& vector, const float* from, std::size_t count) {
+[[gnu::target("arch=x86-64-v3")]] inline void load_few(Register<8>::Vector& vector, const float* from,
+                                                       std::size_t count) {
   vector = _mm256_maskload_ps(from, first_of_eight(count));
 }
-[[gnu::target("arch=x86-64-v3")]] inline void store_few(const Register<8>::Vector& vector, float* to, std::size_t count) {
+[[gnu::target("arch=x86-64-v3")]] inline void store_few(const Register<8>::Vector& vector, float* to,
+                                                        std::size_t count) {
   _mm256_maskstore_ps(to, first_of_eight(count), vector);
 }
 
@@ -51,7 +58,8 @@ inline void store_few(const Register<4>::Vector& vector, float* to, std::size_t 
   for (std::size_t lane = 0; lane < count; ++lane) to[lane] = vector[lane];
 }
 
-/// Of functions for AVX-512, AVX2 and any x86-64, in this order: the number of the first one that this processor can run.
+/// Of functions for AVX-512, AVX2 and any x86-64, in this order: the number of the first one that this
+/// processor can run.
 inline std::size_t best_instructions() {
   static const bool avx512 = __builtin_cpu_supports("x86-64-v4"), avx2 = __builtin_cpu_supports("x86-64-v3");
   return avx512 ? 0 : avx2 ? 1 : 2;

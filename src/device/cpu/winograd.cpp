@@ -47,7 +47,8 @@ struct OfSlopes {
   static constexpr std::size_t from = step, to = side;
   [[gnu::always_inline]] static void apply(const Vector (&g)[from], Vector (&t)[to]) {
     const Vector even = (g[0] + g[2]) * (-1.0f / 6), odd = (g[1] + g[3]) * (-1.0f / 6);
-    const Vector even_of_two = g[0] * (1.0f / 24) + g[2] * (1.0f / 6), odd_of_two = g[1] * (1.0f / 12) + g[3] * (1.0f / 3);
+    const Vector even_of_two = g[0] * (1.0f / 24) + g[2] * (1.0f / 6),
+                 odd_of_two = g[1] * (1.0f / 12) + g[3] * (1.0f / 3);
     t[0] = g[0] * 0.25f;
     t[1] = even + odd;
     t[2] = even - odd;
@@ -80,8 +81,8 @@ struct ToWeights {
   }
 };
 
-/// The transform along columns, then along rows. Number (i, j) is from[i * Transform::from + j] and to[i * Transform::to + j],
-/// `offset` numbers behind.
+/// The transform along columns, then along rows. Number (i, j) is from[i * Transform::from + j] and to[i *
+/// Transform::to + j], `offset` numbers behind.
 template <class Transform>
 [[gnu::always_inline]] inline void transform(const float* const* from, float* const* to, std::size_t offset) {
   Vector half[Transform::to][Transform::from];
@@ -117,7 +118,8 @@ struct Places {
 /// Tiles of an image.
 std::size_t tiles_of(const Image& image) { return image.pixels() / (step * step); }
 
-/// From one point's rows to the next one's: a line more than they take, so that the 36 do not meet in one set of the cache.
+/// From one point's rows to the next one's: a line more than they take, so that the 36 do not meet in one set
+/// of the cache.
 std::size_t distance(std::size_t rows, std::size_t channels) { return rows * channels + lanes; }
 
 float* room(std::vector<float>& numbers, std::size_t distance) {
@@ -126,12 +128,14 @@ float* room(std::vector<float>& numbers, std::size_t distance) {
 }
 
 /// The pixels that tile `t` of a sample's outputs sees; those outside are at `zeros`.
-void see(const Windows& windows, std::size_t t, const float* x, const float* zeros, Places<const float, points>& seen) {
+void see(const Windows& windows, std::size_t t, const float* x, const float* zeros,
+         Places<const float, points>& seen) {
   const Image& in = windows.input;
   const std::size_t across = windows.output.width / step, top = t / across * step, left = t % across * step;
   for (std::size_t i = 0; i < side; ++i)
     for (std::size_t j = 0; j < side; ++j) {
-      const std::size_t row = top + i - windows.above, column = left + j - windows.left;  // outside: no number is as large
+      const std::size_t row = top + i - windows.above,
+                        column = left + j - windows.left;  // outside: no number is as large
       const bool inside = row < in.height && column < in.width;
       seen.place[i * side + j] = inside ? x + (row * in.width + column) * in.channels : zeros;
     }
@@ -146,8 +150,8 @@ void find(const Image& image, std::size_t t, Number* y, Places<Number, step * st
       found.place[i * step + j] = y + ((top + i) * image.width + left + j) * image.channels;
 }
 
-[[gnu::target("arch=x86-64-v4")]] void transform_pixels(const Windows& windows, std::size_t samples, const float* x,
-                                                        std::vector<float>& transformed) {
+[[gnu::target("arch=x86-64-v4")]] void transform_pixels(const Windows& windows, std::size_t samples,
+                                                        const float* x, std::vector<float>& transformed) {
   const std::size_t channels = windows.input.channels, tiles = tiles_of(windows.output);
   const std::size_t apart = distance(samples * tiles, channels);
   float* to = room(transformed, apart + channels);
@@ -161,9 +165,10 @@ void find(const Image& image, std::size_t t, Number* y, Places<Number, step * st
   }
 }
 
-[[gnu::target("arch=x86-64-v4")]] void transform_slopes(const Image& image, std::size_t samples, const float* dz,
-                                                        std::vector<float>& transformed) {
-  const std::size_t channels = image.channels, tiles = tiles_of(image), apart = distance(samples * tiles, channels);
+[[gnu::target("arch=x86-64-v4")]] void transform_slopes(const Image& image, std::size_t samples,
+                                                        const float* dz, std::vector<float>& transformed) {
+  const std::size_t channels = image.channels, tiles = tiles_of(image),
+                    apart = distance(samples * tiles, channels);
   float* to = room(transformed, apart);
   for (std::size_t t = 0; t < samples * tiles; ++t) {
     Places<const float, step * step> found;
@@ -176,7 +181,8 @@ void find(const Image& image, std::size_t t, Number* y, Places<Number, step * st
 
 [[gnu::target("arch=x86-64-v4")]] void transform_outputs(const Image& image, std::size_t samples,
                                                          const std::vector<float>& sums, float* z) {
-  const std::size_t channels = image.channels, tiles = tiles_of(image), apart = distance(samples * tiles, channels);
+  const std::size_t channels = image.channels, tiles = tiles_of(image),
+                    apart = distance(samples * tiles, channels);
   for (std::size_t t = 0; t < samples * tiles; ++t) {
     Places<const float, points> places;
     Places<float, step * step> found;
@@ -196,11 +202,13 @@ bool suits(const Windows& windows) {
 
 std::size_t samples_at_once(const Windows& windows) {
   constexpr std::size_t most = 4096;  // numbers of one point
-  const std::size_t numbers = tiles_of(windows.output) * std::max(windows.input.channels, windows.output.channels);
+  const std::size_t numbers =
+      tiles_of(windows.output) * std::max(windows.input.channels, windows.output.channels);
   return std::max<std::size_t>(1, most / numbers);
 }
 
-[[gnu::target("arch=x86-64-v4")]] void transform_weights(const Windows& windows, const float* weights, Scratch& scratch) {
+[[gnu::target("arch=x86-64-v4")]] void transform_weights(const Windows& windows, const float* weights,
+                                                         Scratch& scratch) {
   const std::size_t in = windows.input.channels, out = windows.output.channels, apart = distance(in, out);
   float* to = room(scratch.weights, apart);
   for (std::size_t c = 0; c < in; ++c) {
@@ -213,18 +221,21 @@ std::size_t samples_at_once(const Windows& windows) {
 }
 
 void convolve(const Windows& windows, std::size_t samples, const float* x, float* z, Scratch& scratch) {
-  const std::size_t in = windows.input.channels, out = windows.output.channels, rows = samples * tiles_of(windows.output);
+  const std::size_t in = windows.input.channels, out = windows.output.channels,
+                    rows = samples * tiles_of(windows.output);
   transform_pixels(windows, samples, x, scratch.x);
   float* sums = room(scratch.z, distance(rows, out));
   for (std::size_t p = 0; p < points; ++p)
-    loops::multiply_avx512({scratch.x.data() + p * distance(rows, in), in, 1, scratch.weights.data() + p * distance(in, out), out,
-                            1, sums + p * distance(rows, out), rows, out, in},
-                           scratch.product);
+    loops::multiply_avx512(
+        {scratch.x.data() + p * distance(rows, in), in, 1, scratch.weights.data() + p * distance(in, out),
+         out, 1, sums + p * distance(rows, out), rows, out, in},
+        scratch.product);
   transform_outputs(windows.output, samples, scratch.z, z);
 }
 
-[[gnu::target("arch=x86-64-v4")]] void weight_gradient(const Windows& windows, std::size_t samples, const float* x,
-                                                       const float* dz, float* weights, Scratch& scratch) {
+[[gnu::target("arch=x86-64-v4")]] void weight_gradient(const Windows& windows, std::size_t samples,
+                                                       const float* x, const float* dz, float* weights,
+                                                       Scratch& scratch) {
   const std::size_t in = windows.input.channels, out = windows.output.channels, apart = distance(in, out);
   float* sums = room(scratch.weights, apart);
   std::fill_n(sums, samples == 0 ? points * apart : 0, 0.0f);
@@ -234,8 +245,16 @@ void convolve(const Windows& windows, std::size_t samples, const float* x, float
     transform_pixels(windows, count, x + first * windows.input.size(), scratch.x);
     transform_slopes(windows.output, count, dz + first * windows.output.size(), scratch.z);
     for (std::size_t p = 0; p < points; ++p) {
-      Product product{scratch.x.data() + p * distance(rows, in), 1, in, scratch.z.data() + p * distance(rows, out), out, 1,
-                      sums + p * apart, in, out, rows};
+      Product product{scratch.x.data() + p * distance(rows, in),
+                      1,
+                      in,
+                      scratch.z.data() + p * distance(rows, out),
+                      out,
+                      1,
+                      sums + p * apart,
+                      in,
+                      out,
+                      rows};
       product.adds = first > 0;
       loops::multiply_avx512(product, scratch.product);
     }
