@@ -47,6 +47,13 @@ std::uint64_t random_token() {
   return (static_cast<std::uint64_t>(random()) << 32 | random()) % (digit * digit * digit);
 }
 
+[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void add(const float* part,
+                                                                               std::size_t count,
+                                                                               float* total) {
+#pragma GCC ivdep
+  for (std::size_t i = 0; i < count; ++i) total[i] += part[i];
+}
+
 void* map(int file, std::size_t bytes) {
   void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
   return memory == MAP_FAILED ? nullptr : memory;
@@ -149,20 +156,13 @@ TeamMemory::Slice TeamMemory::slice_of(int rank, std::size_t count) const {
 
 void TeamMemory::sum(std::size_t first, std::size_t end) {
   float* total = block_.data();
-  if (size() == 2) {
-    const float* other = blocks_[rank_ == 0 ? 1 : 0].data();
-#pragma GCC ivdep
-    for (std::size_t i = first; i < end; ++i) total[i] += other[i];
-    return;
-  }
+  if (size() == 2) return add(blocks_[rank_ == 0 ? 1 : 0].data() + first, end - first, total + first);
   std::array<float, 1024> sums;
   for (; first < end; first += sums.size()) {
     const std::size_t count = std::min(sums.size(), end - first);
     std::memcpy(sums.data(), blocks_[0].data() + first, count * sizeof(float));
-    for (std::size_t rank = 1; rank < blocks_.size(); ++rank) {
-      const float* part = blocks_[rank].data() + first;
-      for (std::size_t i = 0; i < count; ++i) sums[i] += part[i];
-    }
+    for (std::size_t rank = 1; rank < blocks_.size(); ++rank)
+      add(blocks_[rank].data() + first, count, sums.data());
     std::memcpy(total + first, sums.data(), count * sizeof(float));
   }
 }

@@ -142,17 +142,24 @@ std::string best_blas_core() {
   return __builtin_cpu_supports("avx512bw") ? "SkylakeX" : __builtin_cpu_supports("avx2") ? "Haswell" : "Nehalem";
 }
 
+/// The same of MKL, which PyTorch's own packages bring along: on processors of other makers it takes its
+/// slowest kernels. Versions up to 2020.0 can be told better, later ones do not listen.
+std::string best_mkl_kernels() {
+  return __builtin_cpu_supports("avx512bw") ? "7" : __builtin_cpu_supports("avx2") ? "5" : "4";
+}
+
 /// @param options  further ones
 Peer measure_peer(const std::string& python, const std::vector<std::string>& names,
                   const std::vector<std::string>& options = {}) {
   std::vector<std::string> command{python, REGATTA_SOURCE_DIR "/tests/benchmark/peers/trainer.py", "--sizes"};
   command.insert(command.end(), names.begin(), names.end());
   command.insert(command.end(), options.begin(), options.end());
-  const auto result = support::run_process(
-      command, {.timeout_s = 600,
-                .environment = {{"OPENBLAS_NUM_THREADS", "1"},
-                                {"OMP_NUM_THREADS", "1"},
-                                {"OPENBLAS_CORETYPE", best_blas_core()}}});
+  const auto result =
+      support::run_process(command, {.timeout_s = 600,
+                                     .environment = {{"OPENBLAS_NUM_THREADS", "1"},
+                                                     {"OMP_NUM_THREADS", "1"},
+                                                     {"OPENBLAS_CORETYPE", best_blas_core()},
+                                                     {"MKL_DEBUG_CPU_TYPE", best_mkl_kernels()}}});
   if (result.exit_code != 0) {
     const auto lines = split(std::string(trim(result.err)), '\n');
     return {concat("PyTorch skipped: ", lines.empty() ? "no " + python : lines.back()), {}};

@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "device/cpu/convolution.hpp"
+#include "device/cpu/image_loops.hpp"
 #include "regatta/core/random.hpp"
 #include "regatta/device/backend.hpp"
 
@@ -38,12 +40,16 @@ Floats results_of(const ConvolutionLoops& loops, const Windows& windows) {
                dz = normal_numbers(windows.output.size(), 3);
   ConvolutionScratch scratch;
   Floats z(windows.output.size()), gradient(depth * padded);
-  loops.pack(windows, weights.data(), scratch);
+  loops.pack({weights.data(), depth, channels}, scratch);
   loops.convolve(windows, 1, x.data(), z.data(), scratch);
   for (int i = 0; i < 2; ++i) loops.add_gradient(windows, x.data(), dz.data(), gradient.data(), scratch);
   for (std::size_t k = 0; k < depth; ++k)
     z.insert(z.end(), gradient.begin() + static_cast<long>(k * padded),
              gradient.begin() + static_cast<long>(k * padded + channels));
+  Floats dx(windows.input.size());
+  loops.pack({weights.data(), windows.side * channels, windows.side * windows.input.channels}, scratch);
+  loops.spread(windows, dz.data(), dx.data(), scratch);
+  z.insert(z.end(), dx.begin(), dx.end());
   return z;
 }
 
@@ -55,6 +61,59 @@ TEST(CpuImage, ConvolvesAlikeWithEveryInstructionSet) {
       EXPECT_THAT(results_of(loops, windows), testing::Pointwise(testing::FloatNear(2e-5f), fastest))
           << channels;
   }
+}
+
+TEST(CpuImage, ConvolvesByTransformedTilesAsDirectly) {
+  for (const auto& [padding, tiles] : {std::pair{0ul, 1ul}, {1ul, 1ul}, {1ul, 2ul}}) {
+    const Windows windows{
+        {6 - 2 * padding, 2 + 4 * tiles - 2 * padding, 16}, {4, 4 * tiles, 32}, 3, 1, padding, padding};
+    if (!winograd::suits(windows)) GTEST_SKIP() << "this processor has no AVX-512";
+    const std::size_t samples = winograd::samples_at_once(windows) + 1;
+    const ConvolutionLoops& loops = convolution_loops().front();
+    const std::size_t in = windows.input.size(), out = windows.output.size(), depth = 9 * 16;
+    const Floats x = normal_numbers(samples * in, 1), weights = normal_numbers(depth * 32, 2),
+                 dz = normal_numbers(samples * out, 3);
+    ConvolutionScratch scratch;
+    Floats z(samples * out), direct_z(samples * out), gradient(depth * 32), direct_gradient(depth * 32);
+    loops.pack({weights.data(), depth, 32}, scratch);
+    for (std::size_t i = 0; i < samples; ++i) {
+      loops.convolve(windows, 1, x.data() + i * in, direct_z.data() + i * out, scratch);
+      loops.add_gradient(windows, x.data() + i * in, dz.data() + i * out, direct_gradient.data(), scratch);
+    }
+
+    winograd::transform_weights(windows, weights.data(), scratch.winograd);
+    winograd::convolve(windows, samples, x.data(), z.data(), scratch.winograd);
+    winograd::weight_gradient(windows, samples, x.data(), dz.data(), gradient.data(), scratch.winograd);
+
+    EXPECT_THAT(z, testing::Pointwise(testing::FloatNear(1e-3f), direct_z));
+    EXPECT_THAT(gradient, testing::Pointwise(testing::FloatNear(2e-3f), direct_gradient));
+  }
+}
+
+/// Outputs and gradients of two samples with the loops of one instruction set.
+Floats pooled_with(const PoolLoops& loops, PoolKind kind, const Windows& windows) {
+  Floats x = normal_numbers(2 * windows.input.size(), 1), y(2 * windows.output.size());
+  x[7] = std::numeric_limits<float>::quiet_NaN();
+  const Floats dy = normal_numbers(y.size(), 2);
+  Floats dx = normal_numbers(x.size(), 3);  // to be overwritten
+  const Pool layer{kind, windows, {x.data(), 2, windows.input.size()}, {y.data(), 2, windows.output.size()}};
+  loops.pool(layer);
+  loops.gradient(layer, {dy.data(), 2, windows.output.size()}, {dx.data(), 2, windows.input.size()});
+  y.insert(y.end(), dx.begin(), dx.end());
+  return y;
+}
+
+TEST(CpuImage, PoolsAlikeWithEveryInstructionSet) {
+  for (const std::size_t channels : {1, 6, 16, 21})
+    for (const PoolKind kind : {PoolKind::Max, PoolKind::Average})
+      for (const Windows& windows : {Windows{{4, 6, channels}, {2, 3, channels}, 2, 2},
+                                     Windows{{5, 7, channels}, {3, 4, channels}, 3, 2, 1, 1}}) {
+        const Floats fastest = pooled_with(pool_loops().front(), kind, windows);
+        for (const PoolLoops& loops : pool_loops())
+          EXPECT_THAT(pooled_with(loops, kind, windows),
+                      testing::Pointwise(testing::NanSensitiveFloatNear(1e-6f), fastest))
+              << channels;
+      }
 }
 
 /// Rows of a batch that `augmentation` makes of one image, each time as another row.

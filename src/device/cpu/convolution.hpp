@@ -4,20 +4,22 @@
 #include <vector>
 
 #include "regatta/device/image.hpp"
+#include "winograd.hpp"
 
 // The convolutions of the CPU backend without bias and activation, one sample at a time.
 namespace regatta::device {
 
 /// Kept between calls, so that a training step allocates nothing.
 struct ConvolutionScratch {
-  std::vector<float> turned, weights, image, gradient, bias;
+  std::vector<float> turned, weights, image, bias;
+  winograd::Scratch winograd;
 };
 
 /// For one instruction set.
 struct ConvolutionLoops {
-  /// Brings weights into the order in which convolve() reads them.
-  void (*pack)(const Windows& windows, const float* weights, ConvolutionScratch& scratch);
-  /// z = x * W, with the weights that were packed last.
+  /// Brings weights into the order in which convolve() and spread() read them.
+  void (*pack)(MatrixView<const float> weights, ConvolutionScratch& scratch);
+  /// z = x * W, with the weights that were packed last, (side x side x input channels) x output channels.
   /// @param dilation  the numbers of x count as lying so far apart, with zeros between them
   void (*convolve)(const Windows& windows, std::size_t dilation, const float* x, float* z,
                    ConvolutionScratch& scratch);
@@ -26,6 +28,9 @@ struct ConvolutionLoops {
   /// Adds dL/dW to `weights`.
   void (*add_gradient)(const Windows& windows, const float* x, const float* dz, float* weights,
                        ConvolutionScratch& scratch);
+  /// dL/dx from what each pixel of dz gives to all that its window sees, with the weights that were packed
+  /// last, (side x output channels) x (side x input channels).
+  void (*spread)(const Windows& windows, const float* dz, float* dx, ConvolutionScratch& scratch);
 };
 
 /// Those that this processor can run, the fastest first.

@@ -19,19 +19,23 @@
 #include "regatta/core/memory.hpp"
 #include "regatta/core/text.hpp"
 #include "regatta/device/backend.hpp"
-#include "regatta/device/lanes.hpp"
 #include "regatta/device/devices.hpp"
+#include "regatta/device/lanes.hpp"
+#include "regatta/device/large_pages.hpp"
 
 namespace regatta::device {
 namespace {
 
+/// Large blocks in pages of 2 MB: steps read them from end to end.
 void* allocate_zeroed(std::size_t bytes) {
-  constexpr std::size_t line = 64;
-  const std::size_t padded = std::max(line, (bytes + line - 1) / line * line);
-  void* block = padded >= bytes && fits_memory(padded) ? std::aligned_alloc(line, padded) : nullptr;
+  constexpr std::size_t line = 64, page = std::size_t{2} << 20;
+  const std::size_t unit = bytes >= 2 * page ? page : line;
+  const std::size_t padded = std::max(unit, (bytes + unit - 1) / unit * unit);
+  void* block = padded >= bytes && fits_memory(padded) ? std::aligned_alloc(unit, padded) : nullptr;
   if (!block)
     throw OutOfDeviceMemory(
         concat("no host memory for a block of ", format_bytes(static_cast<double>(bytes))));
+  if (unit == page) prefer_large_pages(block, padded);
   std::memset(block, 0, padded);
   return block;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "regatta/device/image.hpp"
@@ -18,7 +19,16 @@ void sum_norm_gradients(const BatchNorm& layer, const BatchNormGradient& gradien
 void norm_gradient(const BatchNorm& layer, const BatchNormGradient& gradient, std::vector<float>& scratch);
 
 void pool(const Pool& layer);
-void pool_gradient(const Pool& layer, MatrixView<float> y, MatrixView<float> x);
+void pool_gradient(const Pool& layer, MatrixView<const float> y, MatrixView<float> x);
+
+/// Both for one instruction set.
+struct PoolLoops {
+  void (*pool)(const Pool& layer);
+  void (*gradient)(const Pool& layer, MatrixView<const float> y, MatrixView<float> x);
+};
+
+/// Those that this processor can run, the fastest first.
+std::span<const PoolLoops> pool_loops();
 
 void add(const Sum& sum);
 void sum_gradient(const Sum& sum, MatrixView<const float> y, MatrixView<float> a, MatrixView<float> b);

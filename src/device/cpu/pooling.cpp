@@ -1,12 +1,14 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "../activation_switch.hpp"
 #include "../formulas.hpp"
 #include "../image_formulas.hpp"
-#include "../activation_switch.hpp"
 #include "image_loops.hpp"
+#include "vectors.hpp"
 
-// target_clones as in elementwise.cpp.
+// Poolings are templates by the width of vectors, since channels are often fewer; target_clones as in
+// elementwise.cpp.
 namespace regatta::device {
 namespace {
 
@@ -27,46 +29,139 @@ float share_of(const Range& rows, const Range& columns) {
   return 1.0f / static_cast<float>((rows.end - rows.first) * (columns.end - columns.first));
 }
 
-[[gnu::always_inline]] inline void pool_window(const Pool& layer, const float* x, const Range& rows,
+template <int lanes, PoolKind kind>
+[[gnu::always_inline]] inline void pool_window(const Windows& windows, const float* x, const Range& rows,
                                                const Range& columns, float* y) {
-  const std::size_t channels = layer.windows.output.channels, width = layer.windows.input.width;
-  std::copy_n(x + (rows.first * width + columns.first) * channels, channels, y);
-  for (std::size_t i = rows.first; i < rows.end; ++i)
-    for (std::size_t j = columns.first; j < columns.end; ++j) {
-      if (i == rows.first && j == columns.first) continue;
-      const float* from = x + (i * width + j) * channels;
-      if (layer.kind == PoolKind::Max)
-#pragma GCC ivdep
-        for (std::size_t c = 0; c < channels; ++c) y[c] = formulas::larger(y[c], from[c]);
-      else
-#pragma GCC ivdep
-        for (std::size_t c = 0; c < channels; ++c) y[c] += from[c];
-    }
-  if (layer.kind == PoolKind::Max) return;
-  const float share = share_of(rows, columns);
-  for (std::size_t c = 0; c < channels; ++c) y[c] *= share;
+  using Vector = typename Register<lanes>::Vector;
+  const std::size_t channels = windows.output.channels, width = windows.input.width;
+  for (std::size_t c = 0; c < channels; c += lanes) {
+    const std::size_t count = std::min<std::size_t>(lanes, channels - c);
+    Vector pooled, place, no_number{};  // GCC 12 takes two conditions for one number lane by lane
+    load_few(pooled, x + (rows.first * width + columns.first) * channels + c, count);
+    for (std::size_t i = rows.first; i < rows.end; ++i)
+      for (std::size_t j = i == rows.first ? columns.first + 1 : columns.first; j < columns.end; ++j) {
+        load_few(place, x + (i * width + j) * channels + c, count);
+        if constexpr (kind == PoolKind::Max) {
+          pooled = place > pooled ? place : pooled;
+          no_number = place != place ? place : no_number;
+        } else {
+          pooled += place;
+        }
+      }
+    if constexpr (kind == PoolKind::Max) pooled = no_number != no_number ? no_number : pooled;
+    if constexpr (kind == PoolKind::Average) pooled *= share_of(rows, columns);
+    store_few(pooled, y + c, count);
+  }
 }
 
 /// The gradient of a largest number goes to the first place that has it.
-[[gnu::always_inline]] inline void spread_window(const Pool& layer, const float* x, const float* y,
-                                                 float* open, const Range& rows, const Range& columns,
+/// @param adds  to what is in dx, from other windows
+template <int lanes, PoolKind kind, bool adds>
+[[gnu::always_inline]] inline void spread_window(const Windows& windows, const float* x, const float* y,
+                                                 const float* dy, const Range& rows, const Range& columns,
                                                  float* dx) {
-  const std::size_t channels = layer.windows.output.channels, width = layer.windows.input.width;
-  for (std::size_t i = rows.first; i < rows.end; ++i)
-    for (std::size_t j = columns.first; j < columns.end; ++j) {
-      const std::size_t at = (i * width + j) * channels;
-      if (layer.kind == PoolKind::Max)
-#pragma GCC ivdep
-        for (std::size_t c = 0; c < channels; ++c) {
-          const float part = x[at + c] == y[c] ? open[c] : 0.0f;
-          dx[at + c] += part;
-          open[c] -= part;
+  using Vector = typename Register<lanes>::Vector;
+  const std::size_t channels = windows.output.channels, width = windows.input.width;
+  for (std::size_t c = 0; c < channels; c += lanes) {
+    const std::size_t count = std::min<std::size_t>(lanes, channels - c);
+    Vector open, largest, place, before;
+    load_few(open, dy + c, count);
+    if constexpr (kind == PoolKind::Average) open *= share_of(rows, columns);
+    if constexpr (kind == PoolKind::Max) load_few(largest, y + c, count);
+    for (std::size_t i = rows.first; i < rows.end; ++i)
+      for (std::size_t j = columns.first; j < columns.end; ++j) {
+        const std::size_t at = (i * width + j) * channels + c;
+        Vector part = open;
+        if constexpr (kind == PoolKind::Max) {
+          load_few(place, x + at, count);
+          part = place == largest ? open : Vector{};
+          open = place == largest ? Vector{} : open;
         }
-      else
-#pragma GCC ivdep
-        for (std::size_t c = 0; c < channels; ++c) dx[at + c] += open[c];
-    }
+        if constexpr (adds) {
+          load_few(before, dx + at, count);
+          part += before;
+        }
+        store_few(part, dx + at, count);
+      }
+  }
 }
+
+template <int lanes, PoolKind kind>
+[[gnu::always_inline]] inline void pool_samples(const Pool& layer) {
+  const Windows& windows = layer.windows;
+  for (std::size_t s = 0; s < layer.x.rows; ++s) {
+    const float* x = layer.x.data + s * windows.input.size();
+    float* y = layer.y.data + s * windows.output.size();
+    for_windows(
+        windows, [&](std::size_t at, const Range& rows, const Range& columns) __attribute__((always_inline)) {
+          pool_window<lanes, kind>(windows, x, rows, columns, y + at);
+        });
+  }
+}
+
+template <int lanes>
+[[gnu::always_inline]] inline void pool_of(const Pool& layer) {
+  if (layer.kind == PoolKind::Max)
+    pool_samples<lanes, PoolKind::Max>(layer);
+  else
+    pool_samples<lanes, PoolKind::Average>(layer);
+}
+
+template <int lanes, PoolKind kind, bool adds>
+[[gnu::always_inline]] inline void spread_samples(const Pool& layer, MatrixView<const float> dy,
+                                                  MatrixView<float> dx) {
+  const Windows& windows = layer.windows;
+  for (std::size_t s = 0; s < layer.x.rows; ++s) {
+    const std::size_t in = s * windows.input.size(), out = s * windows.output.size();
+    for_windows(
+        windows, [&](std::size_t at, const Range& rows, const Range& columns) __attribute__((always_inline)) {
+          spread_window<lanes, kind, adds>(windows, layer.x.data + in, layer.y.data + out + at,
+                                           dy.data + out + at, rows, columns, dx.data + in);
+        });
+  }
+}
+
+/// Whether each number of the image lies in one window.
+bool tile_image(const Windows& windows) {
+  const Image &in = windows.input, &out = windows.output;
+  return windows.stride == windows.side && out.height * windows.side >= in.height + windows.above &&
+         out.width * windows.side >= in.width + windows.left;
+}
+
+template <int lanes, PoolKind kind>
+[[gnu::always_inline]] inline void spread(const Pool& layer, MatrixView<const float> dy,
+                                          MatrixView<float> dx) {
+  if (tile_image(layer.windows)) return spread_samples<lanes, kind, false>(layer, dy, dx);
+  std::fill_n(dx.data, dx.size(), 0.0f);
+  spread_samples<lanes, kind, true>(layer, dy, dx);
+}
+
+template <int lanes>
+[[gnu::always_inline]] inline void gradient_of(const Pool& layer, MatrixView<const float> dy,
+                                               MatrixView<float> dx) {
+  if (layer.kind == PoolKind::Max)
+    spread<lanes, PoolKind::Max>(layer, dy, dx);
+  else
+    spread<lanes, PoolKind::Average>(layer, dy, dx);
+}
+
+[[gnu::target("arch=x86-64-v4")]] void pool_avx512(const Pool& layer) { pool_of<16>(layer); }
+[[gnu::target("arch=x86-64-v3")]] void pool_avx2(const Pool& layer) { pool_of<8>(layer); }
+void pool_sse2(const Pool& layer) { pool_of<4>(layer); }
+[[gnu::target("arch=x86-64-v4")]] void gradient_avx512(const Pool& layer, MatrixView<const float> dy,
+                                                       MatrixView<float> dx) {
+  gradient_of<16>(layer, dy, dx);
+}
+[[gnu::target("arch=x86-64-v3")]] void gradient_avx2(const Pool& layer, MatrixView<const float> dy,
+                                                     MatrixView<float> dx) {
+  gradient_of<8>(layer, dy, dx);
+}
+void gradient_sse2(const Pool& layer, MatrixView<const float> dy, MatrixView<float> dx) {
+  gradient_of<4>(layer, dy, dx);
+}
+
+constexpr PoolLoops all_loops[] = {
+    {pool_avx512, gradient_avx512}, {pool_avx2, gradient_avx2}, {pool_sse2, gradient_sse2}};
 
 template <Activation kind>
 [[gnu::always_inline]] inline void add_rows(const Sum& sum) {
@@ -104,33 +199,12 @@ void augment(MatrixView<const float> source, const std::int32_t* rows, const Aug
   }
 }
 
-[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void pool(const Pool& layer) {
-  const Windows& windows = layer.windows;
-  for (std::size_t s = 0; s < layer.x.rows; ++s) {
-    const float* x = layer.x.data + s * windows.input.size();
-    float* y = layer.y.data + s * windows.output.size();
-    for_windows(
-        windows, [&](std::size_t at, const Range& rows, const Range& columns)
-                     __attribute__((always_inline)) { pool_window(layer, x, rows, columns, y + at); });
-  }
-}
+std::span<const PoolLoops> pool_loops() { return std::span(all_loops).subspan(best_instructions()); }
 
-[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void pool_gradient(
-    const Pool& layer, MatrixView<float> y, MatrixView<float> x) {
-  const Windows& windows = layer.windows;
-  std::fill_n(x.data, x.size(), 0.0f);
-  for (std::size_t s = 0; s < layer.x.rows; ++s) {
-    const std::size_t in = s * windows.input.size(), out = s * windows.output.size();
-    for_windows(
-        windows, [&](std::size_t at, const Range& rows, const Range& columns) __attribute__((always_inline)) {
-          float* open = y.data + out + at;
-          if (layer.kind == PoolKind::Average) {
-            const float share = share_of(rows, columns);
-            for (std::size_t c = 0; c < windows.output.channels; ++c) open[c] *= share;
-          }
-          spread_window(layer, layer.x.data + in, layer.y.data + out + at, open, rows, columns, x.data + in);
-        });
-  }
+void pool(const Pool& layer) { pool_loops().front().pool(layer); }
+
+void pool_gradient(const Pool& layer, MatrixView<const float> y, MatrixView<float> x) {
+  pool_loops().front().gradient(layer, y, x);
 }
 
 [[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void add(const Sum& sum) {

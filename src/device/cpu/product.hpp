@@ -19,6 +19,7 @@ struct Product {
   std::size_t rows, columns, depth;
   const float* bias = nullptr;  ///< columns; null: neither bias nor least value
   float least = -std::numeric_limits<float>::infinity();
+  bool adds = false;  ///< to what is in c; loops only, not multiply()
 };
 
 /// @param scratch  kept between calls, so that a training step allocates nothing

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "product.hpp"
+#include "vectors.hpp"
 
 // The loops of multiply() as templates, for the sources that are compiled for one instruction set each. All is
 // inlined into functions with that set's attribute, so that no code for it can end up elsewhere.
@@ -12,21 +13,6 @@
 // The blocking is that of Goto and van de Geijn (2008), Anatomy of high-performance matrix multiplication, as far as it
 // pays for matrices that mostly fit into the second cache.
 namespace regatta::device::loops {
-
-/// As wide as a register: GCC 12 keeps wider ones in memory.
-template <int lanes>
-struct Register {
-  typedef float Vector [[gnu::vector_size(lanes * sizeof(float))]];
-};
-
-template <class Vector>
-[[gnu::always_inline]] inline void load(Vector& vector, const float* from) {
-  std::memcpy(&vector, from, sizeof vector);
-}
-template <class Vector>
-[[gnu::always_inline]] inline void store(const Vector& vector, float* to) {
-  std::memcpy(to, &vector, sizeof vector);
-}
 
 /// a(i, k) of the rows of one tile.
 struct Strip {
@@ -211,7 +197,7 @@ template <int lanes, int rows, int vectors>
     const Strip a = strips ? Strip{strips + i * slice.depth, 1, rows}
                            : Strip{p.a + i * p.a_row + slice.first * p.a_step, p.a_row, p.a_step};
     float* c = p.c + i * p.columns + j;
-    const bool adds = slice.first > 0;
+    const bool adds = slice.first > 0 || p.adds;
     for (std::size_t r = 0; !whole && adds && r < count; ++r)
       copy_few(c + r * p.columns, width, part + r * padded);
     tile_of<lanes, rows, vectors>(count, a, b, slice.depth,
@@ -272,10 +258,12 @@ template <int lanes, int rows, int vectors>
 template <int lanes, int rows, int vectors>
 [[gnu::always_inline]] inline void multiply_tiles(const Product& product, std::vector<float>& scratch) {
   Product p = product;
-  if (p.columns == 1 && p.a_step == 1 && p.b_step == 1) return multiply_vector<lanes>(p);
-  if (p.depth == 1 && p.b_column == 1 && !p.bias) return multiply_outer(p);
-  if (p.columns == 1 && p.a_row == 1 && !p.bias)  // as a row
-    p = {p.b, 0, p.b_step, p.a, p.a_step, 1, p.c, 1, p.rows, p.depth};
+  if (!p.adds) {
+    if (p.columns == 1 && p.a_step == 1 && p.b_step == 1) return multiply_vector<lanes>(p);
+    if (p.depth == 1 && p.b_column == 1 && !p.bias) return multiply_outer(p);
+    if (p.columns == 1 && p.a_row == 1 && !p.bias)  // as a row
+      p = {p.b, 0, p.b_step, p.a, p.a_step, 1, p.c, 1, p.rows, p.depth};
+  }
   const std::size_t slices = p.depth <= most_depth ? 1 : (p.depth + most_depth - 1) / most_depth;
   const std::size_t longest = slices == 1 ? p.depth : p.depth / slices + 1;
   float* room = room_for<lanes, rows, vectors>(p, longest, scratch);

@@ -1,6 +1,6 @@
 """Times training steps of PyTorch: forward, loss, backward and Adam, on one thread or on a GPU.
 
-  OPENBLAS_NUM_THREADS=1 OPENBLAS_CORETYPE=HASWELL python3 trainer.py --sizes tiny a b c d D e f --seconds 1
+  OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 OPENBLAS_CORETYPE=SKYLAKEX MKL_DEBUG_CPU_TYPE=7 python3 trainer.py --sizes tiny a b c d D e f --seconds 1
   python3 trainer.py --device cuda --mode graph --precision tf32
 
 Batches lie ready in the device's memory, so nothing is spent on a data loader. The first line tells versions and what computes, every
@@ -10,6 +10,7 @@ GPU, in eager mode or with the whole step captured once in a CUDA graph. Network
 import argparse
 import ctypes
 import functools
+import os
 import statistics
 import time
 
@@ -80,7 +81,9 @@ SIZES = {
 
 
 def blas():
-    """The core that OpenBLAS has chosen, where it is the BLAS of this PyTorch."""
+    """The BLAS of this PyTorch; of OpenBLAS the core that it has chosen."""
+    if "BLAS_INFO=mkl" in torch.__config__.show():
+        return f"MKL kernels {os.environ.get('MKL_DEBUG_CPU_TYPE', 'of its own choice')}"
     try:
         core = ctypes.CDLL("libopenblas.so.0").openblas_get_corename
     except (OSError, AttributeError):
@@ -155,6 +158,7 @@ def main():
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     torch.set_num_interop_threads(1)
+    torch.set_flush_denormal(True)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = arguments.precision == "tf32"
     print(facts(arguments), flush=True)
     for size in arguments.sizes:
