@@ -7,6 +7,7 @@
 
 #include "lane_bundle.hpp"
 #include "regatta/device/host_lanes.hpp"
+#include "vectors.hpp"
 
 namespace regatta::device {
 namespace {
@@ -44,7 +45,9 @@ class CpuLaneEngine final : public LaneEngine {
     std::ranges::stable_sort(sorted, {}, place_of);
     const BundleLoops& loops = bundle_loops().front();
     for (std::size_t first = 0, end = 0; first < sorted.size(); first = end) {
-      while (end < sorted.size() && end - first < loops.lanes && kind_of(*sorted[first]) == kind_of(*sorted[end])) ++end;
+      while (end < sorted.size() && end - first < loops.lanes &&
+             kind_of(*sorted[first]) == kind_of(*sorted[end]))
+        ++end;
       loops.train(std::span(sorted).subspan(first, end - first), scratch_);
     }
   }
@@ -58,10 +61,7 @@ class CpuLaneEngine final : public LaneEngine {
 
 }  // namespace
 
-std::span<const BundleLoops> bundle_loops() {
-  static const bool avx512 = __builtin_cpu_supports("x86-64-v4"), avx2 = __builtin_cpu_supports("x86-64-v3");
-  return std::span(all_loops).subspan(avx512 ? 0 : avx2 ? 1 : 2);
-}
+std::span<const BundleLoops> bundle_loops() { return std::span(all_loops).subspan(best_instructions()); }
 
 std::size_t lanes_of_vector() { return bundle_loops().front().lanes; }
 
