@@ -54,13 +54,15 @@ Floats results_of(const ConvolutionLoops& loops, const Windows& windows) {
 }
 
 TEST(CpuImage, ConvolvesAlikeWithEveryInstructionSet) {
-  for (const std::size_t channels : {1, 5, 8, 16, 17, 40}) {
-    const Windows windows{{5, 23, 3}, {3, 12, channels}, 3, 2, 1, 1};
-    const Floats fastest = results_of(convolution_loops().front(), windows);
-    for (const ConvolutionLoops& loops : convolution_loops())
-      EXPECT_THAT(results_of(loops, windows), testing::Pointwise(testing::FloatNear(2e-5f), fastest))
-          << channels;
-  }
+  for (const std::size_t channels : {1, 4, 5, 8, 16, 17, 40})
+    for (const Windows& windows :
+         {Windows{{5, 23, 3}, {3, 12, channels}, 3, 2, 1, 1}, Windows{{5, 9, 1}, {3, 7, channels}, 3, 1},
+          Windows{{2, 3, 2}, {2, 2, channels}, 2, 2, 1, 1}}) {
+      const Floats fastest = results_of(convolution_loops().front(), windows);
+      for (const ConvolutionLoops& loops : convolution_loops())
+        EXPECT_THAT(results_of(loops, windows), testing::Pointwise(testing::FloatNear(2e-5f), fastest))
+            << channels;
+    }
 }
 
 TEST(CpuImage, ConvolvesByTransformedTilesAsDirectly) {

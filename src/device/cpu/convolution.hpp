@@ -11,7 +11,7 @@ namespace regatta::device {
 
 /// Kept between calls, so that a training step allocates nothing.
 struct ConvolutionScratch {
-  std::vector<float> turned, weights, image, bias;
+  std::vector<float> turned, weights, image, pairs, bias;
   winograd::Scratch winograd;
 };
 

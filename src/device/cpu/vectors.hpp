@@ -13,6 +13,7 @@ namespace regatta::device {
 template <int lanes>
 struct Register {
   typedef float Vector [[gnu::vector_size(lanes * sizeof(float))]];
+  typedef int Places [[gnu::vector_size(lanes * sizeof(int))]];
 };
 
 template <class Vector>
@@ -22,6 +23,15 @@ template <class Vector>
 template <class Vector>
 [[gnu::always_inline]] inline void store(const Vector& vector, float* to) {
   std::memcpy(to, &vector, sizeof vector);
+}
+
+/// The two numbers from an address on, again and again.
+template <class Vector>
+[[gnu::always_inline]] inline void load_two(Vector& vector, const float* from) {
+  typedef long long Twos [[gnu::vector_size(sizeof(Vector))]];
+  long long two;
+  std::memcpy(&two, from, sizeof two);
+  vector = reinterpret_cast<Vector>(two + Twos{});
 }
 
 /// The first `count` numbers, at most as many as there are lanes; zeros beside them. Memory behind them is
