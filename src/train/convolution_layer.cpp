@@ -66,22 +66,40 @@ void ConvolutionLayer::place(device::Backend& backend, const Places& places, std
   if (spec_.activation == device::Activation::Gelu) y_ = {backend, z_.size()};
 }
 
-device::MatrixView<const float> ConvolutionLayer::forward(device::MatrixView<const float> x, const Pass&) {
-  const std::size_t outputs = windows_.output.size();
-  last_ = {windows_,
-           x,
-           {places_.weights, terms(), spec_.filters},
-           places_.biases,
-           {z_.data(), x.rows, outputs},
-           {y_.size() > 0 ? y_.data() : z_.data(), x.rows, outputs},
-           spec_.activation};
-  backend_->forward(last_);
-  return last_.y;
+/// Samples [first, first + count) of the last batch.
+device::Convolution ConvolutionLayer::group(std::size_t first, std::size_t count) {
+  const std::size_t inputs = windows_.input.size(), outputs = windows_.output.size();
+  return {windows_,
+          {x_ + first * inputs, count, inputs},
+          {places_.weights, terms(), spec_.filters},
+          places_.biases,
+          {z_.data() + first * outputs, count, outputs},
+          {(y_.size() > 0 ? y_ : z_).data() + first * outputs, count, outputs},
+          spec_.activation};
 }
 
-void ConvolutionLayer::backward(device::MatrixView<float> y, device::MatrixView<float> x) {
-  backend_->backward(last_,
-                     {y, {places_.weight_gradients, terms(), spec_.filters}, places_.bias_gradients, x});
+device::MatrixView<const float> ConvolutionLayer::forward_group(device::MatrixView<const float> x,
+                                                                std::size_t first) {
+  x_ = x.data - first * x.columns;
+  const device::Convolution next = group(first, x.rows);
+  backend_->forward(next);
+  return next.y;
+}
+
+void ConvolutionLayer::backward_group(device::MatrixView<float> y, device::MatrixView<float> x,
+                                      std::size_t first, bool adds) {
+  const ParameterCounts count = counts();
+  if (adds && gradients_.size() == 0) gradients_ = {*backend_, count.weights + count.biases};
+  float* weights = adds ? gradients_.data() : places_.weight_gradients;
+  float* biases = adds ? weights + count.weights : places_.bias_gradients;
+  backend_->backward(group(first, y.rows), {y, {weights, terms(), spec_.filters}, biases, x});
+  if (!adds) return;
+  const auto add = [&](const float* more, float* to, std::size_t numbers) {
+    const device::MatrixView<float> sum{to, 1, numbers};
+    backend_->forward(device::Sum{sum, {more, 1, numbers}, sum});
+  };
+  add(weights, places_.weight_gradients, count.weights);
+  add(biases, places_.bias_gradients, count.biases);
 }
 
 }  // namespace regatta::train

@@ -34,14 +34,24 @@ void PoolLayer::place(device::Backend& backend, const Places&, std::size_t most_
   y_ = {backend, most_samples * windows_.output.size()};
 }
 
-device::MatrixView<const float> PoolLayer::forward(device::MatrixView<const float> x, const Pass&) {
-  last_ = {kind_, windows_, x, {y_.data(), x.rows, windows_.output.size()}};
-  backend_->forward(last_);
-  return last_.y;
+device::MatrixView<const float> PoolLayer::forward_group(device::MatrixView<const float> x,
+                                                         std::size_t first) {
+  const std::size_t outputs = windows_.output.size();
+  const device::Pool group{kind_, windows_, x, {y_.data() + first * outputs, x.rows, outputs}};
+  backend_->forward(group);
+  x_ = x.data - first * x.columns;
+  return group.y;
 }
 
-void PoolLayer::backward(device::MatrixView<float> y, device::MatrixView<float> x) {
-  if (x.data) backend_->backward(last_, y, x);
+void PoolLayer::backward_group(device::MatrixView<float> y, device::MatrixView<float> x, std::size_t first,
+                               bool) {
+  const std::size_t inputs = windows_.input.size(), outputs = windows_.output.size();
+  if (x.data)
+    backend_->backward(device::Pool{kind_,
+                                    windows_,
+                                    {x_ + first * inputs, y.rows, inputs},
+                                    {y_.data() + first * outputs, y.rows, outputs}},
+                       y, x);
 }
 
 }  // namespace regatta::train

@@ -5,7 +5,7 @@
 
 namespace regatta::train {
 
-class PoolLayer final : public Layer {
+class PoolLayer final : public SampleLayer {
  public:
   PoolLayer(const PoolSpec& spec, const Shape& input);
 
@@ -14,15 +14,17 @@ class PoolLayer final : public Layer {
   double operations() const override;
   void draw(Random&, std::span<float>, std::span<float>, std::span<float>) const override {}
   void place(device::Backend& backend, const Places& places, std::size_t most_samples) override;
-  device::MatrixView<const float> forward(device::MatrixView<const float> x, const Pass& pass) override;
-  void backward(device::MatrixView<float> y, device::MatrixView<float> x) override;
+  device::MatrixView<const float> forward_group(device::MatrixView<const float> x,
+                                                std::size_t first) override;
+  void backward_group(device::MatrixView<float> y, device::MatrixView<float> x, std::size_t first,
+                      bool adds) override;
 
  private:
   device::PoolKind kind_;
   device::Windows windows_;
   device::Backend* backend_ = nullptr;
   device::Buffer<float> y_;
-  device::Pool last_;  ///< of the last forward pass
+  const float* x_ = nullptr;  ///< of the last batch
 };
 
 }  // namespace regatta::train

@@ -6,6 +6,8 @@
 
 #include "regatta/core/error.hpp"
 #include "regatta/core/random.hpp"
+#include "../device/normal_numbers.hpp"
+#include "far_backend.hpp"
 #include "regatta/device/buffer.hpp"
 
 namespace regatta::train {
@@ -213,6 +215,37 @@ TEST(Network, AppliesDropoutOnlyWhenTraining) {
   EXPECT_EQ(output(network.forward({x.data(), 1, 2}, 8, 0, 1)), trained);
   EXPECT_NE(output(network.forward({x.data(), 1, 2}, 9, 0, 1)), trained);
   EXPECT_EQ(output(network.forward({x.data(), 1, 2})), judged);
+}
+
+/// Outputs and gradients of a batch of images, on a backend that has them pass in groups, or as a whole.
+std::vector<float> image_gradients(device::Backend& backend, std::size_t frozen_layers) {
+  constexpr std::size_t samples = 5, side = 64;
+  const NetworkSpec spec{{side, side, 3},
+                         {ConvolutionSpec{.filters = 8, .activation = Activation::Gelu}, PoolSpec{},
+                          ConvolutionSpec{.filters = 16, .activation = Activation::Relu}, PoolSpec{},
+                          DenseSpec{3}}};
+  Network network(backend, spec, samples, 1);
+  network.freeze(frozen_layers);
+  const std::vector<float> images = device::normal_numbers(samples * side * side * 3, 1),
+                           slopes = device::normal_numbers(samples * 3, 2);
+  device::Buffer<float> x(backend, images);
+  const auto y = network.forward({x.data(), samples, side * side * 3}, 8, 0, samples);
+  std::vector<float> all(y.size());
+  backend.download(y.data, all);
+  backend.upload(slopes, network.output_gradient().data);
+  network.backward({});
+  const std::vector<float> gradients = network.gradients().download();
+  all.insert(all.end(), gradients.begin(), gradients.end());
+  return all;
+}
+
+TEST(Network, IsTheSameWhereImagesPassInGroups) {
+  const auto backend = device::make_cpu_backend();
+  FarBackend far;
+  for (const std::size_t frozen : {0, 2, 3})
+    EXPECT_THAT(image_gradients(*backend, frozen),
+                testing::Pointwise(testing::FloatNear(1e-3f), image_gradients(far, frozen)))
+        << frozen;
 }
 
 }  // namespace

@@ -110,6 +110,26 @@ class Layer {
   virtual void backward_nothing() {}  ///< the network sets the gradients to 0
 };
 
+/// A layer that knows of each sample only what belongs to it, so that a batch may pass in groups: one that is small enough
+/// stays in the cache until the next layers have had it.
+class SampleLayer : public Layer {
+ public:
+  /// Outputs of the samples from `first` on, which follow those of the group before; `x` has only theirs.
+  virtual device::MatrixView<const float> forward_group(device::MatrixView<const float> x,
+                                                        std::size_t first) = 0;
+  /// As backward() of the samples from `first` on. Groups may go back in any order.
+  /// @param adds  to the gradients of the parameters that are there
+  virtual void backward_group(device::MatrixView<float> y, device::MatrixView<float> x, std::size_t first,
+                              bool adds) = 0;
+
+  device::MatrixView<const float> forward(device::MatrixView<const float> x, const Pass&) final {
+    return forward_group(x, 0);
+  }
+  void backward(device::MatrixView<float> y, device::MatrixView<float> x) final {
+    backward_group(y, x, 0, false);
+  }
+};
+
 /// The layer that `spec` describes, for samples of shape `input`.
 /// @throws InvalidInput  it cannot be: no units, dropout outside [0, 1), samples of another kind
 std::unique_ptr<Layer> make_layer(const LayerSpec& spec, const Shape& input);

@@ -12,7 +12,8 @@
 
 namespace regatta::train {
 
-/// Layers one after another, and the slopes that pass between them.
+/// Layers one after another, and the slopes that pass between them. Where the backend has caches, a batch passes layers that
+/// know of each sample only what belongs to it in groups.
 class LayerChain {
  public:
   /// @param layers  may be empty: the output is the input
@@ -60,13 +61,25 @@ class LayerChain {
     std::unique_ptr<Layer> layer;
     std::size_t inputs = 0;  ///< numbers of one sample
     std::size_t first_weight = 0;
+    SampleLayer* by_sample = nullptr;  ///< the layer, if it is one
   };
 
+  /// Links [first, end) that a batch passes as a whole, if it is one, or in groups of `samples`.
+  struct Run {
+    std::size_t first, end, samples;
+  };
+
+  void divide(const device::Backend& backend, std::size_t most_samples);
+  device::MatrixView<const float> forward_in_groups(const Run& run, device::MatrixView<const float> x);
+  void backward_in_groups(const Run& run, device::MatrixView<float> y, device::MatrixView<float> x);
+
   std::vector<Link> links_;
+  std::vector<Run> runs_;
   std::size_t first_;
   std::size_t frozen_ = 0;  ///< layers
   Shape output_;
-  device::Buffer<float> slopes_[2];  ///< dL/dx of a layer and of the one after it
+  device::Buffer<float> slopes_[2];        ///< dL/dx of a run and of the one after it
+  device::Buffer<float> group_slopes_[2];  ///< the same of layers within a run, for a group
 };
 
 }  // namespace regatta::train
