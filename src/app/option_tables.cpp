@@ -71,7 +71,7 @@ std::vector<Option> search_options() {
            "Propose with all results known, nothing ahead of time: the same on every run."),
       integer("ahead", "auto", 1, 1e6, "Proposals that lie ready.", {"auto"}),
       duration("time_limit", "10s", 0.001,
-               "Longest time one proposal may take before a slot is filled by a cheaper one."),
+               "Longest time one proposal may take before a slot is filled by a cheaper one; not with deterministic or batch."),
       duration("incumbent_interval", "1s", 0.001, "Least time between two words to all ranks about a new best trial."),
       flag("cost_aware", "false",
            "bo: weigh the acquisition by the time that an epoch takes, as learnt from the trials: gain per second."),
