@@ -107,6 +107,7 @@ void Study::record(search::Event event) {
     changes.push_back(std::move(*change));
   } else if (const auto* note = std::get_if<search::Note>(&event)) {
     if (note->key == search::gain_note) promises.push_back(promise_of(*note, history));
+    if (note->key == search::filled_note) filled_in.push_back(trial_of(*note, history));
     if (note->key == sums_note && note->values.size() == 2)
       sums[static_cast<std::int32_t>(note->values[0])] = static_cast<int>(note->values[1]);
     if (note->key == search::team_note) attempts.at(place(trial_of(*note, history))).partners = partners_of(*note);

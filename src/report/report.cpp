@@ -168,6 +168,14 @@ std::string aligned(const Lines& lines) {
   return text;
 }
 
+/// Proposals that took longer than a free slot waits.
+Lines filled_in(const log::Study& study) {
+  const std::size_t count = study.filled_in.size();
+  if (count == 0) return {};
+  return {{"filled in", concat(count, count == 1 ? " proposal" : " proposals", " of a simpler searcher, while ",
+                               study.header.searcher, " took longer than search.time_limit")}};
+}
+
 Lines facts(const log::Study& study) {
   const search::StudyHeader& header = study.header;
   return {{"study", header.name + (study.directory.empty() ? "" : " in " + study.directory.string())},
@@ -206,7 +214,7 @@ std::string best_block(const log::Study& study) {
 
 std::string report_text(const log::Study& study, std::size_t count) {
   const Utilisation use = utilisation_of(study);
-  std::string text = aligned(facts(study)) + "\n" + best_part(study, count) + "\n";
+  std::string text = aligned(facts(study)) + aligned(filled_in(study)) + "\n" + best_part(study, count) + "\n";
   const std::string promises = calibration_text(study, line_width);
   if (!promises.empty()) text += promises + "\n";
   const std::string tree = tree_text(study, line_width);
@@ -223,7 +231,7 @@ std::string summary_text(const log::Study& study) {
   std::string text =
       aligned({{"ended", concat(reason_of(study), ", after ", format_duration(span_of(study)))},
                {"trials", counts_text(study.history)}});
-  text += best_block(study);
+  text += aligned(filled_in(study)) + best_block(study);
   const SlotTime& time = use.total;
   if (time.slot > 0) {
     text += aligned(

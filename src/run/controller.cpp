@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "event_kinds.hpp"
 #include "regatta/core/error.hpp"
 #include "regatta/core/random.hpp"
 #include "regatta/log/study_reader.hpp"
@@ -50,6 +51,7 @@ Controller::~Controller() = default;
 
 void Controller::restore(std::span<const search::Event> events, double now) {
   for (const search::Event& event : events) history_.record(event);
+  remarks_.skip(static_cast<std::int32_t>(std::ranges::count_if(events, is_proposal)));
   for (const TrialId trial : history_.unfinished()) {
     if (history_[trial].state == search::TrialState::Paused) {
       if (const TrialId donor = history_[trial].weights; donor.valid() && donor != trial) donors_.insert(donor);
@@ -549,9 +551,12 @@ std::optional<Proposal> Controller::fresh_proposal() {
 TrialId Controller::create(const Proposal& proposal, search::Origin origin, double now) {
   const TrialId trial{static_cast<std::int32_t>(history_.trials().size())};
   const std::uint64_t seed = derive_seed(options_.seed, static_cast<std::uint64_t>(trial.value));
+  std::vector<search::Note> notes;
+  if (origin == search::Origin::Searcher) notes = remarks_.on(proposal, trial, history_);
   record(search::TrialCreated{trial, origin, seed, proposal.events_seen, TrialId{}, now, proposal.config});
   if (proposal.promised)
     record(search::Note{search::gain_note, {static_cast<double>(trial.value), *proposal.promised}});
+  for (search::Note& note : notes) record(std::move(note));
   return trial;
 }
 

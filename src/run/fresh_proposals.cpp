@@ -91,7 +91,7 @@ struct FreshProposals::Impl : Background {
     }
     complain();
     task->filled_in.push_back(*config);
-    return Proposal{std::move(*config), history.events()};
+    return Proposal{std::move(*config), history.events(), {}, Making{number, {}, true}};
   }
 
   void complain() {
@@ -191,7 +191,9 @@ struct FreshProposals::Impl : Background {
     } else if (!done.anew && search::holds(done.filled_in, *config)) {
       given_back.insert(done.number);
     } else if (!done.anew || place != ready.end()) {  // else the outdated one was taken
-      put(Item{done.number, Proposal{std::move(*config), history.events(), searcher->promised()},
+      put(Item{done.number,
+               Proposal{std::move(*config), history.events(), searcher->promised(),
+                        Making{done.number, done.avoid}},
                done.outdated_at},
           place);
     }

@@ -361,7 +361,8 @@ std::vector<double> Surrogate::transformed(Model& model) const {
 std::vector<double> Surrogate::noise_of(const Model& model) const {
   std::vector<double> noise;
   for (std::size_t i = 0; i < active_.losses.size(); ++i) {
-    const double known = options_.noise == "fixed" ? options_.noise_deviation : active_.deviations[i];
+    const bool told = options_.noise == "fixed" && options_.noise_deviation > 0;
+    const double known = told ? options_.noise_deviation : active_.deviations[i];
     const bool exact = options_.noise == "exact" || known == 0;  // the slope may be infinite
     const double deviation = exact ? 0 : known * std::exp(model.transform.log_slope(active_.losses[i]));
     noise.push_back(std::pow(std::min(deviation, largest_deviation), 2));

@@ -123,6 +123,48 @@ TEST(StudyInputs, KeepsConstraintsOfBothForms) {
   EXPECT_FALSE(inputs.space.feasible(std::vector<double>{0.8, 0.9}));
 }
 
+TEST(StudyInputs, ReadsTheOptionsOfBayesianOptimisation) {
+  const StudyInputs inputs = inputs_of(valid_text + R"(
+[search]
+algorithm       = bo
+acquisition     = ucb
+beta            = 2
+beta_decay      = 0.5
+jitter          = 0.05
+pending         = believer
+kernel          = rbf
+transform       = log
+warp            = false
+noise           = fixed
+noise_deviation = 0.1
+fit             = cma
+initial_trials  = 9
+initial_design  = random
+raw_samples     = 300
+restarts        = 4
+fantasies       = 8
+trust_regions   = 2
+explore         = 0.01
+min_gain        = 0.2
+time_limit      = 3s
+batch           = 6
+)");
+
+  const search::BayesianOptions& bo = inputs.searcher.bayesian;
+  EXPECT_EQ(inputs.searcher.algorithm, "bo");
+  EXPECT_EQ((std::vector{bo.acquisition, bo.pending, bo.kernel, bo.transform, bo.warp, bo.noise, bo.fit,
+                         bo.initial_design}),
+            (std::vector<std::string>{"ucb", "believer", "rbf", "log", "false", "fixed", "cma", "random"}));
+  EXPECT_EQ((std::vector{bo.initial_trials, bo.raw_samples, bo.restarts, bo.fantasies, bo.trust_regions}),
+            (std::vector{9, 300, 4, 8, 2}));
+  EXPECT_EQ((std::vector{bo.beta, bo.beta_decay, bo.jitter, bo.noise_deviation, bo.explore}),
+            (std::vector{2.0, 0.5, 0.05, 0.1, 0.01}));
+  EXPECT_EQ(inputs.searcher.min_gain, 0.2);
+  EXPECT_EQ(inputs.time_limit, 3);
+  EXPECT_EQ(inputs.batch, 6);
+  EXPECT_EQ(inputs_of(valid_text + "[search]\nnormalize = false\n").searcher.bayesian.transform, "none");
+}
+
 TEST(StudyInputs, ReadsBeliefsOfTheFileAndOfTheCommandLine) {
   const StudyInputs inputs =
       inputs_of(valid_text + "[prior]\nx = normal(0.5, 0.1)\n[search]\nprior_strength = 3\n",

@@ -49,6 +49,7 @@ PeerFigure figure_of(const std::vector<std::string>& titles, const std::vector<s
   };
   PeerFigure figure;
   figure.peer = field("peer");
+  figure.version = field("version");
   figure.cell = {field("problem"), field("domain"), static_cast<int>(number(field("q"))),
                  static_cast<int>(number(field("evaluations"))), field("measure")};
   figure.median = number(field("median"));

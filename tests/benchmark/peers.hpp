@@ -16,7 +16,7 @@ struct PeerCell {
 
 /// How another optimiser did.
 struct PeerFigure {
-  std::string peer;
+  std::string peer, version;  ///< empty version: it was not kept
   PeerCell cell;
   double median = 0;
   int digits = 1;     ///< significant ones of the median

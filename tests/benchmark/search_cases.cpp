@@ -142,7 +142,10 @@ CaseTable grids(const TrainedTables& tables) {
 }
 
 CaseTable pending() {
-  CaseTable table{"pending", "ways to treat running trials, 8 of them", {}};
+  CaseTable table{"pending",
+                  concat("ways to treat running trials, 8 of them; ", search::BayesianOptions{}.pending,
+                         " is the default"),
+                  {}};
   table.cases = {function_case("hartmann6", "hartmann6", 6, unit_domain, 8),
                  function_case("branin", "branin", 2, branin_domain, 8),
                  within(-5, 10, function_case("levy6", "levy", 6, "", 8)),
@@ -170,8 +173,8 @@ CaseTable lamcts() {
   return table;
 }
 
-/// What `ais` owes to each of its parts where it is needed: with so many results that models are those of parts
-/// nearly all the time.
+/// What `ais` owes to each of its parts where it is needed: with so many results that models are those of
+/// parts nearly all the time.
 CaseTable tree() {
   CaseTable table{"tree", "ais, with models of parts from 100 results on, without one of its parts each", {}};
   for (Case each : long_cases()) {

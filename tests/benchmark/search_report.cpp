@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 #include <tuple>
 
 #include "benchmark.hpp"
@@ -34,6 +35,7 @@ Json json_of(const std::vector<PeerFigure>& peers) {
   Json all = Json::array();
   for (const PeerFigure& peer : peers)
     all.push_back({{"peer", peer.peer},
+                   {"version", peer.version},
                    {"median", peer.median},
                    {"seeds", peer.seeds},
                    {"source", peer.source},
@@ -77,7 +79,7 @@ void SearchReport::add_rows(const Cell& cell, const Peers& peers) {
 }
 
 std::string SearchReport::text() const {
-  return concat("\n", table_.name, ": ", table_.meaning, "\n", figures(), verdicts(), ranks());
+  return concat("\n", table_.name, ": ", table_.meaning, "\n", figures(), verdicts(), versions(), ranks());
 }
 
 std::string SearchReport::figures() const {
@@ -144,6 +146,18 @@ std::string SearchReport::verdicts() const {
                    " cells, equal in ", count[Verdict::Equal], "\n");
   }
   return text;
+}
+
+/// What is known of the peers in the table.
+std::string SearchReport::versions() const {
+  std::set<std::string> shown;
+  for (const Row& row : rows_)
+    for (std::size_t i = 0; i < row.peers.size() && (i == 0 || table_.all_peers); ++i) {
+      const PeerFigure& peer = row.peers[i];
+      shown.insert(concat(peer.peer, " (", peer.version, peer.version.empty() ? "" : ", ", peer.source, ")"));
+    }
+  if (shown.empty()) return "";
+  return concat("  peers: ", join(std::vector(shown.begin(), shown.end()), "; "), "\n");
 }
 
 /// Among contenders of the table's own, over all problems and seeds.

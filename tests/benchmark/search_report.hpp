@@ -31,6 +31,7 @@ class SearchReport {
   std::string figures() const;
   static std::vector<std::string> cells_of(const Row& row);
   std::string verdicts() const;
+  std::string versions() const;
   std::string ranks() const;
 
   const CaseTable& table_;

@@ -201,6 +201,19 @@ TEST(SummaryText, TellsTheEndAndHowToReproduceTheBest) {
   expect_narrow(text);
 }
 
+TEST(SummaryText, TellsHowManyProposalsWereFilledIn) {
+  log::Study study = sample_study();
+  EXPECT_THAT(summary_text(study), Not(HasSubstr("filled in")));
+
+  study.record(search::Note{search::filled_note, {3, 5}});
+  EXPECT_THAT(summary_text(study), HasSubstr("filled in    1 proposal of a simpler searcher, while sobol took"));
+  study.record(search::Note{search::filled_note, {4, 6}});
+
+  EXPECT_EQ(study.filled_in, (std::vector{TrialId{3}, TrialId{4}}));
+  EXPECT_THAT(summary_text(study), HasSubstr("2 proposals"));
+  EXPECT_THAT(report_text(study), HasSubstr("took longer than search.time_limit"));
+}
+
 TEST(SummaryText, TellsHowTeamsHaveAddedUpGradients) {
   log::Study study = ended_study();
   EXPECT_THAT(summary_text(study), Not(HasSubstr("gradients")));

@@ -214,6 +214,8 @@ TEST_F(FreshProposalsTest, AreFilledInWhenOneTakesTooLong) {
   std::set<Config> filled;
   for (int i = 0; i < 3; ++i) {
     const Proposal proposal = wait_for_proposal();
+    EXPECT_TRUE(proposal.made.filled_in);
+    EXPECT_EQ(proposal.made.number, i + 1);
     filled.insert(proposal.config);
     if (i < 2) create(proposal.config);  // the third is taken, but not logged yet
   }
@@ -225,6 +227,25 @@ TEST_F(FreshProposalsTest, AreFilledInWhenOneTakesTooLong) {
   gate.open();
   EXPECT_EQ(wait_for_proposal().config[0], 0) << "the late one is not lost";
   EXPECT_EQ(wait_for_proposal().config[0], 4) << "the numbers between are those of the filler";
+}
+
+TEST_F(FreshProposalsTest, SayWhatTheyHaveAvoidedAlthoughItWasMadeAnew) {
+  build(3);
+  gate.open(3);
+  create(wait_for_proposal().config);
+  gate.wait_for(4);  // 1 and 2 lie ready
+  end(0);
+  gate.open(2);  // 3, which was begun before, and 1 anew
+  gate.wait_for(6);
+
+  const Proposal anew = wait_for_proposal(), outdated = wait_for_proposal();
+
+  EXPECT_EQ(anew.config[1], 1);
+  EXPECT_EQ(outdated.config[1], 0);
+  EXPECT_EQ(outdated.made.number, 2);
+  ASSERT_EQ(outdated.made.avoided.size(), 2 - outdated.events_seen);
+  EXPECT_EQ(outdated.made.avoided.back()[0], 1);
+  EXPECT_NE(outdated.made.avoided.back(), anew.config);
 }
 
 TEST_F(FreshProposalsTest, AreNotFilledInWhileAnOutdatedOneLiesReady) {

@@ -395,13 +395,17 @@ TEST_F(JobTest, SleepsWhileItsTrialsRun) {
 
 TEST_F(JobTest, FillsSlotsWhenASearcherThatLearnsTakesTooLong) {
   const ProcessResult result =
-      run(3, shipped("branin.ini"), {"search.algorithm=bo", "study.trials=20", "search.time_limit=1ms"});
+      run(3, shipped("branin.ini"),
+          {"search.algorithm=bo", "search.raw_samples=100000", "study.trials=20", "search.time_limit=1ms"});
 
   ASSERT_EQ(result.exit_code, 0) << result;
   EXPECT_THAT(result.out + result.err, HasSubstr("search: a proposal took longer than 1 ms"));
   const log::Study done = study();
   EXPECT_EQ(done.history.count(TrialState::Completed), 20u);
   EXPECT_EQ(done.history.distinct(), 20u);
+  EXPECT_FALSE(done.filled_in.empty());
+  for (const TrialId trial : done.filled_in)
+    EXPECT_TRUE(std::ranges::none_of(done.promises, [&](const auto& each) { return each.trial == trial; }));
 }
 
 TEST_F(JobTest, GrowsATreeAndTellsAllRanksOfTheBestTrial) {

@@ -645,6 +645,21 @@ TEST(ModelFit, DoesNotTakeNoiseForTheWhimOfOneParameter) {
   }
 }
 
+TEST(ModelFit, BelievesInLengthscalesThatGrowWithTheDiameterOfTheCube) {
+  for (const std::size_t axes : {1u, 4u, 25u}) {
+    FeatureGroups each{std::vector<std::size_t>(axes), axes};
+    std::iota(each.group_of.begin(), each.group_of.end(), 0);
+    const std::vector<double> point(axes, 0.1), value{0};  // says nothing of lengthscales
+
+    const Hyperparameters found =
+        fit_hyperparameters({KernelKind::Matern52, &each, true, {}}, {rows_of(point, axes), value, {}});
+
+    for (const double log_lengthscale : found.log_lengthscales)
+      EXPECT_NEAR(std::exp(log_lengthscale), 0.4 * std::sqrt(static_cast<double>(axes)), 1e-6);
+    EXPECT_LT(found.log_noise, std::log(1e-2)) << "little noise is believed in";
+  }
+}
+
 TEST(ModelFit, IsTheSameFromTheSameStart) {
   const std::vector<double> points = centred_numbers(60 * d, 1);
   std::vector<double> values;

@@ -69,6 +69,7 @@ struct Study {
   /// Of hyperparameters during trainings; the first of a trial, at epoch 0, is what it began with.
   std::vector<search::TrialChanged> changes;
   std::vector<Promise> promises;  ///< of trials whose worth the searcher has told, in the order of their creation
+  std::vector<TrialId> filled_in;    ///< trials that a cheaper searcher has proposed, since the study's took too long
   std::map<std::int32_t, int> sums;  ///< by worker, the latest of sums_note
   std::optional<RunStatus> status;  ///< from status.json
   bool torn = false;                ///< the journal has bytes after its last whole frame

@@ -17,6 +17,7 @@
 #include "regatta/run/messages.hpp"
 #include "regatta/run/proposals.hpp"
 #include "regatta/run/ramp.hpp"
+#include "regatta/run/remarks.hpp"
 #include "regatta/run/speeds.hpp"
 #include "regatta/schedule/scheduler.hpp"
 #include "regatta/search/history.hpp"
@@ -181,6 +182,7 @@ class Controller {
   std::unique_ptr<TeamSlots> teams_;                    ///< where trials may take several workers
   std::deque<search::Config> user_trials_;
   std::uint64_t last_user_trial_ = 0;  ///< length of the history after the last one
+  Remarks remarks_;
   std::deque<TrialId> requeued_;
   std::deque<TrialId> changed_;  ///< paused for a change, to go on at once
   std::unordered_map<TrialId, schedule::Decision>

@@ -11,11 +11,20 @@
 
 namespace regatta::run {
 
+/// What a proposal was made from beside the history.
+struct Making {
+  /// Of the proposal; < 0: the next one, with nothing to avoid that the log does not tell.
+  std::int32_t number = -1;
+  std::vector<search::Config> avoided = {};  ///< other proposals that were not in the history
+  bool filled_in = false;                    ///< by a cheaper searcher, since this one took too long
+};
+
 /// A configuration that waits to become a trial.
 struct Proposal {
   search::Config config;
   std::uint64_t events_seen = 0;  ///< length of the history it was made from
   std::optional<double> promised = {};  ///< expected gain over the incumbent, where the searcher knows it
+  Making made = {};
 };
 
 /// Where the controller gets configurations from.

@@ -15,14 +15,14 @@ struct BayesianOptions {
   std::string transform = "auto";  ///< also "none"
   std::string warp = "auto";       ///< of the inputs
   std::string noise = "learnt";
-  double noise_deviation = 0;  ///< [unit of the objective]
+  double noise_deviation = 0;  ///< [unit of the objective]; 0: the standard errors of the results
   std::string fit = "map";
   int initial_trials = 0;  ///< 0: by the number of parameters
   std::string initial_design = "sobol";
   int raw_samples = 512;
   int restarts = 10;
   int fantasies = 16;
-  double jitter = 0;  ///< [standard deviations of the results]
+  double jitter = 0;  ///< [unit of the transformed results]
   double beta = 4;
   double beta_decay = 0;
   int trust_regions = -1;  ///< -1: by the numbers of parameters and running trials

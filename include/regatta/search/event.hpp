@@ -111,6 +111,13 @@ struct TrialChanged {
 /// over the incumbent}.
 inline constexpr const char* gain_note = "search/gain";
 
+/// Key of the note that follows where the log does not say by itself from what a proposal was made: {trial, number of the
+/// proposal, the configurations that it avoided beside those of the history that it has seen, one after another}.
+inline constexpr const char* avoided_note = "search/avoided";
+/// Key of the note that follows where a searcher took too long and a cheaper one has proposed in its place: {trial,
+/// number of the proposal}. That one avoids all trials before.
+inline constexpr const char* filled_note = "search/filled_in";
+
 /// Key of the note on how many trials run at once from there on: {trials, ends per second before [1/s]}.
 inline constexpr const char* in_flight_note = "workers/in_flight";
 /// Key of the note that follows a trial's start where several workers train it: {trial, the workers beside the first}.
