@@ -253,9 +253,13 @@ TEST(AisSearcher, TakesTheLeafOfTheBestResultEveryFourthTime) {
 
   const std::vector<Config> made = proposals(history, options);
 
+  const auto near = [&](std::size_t leaf, const Config& config) {
+    return tree.nodes()[leaf].part.box(0.1).contains(cube(2).encode(config));
+  };
   for (std::size_t i = 0; i < made.size(); ++i) {
-    const std::size_t leaf = (100 + i) % 4 == 3 ? tree.best_leaf() : tree.select();
-    EXPECT_TRUE(tree.nodes()[leaf].part.box(0.1).contains(cube(2).encode(made[i]))) << i;
+    const bool greedy = (100 + i) % 4 == 3;
+    EXPECT_EQ(near(tree.best_leaf(), made[i]), greedy) << i;
+    EXPECT_EQ(near(tree.select(), made[i]), !greedy) << i;
   }
 }
 
