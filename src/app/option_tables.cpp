@@ -68,7 +68,7 @@ std::vector<Option> search_options() {
       path("plugin", "Shared library with a searcher of your own, in place of algorithm."),
       integer("grid_points", "5", 1, 1e6, "grid: points per continuous or long integer axis."),
       flag("deterministic", "false",
-           "Propose with all results known, nothing ahead of time: the same on every run."),
+           "Propose with all results known, nothing ahead of time: the same whenever reports come in the same order."),
       integer("ahead", "auto", 1, 1e6, "Proposals that lie ready.", {"auto"}),
       duration("time_limit", "10s", 0.001,
                "Longest time one proposal may take before a slot is filled by a cheaper one; not with deterministic or batch."),
@@ -242,7 +242,7 @@ std::vector<Option> workers_options() {
               "Trials at once on each rank that trains, where they take turns; auto: as many as the objective trains faster so.", {"auto"}),
       integer("prefetch", "auto", 0, 4,
               "Trials that wait at a worker; auto: some where messages take more than a hundredth of a trial (with a searcher that "
-              "learns only up to 20 ms).", {"auto"}),
+              "learns only up to 20 ms), none with search.deterministic.", {"auto"}),
       integer("in_flight", "all", 1, 1e9,
               "Trials at once; auto: twice as many again and again while that lets them end faster and each gains as much.", {"all", "auto"}),
       flag("move_stragglers", "false",

@@ -259,7 +259,7 @@ void read_layout(StudyInputs& inputs, const OptionValues& workers, const OptionV
   inputs.layout.lanes = static_cast<int>(workers.number("lanes", 0));
   inputs.layout.elastic = workers.flag("elastic");
   inputs.layout.workers_per_gpu = static_cast<int>(gpu.number("share"));
-  inputs.prefetch = static_cast<int>(workers.number("prefetch", -1));
+  inputs.prefetch = static_cast<int>(workers.number("prefetch", inputs.deterministic ? 0 : -1));
   inputs.in_flight = workers.text("in_flight") == "auto" ? -1 : static_cast<int>(workers.number("in_flight"));
   inputs.move_stragglers = workers.flag("move_stragglers");
 }

@@ -51,7 +51,8 @@ std::string course_plot(const log::Study& study, const std::vector<const Trial*>
   std::vector<std::pair<double, double>> best;
   for (const Trial* trial : trials) {
     add(plot, study, *trial, trial->t_end);
-    if (search::succeeded(trial->state) && (best.empty() || study.history.better(trial->objective, best.back().second)))
+    if (search::succeeded(trial->state) &&
+        (best.empty() || study.history.better(trial->objective, best.back().second)))
       best.emplace_back(trial->t_end, trial->objective);
   }
   plot.steps(best, "#d22");
@@ -77,13 +78,13 @@ std::string parameter_plot(const log::Study& study, const std::vector<const Tria
 }
 
 std::string tree_tip(const log::Study& study, const search::TreeNode& node) {
-  return concat(node.part, "\nvisits ", node.visits, ", running ", node.in_flight, ", best ",
-                study.header.metric, " ", format_short(node.value, 5), ", probability ",
-                percent(node.probability), ", entropy ", format_short(node.entropy, 3));
+  return concat(node.part, "\n", percent(node.volume), " of the space, visits ", node.visits, ", running ",
+                node.in_flight, ", best ", study.header.metric, " ", format_short(node.value, 5),
+                ", probability ", percent(node.probability), ", entropy ", format_short(node.entropy, 3));
 }
 
-/// Each node under its parent, as wide as its share of the space, the darker the more probably it holds the
-/// optimum.
+/// Each node under its parent, as wide as its share of the results, the darker the more probably it holds the
+/// optimum. By their share of the space the nodes that matter would be too thin to be seen.
 std::string tree_plot(const log::Study& study) {
   const auto nodes =
       tree_nodes(study.space, search::tree_options_in(study.header.used_inputs), study.history);
@@ -93,7 +94,9 @@ std::string tree_plot(const log::Study& study) {
   std::string shapes;
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     const search::TreeNode& node = nodes[i];
-    const double width = page_width * node.volume;
+    const double width =
+        i == 0 ? page_width
+               : page_width * static_cast<double>(node.visits) / static_cast<double>(nodes[0].visits);
     if (i > 0) {
       const auto parent = static_cast<std::size_t>(node.parent);
       left[i] = left[parent] + used[parent];
@@ -125,7 +128,8 @@ std::string html_page(const log::Study& study) {
   }
   if (study.header.searcher == "ais")
     body +=
-        "<h2>Tree of the search</h2>\n<p>Each node is as wide as its part of the space, and the darker the "
+        "<h2>Tree of the search</h2>\n<p>Each node is as wide as its share of the results, and the darker "
+        "the "
         "more "
         "probably it holds the optimum.</p>\n" +
         tree_plot(study);

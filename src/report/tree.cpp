@@ -49,14 +49,6 @@ std::string best_path(const Nodes& nodes, bool maximize) {
   return table.text();
 }
 
-/// Everything that is known of the place of a node, the last cut first.
-std::string whole_part(const Nodes& nodes, std::size_t node) {
-  std::vector<std::string> parts;
-  for (auto i = static_cast<std::int32_t>(node); i > 0; i = nodes[static_cast<std::size_t>(i)].parent)
-    parts.push_back(nodes[static_cast<std::size_t>(i)].part);
-  return parts.empty() ? nodes[node].part : join(parts, ", ");
-}
-
 std::string top_leaves(const Nodes& nodes, std::size_t width) {
   std::vector<std::size_t> leaves;
   for (std::size_t i = 0; i < nodes.size(); ++i)
@@ -64,7 +56,7 @@ std::string top_leaves(const Nodes& nodes, std::size_t width) {
   std::ranges::stable_sort(leaves, std::greater<>(), [&](std::size_t i) { return nodes[i].probability; });
   Table table = empty_table();
   for (const std::size_t leaf : leaves | std::views::take(most_leaves))
-    add(table, nodes[leaf], whole_part(nodes, leaf));
+    add(table, nodes[leaf], nodes[leaf].place);
   return table.text(width);
 }
 

@@ -18,6 +18,13 @@ SearcherOptions aligned(SearcherOptions options) {
 
 }  // namespace
 
+double favour_of(const RegionTree& tree, const Config& config) {
+  const std::size_t leaf = tree.leaf_of(config);
+  const RegionTree::Node& node = tree.nodes()[leaf];
+  return favour_weight *
+         (std::log(tree.probability(leaf)) - std::log1p(static_cast<double>(node.visits + node.in_flight)));
+}
+
 AisSearcher::AisSearcher(const SearcherOptions& options, space::Space space)
     : BayesianSearcher(aligned(options), space),
       study_(space, options.tree),
@@ -43,16 +50,10 @@ std::size_t AisSearcher::selected(TrialId trial) const {
       Random(derive_seed(options().seed, tree_stream), static_cast<std::uint64_t>(trial.value)).uniform());
 }
 
-/// Where the model is one of all results, the tree weighs its best places: p / (1 + N + O) of their leaves,
-/// to the power favour_weight.
+/// Where the model is one of all results, the tree weighs its best places.
 std::function<double(const space::UnitPoint&)> AisSearcher::favour(TrialId trial) {
   if (tree().leaves() == 1 || greedy(trial)) return nullptr;
-  return [this](const space::UnitPoint& unit) {
-    const std::size_t leaf = tree().leaf_of(space().decode(unit));
-    const RegionTree::Node& node = tree().nodes()[leaf];
-    return favour_weight * (std::log(tree().probability(leaf)) -
-                            std::log1p(static_cast<double>(node.visits + node.in_flight)));
-  };
+  return [this](const space::UnitPoint& unit) { return favour_of(tree(), space().decode(unit)); };
 }
 
 /// A proposal of the model of one leaf.

@@ -6,6 +6,10 @@
 
 namespace regatta::search {
 
+/// How much a tree favours a place among the best ones of a model of all results, beside its promise:
+/// ln (p / (1 + N + O))^0.3 of its leaf, which has the chance p, N results and O running trials.
+double favour_of(const RegionTree& tree, const Config& config);
+
 /// Asynchronous iterative search: a tree over the space, grown by the results as they come, decides in which
 /// part of it the next trial shall be; Gaussian processes decide where in that part.
 ///

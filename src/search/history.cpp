@@ -39,8 +39,11 @@ const Trial& History::operator[](TrialId id) const {
 
 bool History::contains(const Config& config) const {
   const auto [first, last] = by_config_.equal_range(config_hash(config));
-  return std::any_of(first, last,
-                     [&](const auto& entry) { return same_config((*this)[entry.second].config, config); });
+  return std::any_of(first, last, [&](const auto& entry) {
+    const auto& [trial, change] = entry.second;
+    return same_config(change < 0 ? (*this)[trial].config : changes_[static_cast<std::size_t>(change)].before,
+                       config);
+  });
 }
 
 bool History::better(double a, double b) const {
@@ -59,7 +62,7 @@ void History::apply(const TrialCreated& event) {
           "trials are numbered in order: expected ", trials_.size(), ", got ", event.trial.value);
   if (event.parent.valid()) static_cast<void>((*this)[event.parent]);
   // Only the first trial of a configuration is indexed: repeats in an exhausted space cost nothing.
-  if (!contains(event.config)) by_config_.emplace(config_hash(event.config), event.trial);
+  if (!contains(event.config)) by_config_.emplace(config_hash(event.config), Tried{event.trial});
   Trial trial;
   trial.id = event.trial;
   trial.config = event.config;
@@ -120,12 +123,16 @@ void History::apply(const TrialChanged& event) {
   require(trial.state == TrialState::Paused, "only a paused trial can change, and trial ", event.trial.value,
           " is ", name_of(trial.state));
   if (event.donor.valid()) static_cast<void>((*this)[event.donor]);
+  const auto [first, last] = by_config_.equal_range(config_hash(trial.config));
+  for (auto tried = first; tried != last; ++tried)
+    if (tried->second.trial == event.trial && tried->second.change < 0)
+      tried->second.change = std::ssize(changes_);
   changes_.push_back({event.trial, event.donor, trial.config, reports_.size()});
   if (event.donor != event.trial) trial.parent = event.donor;
   trial.weights = event.donor;
   trial.changed_epoch = event.epoch;
   trial.config = event.config;
-  if (!contains(event.config)) by_config_.emplace(config_hash(event.config), event.trial);
+  if (!contains(event.config)) by_config_.emplace(config_hash(event.config), Tried{event.trial});
 }
 
 Trial& History::unfinished_trial(TrialId id) {

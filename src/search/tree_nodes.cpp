@@ -14,10 +14,19 @@ std::string border_text(const space::Parameter& parameter, double unit) {
   return number ? format_short(*number, 4) : space::to_text(value);
 }
 
-std::string words_text(const space::Parameter& parameter, const Split& split, std::size_t child) {
+/// Between unit coordinates; 0 and 1 are no borders.
+std::string between_text(const space::Parameter& parameter, double low, double high) {
+  if (low <= 0) return concat(parameter.name, " < ", border_text(parameter, high));
+  const std::string from = border_text(parameter, low);
+  return high >= 1 ? concat(parameter.name, " >= ", from)
+                   : concat(from, " <= ", parameter.name, " < ", border_text(parameter, high));
+}
+
+template <class Contains>
+std::string words_text(const space::Parameter& parameter, Contains contains) {
   std::vector<std::string> words;
-  for (std::size_t w = 0; w < split.child_of.size(); ++w)
-    if (split.child_of[w] == child) words.push_back(space::to_text(parameter.categories[w]));
+  for (std::size_t w = 0; w < parameter.categories.size(); ++w)
+    if (contains(w)) words.push_back(space::to_text(parameter.categories[w]));
   return concat(parameter.name, " is ", join(words, " or "));
 }
 
@@ -26,12 +35,29 @@ std::string part_text(const space::Space& space, const Split& split, std::size_t
   const space::Parameter& parameter = space.parameters()[split.parameter];
   if (split.kind == Split::Kind::Activity)
     return concat(parameter.name, child == 0 ? " active" : " inactive");
-  if (split.kind == Split::Kind::Words) return words_text(parameter, split, child);
-  const std::string low = child == 0 ? "" : border_text(parameter, split.borders[child - 1]);
-  const std::string high = child == split.borders.size() ? "" : border_text(parameter, split.borders[child]);
-  if (low.empty()) return concat(parameter.name, " < ", high);
-  return high.empty() ? concat(parameter.name, " >= ", low)
-                      : concat(low, " <= ", parameter.name, " < ", high);
+  if (split.kind == Split::Kind::Words)
+    return words_text(parameter, [&](std::size_t w) { return split.child_of[w] == child; });
+  return between_text(parameter, child == 0 ? 0 : split.borders[child - 1],
+                      child == split.borders.size() ? 1 : split.borders[child]);
+}
+
+/// What of the space a part is, each parameter once.
+std::string place_text(const space::Space& space, const Part& part) {
+  std::vector<std::string> texts;
+  for (std::size_t k = 0; k < space.size(); ++k) {
+    const space::Parameter& parameter = space.parameters()[k];
+    const Part::Side& side = part.side(k);
+    if (!side.may_be_active) {
+      texts.push_back(parameter.name + " inactive");
+    } else if (!side.words.empty()) {
+      texts.push_back(words_text(parameter, [&](std::size_t w) { return side.words[w]; }));
+    } else if (side.low > 0 || side.high < 1) {
+      texts.push_back(between_text(parameter, side.low, side.high));
+    } else if (!side.may_be_inactive) {
+      texts.push_back(parameter.name + " active");
+    }
+  }
+  return texts.empty() ? "everything" : join(texts, ", ");
 }
 
 /// The number after `name =` in a line, or none.
@@ -62,6 +88,7 @@ std::vector<TreeNode> tree_nodes(const space::Space& space, const TreeOptions& o
     shown.entropy = node.entropy;
     shown.volume = std::exp(node.log_volume);
     shown.part = "everything";
+    shown.place = place_text(space, node.part);
     if (node.parent != RegionTree::none) {
       shown.parent = static_cast<std::int32_t>(node.parent);
       shown.part = part_text(space, nodes[node.parent].split, i - nodes[node.parent].first_child);

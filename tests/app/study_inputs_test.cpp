@@ -95,6 +95,11 @@ TEST(StudyInputs, PutsTheCommandLineBeforeTheFile) {
   EXPECT_EQ(inputs.verbosity, 2);
 }
 
+TEST(StudyInputs, LetsNoTrialWaitAtAWorkerWhereProposalsKnowAllResults) {
+  EXPECT_EQ(inputs_of(valid_text + "[search]\ndeterministic = true\n").prefetch, 0);
+  EXPECT_EQ(inputs_of(valid_text + "[search]\ndeterministic = true\n[workers]\nprefetch = 2\n").prefetch, 2);
+}
+
 TEST(StudyInputs, ReplacesADefinitionInItsPlaceAndAddsNewOnesBehind) {
   const StudyInputs inputs = inputs_of(
       "[objective]\ntype = function\nfunction = sphere\n[space]\nx = uniform(0, 1)\ny = uniform(0, 1)\n",

@@ -74,6 +74,28 @@ TEST(Tree, ListsNodesWithTheirCountsAndParts) {
   }
 }
 
+std::size_t count(const std::string& text, const std::string& part) {
+  std::size_t found = 0;
+  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;
+  return found;
+}
+
+TEST(Tree, SaysOfEachParameterOnceWhereAPlaceLies) {
+  const log::Study study = study_of("ais");
+  const auto nodes =
+      tree_nodes(study.space, search::tree_options_in(study.header.used_inputs), study.history);
+
+  EXPECT_EQ(nodes[0].place, "everything");
+  EXPECT_EQ(nodes[1].place, "momentum active");
+  std::size_t cut_twice = 0;
+  for (const search::TreeNode& node : nodes) {
+    for (const space::Parameter& parameter : study.space.parameters())
+      EXPECT_LE(count(node.place, parameter.name), 1u) << node.place;
+    cut_twice += node.place.find(" <= learning_rate < ") != std::string::npos ? 1 : 0;
+  }
+  EXPECT_GE(cut_twice, 1u);
+}
+
 TEST(Tree, IsShownInTheReport) {
   const std::string text = report_text(study_of("ais"));
 
@@ -89,12 +111,6 @@ TEST(Tree, IsNotShownForOtherSearchers) {
   EXPECT_THAT(report_text(study_of("sobol")), Not(HasSubstr("the way to the best result")));
 }
 
-std::size_t count(const std::string& text, const std::string& part) {
-  std::size_t found = 0;
-  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;
-  return found;
-}
-
 TEST(HtmlPage, DrawsTrialsParametersAndTree) {
   const log::Study study = study_of("ais");
   const auto nodes =
@@ -108,6 +124,23 @@ TEST(HtmlPage, DrawsTrialsParametersAndTree) {
   EXPECT_EQ(count(page, "<rect"), nodes.size());
   EXPECT_THAT(page, HasSubstr("learning_rate &lt; "));
   EXPECT_EQ(count(page, "learning_rate < "), 0u);
+}
+
+TEST(HtmlPage, DrawsNodesAsWideAsTheirShareOfTheResults) {
+  const log::Study study = study_of("ais");
+  const auto nodes =
+      tree_nodes(study.space, search::tree_options_in(study.header.used_inputs), study.history);
+
+  const std::string page = html_page(study);
+
+  std::size_t at = 0;
+  for (const search::TreeNode& node : nodes) {
+    at = page.find("<rect", at + 1);
+    ASSERT_NE(at, std::string::npos);
+    const std::size_t width = page.find("width=\"", at) + 7;
+    EXPECT_NEAR(std::stod(page.substr(width)), 980 * static_cast<double>(node.visits) / 60, 0.01)
+        << node.part;
+  }
 }
 
 TEST(HtmlPage, ShowsAStudyWithoutResults) {

@@ -56,19 +56,6 @@ std::set<search::Config> points(const search::History& history) {
   return configs;
 }
 
-TEST_F(JobTest, SharesATreeAmongSubControllers) {
-  const ProcessResult result =
-      run(6, shipped("branin.ini"),
-          {"search.algorithm=ais", "search.controllers=2", "search.split=8", "study.trials=120"});
-
-  ASSERT_EQ(result.exit_code, 0) << result;
-  const log::Study finished = study();
-  EXPECT_EQ(finished.history.count(TrialState::Completed), 120u);
-  EXPECT_EQ(points(finished.history).size(), 120u);
-  EXPECT_EQ(finished.workers.size(), 3u) << "rank 0 steers, two ranks have the tree";
-  EXPECT_LT(finished.history[*finished.history.incumbent()].objective, 0.45) << "the minimum is 0.398";
-}
-
 TEST_F(JobTest, TunesOverManyRanks) {
   const ProcessResult result = run(5, shipped("branin.ini"), {"study.trials=300"});
 
@@ -406,23 +393,6 @@ TEST_F(JobTest, FillsSlotsWhenASearcherThatLearnsTakesTooLong) {
   EXPECT_FALSE(done.filled_in.empty());
   for (const TrialId trial : done.filled_in)
     EXPECT_TRUE(std::ranges::none_of(done.promises, [&](const auto& each) { return each.trial == trial; }));
-}
-
-TEST_F(JobTest, GrowsATreeAndTellsAllRanksOfTheBestTrial) {
-  const ProcessResult result =
-      run(4, shipped("branin.ini"),
-          {"search.algorithm=ais", "study.trials=60", "log.verbosity=3", "search.incumbent_interval=1ms"});
-
-  ASSERT_EQ(result.exit_code, 0) << result.err;
-  const auto best = study().history.incumbent();
-  EXPECT_LT(study().history[best.value()].objective, 1);
-  EXPECT_THAT(result.out + result.err, HasSubstr("told of trial "));
-  const h5::File file = h5::File::open(directory / "regatta.h5");
-  const auto visits = file.read_integers("/search/ais/nodes/visits");
-  EXPECT_GE(visits.size(), 3u);
-  EXPECT_EQ(visits.front(), 60);
-  const ProcessResult report = support::run_process({REGATTA_BINARY, "report", directory.string()}, {});
-  EXPECT_THAT(report.out, HasSubstr("the way to the best result"));
 }
 
 TEST_F(JobTest, LeavesRanksThatFillNoTeamAsleepUntilTheEnd) {

@@ -153,6 +153,20 @@ TEST(History, FindsAConfigurationWithInactiveEntries) {
   EXPECT_FALSE(history.contains({0.0, not_a_number, 0.0}));
 }
 
+TEST(History, FindsConfigurationsThatATrialHasNoMore) {
+  History history = running(1);
+  const Config first = history[TrialId{0}].config;
+  history.record(ended(0, TrialState::Paused));
+
+  history.record(TrialChanged{TrialId{0}, 1, TrialId{0}, 0, {5}});
+  history.record(TrialChanged{TrialId{0}, 1, TrialId{0}, 0, {6}});
+  history.record(TrialChanged{TrialId{0}, 1, TrialId{0}, 0, first});
+
+  for (const Config& config : {first, Config{5}, Config{6}}) EXPECT_TRUE(history.contains(config));
+  EXPECT_FALSE(history.contains({7}));
+  EXPECT_EQ(history.distinct(), 3u);
+}
+
 TEST(History, KeepsAllReportsInTheirOrder) {
   History history = running(2);
 

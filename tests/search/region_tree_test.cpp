@@ -15,12 +15,25 @@ namespace {
 using namespace study;
 
 space::Space line_space() { return space_of({{"x", "uniform(0, 1)", {}}}); }
+/// A condition in a condition.
+space::Space nested_space() {
+  return space_of({{"a", "choice(p, q, r)", {}},
+                   {"b", "int(1, 5) if a == p", {}},
+                   {"c", "uniform(0, 1) if b > 2", {}},
+                   {"d", "choice(u, v, w) if a == q", {}},
+                   {"e", "loguniform(1e-3, 1)", {}}});
+}
 space::Space square_space() { return space_of({{"x", "uniform(0, 1)", {}}, {"y", "uniform(0, 1)", {}}}); }
 
 Config random_config(const space::Space& space, Random& random) {
   space::UnitPoint unit(space.size());
   for (double& coordinate : unit) coordinate = random.uniform();
   return space.decode(unit);
+}
+
+/// All parameters at their lower ends, or at their upper ones.
+Config end_config(const space::Space& space, int upper) {
+  return space.decode(space::UnitPoint(space.size(), upper ? std::nextafter(1.0, 0.0) : 0.0));
 }
 
 /// Results of a function of the unit coordinates at random configurations.
@@ -347,7 +360,7 @@ void expect_consistent(const RegionTree& tree) {
 
 TEST(RegionTree, IsAPartitionOfTheSpaceAtAllTimes) {
   std::size_t index = 0;
-  for (const space::Space& space : {square_space(), mixed_space(), tiny_space(), discrete_space()}) {
+  for (const space::Space& space : {square_space(), mixed_space(), tiny_space(), discrete_space(), nested_space()}) {
     SCOPED_TRACE(index++);
     RegionTree tree(space, {.children = index % 2 == 0 ? 3 : 2, .split = 9});
     Random random(index);
@@ -363,7 +376,7 @@ TEST(RegionTree, IsAPartitionOfTheSpaceAtAllTimes) {
       if (i % 8 != 0) continue;
       expect_consistent(tree);
       for (int probe = 0; probe < 30; ++probe) {
-        const Config anywhere = random_config(space, random);
+        const Config anywhere = probe < 2 ? end_config(space, probe) : random_config(space, random);
         const space::UnitPoint place = place_of(space, anywhere);
         std::vector<std::size_t> owners;
         for (std::size_t n = 0; n < tree.nodes().size(); ++n)

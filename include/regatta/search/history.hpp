@@ -75,7 +75,7 @@ class History {
   const std::vector<Change>& changes() const { return changes_; }
   /// All reports in the order in which they came.
   const std::vector<CurvePoint>& reports() const { return reports_; }
-  /// Whether some trial has exactly this configuration.
+  /// Whether some trial has exactly this configuration, or had it before it changed.
   bool contains(const Config& config) const;
   /// Number of different configurations among the trials.
   std::size_t distinct() const { return by_config_.size(); }
@@ -109,8 +109,13 @@ class History {
   std::vector<Outcome> outcomes_;
   std::vector<Change> changes_;
   std::vector<CurvePoint> reports_;
-  std::unordered_multimap<std::uint64_t, TrialId> by_config_;  ///< hash -> first trial of each configuration
-  std::map<std::string, Note, std::less<>> notes_;             ///< latest by key
+  /// The first trial of a configuration.
+  struct Tried {
+    TrialId trial;
+    std::int64_t change = -1;  ///< place in changes_ of a configuration that it has no more
+  };
+  std::unordered_multimap<std::uint64_t, Tried> by_config_;  ///< by hash
+  std::map<std::string, Note, std::less<>> notes_;           ///< latest by key
 };
 
 }  // namespace regatta::search

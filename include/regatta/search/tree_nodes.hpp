@@ -23,6 +23,7 @@ struct TreeNode {
   double entropy = 0;           ///< of the place of the optimum, given that it lies below this node [nat]
   double volume = 1;            ///< share of the space
   std::string part;             ///< what of its parent it is: "rate < 0.01", "optimizer is sgd or adam"
+  std::string place;            ///< what of the space it is: "1e-04 <= rate < 0.01, optimizer is sgd"
 };
 
 /// The tree that follows from a history: the same that the searcher has. O(n log n).
