@@ -169,13 +169,16 @@ void Controller::pause(WorkerId worker, const Report& report, schedule::Decision
     moved_.push_back(report.trial);
 }
 
-/// Where nothing is kept of the donor any more, the trial goes on with its own weights.
+/// Where nothing is kept of the donor any more, or only weights from before a change that it waits for itself, the trial
+/// goes on as it is: the donor's hyperparameters alone may be those of a network of another shape.
 void Controller::change(TrialId trial, const schedule::Decision& decision, double now) {
-  TrialId donor = decision.answer == schedule::Answer::Change ? trial : decision.donor;
-  if (donor.valid() && !keeps(donor)) donor = trial;
+  const TrialId donor = decision.answer == schedule::Answer::Change ? trial : decision.donor;
+  const bool lost = donor.valid() && donor != trial &&
+                    (!keeps(donor) || std::ranges::find(changed_, donor) != changed_.end());
+  changed_.push_back(trial);
+  if (lost) return;
   record(search::TrialChanged{trial, history_[trial].epochs, donor, now, decision.config});
   if (donor.valid() && donor != trial) donors_.insert(donor);
-  changed_.push_back(trial);
 }
 
 void Controller::finish(WorkerId from, const Report& report, double now) {

@@ -690,19 +690,37 @@ TEST_F(EndingDonorTest, StaysForALaterJob) {
   EXPECT_EQ(book.cancelled[0].second.trial, TrialId{0});
 }
 
-TEST_F(AnswersTest, ATrialKeepsItsWeightsWhereNothingIsKeptOfItsDonor) {
+TEST_F(AnswersTest, ATrialGoesOnAsItIsWhereNothingIsKeptOfItsDonor) {
   prepared->answers[{1, 1}] = {schedule::Answer::Restart, {0.75}, TrialId{0}};
   build(2);
   controller->step(now);
+  const Config before = trial(1).config;
   report(second, 1, 1);
   report(first, 0, 1, TrialState::Completed);
 
   report(second, 1, 2, TrialState::Paused);
 
-  ASSERT_EQ(logged<search::TrialChanged>().size(), 1u);
-  EXPECT_EQ(logged<search::TrialChanged>()[0].donor, TrialId{1}) << "the log says so";
+  EXPECT_TRUE(logged<search::TrialChanged>().empty());
+  EXPECT_EQ(book.assigned.back().second.trial, TrialId{1});
   EXPECT_EQ(book.assigned.back().second.weights, TrialId{1});
-  EXPECT_EQ(trial(1).config, Config{0.75});
+  EXPECT_EQ(book.assigned.back().second.config, before);
+}
+
+TEST_F(AnswersTest, ATrialGoesOnAsItIsWhereItsDonorWaitsForAChange) {
+  prepared->until = 2;
+  prepared->answers[{0, 2}] = {schedule::Answer::Change, {0.25}};
+  prepared->answers[{1, 2}] = {schedule::Answer::Restart, {0.5}, TrialId{0}};
+  build(2);
+  controller->step(now);
+  controller->receive(first, Report{TrialId{0}, 2, TrialState::Paused, Reason::None, 1}, ++now);
+  controller->receive(second, Report{TrialId{1}, 2, TrialState::Paused, Reason::None, 1}, ++now);
+
+  controller->step(++now);
+
+  ASSERT_EQ(logged<search::TrialChanged>().size(), 1u);
+  EXPECT_EQ(logged<search::TrialChanged>()[0].trial, TrialId{0});
+  EXPECT_EQ(trial(1).state, TrialState::Running);
+  EXPECT_FALSE(trial(1).parent.valid());
 }
 
 TEST_F(AnswersTest, RestartWithoutADonorStartsFromFreshWeights) {

@@ -184,7 +184,7 @@ class Controller {
   std::uint64_t last_user_trial_ = 0;  ///< length of the history after the last one
   Remarks remarks_;
   std::deque<TrialId> requeued_;
-  std::deque<TrialId> changed_;  ///< paused for a change, to go on at once
+  std::deque<TrialId> changed_;  ///< paused for a change, or for one that was lost with its donor, to go on at once
   std::unordered_map<TrialId, schedule::Decision>
       pending_;                    ///< changes of running trials that are to pause for them
   std::multiset<TrialId> donors_;  ///< of changes that have not started yet
