@@ -133,11 +133,12 @@ std::vector<Option> tree_options() {
       integer("children", "2", 2, 64, "ais: parts into which a node of the tree is cut."),
       integer("max_height", "40", 1, 1000, "ais: of the tree; the search ends when the best result lies that deep."),
       integer("split", "auto", 4, 1e9, "ais: results at which a leaf is cut; auto: 20, or 4 per parameter.", {"auto"}),
-      word("selection", "score", {"score", "draw"},
-           "ais: the leaf with the best score by value, chance, entropy and visits, or one drawn by its chance."),
+      word("selection", "auto", {"auto", "score", "draw"},
+           "ais: the leaf with the best score by value, chance, entropy and visits, or one drawn by its chance; auto: drawn "
+           "while 300 trials or more run."),
       number("exploration", "0.5", 0, "ais: weight of chance and visits beside the value of a node."),
-      number("entropy_weight", "1", 0, "ais: weight of the entropy in that."),
-      flag("count_running", "true", "ais: running trials count as visits."),
+      number("entropy_weight", "0", 0, "ais: weight of the entropy in a score."),
+      flag("count_running", "false", "ais: in scores running trials count as visits."),
       integer("controllers", "0", 0, 1000,
               "ais: ranks beside rank 0 that share the tree and make the proposals, each in its part; for more than "
               "1,000 workers."),

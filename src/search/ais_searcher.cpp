@@ -45,8 +45,7 @@ std::optional<Config> AisSearcher::ask(const History& history, TrialId trial,
 /// Selection.
 std::size_t AisSearcher::selected(TrialId trial) const {
   if (greedy(trial)) return tree().best_leaf();
-  if (options().tree.selection == "score") return tree().select();
-  return tree().draw(
+  return tree().choose(
       Random(derive_seed(options().seed, tree_stream), static_cast<std::uint64_t>(trial.value)).uniform());
 }
 

@@ -87,8 +87,7 @@ void Domain::take(const AllLosses& all) {
 
 std::size_t Domain::leaf_for(TrialId number) const {
   if (number.value % turns == turns - 1) return tree_.best_leaf();
-  if (options_.tree.selection == "score") return tree_.select();
-  return tree_.draw(
+  return tree_.choose(
       Random(derive_seed(options_.seed, domain_stream), static_cast<std::uint64_t>(number.value)).uniform());
 }
 

@@ -17,6 +17,7 @@ constexpr double transform_growth = 0.05;  // results since the last transform, 
 constexpr double retry_growth = 1.25;      // members of a leaf that could not be split, until the next try
 constexpr double imagined = 100;           // results that a leaf might still have, for its least loss
 constexpr double least_deviation = 1e-3;   // of the transformed losses in a leaf
+constexpr std::size_t many_running = 300;  // from which on leaves are drawn
 constexpr std::uint64_t draw_stream = 0x7472656564;
 
 }  // namespace
@@ -316,6 +317,12 @@ void RegionTree::add_children(std::size_t leaf, const Split& split) {
 }
 
 // Selection.
+
+std::size_t RegionTree::choose(double uniform) const {
+  const bool many = nodes_.front().in_flight >= many_running;
+  const bool draws = options_.selection == "draw" || (options_.selection == "auto" && many);
+  return draws ? draw(uniform) : select();
+}
 
 double RegionTree::score(const Node& child, const Node& parent) const {
   const double split = static_cast<double>(split_size_), visits = static_cast<double>(child.visits);

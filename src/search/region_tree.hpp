@@ -104,7 +104,10 @@ class RegionTree final : public ObservedTree {
 
   // Selection.
 
-  /// The leaf where the next trial shall be: from the root always the child with the highest score.
+  /// The leaf where the next trial shall be, as TreeOptions::selection says.
+  /// @param uniform  in [0, 1)
+  std::size_t choose(double uniform) const;
+  /// From the root always the child with the highest score.
   std::size_t select() const;
   /// What select() compares; higher is better.
   double score(const Node& child, const Node& parent) const;

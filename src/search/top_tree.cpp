@@ -88,8 +88,7 @@ void TopTree::scale() {
 
 std::size_t TopTree::selected(std::int32_t number) const {
   if (number % turns == turns - 1) return top_.best_leaf();
-  if (options_.tree.selection == "score") return top_.select();
-  return top_.draw(
+  return top_.choose(
       Random(derive_seed(options_.seed, keeper_stream), static_cast<std::uint64_t>(number)).uniform());
 }
 

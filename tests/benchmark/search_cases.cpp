@@ -173,10 +173,10 @@ CaseTable lamcts() {
   return table;
 }
 
-/// What `ais` owes to each of its parts where it is needed: with so many results that models are those of
-/// parts nearly all the time.
+/// What `ais` owes to each of its parts, and would owe to those that are no defaults, where they are needed:
+/// with so many results that models are those of parts nearly all the time.
 CaseTable tree() {
-  CaseTable table{"tree", "ais, with models of parts from 100 results on, without one of its parts each", {}};
+  CaseTable table{"tree", "ais, with models of parts from 100 results on, with one change each", {}};
   for (Case each : long_cases()) {
     each.pending = 100;
     table.cases.push_back(measured_at({500, 1000, 3000}, std::move(each)));
@@ -188,9 +188,9 @@ CaseTable tree() {
     table.contenders.push_back({name, options});
   };
   add("ais", [](search::TreeOptions&) {});
-  add("entropy_weight=0", [](search::TreeOptions& tree) { tree.entropy_weight = 0; });
+  add("entropy_weight=1", [](search::TreeOptions& tree) { tree.entropy_weight = 1; });
   add("exploration=0", [](search::TreeOptions& tree) { tree.exploration = 0; });
-  add("count_running=false", [](search::TreeOptions& tree) { tree.count_running = false; });
+  add("count_running=true", [](search::TreeOptions& tree) { tree.count_running = true; });
   add("selection=draw", [](search::TreeOptions& tree) { tree.selection = "draw"; });
   add("no splits", [](search::TreeOptions& tree) { tree.split = 1'000'000; });
   add("local_from=1000", [](search::TreeOptions& tree) { tree.local_from = 1000; });

@@ -179,7 +179,8 @@ TEST(RegionTree, HasAsManyChildrenAsAskedFor) {
 
 TEST(RegionTree, ScoresValueChanceEntropyAndCountsOfTrials) {
   RegionTree tree =
-      grown_tree(square_space(), 64, {.split = 16, .exploration = 0.7, .entropy_weight = 2}, unit_bowl);
+      grown_tree(square_space(), 64,
+                 {.split = 16, .exploration = 0.7, .entropy_weight = 2, .count_running = true}, unit_bowl);
   const Config inside{0.1, 0.1};
   tree.begin(inside);
   tree.begin(inside);
@@ -219,6 +220,24 @@ TEST(RegionTree, SelectsTheChildWithTheHighestScoreAtEachLevel) {
       EXPECT_GE(tree.score(tree.nodes()[node], parent),
                 tree.score(tree.nodes()[parent.first_child + c], parent));
   }
+}
+
+TEST(RegionTree, DrawsLeavesByTheirChancesWhileManyTrialsRun) {
+  const auto chosen = [](const std::string& selection, int running) {
+    RegionTree tree = grown_tree(square_space(), 400, {.split = 20, .selection = selection}, unit_bowl);
+    Random random(5);
+    for (int i = 0; i < running; ++i) tree.begin(random_config(square_space(), random));
+    for (int i = 0; i < 20; ++i) {
+      const double uniform = random.uniform();
+      if (tree.choose(uniform) != tree.select())
+        return tree.choose(uniform) == tree.draw(uniform) ? "draw" : "neither";
+    }
+    return "score";
+  };
+  EXPECT_STREQ(chosen("auto", 299), "score");
+  EXPECT_STREQ(chosen("auto", 300), "draw");
+  EXPECT_STREQ(chosen("score", 300), "score");
+  EXPECT_STREQ(chosen("draw", 0), "draw");
 }
 
 /// How many of a thousand selections each leaf gets when each begins a trial there.
@@ -360,7 +379,8 @@ void expect_consistent(const RegionTree& tree) {
 
 TEST(RegionTree, IsAPartitionOfTheSpaceAtAllTimes) {
   std::size_t index = 0;
-  for (const space::Space& space : {square_space(), mixed_space(), tiny_space(), discrete_space(), nested_space()}) {
+  for (const space::Space& space :
+       {square_space(), mixed_space(), tiny_space(), discrete_space(), nested_space()}) {
     SCOPED_TRACE(index++);
     RegionTree tree(space, {.children = index % 2 == 0 ? 3 : 2, .split = 9});
     Random random(index);
@@ -389,7 +409,9 @@ TEST(RegionTree, IsAPartitionOfTheSpaceAtAllTimes) {
 }
 
 TEST(RegionTree, IsAFunctionOfTheResults) {
-  const auto noisy = [](const space::UnitPoint& unit) { return unit_bowl(unit) + 0.1 * std::sin(40 * unit[0]); };
+  const auto noisy = [](const space::UnitPoint& unit) {
+    return unit_bowl(unit) + 0.1 * std::sin(40 * unit[0]);
+  };
   const RegionTree a = grown_tree(square_space(), 200, {}, noisy),
                    b = grown_tree(square_space(), 200, {}, noisy);
 

@@ -68,7 +68,8 @@ TEST(RegionTree, BelievesInNothingWorseThanTheBestResultOfALeaf) {
 TEST(RegionTree, ScoresByTheFormula) {
   const std::vector<double> all{0, 1, 2, 3, 10};
   const OutputTransform z(OutputTransform::Kind::HalfRank, all);
-  const RegionTree tree = scaled_tree(all, {.split = 16, .exploration = 0.7, .entropy_weight = 2});
+  const RegionTree tree =
+      scaled_tree(all, {.split = 16, .exploration = 0.7, .entropy_weight = 2, .count_running = true});
   const RegionTree::Node parent{.visits = 30, .in_flight = 6};
   const RegionTree::Node child{.visits = 10, .in_flight = 4, .value = 2, .chance = 0.4, .branching = 0.5};
 
@@ -239,7 +240,7 @@ TEST(AisSearcher, HasModelsOfPartsWhenMoreThanAHundredTrialsRun) {
 }
 
 TEST(AisSearcher, TakesTheLeafOfTheBestResultEveryFourthTime) {
-  const TreeOptions options{.split = 8, .exploration = 10, .local_from = 10};
+  const TreeOptions options{.split = 8, .exploration = 10, .count_running = true, .local_from = 10};
   History history = history_of(40, 0);
   const Config best = history[history.incumbent().value()].config;
   for (int i = 0; i < 60; ++i) {
