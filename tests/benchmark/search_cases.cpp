@@ -51,10 +51,7 @@ Case minimum_in_the_middle(Case result) {
 }
 
 /// The long ones.
-Case of_twenty_dimensions(Case result) {
-  result.most_seeds = 10;
-  return measured_at({125, 250, 500}, std::move(result));
-}
+Case of_twenty_dimensions(Case result) { return measured_at({125, 250, 500}, std::move(result)); }
 
 /// Twenty parameters, twenty workers, 500 evaluations.
 std::vector<Case> long_cases() {
