@@ -102,8 +102,8 @@ std::vector<Option> bayesian_options() {
       number("noise_deviation", "0", 0,
              "bo: standard deviation of fixed noise [unit of the objective]; 0: the standard errors of folds and repeats."),
       word("fit", "map", {"map", "cma", "ensemble"},
-           "bo: hyperparameters by gradients, by an evolution strategy, or several samples of them, of which each proposal "
-           "takes one by its weight."),
+           "bo: hyperparameters by gradients, by an evolution strategy, or several samples of them, over which each proposal "
+           "takes the mean of the acquisition."),
       integer("initial_trials", "auto", 1, 1e6, "bo: trials before the first model; auto: parameters + 4.", {"auto"}),
       word("initial_design", "sobol", {"sobol", "random"}, "bo: how these are drawn."),
       integer("raw_samples", "512", 1, 1e6, "bo: points at which an acquisition is looked at first."),

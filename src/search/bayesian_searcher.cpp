@@ -106,6 +106,7 @@ std::optional<Config> BayesianSearcher::ask(const History& history, TrialId tria
   if (surrogate_.embedding().continuous().empty()) terrain.excluded = seen;
   if (options_.bayesian.cost_aware && rule != Rule::Mean) terrain.costs = &surrogate_.costs();
   if (&surrogate != &surrogate_) terrain.masked = masked;
+  if (rule != Rule::Sample) terrain.companions = surrogate.companions(model);
   Landscape landscape(space_, options_.bayesian, surrogate, model, pending, std::move(terrain), random);
 
   Ask::Setting setting{.options = &options_.bayesian, .seen = excluded};

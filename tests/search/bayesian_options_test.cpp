@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "acquisition_search.hpp"
 #include "numeric.hpp"
+#include "rule.hpp"
 #include "study.hpp"
 #include "surrogate.hpp"
 
@@ -145,6 +147,43 @@ TEST(BayesianOptions, ChooseAsManyTrustRegionsAsParametersAndRunningTrialsAskFor
   EXPECT_EQ(regions(8, 0), 1);
   EXPECT_EQ(regions(8, 30), 1);
   EXPECT_EQ(regions(8, 32), 2);
+}
+
+TEST(BayesianOptions, OfAnEnsembleMaximiseTheMeanOverItsSamples) {
+  const space::Space space = cube(2);
+  const History history = history_of(space, 8, 0);
+  BayesianOptions options;
+  options.fit = "ensemble";
+  options.kernel = "matern52";
+  options.transform = "standard";
+  options.explore = 0;  // keeps to the best of all places
+  Surrogate surrogate(space, options);
+  surrogate.update(history);
+  Random random(3);
+  Landscape::Setting terrain = terrain_of(Rule::Improvement, options, 8);
+  const auto best_place = [&](Landscape& landscape) {
+    return minimise(landscape, {{Region::everything(2), {}}}, {}, random).front();
+  };
+  std::vector<space::UnitPoint> of_samples;
+  for (Surrogate::Model* sample : surrogate.companions({.kernel = KernelKind::Matern52})) {
+    Landscape alone(space, options, surrogate, *sample, {}, terrain, random);
+    of_samples.push_back(best_place(alone).point);
+  }
+  Surrogate::Model& model = surrogate.draw(0);
+  terrain.companions = surrogate.companions(model);
+  Landscape mean(space, options, surrogate, model, {}, terrain, random);
+  const auto value_at = [&](const space::UnitPoint& unit) {
+    double value = 0;
+    mean(unit, {&value, 1}, {});
+    return value;
+  };
+  const double least = best_place(mean).value;
+  ASSERT_EQ(of_samples.size(), 4u);
+  for (const space::UnitPoint& unit : of_samples) EXPECT_GT(value_at(unit), least + 0.001);
+
+  const auto searcher = make_searcher({.algorithm = "bo", .seed = 7, .bayesian = options}, space);
+  for (std::int32_t number : {8, 12, 16, 20})
+    EXPECT_NEAR(value_at(space.encode(searcher->propose(history, TrialId{number}, {}).value())), least, 1e-4);
 }
 
 TEST(BayesianOptions, TakeNoiseFromTheOptionFromTheObjectiveOrForNone) {
