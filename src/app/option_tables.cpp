@@ -274,7 +274,7 @@ std::vector<SectionTable> make_tables() {
       {"space", "What may vary: `name = uniform(0, 1)`; see `regatta help space`.",
        SectionContent::Definitions},
       {"constraints", "Expressions over the parameters that must hold.", SectionContent::Definitions},
-      {"prior", "bo: where good values are expected: `x = normal(0.3, 0.1)`; see `regatta help space`.",
+      {"prior", "bo, ais, mobster: where good values are expected: `x = normal(0.3, 0.1)`; see `regatta help space`.",
        SectionContent::Definitions},
       {"objective", "What is tuned. Options of a network may also stand in [space].",
        SectionContent::ObjectiveOptions},
