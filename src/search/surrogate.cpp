@@ -440,6 +440,16 @@ Surrogate::Model& Surrogate::draw(double uniform) {
   return models_[chosen];
 }
 
+std::vector<Surrogate::Model*> Surrogate::weighed() {
+  std::vector<Model*> some;
+  for (Model& model : models_) {
+    if (model.weight < idle_weight) continue;
+    condition(model);
+    some.push_back(&model);
+  }
+  return some;
+}
+
 std::vector<Surrogate::Model*> Surrogate::companions(const Model& model) {
   std::vector<Model*> others;
   for (Model& other : models_) {

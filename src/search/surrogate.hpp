@@ -66,6 +66,8 @@ class Surrogate {
   void update(const History& history);
   /// A model drawn by weight, conditioned on all active results. `uniform` in [0, 1).
   Model& draw(double uniform);
+  /// Those that weigh something, conditioned.
+  std::vector<Model*> weighed();
   /// The other models of its kernel, transform and warp, conditioned as well: an ensemble's other samples.
   std::vector<Model*> companions(const Model& model);
 

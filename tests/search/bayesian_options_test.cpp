@@ -186,6 +186,36 @@ TEST(BayesianOptions, OfAnEnsembleMaximiseTheMeanOverItsSamples) {
     EXPECT_NEAR(value_at(space.encode(searcher->propose(history, TrialId{number}, {}).value())), least, 1e-4);
 }
 
+TEST(BayesianPromises, AreTheMeanGainOfAllModelsByTheirWeights) {
+  const space::Space space = cube(3);
+  const History history = history_of(space, 16, 0);
+  const auto searcher = make_searcher({.algorithm = "bo", .seed = 7}, space);
+  Surrogate surrogate(space, {});
+  surrogate.update(history);
+  const auto gain_of = [&](const Surrogate::Model& model, const Config& config) {
+    std::vector<double> features(3);
+    surrogate.embedding().embed(config, features);
+    Prediction prediction;
+    model.process->predict({features.data(), 1, 3, 3}, prediction);
+    const Acquired gain =
+        log_expected_improvement(prediction.mean[0], prediction.variance[0], model.incumbent);
+    return std::exp(gain.value - model.transform.log_slope(surrogate.active().losses[model.best]));
+  };
+
+  for (std::int32_t number = 16; number < 20; ++number) {
+    const Config proposed = searcher->propose(history, TrialId{number}, {}).value();
+
+    double sum = 0, weights = 0;
+    for (const Surrogate::Model* model : surrogate.weighed()) {
+      sum += model->weight * gain_of(*model, proposed);
+      weights += model->weight;
+    }
+    EXPECT_NEAR(searcher->promised().value() / (sum / weights), 1, 1e-6);
+    EXPECT_GT(surrogate.weighed().size(), 2u);
+    EXPECT_GT(weights, 0.8);
+  }
+}
+
 TEST(BayesianOptions, TakeNoiseFromTheOptionFromTheObjectiveOrForNone) {
   const space::Space space = cube(2);
   History history = history_of(space, 20, 0);
