@@ -24,8 +24,8 @@ bool tried(const Config& config, const History& history, const std::vector<Confi
   return history.contains(config) || holds(avoid, config);
 }
 
-/// Mean over a model's fantasies of the expected improvement at some features, in the unit of the objective: by
-/// the slope of the transform at the best loss.
+/// Mean over a model's fantasies of the expected improvement at some features, in the unit of the objective:
+/// by the slope of the transform at the best loss.
 double promise_of(const Surrogate& surrogate, const Surrogate::Model& model,
                   std::span<const double> features) {
   Prediction prediction;

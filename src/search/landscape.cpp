@@ -143,8 +143,7 @@ void Landscape::look(View& view, bool derivatives) const {
   view.by_mean.assign(m * fantasies, 0.0);
   view.by_variance.assign(m, 0.0);
   for (std::size_t i = 0; i < m; ++i)
-    view.values[i] =
-        acquire(view, i, {view.by_mean.data() + i * fantasies, fantasies}, view.by_variance[i]);
+    view.values[i] = acquire(view, i, {view.by_mean.data() + i * fantasies, fantasies}, view.by_variance[i]);
 }
 
 void Landscape::average(std::span<double> values) {
