@@ -173,7 +173,7 @@ Conditions and the lines of [constraints] know == != < <= > >= and or not ( ) + 
   [constraints]
   size = layers * units <= 512
 
-Lines of [prior] tell search.algorithm = bo where you expect good values; a wrong belief is soon forgotten.
+Lines of [prior] tell search.algorithm = bo, ais or mobster where you expect good values; a wrong belief is soon forgotten.
 
   normal(centre, sd)    a number; sd in natural logarithms where the parameter's scale is logarithmic
   weights(w1, w2, ...)  a list; one weight above 0 per entry, in the order of the list
@@ -181,6 +181,9 @@ Lines of [prior] tell search.algorithm = bo where you expect good values; a wron
   [prior]
   units     = normal(64, 0.5)
   optimizer = weights(1, 3)
+
+  [search]
+  algorithm = bo
 )";
 }
 

@@ -102,8 +102,8 @@ std::vector<Option> bayesian_options() {
       number("noise_deviation", "0", 0,
              "bo: standard deviation of fixed noise [unit of the objective]; 0: the standard errors of folds and repeats."),
       word("fit", "map", {"map", "cma", "ensemble"},
-           "bo: hyperparameters by gradients, by an evolution strategy, or several samples of them, of which each proposal "
-           "takes one by its weight."),
+           "bo: hyperparameters by gradients, by an evolution strategy, or several samples of them, over which each proposal "
+           "takes the mean of the acquisition."),
       integer("initial_trials", "auto", 1, 1e6, "bo: trials before the first model; auto: parameters + 4.", {"auto"}),
       word("initial_design", "sobol", {"sobol", "random"}, "bo: how these are drawn."),
       integer("raw_samples", "512", 1, 1e6, "bo: points at which an acquisition is looked at first."),
@@ -275,7 +275,7 @@ std::vector<SectionTable> make_tables() {
       {"space", "What may vary: `name = uniform(0, 1)`; see `regatta help space`.",
        SectionContent::Definitions},
       {"constraints", "Expressions over the parameters that must hold.", SectionContent::Definitions},
-      {"prior", "bo: where good values are expected: `x = normal(0.3, 0.1)`; see `regatta help space`.",
+      {"prior", "bo, ais, mobster: where good values are expected: `x = normal(0.3, 0.1)`; see `regatta help space`.",
        SectionContent::Definitions},
       {"objective", "What is tuned. Options of a network may also stand in [space].",
        SectionContent::ObjectiveOptions},

@@ -363,8 +363,14 @@ void read_metric(StudyInputs& inputs, const OptionValues& study, Problems& probl
   inputs.objective.maximize = inputs.maximize;
 }
 
-void read_prior(StudyInputs& inputs, Written& written, Problems& problems) {
+void read_prior(StudyInputs& inputs, Written& written, NamedFiles files, Problems& problems) {
+  static const std::vector<std::string> reading{"bo", "ais", "mobster"};
   const std::vector<Entry> beliefs = definitions(written, "prior", problems);
+  const std::string& searcher = inputs.searcher.algorithm;
+  const bool read = !inputs.searcher.plugin.empty() || std::ranges::find(reading, searcher) != reading.end();
+  if (!read && !beliefs.empty() && files == NamedFiles::Check)
+    problems.push_back({beliefs.front().where, "section [prior] is for search.algorithm = " +
+                                                   join(reading, ", ") + ", not " + searcher});
   inputs.searcher.bayesian.prior = search::UserPrior::parse(beliefs, inputs.space, problems);
 }
 
@@ -476,7 +482,7 @@ StudyInputs parse_inputs(std::string_view text, const std::filesystem::path& fil
   if (space.usable) read_widths(inputs, values.at("workers"), problems);
   check_lanes(inputs, values.at("workers"), problems);
   check_elastic(inputs, values.at("workers"), problems);
-  if (space.usable) read_prior(inputs, written, problems);
+  if (space.usable) read_prior(inputs, written, files, problems);
   if (space.usable) read_user_trials(inputs, written, values.at("study")["initial"], files, problems);
   if (files == NamedFiles::Trust) trust_metric(inputs, values.at("study"));
   if (space.usable && known_objective && files == NamedFiles::Check) check_together(inputs, values, problems);

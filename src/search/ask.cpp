@@ -99,10 +99,19 @@ std::optional<Config> Ask::sample() {
   return std::nullopt;
 }
 
+std::optional<Config> Ask::most_promising() {
+  const auto minima = minima_everywhere();
+  return minima.empty() ? std::nullopt : std::optional(space_.decode(minima.front().point));
+}
+
 double Ask::largest_improvement() {
-  const Region region = setting_.place ? setting_.place->region : Region::everything(space_.size());
-  const auto minima = minimise(landscape_, {{region, centres()}}, effort_, random_);
+  const auto minima = minima_everywhere();
   return minima.empty() ? -std::numeric_limits<double>::infinity() : promise(minima.front());
+}
+
+std::vector<Minimum> Ask::minima_everywhere() {
+  const Region region = setting_.place ? setting_.place->region : Region::everything(space_.size());
+  return minimise(landscape_, {{region, centres()}}, effort_, random_);
 }
 
 bool Ask::allowed(const Config& config) const { return space_.feasible(config) && !setting_.seen(config); }

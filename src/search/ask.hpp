@@ -38,7 +38,9 @@ class Ask {
   std::optional<Config> maximise();
   /// The best one under a joint sample of the belief (Thompson 1933).
   std::optional<Config> sample();
-  /// Logarithm of the largest expected improvement anywhere, transformed.
+  /// The configuration with the largest expected improvement anywhere; none when there is none.
+  std::optional<Config> most_promising();
+  /// Logarithm of that improvement, transformed.
   double largest_improvement();
 
  private:
@@ -54,6 +56,7 @@ class Ask {
   std::vector<Region> regions() const;
   /// The minima of all regions, the best first; they share the effort.
   std::vector<Minimum> minima();
+  std::vector<Minimum> minima_everywhere();
   std::optional<Config> other_valley();
   std::optional<Config> scout();
 

@@ -24,19 +24,29 @@ bool tried(const Config& config, const History& history, const std::vector<Confi
   return history.contains(config) || holds(avoid, config);
 }
 
-/// Mean of exp(log expected improvement) at one configuration, in the unit of the objective: by the slope of
-/// the transform at the best loss.
-double promise_of(const Surrogate& surrogate, const Surrogate::Model& model, const Config& config) {
-  const std::size_t d = surrogate.embedding().features();
-  std::vector<double> features(d);
-  surrogate.embedding().embed(config, features);
+/// Mean over a model's fantasies of the expected improvement at some features, in the unit of the objective:
+/// by the slope of the transform at the best loss.
+double promise_of(const Surrogate& surrogate, const Surrogate::Model& model,
+                  std::span<const double> features) {
   Prediction prediction;
-  model.process->predict({features.data(), 1, d, d}, prediction);
+  model.process->predict({features.data(), 1, features.size(), features.size()}, prediction);
   double sum = 0;
   for (const double mean : prediction.mean)
     sum += std::exp(log_expected_improvement(mean, prediction.variance[0], model.incumbent).value);
   const double slope = std::exp(model.transform.log_slope(surrogate.active().losses[model.best]));
   return sum / static_cast<double>(prediction.mean.size()) / slope;
+}
+
+/// That of the models by their weights: the one that has chosen a configuration promises too much of it.
+double promise_of(Surrogate& surrogate, const Config& config) {
+  std::vector<double> features(surrogate.embedding().features());
+  surrogate.embedding().embed(config, features);
+  double sum = 0, weights = 0;
+  for (const Surrogate::Model* model : surrogate.weighed()) {
+    sum += model->weight * promise_of(surrogate, *model, features);
+    weights += model->weight;
+  }
+  return sum / weights;
 }
 
 }  // namespace
@@ -106,6 +116,7 @@ std::optional<Config> BayesianSearcher::ask(const History& history, TrialId tria
   if (surrogate_.embedding().continuous().empty()) terrain.excluded = seen;
   if (options_.bayesian.cost_aware && rule != Rule::Mean) terrain.costs = &surrogate_.costs();
   if (&surrogate != &surrogate_) terrain.masked = masked;
+  if (rule != Rule::Sample) terrain.companions = surrogate.companions(model);
   Landscape landscape(space_, options_.bayesian, surrogate, model, pending, std::move(terrain), random);
 
   Ask::Setting setting{.options = &options_.bayesian, .seen = excluded};
@@ -116,12 +127,12 @@ std::optional<Config> BayesianSearcher::ask(const History& history, TrialId tria
   setting.favour = favour(trial);
   Ask proposal(surrogate, landscape, std::move(setting), random);
   if (options_.min_gain > 0 && rule == Rule::Improvement) {
-    const double slope = model.transform.log_slope(surrogate.active().losses[model.best]);
-    if (proposal.largest_improvement() - slope < std::log(options_.min_gain))
+    const auto best = proposal.most_promising();
+    if (!best || promise_of(surrogate, *best) < options_.min_gain)
       return give_up("no configuration promises search.min_gain");
   }
   auto config = rule == Rule::Sample ? proposal.sample() : proposal.maximise();
-  if (config) promised_ = promise_of(surrogate, model, *config);
+  if (config) promised_ = promise_of(surrogate, *config);
   return config;
 }
 

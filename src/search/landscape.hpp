@@ -29,12 +29,14 @@ class Landscape {
     const UserPrior* prior = nullptr;                     ///< multiplies the acquisition, null: none
     double prior_weight = 0;                              ///< the power to which it does
     std::span<const double> centre = {};  ///< features of the model's best result; empty: the surrogate has it
+    /// Models of the same transform whose acquisition is averaged with that of the model, by their weights.
+    std::vector<Surrogate::Model*> companions = {};
   };
 
   Landscape(const space::Space& space, const BayesianOptions& options, const Surrogate& surrogate,
             Surrogate::Model& model, const std::vector<space::Config>& pending, Setting setting,
             Random& random);
-  ~Landscape() { model_.process->drop_pending(); }
+  ~Landscape();
   Landscape(const Landscape&) = delete;
   Landscape& operator=(const Landscape&) = delete;
 
@@ -63,9 +65,27 @@ class Landscape {
  private:
   static constexpr std::size_t many = 128;  ///< results and pending trials
 
+  /// How one of the models sees the points at hand.
+  struct View {
+    Surrogate::Model* model = nullptr;
+    double log_share = 0;         ///< of its weight in that of all
+    std::vector<double> targets;  ///< one per fantasy
+    Prediction prediction = {};
+    std::vector<double> values = {};  ///< logarithms of the acquisition, one per point
+    std::vector<double> by_mean = {}, by_variance = {};
+  };
+
+  void expect(View& view, const BayesianOptions& options, device::Block<const double> pending,
+              Random& random);
   void embed(std::span<const double> units, std::size_t count);
-  /// Value at point i of the last prediction; derivatives by its means and its variance.
-  double acquire(std::size_t i, std::span<double> by_mean, double& by_variance) const;
+  /// Fills in a view of all points.
+  void look(View& view, bool derivatives) const;
+  /// Value at point i of a view's prediction; derivatives by its means and its variance.
+  double acquire(const View& view, std::size_t i, std::span<double> by_mean, double& by_variance) const;
+  /// Logarithms of the mean of exp(values) over the views, whose derivatives become their parts in its own.
+  void average(std::span<double> values);
+  /// Sum of the views' derivatives by the features.
+  std::vector<double> slopes() const;
   /// Adds what does not come from the model.
   double surroundings(std::size_t i, std::span<double> by_feature) const;
   /// Adds the derivatives of the user's prior to `by_unit` (empty: not wanted), and answers what it adds to
@@ -77,12 +97,11 @@ class Landscape {
   const Feasibility& feasibility_;
   Surrogate::Model& model_;
   Setting setting_;
-  std::vector<double> targets_;  ///< one per fantasy
+  std::vector<View> views_;  ///< that of the model first
   std::span<const double> best_features_;
   std::optional<LocalPenalty> penalty_;
   std::vector<double> features_;  ///< of the points at hand
   std::vector<space::Config> configs_;
-  Prediction prediction_;
   std::vector<double> by_unit_;  ///< scratch
 };
 

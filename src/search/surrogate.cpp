@@ -50,6 +50,10 @@ double prior_weight(const Surrogate::Model& model) {
   return by_kind * by_kernel * by_warp;
 }
 
+bool same_family(const Surrogate::Model& a, const Surrogate::Model& b) {
+  return a.kernel == b.kernel && a.kind == b.kind && a.warped == b.warped;
+}
+
 bool same_outcome(const Outcome& a, const Outcome& b) {
   const bool same_value = a.value == b.value || (std::isnan(a.value) && std::isnan(b.value));
   return a.trial == b.trial && a.state == b.state && a.epoch == b.epoch && same_value;
@@ -423,8 +427,7 @@ void Surrogate::weigh_families() {
   for (Model& model : models_) {
     model.family_weight = 0;
     for (const Model& other : models_)
-      if (other.kernel == model.kernel && other.kind == model.kind && other.warped == model.warped)
-        model.family_weight += other.weight;
+      if (same_family(other, model)) model.family_weight += other.weight;
   }
 }
 
@@ -435,6 +438,26 @@ Surrogate::Model& Surrogate::draw(double uniform) {
     ++chosen;
   condition(models_[chosen]);
   return models_[chosen];
+}
+
+std::vector<Surrogate::Model*> Surrogate::weighed() {
+  std::vector<Model*> some;
+  for (Model& model : models_) {
+    if (model.weight < idle_weight) continue;
+    condition(model);
+    some.push_back(&model);
+  }
+  return some;
+}
+
+std::vector<Surrogate::Model*> Surrogate::companions(const Model& model) {
+  std::vector<Model*> others;
+  for (Model& other : models_) {
+    if (&other == &model || !same_family(other, model) || other.weight == 0) continue;
+    condition(other);
+    others.push_back(&other);
+  }
+  return others;
 }
 
 void Surrogate::condition(Model& model) const {

@@ -66,6 +66,10 @@ class Surrogate {
   void update(const History& history);
   /// A model drawn by weight, conditioned on all active results. `uniform` in [0, 1).
   Model& draw(double uniform);
+  /// Those that weigh something, conditioned.
+  std::vector<Model*> weighed();
+  /// The other models of its kernel, transform and warp, conditioned as well: an ensemble's other samples.
+  std::vector<Model*> companions(const Model& model);
 
   /// What is believed of the results outside of the valley that was left; null while none was.
   Surrogate* rest() { return rest_.get(); }

@@ -145,7 +145,8 @@ TEST(StudyInputsErrors, RefusesElasticTeamsOfTrialsThatCannotGoOnWithOtherRanks)
 TEST(StudyInputsErrors, NamesLineAndRuleOfAWrongPrior) {
   const auto with_prior = [](const std::string& belief) {
     const auto problems =
-        with_space("rate = loguniform(1e-3, 1)\nx = int(1, 3)\nact = choice(a, b, c)\n[prior]\n" + belief);
+        with_space("rate = loguniform(1e-3, 1)\nx = int(1, 3)\nact = choice(a, b, c)\n[prior]\n" + belief +
+                   "\n[search]\nalgorithm = bo");
     return problems.size() == 1 ? problems.front() : concat(problems.size(), " problems");
   };
   EXPECT_EQ(with_prior("rat = normal(0.1, 1)"),
@@ -165,6 +166,17 @@ TEST(StudyInputsErrors, NamesLineAndRuleOfAWrongPrior) {
   EXPECT_EQ(with_prior("act = weights(1, -2, 1)"), "x.ini:8: 'act': weights must be above 0, got -2");
   EXPECT_EQ(with_prior("x = normal(2, 1)\nx = normal(3, 1)"),
             "x.ini:9: duplicate key 'x' in section [prior]; first given as 'normal(2, 1)' at x.ini:8");
+}
+
+TEST(StudyInputsErrors, RefusesAPriorThatTheSearcherDoesNotRead) {
+  const auto with_searcher = [](const std::string& setting) {
+    return problems_of(valid_text + "[prior]\nx = normal(0.5, 0.1)\n", {setting});
+  };
+  for (const std::string searcher : {"sobol", "random", "grid", "tpe", "bohb"})
+    EXPECT_THAT(with_searcher("search.algorithm=" + searcher),
+                ElementsAre("x.ini:9: section [prior] is for search.algorithm = bo, ais, mobster, not " + searcher));
+  for (const std::string searcher : {"bo", "ais", "mobster"})
+    EXPECT_THAT(with_searcher("search.algorithm=" + searcher), IsEmpty());
 }
 
 TEST(StudyInputsErrors, MissesTheSpaceOfAnObjectiveThatBringsNone) {

@@ -172,7 +172,7 @@ batch           = 6
 
 TEST(StudyInputs, ReadsBeliefsOfTheFileAndOfTheCommandLine) {
   const StudyInputs inputs =
-      inputs_of(valid_text + "[prior]\nx = normal(0.5, 0.1)\n[search]\nprior_strength = 3\n",
+      inputs_of(valid_text + "[prior]\nx = normal(0.5, 0.1)\n[search]\nalgorithm = bo\nprior_strength = 3\n",
                 {"prior.x=normal(0.25, 0.1)"});
 
   const search::UserPrior& prior = inputs.searcher.bayesian.prior;

@@ -32,7 +32,7 @@ TEST(UsedInputs, GiveTheSameStudyAgain) {
       "[study]\nseed = 3\n[objective]\ntype = function\nfunction = sphere\n[space]\nx = uniform(0, 1)\n"
       "y = choice(1, none) if x > 0.5\n[constraints]\nx < 0.9\n"
       "[prior]\nx = normal(0.5, 0.1)\ny = weights(1, 3)\n[trial]\nx = 0.7\ny = none\n[trial]\nx = "
-      "0.25\n"
+      "0.25\n[search]\nalgorithm = bo\n"
       "[workers]\ndevice = cpu\n",
       {"log.snapshot=2s"});
 

@@ -69,6 +69,11 @@ class Scene {
     surrogate.update(history);
     return {space, options, surrogate, surrogate.draw(0), pending, std::move(setting), random};
   }
+  /// The first model's, averaged with those of its companions.
+  Landscape landscape_of_all(const std::vector<Config>& pending = {}) {
+    surrogate.update(history);
+    return landscape({.rule = log_ei, .companions = surrogate.companions(surrogate.draw(0))}, pending);
+  }
   Landscape without_the_tried() {
     return landscape({log_ei, 0, [this](const Config& config) { return history.contains(config); }});
   }
@@ -170,6 +175,88 @@ TEST_P(Landscapes, RiseWhereATrialIsRunning) {
 
 INSTANTIATE_TEST_SUITE_P(All, Landscapes, testing::ValuesIn(ways_of_pending),
                          [](const auto& instance) { return instance.param; });
+
+/// A scene with samples of hyperparameters, and the landscape of all of them.
+BayesianOptions ensemble_with(const std::string& pending) {
+  BayesianOptions options = options_with(pending, 0.05);
+  options.fit = "ensemble";
+  return options;
+}
+
+TEST(LandscapeOfAnEnsemble, IsTheMeanOfTheAcquisitionsByTheWeightsOfTheSamples) {
+  Scene scene(half_log_plane(), 14, ensemble_with("none"));
+  scene.surrogate.update(scene.history);
+  std::vector<Surrogate::Model*> samples = scene.surrogate.companions(scene.surrogate.draw(0));
+  samples.push_back(&scene.surrogate.draw(0));
+  ASSERT_EQ(samples.size(), 4u);
+  const std::vector<Config> none;
+  double largest = 0;
+  for (std::uint64_t seed = 10; seed < 20; ++seed) {
+    const std::vector<double> unit = random_unit(2, seed);
+    double sum = 0, weight = 0, least = infinity;
+    for (Surrogate::Model* sample : samples) {
+      Landscape own(scene.space, scene.options, scene.surrogate, *sample, none, {log_ei}, scene.random);
+      sum += sample->weight * std::exp(-value_at(own, unit));
+      weight += sample->weight;
+      least = std::min(least, value_at(own, unit));
+    }
+
+    Landscape landscape = scene.landscape_of_all();
+
+    const double value = value_at(landscape, unit);
+    EXPECT_NEAR(value, -std::log(sum / weight), 1e-9 * std::abs(value));
+    largest = std::max(largest, value - least);
+  }
+  EXPECT_GT(largest, 0.1) << "the samples differ";
+}
+
+TEST(LandscapeOfAnEnsemble, HasItsDerivativesHoweverTrialsRun) {
+  for (const std::string& way : ways_of_pending) {
+    Scene scene(half_log_plane(), 14, ensemble_with(way));
+    Landscape landscape = scene.landscape_of_all({scene.space.decode(random_unit(2, 1))});
+    for (std::uint64_t seed = 10; seed < 20; ++seed) {
+      std::vector<double> unit = random_unit(2, seed), gradient(2, 99);
+      double value = 0;
+
+      landscape(unit, {&value, 1}, gradient);
+
+      for (std::size_t k = 0; k < 2; ++k) {
+        const double wanted =
+            derivative([&](const auto& x) { return value_at(landscape, x); }, unit, k, 1e-5);
+        EXPECT_NEAR(gradient[k], wanted, 1e-4 * (1 + std::abs(wanted))) << way << " " << k;
+      }
+    }
+  }
+}
+
+TEST(LandscapeOfAnEnsemble, ForgetsRunningTrialsInAllOfItsModels) {
+  Scene scene(half_log_plane(), 14, ensemble_with("fantasies"));
+  const std::vector<double> unit = random_unit(2, 5);
+  const auto free = [&] {
+    Landscape landscape = scene.landscape_of_all();
+    return value_at(landscape, unit);
+  };
+  const double before = free();
+
+  { Landscape busy = scene.landscape_of_all({scene.space.decode(unit)}); }
+
+  EXPECT_EQ(free(), before);
+}
+
+TEST(LandscapeOfAnEnsemble, SketchesTheMeanWhereItIsDear) {
+  Scene scene(half_log_plane(), 140, ensemble_with("none"));
+  Landscape landscape = scene.landscape_of_all();
+  ASSERT_TRUE(landscape.dear());
+  for (std::uint64_t seed = 10; seed < 20; ++seed) {
+    const std::vector<double> unit = random_unit(2, seed);
+    double sketched = 0;
+
+    landscape.sketch(unit, {&sketched, 1});
+
+    // Of log expected improvements by an upper bound of the variance, so not above the true one.
+    EXPECT_LT(sketched, value_at(landscape, unit) + 1e-6);
+  }
+}
 
 TEST(Landscape, ForgetsRunningTrialsWhenItGoes) {
   Scene scene(half_log_plane(), 14, options_with("fantasies"));

@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "acquisition_search.hpp"
 #include "numeric.hpp"
+#include "rule.hpp"
 #include "study.hpp"
 #include "surrogate.hpp"
 
@@ -145,6 +147,73 @@ TEST(BayesianOptions, ChooseAsManyTrustRegionsAsParametersAndRunningTrialsAskFor
   EXPECT_EQ(regions(8, 0), 1);
   EXPECT_EQ(regions(8, 30), 1);
   EXPECT_EQ(regions(8, 32), 2);
+}
+
+TEST(BayesianOptions, OfAnEnsembleMaximiseTheMeanOverItsSamples) {
+  const space::Space space = cube(2);
+  const History history = history_of(space, 8, 0);
+  BayesianOptions options;
+  options.fit = "ensemble";
+  options.kernel = "matern52";
+  options.transform = "standard";
+  options.explore = 0;  // keeps to the best of all places
+  Surrogate surrogate(space, options);
+  surrogate.update(history);
+  Random random(3);
+  Landscape::Setting terrain = terrain_of(Rule::Improvement, options, 8);
+  const auto best_place = [&](Landscape& landscape) {
+    return minimise(landscape, {{Region::everything(2), {}}}, {}, random).front();
+  };
+  std::vector<space::UnitPoint> of_samples;
+  for (Surrogate::Model* sample : surrogate.companions({.kernel = KernelKind::Matern52})) {
+    Landscape alone(space, options, surrogate, *sample, {}, terrain, random);
+    of_samples.push_back(best_place(alone).point);
+  }
+  Surrogate::Model& model = surrogate.draw(0);
+  terrain.companions = surrogate.companions(model);
+  Landscape mean(space, options, surrogate, model, {}, terrain, random);
+  const auto value_at = [&](const space::UnitPoint& unit) {
+    double value = 0;
+    mean(unit, {&value, 1}, {});
+    return value;
+  };
+  const double least = best_place(mean).value;
+  ASSERT_EQ(of_samples.size(), 4u);
+  for (const space::UnitPoint& unit : of_samples) EXPECT_GT(value_at(unit), least + 0.001);
+
+  const auto searcher = make_searcher({.algorithm = "bo", .seed = 7, .bayesian = options}, space);
+  for (std::int32_t number : {8, 12, 16, 20})
+    EXPECT_NEAR(value_at(space.encode(searcher->propose(history, TrialId{number}, {}).value())), least, 1e-4);
+}
+
+TEST(BayesianPromises, AreTheMeanGainOfAllModelsByTheirWeights) {
+  const space::Space space = cube(3);
+  const History history = history_of(space, 16, 0);
+  const auto searcher = make_searcher({.algorithm = "bo", .seed = 7}, space);
+  Surrogate surrogate(space, {});
+  surrogate.update(history);
+  const auto gain_of = [&](const Surrogate::Model& model, const Config& config) {
+    std::vector<double> features(3);
+    surrogate.embedding().embed(config, features);
+    Prediction prediction;
+    model.process->predict({features.data(), 1, 3, 3}, prediction);
+    const Acquired gain =
+        log_expected_improvement(prediction.mean[0], prediction.variance[0], model.incumbent);
+    return std::exp(gain.value - model.transform.log_slope(surrogate.active().losses[model.best]));
+  };
+
+  for (std::int32_t number = 16; number < 20; ++number) {
+    const Config proposed = searcher->propose(history, TrialId{number}, {}).value();
+
+    double sum = 0, weights = 0;
+    for (const Surrogate::Model* model : surrogate.weighed()) {
+      sum += model->weight * gain_of(*model, proposed);
+      weights += model->weight;
+    }
+    EXPECT_NEAR(searcher->promised().value() / (sum / weights), 1, 1e-6);
+    EXPECT_GT(surrogate.weighed().size(), 2u);
+    EXPECT_GT(weights, 0.8);
+  }
 }
 
 TEST(BayesianOptions, TakeNoiseFromTheOptionFromTheObjectiveOrForNone) {
