@@ -195,6 +195,8 @@ std::string model_problem(const std::string& model, const DataShape& shape) {
 }
 
 std::string image_problem(const std::string& what, const DataShape& shape) {
+  if (shape.labels_per_sample > 1)
+    return concat(what, " needs images with one label each, got samples with a label for each of ", shape.labels_per_sample, " steps");
   if (shape.shape.size() == 2 || shape.shape.size() == 3) return "";
   return concat(what, " needs images: samples of height x width or height x width x channels numbers, got ",
                 lengths_text(shape.shape));
