@@ -42,6 +42,7 @@ TEST_F(NetworkCheck, AcceptsEveryTrainingOptionInTheSpace) {
                          {"weight_decay", "loguniform(1e-6, 1e-2)"},
                          {"gradient_clip", "choice(0, 1)"},
                          {"label_smoothing", "uniform(0, 0.2)"},
+                         {"team_learning_rate", "choice(same, root, linear)"},
                          {"l1", "loguniform(0.001, 1)"},
                          {"batch_size", "choice(16, 32, 64)"},
                          {"dropout", "uniform(0, 0.5)"},

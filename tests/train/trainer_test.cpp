@@ -390,6 +390,27 @@ TEST(Team, EqualsOneRankForARegression) {
   EXPECT_THAT(team.parameters, testing::Pointwise(testing::FloatNear(1e-4f), alone.parameters));
 }
 
+/// Of the replicas of a divided network, too, and however gradients are summed.
+TEST(Team, TakesLongerStepsWhereItsRateGrowsWithIt) {
+  const Samples samples = clouds(90, 6, 3);
+  TrainingSpec grown = classifier(samples, {10, 8});
+  grown.optimizer.kind = device::OptimizerKind::Sgd;
+  grown.learning_rate.kind = ScheduleKind::Cosine;
+  grown.learning_rate.epochs = 4;
+  TrainingSpec alone = grown;
+  alone.learning_rate.base *= 4;
+  grown.team_rate = TeamRate::Linear;
+
+  const std::vector<float> wanted = train_as_team(1, samples, alone).parameters;
+
+  for (const int parts : {1, 2})
+    for (const bool shared : {true, false}) {
+      grown.share_updates = shared;
+      EXPECT_THAT(train_as_team(4, samples, grown, device::make_cpu_backend, parts).parameters,
+                  testing::Pointwise(testing::FloatNear(1e-5f), wanted));
+    }
+}
+
 TEST(Team, EqualsOneRankForSequencesOfDifferentLength) {
   const Samples samples = recalled();  // 84 rows: some ranks have nothing of the last batch
 
