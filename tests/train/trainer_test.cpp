@@ -333,6 +333,7 @@ TEST(DividedNetwork, EqualsOneRankWithinRounding) {
   };
 
   expect_equal(train_as_team(1, samples, spec, device::make_cpu_backend, 2));
+  expect_equal(train_as_team(1, samples, spec, device::make_cpu_backend, 4));
   expect_equal(train_as_team(1, samples, spec, make_far_backend, 3));
   expect_equal(train_as_team(2, samples, spec, device::make_cpu_backend, 2));
 }
