@@ -93,13 +93,14 @@ void ConvolutionLayer::backward_group(device::MatrixView<float> y, device::Matri
   float* weights = adds ? gradients_.data() : places_.weight_gradients;
   float* biases = adds ? weights + count.weights : places_.bias_gradients;
   backend_->backward(group(first, y.rows), {y, {weights, terms(), spec_.filters}, biases, x});
+  if (!adds && !spec_.trains_biases) backend_->zero(biases, count.biases);
   if (!adds) return;
   const auto add = [&](const float* more, float* to, std::size_t numbers) {
     const device::MatrixView<float> sum{to, 1, numbers};
     backend_->forward(device::Sum{sum, {more, 1, numbers}, sum});
   };
   add(weights, places_.weight_gradients, count.weights);
-  add(biases, places_.bias_gradients, count.biases);
+  if (spec_.trains_biases) add(biases, places_.bias_gradients, count.biases);
 }
 
 }  // namespace regatta::train

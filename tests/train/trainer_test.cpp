@@ -510,6 +510,20 @@ TEST(Team, EqualsOneRankForImagesAlsoWhereRanksHaveNothing) {
             train_as_team(3, samples, spec, make_far_backend).outputs);
 }
 
+/// Adam makes whole steps of the smallest slope, so none may be what rounding has left.
+TEST(Team, EqualsOneRankForNormalizedImagesWithAdam) {
+  const Samples samples = clouds(101, 12, 3);
+  TrainingSpec spec = image_classifier();
+  spec.optimizer.kind = device::OptimizerKind::Adam;
+  spec.learning_rate.base = 0.01;
+  spec.gradient_clip = 0;
+
+  const std::vector<float> alone = train_as_team(1, samples, spec).outputs;
+
+  for (const int ranks : {2, 3})
+    EXPECT_THAT(train_as_team(ranks, samples, spec).outputs, testing::Pointwise(testing::FloatNear(1e-3f), alone));
+}
+
 void expect_equal(const TeamResult& team, const TeamResult& alone, float tolerance) {
   for (std::size_t e = 0; e < alone.losses.size(); ++e) EXPECT_NEAR(team.losses[e], alone.losses[e], tolerance);
   EXPECT_THAT(team.parameters, testing::Pointwise(testing::FloatNear(tolerance), alone.parameters));
