@@ -17,6 +17,7 @@ using device::Readout;
 using train::Init;
 using train::ScheduleKind;
 using train::SumPath;
+using train::TeamRate;
 
 template <class T, std::size_t n>
 using Names = std::array<std::pair<std::string_view, T>, n>;
@@ -34,6 +35,8 @@ constexpr Names<CellKind, 3> cells = {
 constexpr Names<Readout, 2> readouts = {{{"last", Readout::Last}, {"mean", Readout::Mean}}};
 constexpr Names<ScheduleKind, 3> schedules = {
     {{"constant", ScheduleKind::Constant}, {"step", ScheduleKind::Step}, {"cosine", ScheduleKind::Cosine}}};
+constexpr Names<TeamRate, 3> team_rates = {
+    {{"same", TeamRate::Same}, {"root", TeamRate::Root}, {"linear", TeamRate::Linear}}};
 constexpr Names<Precision, 3> precisions = {{{"fp32", Precision::Fp32}, {"tf32", Precision::Tf32}, {"bf16", Precision::Bf16}}};
 constexpr Names<SumPath, 4> sum_paths = {
     {{"auto", SumPath::Auto}, {"nccl", SumPath::Nccl}, {"mpi", SumPath::Mpi}, {"staged", SumPath::Staged}}};
@@ -195,6 +198,8 @@ std::string model_problem(const std::string& model, const DataShape& shape) {
 }
 
 std::string image_problem(const std::string& what, const DataShape& shape) {
+  if (shape.labels_per_sample > 1)
+    return concat(what, " needs images with one label each, got samples with a label for each of ", shape.labels_per_sample, " steps");
   if (shape.shape.size() == 2 || shape.shape.size() == 3) return "";
   return concat(what, " needs images: samples of height x width or height x width x channels numbers, got ",
                 lengths_text(shape.shape));
@@ -233,6 +238,7 @@ train::TrainingSpec training_spec(const Values& values, const DataShape& shape, 
   take_image_changes(values, shape, spec);
   spec.optimizer = optimizer_spec(values);
   spec.learning_rate = learning_rate(values);
+  spec.team_rate = named(team_rates, values.text("team_learning_rate"));
   spec.batch = values.count("batch_size");
   spec.precision = named(precisions, values.text("precision"));
   spec.micro_batches = values.count("micro_batches");

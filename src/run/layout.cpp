@@ -190,8 +190,10 @@ int choose_lanes(const LayoutOptions& options, const std::vector<RankInfo>& rank
   const bool on_gpu = options.device != DeviceChoice::Cpu && std::ranges::any_of(ranks, has_gpu);
   const int lanes = objective::make_objective(objective, space)->lanes(on_gpu);
   constexpr std::int64_t each = 8;
-  if (trials == 0) return lanes;
-  const std::int64_t most = trials / (each * static_cast<std::int64_t>(ranks.size()));
+  if (trials == 0 || lanes == 1) return lanes;
+  LayoutOptions one_each = options;
+  one_each.lanes = 1;
+  const std::int64_t most = trials / (each * std::ssize(plan_layout(ranks, one_each).teams));
   if (!on_gpu && most < lanes) return 1;  // a processor trains many lanes or none faster
   return static_cast<int>(std::clamp<std::int64_t>(most, 1, lanes));
 }

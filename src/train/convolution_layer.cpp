@@ -66,6 +66,10 @@ void ConvolutionLayer::place(device::Backend& backend, const Places& places, std
   if (spec_.activation == device::Activation::Gelu) y_ = {backend, z_.size()};
 }
 
+void ConvolutionLayer::place_groups() {
+  gradients_ = {*backend_, terms() * spec_.filters + spec_.filters};
+}
+
 /// Samples [first, first + count) of the last batch.
 device::Convolution ConvolutionLayer::group(std::size_t first, std::size_t count) {
   const std::size_t inputs = windows_.input.size(), outputs = windows_.output.size();
@@ -89,17 +93,17 @@ device::MatrixView<const float> ConvolutionLayer::forward_group(device::MatrixVi
 void ConvolutionLayer::backward_group(device::MatrixView<float> y, device::MatrixView<float> x,
                                       std::size_t first, bool adds) {
   const ParameterCounts count = counts();
-  if (adds && gradients_.size() == 0) gradients_ = {*backend_, count.weights + count.biases};
   float* weights = adds ? gradients_.data() : places_.weight_gradients;
   float* biases = adds ? weights + count.weights : places_.bias_gradients;
   backend_->backward(group(first, y.rows), {y, {weights, terms(), spec_.filters}, biases, x});
+  if (!adds && !spec_.trains_biases) backend_->zero(biases, count.biases);
   if (!adds) return;
   const auto add = [&](const float* more, float* to, std::size_t numbers) {
     const device::MatrixView<float> sum{to, 1, numbers};
     backend_->forward(device::Sum{sum, {more, 1, numbers}, sum});
   };
   add(weights, places_.weight_gradients, count.weights);
-  add(biases, places_.bias_gradients, count.biases);
+  if (spec_.trains_biases) add(biases, places_.bias_gradients, count.biases);
 }
 
 }  // namespace regatta::train

@@ -15,6 +15,7 @@ class ConvolutionLayer final : public SampleLayer {
   void draw(Random& random, std::span<float> weights, std::span<float> biases,
             std::span<float> statistics) const override;
   void place(device::Backend& backend, const Places& places, std::size_t most_samples) override;
+  void place_groups() override;
   device::MatrixView<const float> forward_group(device::MatrixView<const float> x,
                                                 std::size_t first) override;
   void backward_group(device::MatrixView<float> y, device::MatrixView<float> x, std::size_t first,

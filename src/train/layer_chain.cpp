@@ -143,6 +143,8 @@ void LayerChain::divide(const device::Backend& backend, std::size_t most_samples
     for (std::size_t l = run.first; l < run.end; ++l)
       numbers += links_[l].inputs + links_[l].layer->activations();
     run.samples = std::clamp<std::size_t>(cached / sizeof(float) / numbers, 1, most_samples);
+    for (std::size_t l = run.first; l < run.end && run.samples < most_samples; ++l)
+      links_[l].by_sample->place_groups();
   }
 }
 

@@ -23,4 +23,9 @@ double LearningRate::at(std::int64_t step, std::int64_t steps_per_epoch) const {
   return low + (base - low) * fall;
 }
 
+double team_rate_factor(TeamRate rule, std::size_t ranks) {
+  const auto number = static_cast<double>(ranks);
+  return rule == TeamRate::Linear ? number : rule == TeamRate::Root ? std::sqrt(number) : 1;
+}
+
 }  // namespace regatta::train

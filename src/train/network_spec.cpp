@@ -68,8 +68,8 @@ class Block {
   void add(std::vector<LayerSpec>& layers, std::size_t kernel, std::size_t stride,
            device::Activation activation) const {
     const bool norm = spec_.batch_norm;
-    layers.push_back(
-        ConvolutionSpec{out_, kernel, stride, true, norm ? device::Activation::Identity : activation, init_});
+    layers.push_back(ConvolutionSpec{out_, kernel, stride, true,
+                                     norm ? device::Activation::Identity : activation, init_, !norm});
     if (norm) layers.emplace_back(BatchNormSpec{activation});
   }
 

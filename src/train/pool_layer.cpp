@@ -8,8 +8,10 @@
 namespace regatta::train {
 namespace {
 
+/// As many as cover the image, but none that begins outside of it, where windows leave gaps.
 std::size_t outputs_along(std::size_t length, std::size_t side, std::size_t stride) {
-  return length > side ? (length - side + stride - 1) / stride + 1 : 1;
+  if (length <= side) return 1;
+  return std::min((length - side + stride - 1) / stride, (length - 1) / stride) + 1;
 }
 
 device::Windows windows_of(const PoolSpec& spec, const device::Image& image) {

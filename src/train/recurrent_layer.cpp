@@ -97,7 +97,7 @@ device::Recurrence RecurrentLayer::direction(std::size_t d, device::MatrixView<c
   layer.recurrent_weights = {weights + inputs_ * columns(), spec_.units, columns()};
   layer.bias = places_.biases + d * direction_biases();
   layer.kept = kept_.data() + d * most_samples_ * direction_kept();
-  layer.y = {y_.data(), x.rows, size_of(output())};
+  layer.y = {y_.data(), x.rows, y_.size() / most_samples_};
   layer.y_first = d * spec_.units;
   layer.y_step = directions_ * spec_.units;
   layer.first_unit = own_.first;

@@ -273,7 +273,8 @@ void Trainer::train_batch() {
   else
     network_.learn_nothing(step_key(), end - first, [this](std::size_t weight) { gradients_ready(weight); });
   const auto per_epoch = static_cast<std::int64_t>((order_.size() + batch_ - 1) / batch_);
-  const double rate = spec_.learning_rate.at(steps_++, per_epoch);
+  const double rate = spec_.learning_rate.at(steps_++, per_epoch) *
+                      team_rate_factor(spec_.team_rate, ranks_of(team_.replicas));
   next_ = end;
   window_place_ += own.end - own.first;
   if (shared_.active()) return shared_.step(network_, spec_.optimizer, rate, steps_);

@@ -40,6 +40,9 @@ TEST_F(NetworkCheck, AcceptsEveryTrainingOptionInTheSpace) {
                          {"momentum", "uniform(0, 0.99) if optimizer == sgd"},
                          {"nesterov", "choice(true, false)"},
                          {"weight_decay", "loguniform(1e-6, 1e-2)"},
+                         {"gradient_clip", "choice(0, 1)"},
+                         {"label_smoothing", "uniform(0, 0.2)"},
+                         {"team_learning_rate", "choice(same, root, linear)"},
                          {"l1", "loguniform(0.001, 1)"},
                          {"batch_size", "choice(16, 32, 64)"},
                          {"dropout", "uniform(0, 0.5)"},
@@ -166,6 +169,18 @@ TEST_F(NetworkCheck, WantsImagesForConvolutionsAndTheirChanges) {
   EXPECT_THAT(check({{"random_crop", "1"}}), ElementsAre(HasSubstr("random_crop needs images")));
   EXPECT_THAT(check({}, {{"random_flip", "choice(false, true)"}}),
               ElementsAre(HasSubstr("random_flip needs images")));
+  train::TableSet steps;  // of 2 numbers, a label each
+  steps.shape = {3, 2};
+  steps.classes = 3;
+  steps.labels_per_sample = 3;
+  for (train::Table* part : {&steps.train, &steps.valid}) {
+    part->x.resize(4 * 6);
+    part->labels.resize(4 * 3);
+  }
+  train::write_dataset(folder / "steps.h5", steps);
+  EXPECT_THAT(check({{"data", "steps.h5"}}, {{"model", "choice(mlp, cnn, lstm)"}}),
+              ElementsAre(HasSubstr("model = cnn needs images with one label each, got samples with a label for each of 3 steps")));
+  EXPECT_THAT(check({{"data", "steps.h5"}, {"random_crop", "1"}}), ElementsAre(HasSubstr("random_crop needs images with one label")));
   EXPECT_THAT(check({{"data", "line.h5"}, {"label_smoothing", "0.1"}}),
               ElementsAre(HasSubstr("label_smoothing needs data with classes")));
 }

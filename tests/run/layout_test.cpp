@@ -45,6 +45,29 @@ TEST(Layout, HasAWorkerForEachLaneOfARank) {
   EXPECT_THROW(plan_layout({rank("a"), rank("a"), rank("b")}, options), InvalidInput);
 }
 
+/// Sixteen on processors for networks as small as a logistic regression of flowers.
+TEST(Layout, HasLanesWhereEachOfARankThatWorksGetsEightTrials) {
+  const objective::ObjectiveOptions flowers{.values = {{"data", "iris.h5"}, {"layers", "0"}, {"folds", "5"}},
+                                            .folder = REGATTA_SOURCE_DIR "/inputs/data"};
+  LayoutOptions options;
+  options.lanes = 0;
+  const auto lanes = [&](std::size_t ranks, std::int64_t trials) {
+    return choose_lanes(options, std::vector(ranks, rank("a")), flowers, space::Space(), trials);
+  };
+
+  EXPECT_EQ(lanes(1, 128), 16);
+  EXPECT_EQ(lanes(1, 127), 1);
+  EXPECT_EQ(lanes(3, 256), 16) << "rank 0 only steers";
+  EXPECT_EQ(lanes(3, 255), 1);
+  EXPECT_EQ(lanes(3, 0), 16) << "no limit";
+  options.rank0 = Rank0Choice::Yes;
+  EXPECT_EQ(lanes(3, 256), 1);
+  options.ranks_per_trial = 2;
+  EXPECT_EQ(lanes(3, 256), 1);
+  options.lanes = 5;
+  EXPECT_EQ(lanes(3, 256), 5);
+}
+
 TEST(Layout, LetsALoneRankSteerAndWork) {
   EXPECT_EQ(leaders(plan_layout({rank("a")}, {})), (std::vector<int>{0}));
 }

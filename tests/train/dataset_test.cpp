@@ -1,6 +1,5 @@
 #include "regatta/train/dataset.hpp"
 
-#include <barrier>
 #include <cmath>
 #include <limits>
 #include <thread>
@@ -9,6 +8,7 @@
 #include "regatta/h5/file.hpp"
 #include "support/message_of.hpp"
 #include "support/temporary_folder.hpp"
+#include "two_rank_node.hpp"
 
 namespace regatta::train {
 namespace {
@@ -414,34 +414,6 @@ TEST(CheckDataset, NamesThePartAndTheRule) {
               HasSubstr("has 1 targets, expected 0"));
   EXPECT_THAT(message([](TableSet& data) { data.scaling = {{0.0}, {1.0}}; }), HasSubstr("expected 2"));
 }
-
-/// Two ranks of one node as two threads.
-class Node {
- public:
-  std::barrier<> barrier{2};
-  PrivateMemory blocks;
-  std::span<std::byte> block;
-};
-
-class NodeRank final : public comm::NodeMemory {
- public:
-  NodeRank(Node& node, bool leads) : node_(node), leads_(leads) {}
-
-  bool leader() const override { return leads_; }
-  std::span<std::byte> allocate(std::size_t bytes) override {
-    if (leads_) node_.block = node_.blocks.allocate(bytes);
-    EXPECT_TRUE(leads_ || bytes == 0);
-    node_.barrier.arrive_and_wait();
-    const std::span<std::byte> block = node_.block;
-    node_.barrier.arrive_and_wait();
-    return block;
-  }
-  void publish() override { node_.barrier.arrive_and_wait(); }
-
- private:
-  Node& node_;
-  bool leads_;
-};
 
 TEST(Dataset, IsReadOnceForAllRanksOfANode) {
   const TemporaryFolder folder;

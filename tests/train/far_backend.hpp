@@ -21,7 +21,7 @@ class FarBackend final : public device::Backend {
   explicit FarBackend(std::unique_ptr<device::Backend> near = device::make_cpu_backend()) : near_(std::move(near)) {}
 
   std::string name() const override { return "far " + near_->name(); }
-  bool host_memory() const override { return false; }
+  bool host_memory() const override { return readable; }
 
   float* allocate(std::size_t count) override {
     if (count > most) throw device::OutOfDeviceMemory("too many numbers");
@@ -107,6 +107,7 @@ class FarBackend final : public device::Backend {
   std::unique_ptr<device::LaneEngine> make_lane_engine() override { return nullptr; }
 
   std::size_t most = std::numeric_limits<std::size_t>::max();  ///< numbers of a block
+  bool readable = false;      ///< by the host after all: work passes as it does on the host's own backend
   std::size_t uploaded = 0;   ///< numbers so far, without those of an Uploader
   std::size_t allocated = 0;  ///< numbers so far
   std::size_t repeated = 0;   ///< calls of repeat() so far

@@ -126,7 +126,7 @@ class LayerReference {
     const std::size_t side = spec.window > 0 ? spec.window : std::max(x.shape[0], x.shape[1]);
     const auto outputs = [&](std::size_t length) {
       std::size_t count = 1;
-      while ((count - 1) * spec.stride + side < length) ++count;
+      while ((count - 1) * spec.stride + side < length && count * spec.stride < length) ++count;
       return count;
     };
     Batch y{{outputs(x.shape[0]), outputs(x.shape[1]), x.shape[2]}, {}};

@@ -120,6 +120,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"MaxPool", {PoolSpec{}}, {5, 7, 3}},
                     Case{"MaxPoolOverlapping", {PoolSpec{PoolKind::Max, 3, 2}}, {5, 7, 2}},
                     Case{"MaxPoolWithGaps", {PoolSpec{PoolKind::Max, 2, 3}}, {5, 7, 2}},
+                    Case{"AveragePoolWithGapsAtTheEnd", {PoolSpec{PoolKind::Average, 1, 3}}, {5, 6, 2}},
                     Case{"AveragePool", {PoolSpec{PoolKind::Average, 2, 2}}, {5, 7, 17}},
                     Case{"GlobalAveragePool", {PoolSpec{PoolKind::Average, 0, 1}}, {5, 7, 3}},
                     Case{"ResidualWithIdentity", {ResidualSpec{block, {}, Activation::Relu}}, {5, 7, 4}},

@@ -46,5 +46,12 @@ TEST(LearningRate, MayWarmUpForThePartOfAnEpochOrForAllOfThem) {
   EXPECT_DOUBLE_EQ((LearningRate{ScheduleKind::Cosine, 1.0, 2, 10, 0.1, 2}.at(19, 10)), 1.0);
 }
 
+TEST(LearningRate, GrowsWithTheRanksOfATeamWhereAskedFor) {
+  EXPECT_DOUBLE_EQ(team_rate_factor(TeamRate::Same, 4), 1);
+  EXPECT_DOUBLE_EQ(team_rate_factor(TeamRate::Root, 4), 2);
+  EXPECT_DOUBLE_EQ(team_rate_factor(TeamRate::Linear, 4), 4);
+  EXPECT_DOUBLE_EQ(team_rate_factor(TeamRate::Linear, 1), 1);
+}
+
 }  // namespace
 }  // namespace regatta::train

@@ -76,7 +76,7 @@ TEST(RepeatedSteps, GiveTheSameBitsForChangedImages) {
   TrainingSpec spec;
   spec.network = {{4, 4, 1}, {ConvolutionSpec{4}}};
   spec.network.layers.push_back(BatchNormSpec{device::Activation::Relu});
-  spec.network.layers.push_back(ResidualSpec{{ConvolutionSpec{4}, BatchNormSpec{}}, {}});
+  spec.network.layers.push_back(ResidualSpec{{ConvolutionSpec{.filters = 4, .trains_biases = false}, BatchNormSpec{}}, {}});
   spec.network.layers.push_back(PoolSpec{});
   spec.network.layers.push_back(DenseSpec{3});
   spec.random_crop = 1;

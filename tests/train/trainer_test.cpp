@@ -333,6 +333,7 @@ TEST(DividedNetwork, EqualsOneRankWithinRounding) {
   };
 
   expect_equal(train_as_team(1, samples, spec, device::make_cpu_backend, 2));
+  expect_equal(train_as_team(1, samples, spec, device::make_cpu_backend, 4));
   expect_equal(train_as_team(1, samples, spec, make_far_backend, 3));
   expect_equal(train_as_team(2, samples, spec, device::make_cpu_backend, 2));
 }
@@ -388,6 +389,27 @@ TEST(Team, EqualsOneRankForARegression) {
   const TeamResult alone = train_as_team(1, samples, spec), team = train_as_team(3, samples, spec);
 
   EXPECT_THAT(team.parameters, testing::Pointwise(testing::FloatNear(1e-4f), alone.parameters));
+}
+
+/// Of the replicas of a divided network, too, and however gradients are summed.
+TEST(Team, TakesLongerStepsWhereItsRateGrowsWithIt) {
+  const Samples samples = clouds(90, 6, 3);
+  TrainingSpec grown = classifier(samples, {10, 8});
+  grown.optimizer.kind = device::OptimizerKind::Sgd;
+  grown.learning_rate.kind = ScheduleKind::Cosine;
+  grown.learning_rate.epochs = 4;
+  TrainingSpec alone = grown;
+  alone.learning_rate.base *= 4;
+  grown.team_rate = TeamRate::Linear;
+
+  const std::vector<float> wanted = train_as_team(1, samples, alone).parameters;
+
+  for (const int parts : {1, 2})
+    for (const bool shared : {true, false}) {
+      grown.share_updates = shared;
+      EXPECT_THAT(train_as_team(4, samples, grown, device::make_cpu_backend, parts).parameters,
+                  testing::Pointwise(testing::FloatNear(1e-5f), wanted));
+    }
 }
 
 TEST(Team, EqualsOneRankForSequencesOfDifferentLength) {
@@ -486,6 +508,20 @@ TEST(Team, EqualsOneRankForImagesAlsoWhereRanksHaveNothing) {
   EXPECT_THAT(team.outputs, testing::Pointwise(testing::FloatNear(5e-3f), alone.outputs));
   EXPECT_EQ(train_as_team(3, samples, spec).outputs,
             train_as_team(3, samples, spec, make_far_backend).outputs);
+}
+
+/// Adam makes whole steps of the smallest slope, so none may be what rounding has left.
+TEST(Team, EqualsOneRankForNormalizedImagesWithAdam) {
+  const Samples samples = clouds(101, 12, 3);
+  TrainingSpec spec = image_classifier();
+  spec.optimizer.kind = device::OptimizerKind::Adam;
+  spec.learning_rate.base = 0.01;
+  spec.gradient_clip = 0;
+
+  const std::vector<float> alone = train_as_team(1, samples, spec).outputs;
+
+  for (const int ranks : {2, 3})
+    EXPECT_THAT(train_as_team(ranks, samples, spec).outputs, testing::Pointwise(testing::FloatNear(1e-3f), alone));
 }
 
 void expect_equal(const TeamResult& team, const TeamResult& alone, float tolerance) {

@@ -66,6 +66,7 @@ struct Layout {
 /// How many lanes the ranks have: what the options say, or where they leave it open the objective, as far as each lane gets
 /// several trials to train: those at work do not learn from each other.
 /// @param trials  of the study; 0: no limit
+/// @throws InvalidInput, Unavailable  as plan_layout()
 int choose_lanes(const LayoutOptions& options, const std::vector<RankInfo>& ranks,
                  const objective::ObjectiveOptions& objective, const space::Space& space, std::int64_t trials);
 

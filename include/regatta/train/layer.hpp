@@ -114,6 +114,9 @@ class Layer {
 /// stays in the cache until the next layers have had it.
 class SampleLayer : public Layer {
  public:
+  /// Takes what it needs where batches may pass in several groups; once, after place().
+  /// @throws device::OutOfDeviceMemory
+  virtual void place_groups() {}
   /// Outputs of the samples from `first` on, which follow those of the group before; `x` has only theirs.
   virtual device::MatrixView<const float> forward_group(device::MatrixView<const float> x,
                                                         std::size_t first) = 0;

@@ -62,6 +62,9 @@ struct ConvolutionSpec {
   bool padded = true;      ///< by zeros, so that windows are centred on pixels; else all windows lie in the image
   device::Activation activation = device::Activation::Identity;
   Init init = Init::Auto;
+  /// Before a normalization, which takes them away, biases have no slope but that of rounding, which optimizers like Adam
+  /// turn into steps of full length: running means are late then, and differ with the size of the team.
+  bool trains_biases = true;
 };
 
 /// Batch normalization (Ioffe and Szegedy 2015) of each channel, the last length of a sample's shape, with a scale and a

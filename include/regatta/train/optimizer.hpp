@@ -34,4 +34,10 @@ struct LearningRate {
   double at(std::int64_t step, std::int64_t steps_per_epoch) const;
 };
 
+/// What becomes of the learning rate where several ranks share a batch.
+enum class TeamRate { Same, Root, Linear };
+
+/// By how much it grows with `ranks`: not at all, by the root of their number, or by their number.
+double team_rate_factor(TeamRate rule, std::size_t ranks);
+
 }  // namespace regatta::train

@@ -29,6 +29,7 @@ struct TrainingSpec {
   bool random_flip = false;     ///< of images: every other one is mirrored left to right
   OptimizerSpec optimizer;
   LearningRate learning_rate;
+  TeamRate team_rate = TeamRate::Same;  ///< of the ranks that share a batch
   device::Precision precision = device::Precision::Fp32;  ///< of products, where the backend has a choice
   std::size_t batch = 64;         ///< of the whole team; more than the rows counts as all rows
   SumPath sum_path = SumPath::Auto;  ///< of gradients that a team has on GPUs
