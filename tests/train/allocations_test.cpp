@@ -11,6 +11,7 @@ std::atomic<std::size_t> blocks_of_the_heap = 0;  ///< that the whole program ha
 
 }  // namespace
 
+#ifndef __SANITIZE_ADDRESS__  // which has operators of its own: there only blocks of the backend are counted
 [[gnu::noinline]] void* operator new(std::size_t bytes) {
   ++blocks_of_the_heap;
   if (void* block = std::malloc(std::max<std::size_t>(bytes, 1))) return block;
@@ -18,6 +19,7 @@ std::atomic<std::size_t> blocks_of_the_heap = 0;  ///< that the whole program ha
 }
 [[gnu::noinline]] void operator delete(void* block) noexcept { std::free(block); }
 [[gnu::noinline]] void operator delete(void* block, std::size_t) noexcept { std::free(block); }
+#endif
 
 namespace regatta::train {
 namespace {
