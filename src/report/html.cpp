@@ -129,9 +129,7 @@ std::string html_page(const log::Study& study) {
   if (study.header.searcher == "ais")
     body +=
         "<h2>Tree of the search</h2>\n<p>Each node is as wide as its share of the results, and the darker "
-        "the "
-        "more "
-        "probably it holds the optimum.</p>\n" +
+        "the more probably it holds the optimum.</p>\n" +
         tree_plot(study);
   body += concat("<h2>Report</h2>\n<pre>", escaped(report_text(study)), "</pre>\n");
   return concat(

@@ -67,7 +67,8 @@ void ConvolutionLayer::place(device::Backend& backend, const Places& places, std
 }
 
 void ConvolutionLayer::place_groups() {
-  gradients_ = {*backend_, terms() * spec_.filters + spec_.filters};
+  const ParameterCounts count = counts();
+  gradients_ = {*backend_, count.weights + count.biases};
 }
 
 /// Samples [first, first + count) of the last batch.

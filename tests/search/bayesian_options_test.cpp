@@ -220,14 +220,7 @@ TEST(BayesianOptions, TakeNoiseFromTheOptionFromTheObjectiveOrForNone) {
   const space::Space space = cube(2);
   History history = history_of(space, 20, 0);
   create(history, {0.9, 0.1});
-  TrialStarted started;
-  started.trial = history.trials().back().id;
-  history.record(started);
-  TrialEnded lucky;
-  lucky.trial = started.trial;
-  lucky.objective = -1;
-  lucky.standard_error = 5;
-  history.record(lucky);
+  finish(history, TrialState::Completed, -1, 5);
   const auto best_with = [&](const std::string& noise, double deviation) {
     BayesianOptions options;
     options.kernel = "rbf";

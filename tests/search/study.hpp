@@ -59,7 +59,8 @@ inline void create(History& history, Config config, Origin origin = Origin::Sear
 }
 
 /// Brings the latest trial to `state`.
-inline void finish(History& history, TrialState state, double objective = not_a_number) {
+inline void finish(History& history, TrialState state, double objective = not_a_number,
+                   double standard_error = not_a_number) {
   const TrialId id = history.trials().back().id;
   TrialStarted started;
   started.trial = id;
@@ -69,6 +70,7 @@ inline void finish(History& history, TrialState state, double objective = not_a_
   ended.trial = id;
   ended.state = state;
   ended.objective = objective;
+  ended.standard_error = standard_error;
   history.record(ended);
 }
 

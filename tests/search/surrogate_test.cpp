@@ -337,14 +337,7 @@ TEST(Surrogate, DoubtsAResultWithALargeStandardError) {
   Surrogate surrogate(plane(), single());
   History history = results(20);
   create(history, {0.9, 0.1});
-  TrialStarted started;
-  started.trial = history.trials().back().id;
-  history.record(started);
-  TrialEnded lucky;
-  lucky.trial = started.trial;
-  lucky.objective = -1;
-  lucky.standard_error = 5;
-  history.record(lucky);
+  finish(history, TrialState::Completed, -1, 5);
 
   surrogate.update(history);
 
@@ -383,14 +376,7 @@ TEST(Surrogate, SurvivesAnyLossesAndStandardErrors) {
         History history;
         for (std::size_t i = 0; i < losses.size(); ++i) {
           create(history, {0.1 * static_cast<double>(i), 0.5 - 0.07 * static_cast<double>(i)});
-          TrialStarted started;
-          started.trial = history.trials().back().id;
-          history.record(started);
-          TrialEnded ended;
-          ended.trial = started.trial;
-          ended.objective = losses[i];
-          ended.standard_error = error;
-          history.record(ended);
+          finish(history, TrialState::Completed, losses[i], error);
         }
 
         ASSERT_NO_THROW(surrogate.update(history))

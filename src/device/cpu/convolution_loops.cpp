@@ -221,10 +221,10 @@ template <int lanes, int vectors>
   }
 }
 
-/// Whether two pixels share a register.
+/// Whether two pixels share a register; four numbers are too few for it.
 template <int lanes>
 bool pairs_up(const Windows& windows) {
-  return lanes >= 8 && 2 * windows.output.channels <= lanes && windows.output.width > 1;
+  return 2 * windows.output.channels <= lanes && windows.output.width > 1;
 }
 
 /// Each number of the frame, and beside it the one that the next window sees in its place.

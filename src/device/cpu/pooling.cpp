@@ -222,9 +222,9 @@ void pool_gradient(const Pool& layer, MatrixView<const float> y, MatrixView<floa
 
 [[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void sum_gradient(
     const Sum& sum, MatrixView<const float> y, MatrixView<float> a, MatrixView<float> b) {
-  with_constant(
-      sum.activation, [&](auto kind)
-                          __attribute__((always_inline)) { sum_slopes<kind>(sum, y.data, a.data, b.data); });
+  with_constant(sum.activation, [&](auto kind) __attribute__((always_inline)) {
+    sum_slopes<kind>(sum, y.data, a.data, b.data);
+  });
 }
 
 }  // namespace regatta::device
