@@ -80,11 +80,13 @@ device::Convolution ConvolutionLayer::group(std::size_t first, std::size_t count
           places_.biases,
           {z_.data() + first * outputs, count, outputs},
           {(y_.size() > 0 ? y_ : z_).data() + first * outputs, count, outputs},
-          spec_.activation};
+          spec_.activation,
+          bundled_};
 }
 
 device::MatrixView<const float> ConvolutionLayer::forward_group(device::MatrixView<const float> x,
-                                                                std::size_t first) {
+                                                                std::size_t first, bool bundled) {
+  bundled_ = bundled;
   x_ = x.data - first * x.columns;
   const device::Convolution next = group(first, x.rows);
   backend_->forward(next);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "regatta/device/buffer.hpp"
+#include "regatta/device/sample_bundles.hpp"
 #include "regatta/train/layer.hpp"
 
 namespace regatta::train {
@@ -16,8 +17,9 @@ class ConvolutionLayer final : public SampleLayer {
             std::span<float> statistics) const override;
   void place(device::Backend& backend, const Places& places, std::size_t most_samples) override;
   void place_groups() override;
-  device::MatrixView<const float> forward_group(device::MatrixView<const float> x,
-                                                std::size_t first) override;
+  bool gains_in_bundles() const override { return device::gains_in_bundles(windows_); }
+  device::MatrixView<const float> forward_group(device::MatrixView<const float> x, std::size_t first,
+                                                bool bundled) override;
   void backward_group(device::MatrixView<float> y, device::MatrixView<float> x, std::size_t first,
                       bool adds) override;
 
@@ -32,6 +34,7 @@ class ConvolutionLayer final : public SampleLayer {
   device::Buffer<float> z_, y_;      ///< y is empty where z is not needed
   device::Buffer<float> gradients_;  ///< of a group, where they are added
   const float* x_ = nullptr;         ///< of the last batch
+  bool bundled_ = false;
 };
 
 }  // namespace regatta::train

@@ -4,6 +4,7 @@
 
 #include "parallel_dense_layer.hpp"
 #include "recurrent_layer.hpp"
+#include "regatta/device/sample_bundles.hpp"
 
 namespace regatta::train {
 namespace {
@@ -31,6 +32,12 @@ std::span<float> take(std::span<float>& from, std::size_t count) {
   const auto first = from.first(count);
   from = from.subspan(count);
   return first;
+}
+
+/// As many samples and those that fill the last bundle.
+std::size_t whole_bundles(std::size_t samples) {
+  const std::size_t of_bundle = device::samples_of_bundle();
+  return (samples + of_bundle - 1) / of_bundle * of_bundle;
 }
 
 /// Rows [first, first + count).
@@ -102,22 +109,26 @@ void LayerChain::draw(std::uint64_t seed, std::span<float> weights, std::span<fl
 
 void LayerChain::place(device::Backend& backend, const Places& places, std::size_t most_samples,
                        LayerChain* lender) {
-  Places next = places;
-  for (const Link& link : links_) {
-    link.layer->place(backend, next, most_samples);
-    const ParameterCounts counts = link.layer->counts();
-    next.weights += counts.weights;
-    next.weight_gradients += counts.weights;
-    next.biases += counts.biases;
-    next.bias_gradients += counts.biases;
-    next.statistics += counts.statistics;
-  }
   divide(backend, most_samples);
+  Places next = places;
+  for (const Run& run : runs_)
+    for (std::size_t l = run.first; l < run.end; ++l) {
+      const Link& link = links_[l];
+      link.layer->place(backend, next, run.gains_in_bundles ? whole_bundles(most_samples) : most_samples);
+      const ParameterCounts counts = link.layer->counts();
+      next.weights += counts.weights;
+      next.weight_gradients += counts.weights;
+      next.biases += counts.biases;
+      next.bias_gradients += counts.biases;
+      next.statistics += counts.statistics;
+    }
+  place_runs(backend, most_samples);
   std::size_t widest = 0, widest_group = 0;
   for (const Run& run : runs_) {
     if (run.first > 0) widest = std::max(widest, most_samples * links_[run.first].inputs);
-    for (std::size_t l = run.first + 1; l < run.end; ++l)
-      widest_group = std::max(widest_group, run.samples * links_[l].inputs);
+    const std::size_t samples = run.gains_in_bundles ? whole_bundles(run.samples) : run.samples;
+    for (std::size_t l = run.first; run.end > run.first + 1 && l <= run.end; ++l)
+      widest_group = std::max(widest_group, samples * numbers_before(l));
   }
   const auto take = [&](device::Buffer<float>& own, device::Buffer<float>* lent, std::size_t count) {
     own = lent ? device::Buffer<float>::over(backend, {lent->data(), lent->size()})
@@ -129,22 +140,40 @@ void LayerChain::place(device::Backend& backend, const Places& places, std::size
   }
 }
 
+/// Of one sample, before link `l` or behind all.
+std::size_t LayerChain::numbers_before(std::size_t l) const {
+  return l < links_.size() ? links_[l].inputs : size_of(output_);
+}
+
 /// Groups are as large as fits the cache with all that their layers keep, forward and back.
-void LayerChain::divide(const device::Backend& backend, std::size_t most_samples) {
+void LayerChain::divide(device::Backend& backend, std::size_t most_samples) {
   runs_.clear();
   for (std::size_t l = 0; l < links_.size(); ++l)
     if (l > 0 && backend.host_memory() && links_[l - 1].by_sample && links_[l].by_sample)
       runs_.back().end = l + 1;
     else
-      runs_.push_back({l, l + 1, most_samples});
+      runs_.push_back({l, l + 1, most_samples, false, {}, {}});
   for (Run& run : runs_) {
     if (run.end == run.first + 1) continue;
     std::size_t numbers = 0;
-    for (std::size_t l = run.first; l < run.end; ++l)
+    run.gains_in_bundles = true;
+    for (std::size_t l = run.first; l < run.end; ++l) {
       numbers += links_[l].inputs + links_[l].layer->activations();
-    run.samples = std::clamp<std::size_t>(cached / sizeof(float) / numbers, 1, most_samples);
+      run.gains_in_bundles &= links_[l].by_sample->gains_in_bundles();
+    }
+    run.samples = std::max<std::size_t>(cached / sizeof(float) / numbers, 1);
+    if (run.gains_in_bundles) run.samples = whole_bundles(run.samples);
+    run.samples = std::min(run.samples, most_samples);
+  }
+}
+
+void LayerChain::place_runs(device::Backend& backend, std::size_t most_samples) {
+  for (Run& run : runs_) {
     for (std::size_t l = run.first; l < run.end && run.samples < most_samples; ++l)
       links_[l].by_sample->place_groups();
+    if (!run.gains_in_bundles) continue;
+    run.x = {backend, whole_bundles(most_samples) * links_[run.first].inputs};
+    run.y = {backend, most_samples * numbers_before(run.end)};
   }
 }
 
@@ -157,7 +186,7 @@ ParameterCounts LayerChain::freeze(std::size_t layers) {
 
 device::MatrixView<const float> LayerChain::forward(device::MatrixView<const float> x, const Pass& pass) {
   Pass own = pass;
-  for (const Run& run : runs_) {
+  for (Run& run : runs_) {
     if (run.end > run.first + 1) {
       x = forward_in_groups(run, x);
       continue;
@@ -170,16 +199,23 @@ device::MatrixView<const float> LayerChain::forward(device::MatrixView<const flo
   return x;
 }
 
-device::MatrixView<const float> LayerChain::forward_in_groups(const Run& run,
-                                                              device::MatrixView<const float> x) {
-  device::MatrixView<const float> y;
+device::MatrixView<const float> LayerChain::forward_in_groups(Run& run, device::MatrixView<const float> x) {
+  run.bundled = run.gains_in_bundles && 2 * x.rows >= device::samples_of_bundle();
+  device::MatrixView<const float> y{run.y.data(), x.rows, numbers_before(run.end)};
   for (std::size_t first = 0; first < x.rows; first += run.samples) {
     device::MatrixView<const float> group = part_of(x, first, std::min(run.samples, x.rows - first));
+    if (run.bundled) {
+      float* bundles = run.x.data() + first * group.columns;
+      device::bundle(group, bundles);
+      group.data = bundles;
+    }
     for (std::size_t l = run.first; l < run.end; ++l)
-      group = links_[l].by_sample->forward_group(group, first);
-    if (first == 0) y = group;
+      group = links_[l].by_sample->forward_group(group, first, run.bundled);
+    if (run.bundled)
+      device::unbundle(group.data, {run.y.data() + first * y.columns, group.rows, y.columns});
+    else if (first == 0)
+      y.data = group.data;
   }
-  y.rows = x.rows;
   return y;
 }
 
@@ -194,32 +230,41 @@ void LayerChain::forward_nothing(const Pass& pass) {
 void LayerChain::backward(device::MatrixView<float> y, device::MatrixView<float> x,
                           const std::function<void(std::size_t first)>& ready) {
   for (std::size_t r = runs_.size(); r-- > 0 && runs_[r].end > frozen_;) {
-    const Run run{std::max(runs_[r].first, frozen_), runs_[r].end, runs_[r].samples};
+    const Run& run = runs_[r];
+    const std::size_t first = std::max(run.first, frozen_);
     device::MatrixView<float> before =
-        r > 0 ? device::MatrixView<float>{slopes_[(r - 1) % 2].data(), y.rows, links_[run.first].inputs} : x;
-    if (run.first > 0 && run.first == frozen_) before.data = nullptr;
+        r > 0 ? device::MatrixView<float>{slopes_[(r - 1) % 2].data(), y.rows, links_[first].inputs} : x;
+    if (first > 0 && first == frozen_) before.data = nullptr;
     if (run.end > run.first + 1)
-      backward_in_groups(run, y, before);
+      backward_in_groups(run, first, y, before);
     else
-      links_[run.first].layer->backward(y, before);
-    for (std::size_t l = run.end; ready && l-- > run.first;) ready(links_[l].first_weight);
+      links_[first].layer->backward(y, before);
+    for (std::size_t l = run.end; ready && l-- > first;) ready(links_[l].first_weight);
     y = before;
   }
   if (ready && frozen_ > 0) ready(0);
 }
 
-void LayerChain::backward_in_groups(const Run& run, device::MatrixView<float> y,
+/// Of the links from `first_link` on.
+void LayerChain::backward_in_groups(const Run& run, std::size_t first_link, device::MatrixView<float> y,
                                     device::MatrixView<float> x) {
   for (std::size_t first = 0; first < y.rows; first += run.samples) {
     const std::size_t count = std::min(run.samples, y.rows - first);
-    device::MatrixView<float> slope = part_of(y, first, count);
-    for (std::size_t l = run.end; l-- > run.first;) {
-      const device::MatrixView<float> before =
-          l > run.first ? device::MatrixView<float>{group_slopes_[l % 2].data(), count, links_[l].inputs}
-                        : part_of(x, first, count);
+    const auto within = [&](std::size_t l) {
+      return device::MatrixView<float>{group_slopes_[l % 2].data(), count, numbers_before(l)};
+    };
+    device::MatrixView<float> slope = part_of(y, first, count), outside = part_of(x, first, count);
+    if (run.bundled) {
+      device::bundle({slope.data, slope.rows, slope.columns}, within(run.end).data);
+      slope = within(run.end);
+    }
+    for (std::size_t l = run.end; l-- > first_link;) {
+      const bool last = l == first_link;
+      const device::MatrixView<float> before = last && (!run.bundled || !x.data) ? outside : within(l);
       links_[l].by_sample->backward_group(slope, before, first, first > 0);
       slope = before;
     }
+    if (run.bundled && x.data) device::unbundle(slope.data, outside);
   }
 }
 

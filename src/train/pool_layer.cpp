@@ -4,6 +4,7 @@
 
 #include "image_shape.hpp"
 #include "regatta/core/error.hpp"
+#include "regatta/device/sample_bundles.hpp"
 
 namespace regatta::train {
 namespace {
@@ -36,24 +37,34 @@ void PoolLayer::place(device::Backend& backend, const Places&, std::size_t most_
   y_ = {backend, most_samples * windows_.output.size()};
 }
 
-device::MatrixView<const float> PoolLayer::forward_group(device::MatrixView<const float> x,
-                                                         std::size_t first) {
-  const std::size_t outputs = windows_.output.size();
-  const device::Pool group{kind_, windows_, x, {y_.data() + first * outputs, x.rows, outputs}};
-  backend_->forward(group);
+/// Samples [first, first + count) of the last batch. Bundles are images whose channels are those of all their
+/// samples.
+device::Pool PoolLayer::group(std::size_t first, std::size_t count) {
+  const std::size_t inputs = windows_.input.size(), outputs = windows_.output.size();
+  const std::size_t images = (count + lanes_ - 1) / lanes_;
+  device::Windows windows = windows_;
+  windows.input.channels *= lanes_;
+  windows.output.channels *= lanes_;
+  return {kind_,
+          windows,
+          {x_ + first * inputs, images, lanes_ * inputs},
+          {y_.data() + first * outputs, images, lanes_ * outputs}};
+}
+
+device::MatrixView<const float> PoolLayer::forward_group(device::MatrixView<const float> x, std::size_t first,
+                                                         bool bundled) {
+  lanes_ = bundled ? device::samples_of_bundle() : 1;
   x_ = x.data - first * x.columns;
-  return group.y;
+  const device::Pool pool = group(first, x.rows);
+  backend_->forward(pool);
+  return {pool.y.data, x.rows, windows_.output.size()};
 }
 
 void PoolLayer::backward_group(device::MatrixView<float> y, device::MatrixView<float> x, std::size_t first,
                                bool) {
-  const std::size_t inputs = windows_.input.size(), outputs = windows_.output.size();
-  if (x.data)
-    backend_->backward(device::Pool{kind_,
-                                    windows_,
-                                    {x_ + first * inputs, y.rows, inputs},
-                                    {y_.data() + first * outputs, y.rows, outputs}},
-                       y, x);
+  if (!x.data) return;
+  const device::Pool pool = group(first, y.rows);
+  backend_->backward(pool, {y.data, pool.y.rows, pool.y.columns}, {x.data, pool.x.rows, pool.x.columns});
 }
 
 }  // namespace regatta::train

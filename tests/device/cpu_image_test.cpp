@@ -65,6 +65,69 @@ TEST(CpuImage, ConvolvesAlikeWithEveryInstructionSet) {
     }
 }
 
+/// All that the loops of one instruction set make of one bundle, whose last lane is empty; of the other
+/// samples.
+Floats results_of(const ConvolutionBundles& loops, const Windows& windows) {
+  const std::size_t lanes = loops.samples, samples = lanes - 1, in = windows.input.size(),
+                    out = windows.output.size();
+  const std::size_t channels = windows.output.channels, line = windows.side * windows.input.channels;
+  const Floats x = normal_numbers(samples * in, 1),
+               weights = normal_numbers(windows.side * line * channels, 2),
+               dz = normal_numbers(samples * out, 3), bias(channels);
+  Floats x_bundle(lanes * in), z_bundle(lanes * out), z(samples * out), dx(samples * in),
+      gradient(weights.size());
+  BundleScratch scratch;
+  loops.bundle(x.data(), in, samples, in, x_bundle.data());
+  loops.convolve(windows, x_bundle.data(), weights.data(), bias.data(), z_bundle.data(), scratch);
+  loops.unbundle(z_bundle.data(), out, out, samples, z.data());
+  loops.bundle(dz.data(), out, samples, out, z_bundle.data());
+  scratch.sums.assign(lanes * weights.size(), 0.0f);
+  loops.add_gradient(windows, x_bundle.data(), z_bundle.data(), scratch);
+  loops.add_lanes(scratch.sums.data(), weights.size(), gradient.data());
+  loops.spread(windows, z_bundle.data(), weights.data(), x_bundle.data(), scratch);
+  loops.unbundle(x_bundle.data(), in, in, samples, dx.data());
+  z.insert(z.end(), dx.begin(), dx.end());
+  z.insert(z.end(), gradient.begin(), gradient.end());
+  return z;
+}
+
+/// The same, sample by sample.
+Floats results_by_sample(const Windows& windows, std::size_t samples) {
+  const ConvolutionLoops& loops = convolution_loops().front();
+  const std::size_t in = windows.input.size(), out = windows.output.size(),
+                    channels = windows.output.channels;
+  const std::size_t line = windows.side * windows.input.channels, padded = loops.padded(channels);
+  const Floats x = normal_numbers(samples * in, 1),
+               weights = normal_numbers(windows.side * line * channels, 2),
+               dz = normal_numbers(samples * out, 3);
+  Floats z(samples * out), dx(samples * in), gradient(windows.side * line * padded);
+  ConvolutionScratch forward, back;
+  loops.pack({weights.data(), windows.side * line, channels}, forward);
+  loops.pack({weights.data(), windows.side * channels, line}, back);
+  for (std::size_t i = 0; i < samples; ++i) {
+    loops.convolve(windows, 1, x.data() + i * in, z.data() + i * out, forward);
+    loops.add_gradient(windows, x.data() + i * in, dz.data() + i * out, gradient.data(), forward);
+    loops.spread(windows, dz.data() + i * out, dx.data() + i * in, back);
+  }
+  z.insert(z.end(), dx.begin(), dx.end());
+  for (std::size_t k = 0; k < windows.side * line; ++k)
+    z.insert(z.end(), gradient.begin() + static_cast<long>(k * padded),
+             gradient.begin() + static_cast<long>(k * padded + channels));
+  return z;
+}
+
+TEST(CpuImage, ConvolvesBundlesAsSamplesWithEveryInstructionSet) {
+  for (const std::size_t channels : {1, 4, 5, 6, 7, 16, 17})
+    for (const Windows& windows :
+         {Windows{{5, 23, 3}, {3, 12, channels}, 3, 2, 1, 1}, Windows{{5, 9, 1}, {3, 7, channels}, 3, 1},
+          Windows{{2, 3, 2}, {2, 2, channels}, 2, 2, 1, 1}, Windows{{6, 7, 7}, {2, 3, channels}, 2, 2}})
+      for (const ConvolutionBundles& loops : convolution_bundles())
+        EXPECT_THAT(
+            results_of(loops, windows),
+            testing::Pointwise(testing::FloatNear(1e-4f), results_by_sample(windows, loops.samples - 1)))
+            << channels << ' ' << loops.samples;
+}
+
 TEST(CpuImage, ConvolvesByTransformedTilesAsDirectly) {
   for (const auto& [padding, tiles] : {std::pair{0ul, 1ul}, {1ul, 1ul}, {1ul, 2ul}}) {
     const Windows windows{

@@ -53,13 +53,14 @@ struct Case {
   std::string name;
   std::vector<LayerSpec> layers;
   Shape shape;
+  std::size_t samples = 3;
 };
 
 class LayerGradient : public testing::TestWithParam<Case> {};
 
 TEST_P(LayerGradient, AgreesWithDifferencesOfADoublePrecisionReference) {
-  const auto& [name, layers, shape] = GetParam();
-  const Trained trained(layers, shape, 3);
+  const auto& [name, layers, shape, samples] = GetParam();
+  const Trained trained(layers, shape, samples);
   Numbers x(trained.x.begin(), trained.x.end()), weights(trained.weights.begin(), trained.weights.end()),
       biases(trained.biases.begin(), trained.biases.end());
   const auto run = [&] { return LayerReference(weights, biases).run(layers, {shape, x}); };
@@ -112,6 +113,10 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"ConvolutionRelu", {convolution(3, 3, 1, true, Activation::Relu)}, {5, 7, 2}},
                     Case{"ConvolutionGelu", {convolution(3, 3, 1, true, Activation::Gelu)}, {5, 7, 2}},
                     Case{"ConvolutionSigmoid", {convolution(3, 3, 1, true, Activation::Sigmoid)}, {4, 3, 2}},
+                    Case{"ConvolutionsOfBundles",
+                         {convolution(7, 3), PoolSpec{}, convolution(9, 2, 2, false, Activation::Gelu)},
+                         {7, 6, 2},
+                         17},
                     Case{"BatchNormIdentity", {BatchNormSpec{}}, {5, 7, 3}},
                     Case{"BatchNormRelu", {BatchNormSpec{Activation::Relu}}, {5, 7, 17}},
                     Case{"BatchNormTanh", {BatchNormSpec{Activation::Tanh}}, {5, 7, 1}},

@@ -28,6 +28,9 @@ struct Windows {
 };
 
 /// z = x * W + b, y = activation(z). Inputs outside the image are 0. As is usual for networks, W is not mirrored.
+///
+/// On the host samples may be in bundles (sample_bundles.hpp), those of their gradients, too: a last one that is not full
+/// counts as if it were.
 struct Convolution {
   Windows windows;
   MatrixView<const float> x;        ///< samples x input
@@ -36,6 +39,7 @@ struct Convolution {
   MatrixView<float> z;              ///< samples x output, kept for the backward pass
   MatrixView<float> y;              ///< samples x output; may be the block of z unless the activation is Gelu
   Activation activation = Activation::Identity;
+  bool bundled = false;
 };
 
 /// Gradients of the loss for one convolution.

@@ -117,16 +117,19 @@ class SampleLayer : public Layer {
   /// Takes what it needs where batches may pass in several groups; once, after place().
   /// @throws device::OutOfDeviceMemory
   virtual void place_groups() {}
+  /// Whether bundles of samples (device/sample_bundles.hpp) pass it faster than rows.
+  virtual bool gains_in_bundles() const = 0;
   /// Outputs of the samples from `first` on, which follow those of the group before; `x` has only theirs.
-  virtual device::MatrixView<const float> forward_group(device::MatrixView<const float> x,
-                                                        std::size_t first) = 0;
+  /// @param bundled  samples are in bundles, those of the outputs, too, and of the way back
+  virtual device::MatrixView<const float> forward_group(device::MatrixView<const float> x, std::size_t first,
+                                                        bool bundled) = 0;
   /// As backward() of the samples from `first` on. Groups may go back in any order.
   /// @param adds  to the gradients of the parameters that are there
   virtual void backward_group(device::MatrixView<float> y, device::MatrixView<float> x, std::size_t first,
                               bool adds) = 0;
 
   device::MatrixView<const float> forward(device::MatrixView<const float> x, const Pass&) final {
-    return forward_group(x, 0);
+    return forward_group(x, 0, false);
   }
   void backward(device::MatrixView<float> y, device::MatrixView<float> x) final {
     backward_group(y, x, 0, false);

@@ -13,7 +13,7 @@
 namespace regatta::train {
 
 /// Layers one after another, and the slopes that pass between them. Where the backend has caches, a batch passes layers that
-/// know of each sample only what belongs to it in groups.
+/// know of each sample only what belongs to it in groups, whose samples lie in bundles where images have few channels.
 class LayerChain {
  public:
   /// @param layers  may be empty: the output is the input
@@ -67,11 +67,17 @@ class LayerChain {
   /// Links [first, end) that a batch passes as a whole, if it is one, or in groups of `samples`.
   struct Run {
     std::size_t first, end, samples;
+    bool gains_in_bundles;
+    device::Buffer<float> x, y;  ///< where it does: bundles that it gets, and the rows that it gives
+    bool bundled = false;        ///< the last batch
   };
 
-  void divide(const device::Backend& backend, std::size_t most_samples);
-  device::MatrixView<const float> forward_in_groups(const Run& run, device::MatrixView<const float> x);
-  void backward_in_groups(const Run& run, device::MatrixView<float> y, device::MatrixView<float> x);
+  std::size_t numbers_before(std::size_t l) const;
+  void divide(device::Backend& backend, std::size_t most_samples);
+  void place_runs(device::Backend& backend, std::size_t most_samples);
+  device::MatrixView<const float> forward_in_groups(Run& run, device::MatrixView<const float> x);
+  void backward_in_groups(const Run& run, std::size_t first_link, device::MatrixView<float> y,
+                          device::MatrixView<float> x);
 
   std::vector<Link> links_;
   std::vector<Run> runs_;

@@ -120,9 +120,50 @@ void input_gradient(const Convolution& layer, const ConvolutionGradient& gradien
                  gradient.x.data + i * windows.input.size(), scratch);
 }
 
+/// A bundled layer as the rows of a dense one, without bias: the pixels of all bundles.
+Dense lines_of_bundles(const Convolution& layer, std::size_t lanes) {
+  const Image& image = layer.windows.output;
+  const std::size_t bundles = (layer.x.rows + lanes - 1) / lanes;
+  const auto rows = [&](const MatrixView<float>& view) {
+    return MatrixView<float>{view.data, bundles * image.pixels(), lanes * image.channels};
+  };
+  return {{}, {}, nullptr, rows(layer.z), rows(layer.y), layer.activation, {}};
+}
+
+void convolve_bundles(const Convolution& layer, BundleScratch& scratch) {
+  const ConvolutionBundles& loops = convolution_bundles().front();
+  const Windows& windows = layer.windows;
+  for (std::size_t first = 0; first < layer.x.rows; first += loops.samples)
+    loops.convolve(windows, layer.x.data + first * windows.input.size(), layer.weights.data, layer.bias,
+                   layer.z.data + first * windows.output.size(), scratch);
+  activate(lines_of_bundles(layer, loops.samples));
+}
+
+void gradient_of_bundles(const Convolution& layer, const ConvolutionGradient& gradient,
+                         ConvolutionScratch& scratch) {
+  const ConvolutionBundles& loops = convolution_bundles().front();
+  const Windows& windows = layer.windows;
+  const std::size_t in = windows.input.size(), out = windows.output.size();
+  const Dense lines = lines_of_bundles(layer, loops.samples);
+  scratch.bundles.sums.resize(lines.z.columns);
+  activation_gradient(lines, {gradient.y.data, lines.z.rows, lines.z.columns}, scratch.bundles.sums.data());
+  loops.add_lanes(scratch.bundles.sums.data(), windows.output.channels, gradient.bias);
+  const std::size_t weights = layer.weights.rows * layer.weights.columns;
+  scratch.bundles.sums.assign(weights * loops.samples, 0.0f);
+  for (std::size_t first = 0; first < layer.x.rows; first += loops.samples)
+    loops.add_gradient(windows, layer.x.data + first * in, gradient.y.data + first * out, scratch.bundles);
+  loops.add_lanes(scratch.bundles.sums.data(), weights, gradient.weights.data);
+  if (!gradient.x.data) return;
+  const float* turned = turn_lines(windows, layer.weights.data, scratch.turned).data;
+  for (std::size_t first = 0; first < layer.x.rows; first += loops.samples)
+    loops.spread(windows, gradient.y.data + first * out, turned, gradient.x.data + first * in,
+                 scratch.bundles);
+}
+
 }  // namespace
 
 void convolve(const Convolution& layer, ConvolutionScratch& scratch) {
+  if (layer.bundled) return convolve_bundles(layer, scratch.bundles);
   const Image& out = layer.windows.output;
   const std::size_t pixels = pixels_per_line(out);
   scratch.bias.resize(pixels * out.channels);
@@ -138,6 +179,7 @@ void convolve(const Convolution& layer, ConvolutionScratch& scratch) {
 
 void convolution_gradient(const Convolution& layer, const ConvolutionGradient& gradient,
                           ConvolutionScratch& scratch) {
+  if (layer.bundled) return gradient_of_bundles(layer, gradient, scratch);
   const Windows& windows = layer.windows;
   const Dense lines = lines_of(layer, 0, layer.x.rows, nullptr);
   scratch.bias.resize(lines.z.columns);

@@ -3,6 +3,7 @@
 #include <span>
 #include <vector>
 
+#include "convolution_bundles.hpp"
 #include "regatta/device/image.hpp"
 #include "winograd.hpp"
 
@@ -13,6 +14,7 @@ namespace regatta::device {
 struct ConvolutionScratch {
   std::vector<float> turned, weights, image, pairs, bias;
   winograd::Scratch winograd;
+  BundleScratch bundles;
 };
 
 /// For one instruction set.
