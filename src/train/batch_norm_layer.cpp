@@ -4,6 +4,7 @@
 
 #include "regatta/core/clock.hpp"
 #include "regatta/core/error.hpp"
+#include "regatta/device/sample_bundles.hpp"
 
 namespace regatta::train {
 
@@ -27,17 +28,22 @@ void BatchNormLayer::place(device::Backend& backend, const Places& places, std::
 }
 
 device::BatchNorm BatchNormLayer::operation(device::MatrixView<const float> x, const Pass& pass) {
-  const std::size_t rows = x.rows * pixels();
+  const std::size_t lanes = pass.bundled ? device::samples_of_bundle() : 1, partial = x.rows % lanes;
+  const std::size_t rows = (x.rows + lanes - 1) / lanes * pixels();
   team_ = pass.team;
-  return {{x.data, rows, channels()},
-          {y_.data(), rows, channels()},
-          places_.biases,
-          places_.statistics,
-          moments_.data(),
-          sums_.data(),
-          spec_.activation,
-          pass.training,
-          pass.batch * pixels()};
+  device::BatchNorm norm{{x.data, rows, channels()},
+                         {y_.data(), rows, channels()},
+                         places_.biases,
+                         places_.statistics,
+                         moments_.data(),
+                         sums_.data(),
+                         spec_.activation,
+                         pass.training,
+                         pass.batch * pixels()};
+  norm.lanes = lanes;
+  norm.partial_rows = partial > 0 ? pixels() : 0;
+  norm.partial_lanes = partial;
+  return norm;
 }
 
 /// Puts the sums of all ranks into sums_. @param own  on the backend; null: 0

@@ -17,6 +17,7 @@ class BatchNormLayer final : public Layer {
   void draw(Random& random, std::span<float> weights, std::span<float> biases,
             std::span<float> statistics) const override;
   void place(device::Backend& backend, const Places& places, std::size_t most_samples) override;
+  Bundles bundles() const override { return Bundles::Can; }
   device::MatrixView<const float> forward(device::MatrixView<const float> x, const Pass& pass) override;
   void backward(device::MatrixView<float> y, device::MatrixView<float> x) override;
   void forward_nothing(const Pass& pass) override;

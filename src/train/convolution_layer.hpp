@@ -17,7 +17,9 @@ class ConvolutionLayer final : public SampleLayer {
             std::span<float> statistics) const override;
   void place(device::Backend& backend, const Places& places, std::size_t most_samples) override;
   void place_groups() override;
-  bool gains_in_bundles() const override { return device::gains_in_bundles(windows_); }
+  Bundles bundles() const override {
+    return device::gains_in_bundles(windows_) ? Bundles::Gains : Bundles::Never;
+  }
   device::MatrixView<const float> forward_group(device::MatrixView<const float> x, std::size_t first,
                                                 bool bundled) override;
   void backward_group(device::MatrixView<float> y, device::MatrixView<float> x, std::size_t first,

@@ -34,9 +34,9 @@ std::span<float> take(std::span<float>& from, std::size_t count) {
   return first;
 }
 
-/// As many samples and those that fill the last bundle.
-std::size_t whole_bundles(std::size_t samples) {
-  const std::size_t of_bundle = device::samples_of_bundle();
+/// As many samples and, in bundles, those that fill the last one.
+std::size_t room(bool in_bundles, std::size_t samples) {
+  const std::size_t of_bundle = in_bundles ? device::samples_of_bundle() : 1;
   return (samples + of_bundle - 1) / of_bundle * of_bundle;
 }
 
@@ -114,7 +114,7 @@ void LayerChain::place(device::Backend& backend, const Places& places, std::size
   for (const Run& run : runs_)
     for (std::size_t l = run.first; l < run.end; ++l) {
       const Link& link = links_[l];
-      link.layer->place(backend, next, run.gains_in_bundles ? whole_bundles(most_samples) : most_samples);
+      link.layer->place(backend, next, room(run.in_bundles, most_samples));
       const ParameterCounts counts = link.layer->counts();
       next.weights += counts.weights;
       next.weight_gradients += counts.weights;
@@ -125,10 +125,10 @@ void LayerChain::place(device::Backend& backend, const Places& places, std::size
   place_runs(backend, most_samples);
   std::size_t widest = 0, widest_group = 0;
   for (const Run& run : runs_) {
-    if (run.first > 0) widest = std::max(widest, most_samples * links_[run.first].inputs);
-    const std::size_t samples = run.gains_in_bundles ? whole_bundles(run.samples) : run.samples;
-    for (std::size_t l = run.first; run.end > run.first + 1 && l <= run.end; ++l)
-      widest_group = std::max(widest_group, samples * numbers_before(l));
+    if (run.first > 0)
+      widest = std::max(widest, room(run.in_bundles, most_samples) * links_[run.first].inputs);
+    for (std::size_t l = run.first + !run.enters; l < run.end + run.leaves; ++l)
+      widest_group = std::max(widest_group, room(run.in_bundles, run.samples) * numbers_before(l));
   }
   const auto take = [&](device::Buffer<float>& own, device::Buffer<float>* lent, std::size_t count) {
     own = lent ? device::Buffer<float>::over(backend, {lent->data(), lent->size()})
@@ -145,25 +145,37 @@ std::size_t LayerChain::numbers_before(std::size_t l) const {
   return l < links_.size() ? links_[l].inputs : size_of(output_);
 }
 
+/// Neighbours that all can, where one of them gains.
+std::vector<bool> LayerChain::links_in_bundles(const device::Backend& backend) const {
+  std::vector<bool> in_bundles(links_.size(), false);
+  for (std::size_t first = 0, end; backend.host_memory() && first < links_.size(); first = end + 1) {
+    bool gains = false;
+    for (end = first; end < links_.size() && links_[end].layer->bundles() != Bundles::Never; ++end)
+      gains |= links_[end].layer->bundles() == Bundles::Gains;
+    for (std::size_t l = first; l < end; ++l) in_bundles[l] = gains;
+  }
+  return in_bundles;
+}
+
 /// Groups are as large as fits the cache with all that their layers keep, forward and back.
-void LayerChain::divide(device::Backend& backend, std::size_t most_samples) {
+void LayerChain::divide(const device::Backend& backend, std::size_t most_samples) {
+  const std::vector<bool> in_bundles = links_in_bundles(backend);
   runs_.clear();
   for (std::size_t l = 0; l < links_.size(); ++l)
-    if (l > 0 && backend.host_memory() && links_[l - 1].by_sample && links_[l].by_sample)
+    if (l > 0 && backend.host_memory() && links_[l - 1].by_sample && links_[l].by_sample &&
+        in_bundles[l - 1] == in_bundles[l])
       runs_.back().end = l + 1;
     else
-      runs_.push_back({l, l + 1, most_samples, false, {}, {}});
+      runs_.push_back({l, l + 1, most_samples, in_bundles[l], false, false, {}, {}});
   for (Run& run : runs_) {
+    run.enters = run.in_bundles && (run.first == 0 || !in_bundles[run.first - 1]);
+    run.leaves = run.in_bundles && (run.end == links_.size() || !in_bundles[run.end]);
     if (run.end == run.first + 1) continue;
     std::size_t numbers = 0;
-    run.gains_in_bundles = true;
-    for (std::size_t l = run.first; l < run.end; ++l) {
+    for (std::size_t l = run.first; l < run.end; ++l)
       numbers += links_[l].inputs + links_[l].layer->activations();
-      run.gains_in_bundles &= links_[l].by_sample->gains_in_bundles();
-    }
-    run.samples = std::max<std::size_t>(cached / sizeof(float) / numbers, 1);
-    if (run.gains_in_bundles) run.samples = whole_bundles(run.samples);
-    run.samples = std::min(run.samples, most_samples);
+    const std::size_t samples = std::max<std::size_t>(cached / sizeof(float) / numbers, 1);
+    run.samples = std::min(room(run.in_bundles, samples), most_samples);
   }
 }
 
@@ -171,9 +183,8 @@ void LayerChain::place_runs(device::Backend& backend, std::size_t most_samples) 
   for (Run& run : runs_) {
     for (std::size_t l = run.first; l < run.end && run.samples < most_samples; ++l)
       links_[l].by_sample->place_groups();
-    if (!run.gains_in_bundles) continue;
-    run.x = {backend, whole_bundles(most_samples) * links_[run.first].inputs};
-    run.y = {backend, most_samples * numbers_before(run.end)};
+    if (run.enters) run.x = {backend, room(true, most_samples) * links_[run.first].inputs};
+    if (run.leaves) run.y = {backend, most_samples * numbers_before(run.end)};
   }
 }
 
@@ -185,36 +196,34 @@ ParameterCounts LayerChain::freeze(std::size_t layers) {
 }
 
 device::MatrixView<const float> LayerChain::forward(device::MatrixView<const float> x, const Pass& pass) {
-  Pass own = pass;
+  bundled_ = 2 * x.rows >= device::samples_of_bundle();
   for (Run& run : runs_) {
-    if (run.end > run.first + 1) {
-      x = forward_in_groups(run, x);
-      continue;
-    }
+    Pass own = pass;
     own.key = derive_seed(pass.key, first_ + run.first);
     own.training = pass.training && run.first >= frozen_;
     own.team = run.first >= frozen_ ? pass.team : nullptr;
-    x = links_[run.first].layer->forward(x, own);
+    own.bundled = run.in_bundles && bundled_;
+    x = forward_in_groups(run, x, own);
   }
   return x;
 }
 
-device::MatrixView<const float> LayerChain::forward_in_groups(Run& run, device::MatrixView<const float> x) {
-  run.bundled = run.gains_in_bundles && 2 * x.rows >= device::samples_of_bundle();
-  device::MatrixView<const float> y{run.y.data(), x.rows, numbers_before(run.end)};
+device::MatrixView<const float> LayerChain::forward_in_groups(Run& run, device::MatrixView<const float> x,
+                                                              const Pass& pass) {
+  device::MatrixView<const float> y{nullptr, x.rows, numbers_before(run.end)};
+  const bool enters = pass.bundled && run.enters, leaves = pass.bundled && run.leaves;
   for (std::size_t first = 0; first < x.rows; first += run.samples) {
     device::MatrixView<const float> group = part_of(x, first, std::min(run.samples, x.rows - first));
-    if (run.bundled) {
+    if (enters) {
       float* bundles = run.x.data() + first * group.columns;
       device::bundle(group, bundles);
       group.data = bundles;
     }
     for (std::size_t l = run.first; l < run.end; ++l)
-      group = links_[l].by_sample->forward_group(group, first, run.bundled);
-    if (run.bundled)
-      device::unbundle(group.data, {run.y.data() + first * y.columns, group.rows, y.columns});
-    else if (first == 0)
-      y.data = group.data;
+      group = run.end == run.first + 1 ? links_[l].layer->forward(group, pass)
+                                       : links_[l].by_sample->forward_group(group, first, pass.bundled);
+    if (leaves) device::unbundle(group.data, {run.y.data() + first * y.columns, group.rows, y.columns});
+    if (first == 0) y.data = leaves ? run.y.data() : group.data;
   }
   return y;
 }
@@ -235,10 +244,7 @@ void LayerChain::backward(device::MatrixView<float> y, device::MatrixView<float>
     device::MatrixView<float> before =
         r > 0 ? device::MatrixView<float>{slopes_[(r - 1) % 2].data(), y.rows, links_[first].inputs} : x;
     if (first > 0 && first == frozen_) before.data = nullptr;
-    if (run.end > run.first + 1)
-      backward_in_groups(run, first, y, before);
-    else
-      links_[first].layer->backward(y, before);
+    backward_in_groups(run, first, y, before);
     for (std::size_t l = run.end; ready && l-- > first;) ready(links_[l].first_weight);
     y = before;
   }
@@ -248,23 +254,27 @@ void LayerChain::backward(device::MatrixView<float> y, device::MatrixView<float>
 /// Of the links from `first_link` on.
 void LayerChain::backward_in_groups(const Run& run, std::size_t first_link, device::MatrixView<float> y,
                                     device::MatrixView<float> x) {
+  const bool enters = bundled_ && run.enters && x.data, leaves = bundled_ && run.leaves;
   for (std::size_t first = 0; first < y.rows; first += run.samples) {
     const std::size_t count = std::min(run.samples, y.rows - first);
     const auto within = [&](std::size_t l) {
       return device::MatrixView<float>{group_slopes_[l % 2].data(), count, numbers_before(l)};
     };
-    device::MatrixView<float> slope = part_of(y, first, count), outside = part_of(x, first, count);
-    if (run.bundled) {
+    device::MatrixView<float> slope = part_of(y, first, count);
+    const device::MatrixView<float> outside = part_of(x, first, count);
+    if (leaves) {
       device::bundle({slope.data, slope.rows, slope.columns}, within(run.end).data);
       slope = within(run.end);
     }
     for (std::size_t l = run.end; l-- > first_link;) {
-      const bool last = l == first_link;
-      const device::MatrixView<float> before = last && (!run.bundled || !x.data) ? outside : within(l);
-      links_[l].by_sample->backward_group(slope, before, first, first > 0);
+      const device::MatrixView<float> before = l > first_link || enters ? within(l) : outside;
+      if (run.end == run.first + 1)
+        links_[l].layer->backward(slope, before);
+      else
+        links_[l].by_sample->backward_group(slope, before, first, first > 0);
       slope = before;
     }
-    if (run.bundled && x.data) device::unbundle(slope.data, outside);
+    if (enters) device::unbundle(slope.data, outside);
   }
 }
 

@@ -14,7 +14,7 @@ class PoolLayer final : public SampleLayer {
   double operations() const override;
   void draw(Random&, std::span<float>, std::span<float>, std::span<float>) const override {}
   void place(device::Backend& backend, const Places& places, std::size_t most_samples) override;
-  bool gains_in_bundles() const override { return true; }
+  Bundles bundles() const override { return Bundles::Can; }
   device::MatrixView<const float> forward_group(device::MatrixView<const float> x, std::size_t first,
                                                 bool bundled) override;
   void backward_group(device::MatrixView<float> y, device::MatrixView<float> x, std::size_t first,

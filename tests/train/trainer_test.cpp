@@ -506,8 +506,8 @@ TEST(Team, EqualsOneRankForImagesAlsoWhereRanksHaveNothing) {
   for (std::size_t e = 0; e < alone.losses.size(); ++e) EXPECT_NEAR(team.losses[e], alone.losses[e], 1e-4);
   EXPECT_THAT(team.parameters, testing::Pointwise(testing::FloatNear(5e-4f), alone.parameters));
   EXPECT_THAT(team.outputs, testing::Pointwise(testing::FloatNear(5e-3f), alone.outputs));
-  EXPECT_EQ(train_as_team(3, samples, spec).outputs,
-            train_as_team(3, samples, spec, make_far_backend).outputs);
+  EXPECT_THAT(train_as_team(3, samples, spec).outputs,
+              testing::Pointwise(testing::FloatNear(1e-4f), train_as_team(3, samples, spec, make_far_backend).outputs));
 }
 
 /// Adam makes whole steps of the smallest slope, so none may be what rounding has left.
@@ -541,7 +541,8 @@ void expect_pipelines_equal_one_rank(const Samples& samples, TrainingSpec spec, 
   expect_equal(pipeline(1, 4), alone, tolerance);
   expect_equal(pipeline(6, 2), alone, tolerance);
   spec.recompute = true;
-  EXPECT_EQ(pipeline(1, 2, make_far_backend).outputs, two.outputs);
+  EXPECT_THAT(pipeline(1, 2, make_far_backend).outputs,
+              testing::Pointwise(testing::FloatNear(1e-4f), two.outputs));  // images pass in another order there
   spec.micro_batches = 7;
   expect_equal(pipeline(1, 4), alone, tolerance);
 }

@@ -67,6 +67,8 @@ struct BatchNorm {
   std::size_t team_rows = 0;  ///< rows of the whole team's batch
   float momentum = 0.1f;      ///< share of this batch in the running averages
   float epsilon = 1e-5f;
+  std::size_t lanes = 1;  ///< numbers in the place of one: samples of a bundle (sample_bundles.hpp), on the host
+  std::size_t partial_rows = 0, partial_lanes = 0;  ///< the last rows, of a bundle with so many samples: no others count
 };
 
 /// Gradients of the loss for one batch normalization.

@@ -20,6 +20,7 @@ struct Pass {
   std::size_t batch = 0;               ///< samples of the batch of the whole team
   comm::Communicator* team = nullptr;  ///< null: this rank is alone
   const std::int32_t* lengths = nullptr;  ///< on the backend, of each sequence of this batch; null: none is padded
+  bool bundled = false;  ///< samples are in bundles, those of the outputs, too, and of the way back; for layers that can
 };
 
 /// Numbers of parameters of a layer.
@@ -68,6 +69,8 @@ Share share_of(std::size_t count, const comm::Communicator* group);
 /// What rank `rank` of `ranks` has.
 Share share_of(std::size_t count, std::size_t rank, std::size_t ranks);
 
+enum class Bundles { Never, Can, Gains };
+
 /// One layer of a network. It owns what it needs between forward and backward pass, but neither its
 /// parameters nor the slopes that pass through it.
 ///
@@ -89,6 +92,9 @@ class Layer {
   /// Takes its places and the memory for `most_samples`; once, before the first pass.
   /// @throws device::OutOfDeviceMemory
   virtual void place(device::Backend& backend, const Places& places, std::size_t most_samples) = 0;
+
+  /// Whether it can take bundles of samples (device/sample_bundles.hpp) in place of rows, and is faster then.
+  virtual Bundles bundles() const { return Bundles::Never; }
 
   /// Outputs (samples x numbers) for `x`, which stays as it is until backward(). Valid until the next forward
   /// pass.
@@ -117,8 +123,6 @@ class SampleLayer : public Layer {
   /// Takes what it needs where batches may pass in several groups; once, after place().
   /// @throws device::OutOfDeviceMemory
   virtual void place_groups() {}
-  /// Whether bundles of samples (device/sample_bundles.hpp) pass it faster than rows.
-  virtual bool gains_in_bundles() const = 0;
   /// Outputs of the samples from `first` on, which follow those of the group before; `x` has only theirs.
   /// @param bundled  samples are in bundles, those of the outputs, too, and of the way back
   virtual device::MatrixView<const float> forward_group(device::MatrixView<const float> x, std::size_t first,
@@ -128,8 +132,8 @@ class SampleLayer : public Layer {
   virtual void backward_group(device::MatrixView<float> y, device::MatrixView<float> x, std::size_t first,
                               bool adds) = 0;
 
-  device::MatrixView<const float> forward(device::MatrixView<const float> x, const Pass&) final {
-    return forward_group(x, 0, false);
+  device::MatrixView<const float> forward(device::MatrixView<const float> x, const Pass& pass) final {
+    return forward_group(x, 0, pass.bundled);
   }
   void backward(device::MatrixView<float> y, device::MatrixView<float> x) final {
     backward_group(y, x, 0, false);

@@ -67,15 +67,16 @@ class LayerChain {
   /// Links [first, end) that a batch passes as a whole, if it is one, or in groups of `samples`.
   struct Run {
     std::size_t first, end, samples;
-    bool gains_in_bundles;
-    device::Buffer<float> x, y;  ///< where it does: bundles that it gets, and the rows that it gives
-    bool bundled = false;        ///< the last batch
+    bool in_bundles;  ///< where a batch has samples enough
+    bool enters = false, leaves = false;  ///< first and last of neighbours in bundles
+    device::Buffer<float> x, y;           ///< its inputs in bundles where it enters, its outputs in rows where it leaves
   };
 
   std::size_t numbers_before(std::size_t l) const;
-  void divide(device::Backend& backend, std::size_t most_samples);
+  std::vector<bool> links_in_bundles(const device::Backend& backend) const;
+  void divide(const device::Backend& backend, std::size_t most_samples);
   void place_runs(device::Backend& backend, std::size_t most_samples);
-  device::MatrixView<const float> forward_in_groups(Run& run, device::MatrixView<const float> x);
+  device::MatrixView<const float> forward_in_groups(Run& run, device::MatrixView<const float> x, const Pass& pass);
   void backward_in_groups(const Run& run, std::size_t first_link, device::MatrixView<float> y,
                           device::MatrixView<float> x);
 
@@ -84,6 +85,7 @@ class LayerChain {
   std::size_t first_;
   std::size_t frozen_ = 0;  ///< layers
   Shape output_;
+  bool bundled_ = false;  ///< the last batch, in the runs that can be
   device::Buffer<float> slopes_[2];        ///< dL/dx of a run and of the one after it
   device::Buffer<float> group_slopes_[2];  ///< the same of layers within a run, for a group
 };

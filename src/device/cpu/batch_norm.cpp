@@ -13,88 +13,113 @@ namespace {
 /// Rows whose sums are taken in single precision before they join the others.
 constexpr std::size_t slice_rows = 512;
 
-/// Adds `terms`(row, its two sums per channel) slice by slice.
-template <class Terms>
-[[gnu::always_inline]] inline void add_in_slices(std::size_t rows, std::size_t channels, float* sums,
-                                                 std::vector<float>& scratch, const Terms& terms) {
-  std::fill_n(sums, 2 * channels, 0.0f);
-  for (std::size_t first = 0; first < rows; first += slice_rows) {
-    scratch.assign(2 * channels, 0.0f);
-    for (std::size_t i = first; i < std::min(first + slice_rows, rows); ++i)
-      terms(i, scratch.data(), scratch.data() + channels);
-    for (std::size_t c = 0; c < 2 * channels; ++c) sums[c] += scratch[c];
-  }
-}
+/// Numbers of a row, which has one of each channel, or of each lane.
+std::size_t width_of(const BatchNorm& layer) { return layer.x.columns * layer.lanes; }
 
-/// Room for `lines` numbers per channel.
-float* room(const BatchNorm& layer, std::size_t lines, std::vector<float>& scratch) {
-  scratch.resize(std::max(scratch.size(), lines * layer.x.columns));
-  return scratch.data();
+/// What a pass needs beside the rows: two lines of sums, then lines of what is the same for all rows.
+class Lines {
+ public:
+  Lines(const BatchNorm& layer, std::vector<float>& scratch)
+      : channels_(layer.x.columns), lanes_(layer.lanes), scratch_(scratch) {
+    constexpr std::size_t most = 6;
+    scratch.resize(std::max(scratch.size(), most * channels_ * lanes_));
+  }
+
+  float* sums() { return scratch_.data(); }
+  /// Line 2, 3, 4 or 5 with value(c) in all lanes of channel c.
+  template <class Value>
+  [[gnu::always_inline]] inline const float* fill(std::size_t line, const Value& value) {
+    float* to = scratch_.data() + line * channels_ * lanes_;
+    for (std::size_t c = 0; c < channels_; ++c) std::fill_n(to + c * lanes_, lanes_, value(c));
+    return to;
+  }
+
+ private:
+  std::size_t channels_, lanes_;
+  std::vector<float>& scratch_;
+};
+
+/// sums = those of `terms`(row, its two sums per number), slice by slice, of the lanes that have a sample.
+template <class Terms>
+[[gnu::always_inline]] inline void add_in_slices(const BatchNorm& layer, float* sums, Lines& lines,
+                                                 const Terms& terms) {
+  const std::size_t channels = layer.x.columns, lanes = layer.lanes, width = width_of(layer);
+  std::fill_n(sums, 2 * channels, 0.0f);
+  for (std::size_t first = 0, end; first < layer.x.rows; first = end) {
+    const std::size_t full = layer.x.rows - layer.partial_rows;
+    end = std::min(first + slice_rows, first < full ? full : layer.x.rows);
+    std::fill_n(lines.sums(), 2 * width, 0.0f);
+    for (std::size_t i = first; i < end; ++i) terms(i, lines.sums(), lines.sums() + width);
+    const std::size_t counted = first < full ? lanes : layer.partial_lanes;
+    for (std::size_t c = 0; c < 2 * channels; ++c)
+      for (std::size_t l = 0; l < counted; ++l) sums[c] += lines.sums()[c * lanes + l];
+  }
 }
 
 template <Activation kind>
 [[gnu::always_inline]] inline void normalise_rows(const BatchNorm& layer, const float* a, const float* b) {
-  const std::size_t channels = layer.x.columns;
+  const std::size_t width = width_of(layer);
   for (std::size_t i = 0; i < layer.x.rows; ++i) {
-    const float* x = layer.x.data + i * channels;
-    float* y = layer.y.data + i * channels;
+    const float* x = layer.x.data + i * width;
+    float* y = layer.y.data + i * width;
 #pragma GCC ivdep
-    for (std::size_t c = 0; c < channels; ++c) y[c] = formulas::activate<kind>(a[c] * x[c] + b[c]);
+    for (std::size_t j = 0; j < width; ++j) y[j] = formulas::activate<kind>(a[j] * x[j] + b[j]);
   }
 }
 
-/// Both sums of the gradients, and dL/d(scale n + shift) in place. `lines`: a and b of n, then scales and
-/// shifts.
+/// Both sums of the gradients, and dL/d(scale n + shift) in place.
 template <Activation kind>
 [[gnu::always_inline]] inline void sum_gradient_rows(const BatchNorm& layer,
                                                      const BatchNormGradient& gradient,
                                                      std::vector<float>& scratch) {
-  const std::size_t channels = layer.x.columns;
-  const float *mean = layer.moments, *inverse = layer.moments + channels;
-  const float *shift = layer.parameters, *scale = layer.parameters + channels;
+  const std::size_t channels = layer.x.columns, width = width_of(layer);
+  Lines lines(layer, scratch);
+  const float* mean = lines.fill(2, [&](std::size_t c) { return layer.moments[c]; });
+  const float* inverse = lines.fill(3, [&](std::size_t c) { return layer.moments[channels + c]; });
+  const float* shift = lines.fill(4, [&](std::size_t c) { return layer.parameters[c]; });
+  const float* scale = lines.fill(5, [&](std::size_t c) { return layer.parameters[channels + c]; });
   const auto terms = [&](std::size_t i, float* sum, float* product) __attribute__((always_inline)) {
-    const float* x = layer.x.data + i * channels;
-    const float* y = layer.y.data + i * channels;
-    float* g = gradient.y.data + i * channels;
+    const float* x = layer.x.data + i * width;
+    const float* y = layer.y.data + i * width;
+    float* g = gradient.y.data + i * width;
 #pragma GCC ivdep
-    for (std::size_t c = 0; c < channels; ++c) {
-      const float n = (x[c] - mean[c]) * inverse[c];
-      g[c] *= formulas::slope<kind>(scale[c] * n + shift[c], y[c]);
-      sum[c] += g[c];
-      product[c] += g[c] * n;
+    for (std::size_t j = 0; j < width; ++j) {
+      const float n = (x[j] - mean[j]) * inverse[j];
+      g[j] *= formulas::slope<kind>(scale[j] * n + shift[j], y[j]);
+      sum[j] += g[j];
+      product[j] += g[j] * n;
     }
   };
-  add_in_slices(layer.x.rows, channels, gradient.parameters, scratch, terms);
+  add_in_slices(layer, gradient.parameters, lines, terms);
 }
 
 }  // namespace
 
 [[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void sum_moments(
     const BatchNorm& layer, std::vector<float>& scratch) {
-  const std::size_t channels = layer.x.columns;
-  const float* mean = layer.running;
+  const std::size_t width = width_of(layer);
+  Lines lines(layer, scratch);
+  const float* mean = lines.fill(2, [&](std::size_t c) { return layer.running[c]; });
   const auto terms = [&](std::size_t i, float* sum, float* square) __attribute__((always_inline)) {
-    const float* x = layer.x.data + i * channels;
+    const float* x = layer.x.data + i * width;
 #pragma GCC ivdep
-    for (std::size_t c = 0; c < channels; ++c) {
-      const float term = x[c] - mean[c];
-      sum[c] += term;
-      square[c] += term * term;
+    for (std::size_t j = 0; j < width; ++j) {
+      const float term = x[j] - mean[j];
+      sum[j] += term;
+      square[j] += term * term;
     }
   };
-  add_in_slices(layer.x.rows, channels, layer.sums, scratch, terms);
+  add_in_slices(layer, layer.sums, lines, terms);
 }
 
 [[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void normalise(
     const BatchNorm& layer, std::vector<float>& scratch) {
-  const std::size_t channels = layer.x.columns;
-  float *a = room(layer, 2, scratch), *b = a + channels;
-  for (std::size_t c = 0; c < channels; ++c) {
-    formulas::take_moments(layer, c);
-    const formulas::Line n = formulas::normalisation(layer, c), y = formulas::affinity(layer, c);
-    a[c] = y.a * n.a;
-    b[c] = y.at(n.b);
-  }
+  for (std::size_t c = 0; c < layer.x.columns; ++c) formulas::take_moments(layer, c);
+  Lines lines(layer, scratch);
+  const float* a = lines.fill(
+      2, [&](std::size_t c) { return formulas::affinity(layer, c).a * formulas::normalisation(layer, c).a; });
+  const float* b = lines.fill(
+      3, [&](std::size_t c) { return formulas::affinity(layer, c).at(formulas::normalisation(layer, c).b); });
   with_constant(
       layer.activation, [&](auto kind) __attribute__((always_inline)) { normalise_rows<kind>(layer, a, b); });
 }
@@ -109,20 +134,20 @@ template <Activation kind>
 
 [[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void norm_gradient(
     const BatchNorm& layer, const BatchNormGradient& gradient, std::vector<float>& scratch) {
-  const std::size_t channels = layer.x.columns;
-  float *factor = room(layer, 3, scratch), *a = factor + channels, *b = a + channels;
-  for (std::size_t c = 0; c < channels; ++c) {
-    const formulas::NormGradient line = formulas::norm_gradient(layer, c);
-    factor[c] = line.g_factor;
-    a[c] = line.line.a;
-    b[c] = line.line.b;
-  }
+  const std::size_t width = width_of(layer), full = layer.x.rows - layer.partial_rows;
+  Lines lines(layer, scratch);
+  const float* factor =
+      lines.fill(2, [&](std::size_t c) { return formulas::norm_gradient(layer, c).g_factor; });
+  const float* a = lines.fill(3, [&](std::size_t c) { return formulas::norm_gradient(layer, c).line.a; });
+  const float* b = lines.fill(4, [&](std::size_t c) { return formulas::norm_gradient(layer, c).line.b; });
   for (std::size_t i = 0; i < layer.x.rows; ++i) {
-    const float* x = layer.x.data + i * channels;
-    const float* g = gradient.y.data + i * channels;
-    float* dx = gradient.x.data + i * channels;
+    const float* x = layer.x.data + i * width;
+    const float* g = gradient.y.data + i * width;
+    float* dx = gradient.x.data + i * width;
 #pragma GCC ivdep
-    for (std::size_t c = 0; c < channels; ++c) dx[c] = factor[c] * g[c] + (a[c] * x[c] + b[c]);
+    for (std::size_t j = 0; j < width; ++j) dx[j] = factor[j] * g[j] + (a[j] * x[j] + b[j]);
+    for (std::size_t j = layer.partial_lanes; i >= full && j < width; j += layer.lanes)
+      std::fill_n(dx + j, layer.lanes - layer.partial_lanes, 0.0f);
   }
 }
 

@@ -12,7 +12,7 @@ namespace regatta::device {
 
 /// Kept between calls, so that a training step allocates nothing.
 struct ConvolutionScratch {
-  std::vector<float> turned, weights, image, pairs, bias;
+  std::vector<float> turned, weights, image, bias;
   winograd::Scratch winograd;
   BundleScratch bundles;
 };

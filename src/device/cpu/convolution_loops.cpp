@@ -19,8 +19,7 @@ constexpr std::size_t tile_rows = lanes == 16 || vectors == 1 ? 8 : 6;
 struct Terms {
   std::size_t segments, length;
   std::size_t a_step, a_jump;  ///< between factors within a segment, and from segment to segment
-  std::size_t b_step;          ///< between rows of the other factors, and without pairs no jumps
-  std::size_t b_jump = 0;
+  std::size_t b_step;          ///< between rows of the other factors
 };
 
 /// What a tile does with its sums, and which vectors may have fewer numbers than lanes: their last ones.
@@ -79,71 +78,6 @@ template <int lanes, int rows, int vectors, Sums sums>
                                            const float* b, std::size_t last, float* c, std::size_t c_row) {
   if (count >= rows) return tile<lanes, rows, vectors, sums>(terms, starts, b, last, c, c_row);
   if constexpr (rows > 1) tile_of<lanes, rows - 1, vectors, sums>(count, terms, starts, b, last, c, c_row);
-}
-
-/// Two pixels that have at most half a register of channels share one, in which their numbers alternate.
-template <int lanes>
-struct Pair {
-  using Places = typename Register<lanes>::Places;
-
-  std::size_t channels;
-  std::size_t numbers;  ///< in a row of the other factors: of both pixels, or of one
-  Places alternating;   ///< in such a row, of the numbers of a register
-  Places in_turn;       ///< in a register, of the numbers of the first pixel and of those of the second one
-
-  /// @param same  both pixels have the same row of other factors
-  [[gnu::always_inline]] inline Pair(std::size_t channel_count, bool same)
-      : channels(channel_count), numbers(same ? channels : 2 * channels) {
-    const int count = static_cast<int>(channels);
-    for (int l = 0; l < lanes; ++l) {
-      alternating[l] = l / 2 + (same ? 0 : l % 2 * count);
-      in_turn[l] = l < count ? 2 * l : 2 * (l - count) + 1;
-    }
-  }
-};
-
-/// As tile(), for pairs: factors of both pixels lie next to each other in a. Stored sums are those of both,
-/// added ones those of both together.
-/// @param c  place of each row
-template <int lanes, int rows, Sums sums>
-[[gnu::always_inline]] inline void pair_tile(const Terms& terms, const float* const* starts, const float* b,
-                                             const Pair<lanes>& pair, float* const* c) {
-  using Vector = typename Register<lanes>::Vector;
-  Vector sum[rows] = {}, line, factor;
-  const float* a[rows];
-#pragma GCC unroll 16
-  for (int r = 0; r < rows; ++r) a[r] = starts[r];
-  for (std::size_t segment = 0; segment < terms.segments; ++segment) {
-    const float* from = b + segment * terms.b_jump;
-    std::size_t at = segment * terms.a_jump;
-    for (std::size_t k = 0; k < terms.length; ++k, at += terms.a_step, from += terms.b_step) {
-      load_few(line, from, pair.numbers);
-      line = __builtin_shuffle(line, pair.alternating);
-#pragma GCC unroll 16
-      for (int r = 0; r < rows; ++r) {
-        load_two(factor, a[r] + at);
-        sum[r] += factor * line;
-      }
-    }
-  }
-#pragma GCC unroll 16
-  for (int r = 0; r < rows; ++r) {
-    Vector both = __builtin_shuffle(sum[r], pair.in_turn);
-    if constexpr (sums == Sums::Added) {
-      Vector before;
-      load_few(before, c[r], pair.channels);
-      both += before + __builtin_shuffle(sum[r], pair.in_turn + 1);
-    }
-    store_few(both, c[r], sums == Sums::Added ? pair.channels : 2 * pair.channels);
-  }
-}
-
-template <int lanes, int rows, Sums sums>
-[[gnu::always_inline]] inline void pair_tile_of(std::size_t count, const Terms& terms,
-                                                const float* const* starts, const float* b,
-                                                const Pair<lanes>& pair, float* const* c) {
-  if (count >= rows) return pair_tile<lanes, rows, sums>(terms, starts, b, pair, c);
-  if constexpr (rows > 1) pair_tile_of<lanes, rows - 1, sums>(count, terms, starts, b, pair, c);
 }
 
 template <int lanes>
@@ -221,58 +155,10 @@ template <int lanes, int vectors>
   }
 }
 
-/// Whether two pixels share a register; four numbers are too few for it.
-template <int lanes>
-bool pairs_up(const Windows& windows) {
-  return 2 * windows.output.channels <= lanes && windows.output.width > 1;
-}
-
-/// Each number of the frame, and beside it the one that the next window sees in its place.
-const float* pairs_of(const Windows& windows, const Frame& frame, std::vector<float>& memory) {
-  const std::size_t next = windows.stride * windows.input.channels;
-  const std::size_t count = frame.height * frame.width * windows.input.channels;
-  memory.resize(2 * count);
-  for (std::size_t i = 0; i + next < count; ++i) {
-    memory[2 * i] = frame.data[i];
-    memory[2 * i + 1] = frame.data[i + next];
-  }
-  for (std::size_t i = count - next; i < count; ++i) memory[2 * i] = frame.data[i], memory[2 * i + 1] = 0;
-  return memory.data();
-}
-
-/// Where a line has an odd number of pixels, the last but one is in two pairs.
-template <int lanes>
-[[gnu::always_inline]] inline void convolve_pairs(const Windows& windows, const Frame& frame,
-                                                  const float* weights, float* z,
-                                                  ConvolutionScratch& scratch) {
-  constexpr std::size_t rows = tile_rows<lanes, 1>;
-  const Image& out = windows.output;
-  const std::size_t in = windows.input.channels, segment = windows.side * in;
-  const Terms terms{windows.side, segment, 2, 2 * frame.width * in, lanes, segment * lanes};
-  const float* pairs = pairs_of(windows, frame, scratch.pairs);
-  const Pair<lanes> pair(out.channels, true);
-  const std::size_t of_line = (out.width + 1) / 2, all = out.height * of_line;
-  const float* starts[rows] = {};
-  float* outputs[rows] = {};
-  for (std::size_t first = 0; first < all; first += rows) {
-    const std::size_t count = std::min(rows, all - first);
-    for (std::size_t r = 0; r < count; ++r) {
-      const std::size_t line = (first + r) / of_line;
-      const std::size_t column = std::min((first + r) % of_line * 2, out.width - 2);
-      starts[r] = pairs + 2 * (line * frame.width + column) * windows.stride * in;
-      outputs[r] = z + (line * out.width + column) * out.channels;
-    }
-    pair_tile_of<lanes, rows, Sums::Stored>(count, terms, starts, weights, pair, outputs);
-  }
-}
-
 template <int lanes>
 [[gnu::always_inline]] inline void convolve_sample(const Windows& windows, std::size_t dilation,
                                                    const float* x, float* z, ConvolutionScratch& scratch) {
   const Frame frame = frame_of(windows, dilation, x, scratch.image);
-  if constexpr (lanes >= 8)
-    if (pairs_up<lanes>(windows))
-      return convolve_pairs<lanes>(windows, frame, scratch.weights.data(), z, scratch);
   const std::size_t channels = windows.output.channels, depth = depth_of(windows);
   for (std::size_t j = 0; j < channels; j += 2 * lanes) {
     const float* weights = scratch.weights.data() + depth * j;
@@ -310,32 +196,6 @@ template <int lanes, int vectors>
   }
 }
 
-/// Of pixels [column, column + 2 pairs) of each line; where `lone`, of the one at `column`.
-template <int lanes>
-[[gnu::always_inline]] inline void add_pair_gradient(const Windows& windows, const Frame& frame,
-                                                     const float* pairs, std::size_t column, bool lone,
-                                                     const float* dz, float* weights) {
-  constexpr std::size_t most = tile_rows<lanes, 1>;
-  const Image& out = windows.output;
-  const std::size_t in = windows.input.channels, step = 2 * windows.stride * in, depth = depth_of(windows);
-  const Terms terms{out.height,         lone ? 1 : out.width / 2, 2 * step,
-                    step * frame.width, 2 * out.channels,         out.width * out.channels};
-  Pair<lanes> pair(out.channels, false);
-  if (lone) pair.numbers = out.channels;
-  const std::size_t tiles = (depth + most - 1) / most;
-  for (std::size_t t = 0; t < tiles; ++t) {
-    const std::size_t first = depth * t / tiles, count = depth * (t + 1) / tiles - first;
-    const float* starts[most] = {};
-    float* sums[most] = {};
-    for (std::size_t r = 0; r < count; ++r) {
-      const std::size_t term = first + r, line = windows.side * in;
-      starts[r] = pairs + 2 * (term / line * frame.width * in + term % line) + column * step;
-      sums[r] = weights + term * lanes;
-    }
-    pair_tile_of<lanes, most, Sums::Added>(count, terms, starts, dz + column * out.channels, pair, sums);
-  }
-}
-
 template <int lanes>
 [[gnu::always_inline]] inline void add_sample_gradient(const Windows& windows, const float* x,
                                                        const float* dz, float* weights,
@@ -343,14 +203,6 @@ template <int lanes>
   constexpr std::size_t cached_pixels = 256;  // so that dz comes from the first level of the cache
   const Image& out = windows.output;
   const Frame frame = frame_of(windows, 1, x, scratch.image);
-  if constexpr (lanes >= 8)
-    if (pairs_up<lanes>(windows)) {
-      const float* pairs = pairs_of(windows, frame, scratch.pairs);
-      add_pair_gradient<lanes>(windows, frame, pairs, 0, false, dz, weights);
-      if (out.width % 2 == 1)
-        add_pair_gradient<lanes>(windows, frame, pairs, out.width - 1, true, dz, weights);
-      return;
-    }
   const std::size_t row = padded<lanes>(out.channels);
   const std::size_t lines = std::max<std::size_t>(1, cached_pixels / out.width);
   for (std::size_t top = 0; top < out.height; top += lines) {

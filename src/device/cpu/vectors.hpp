@@ -25,15 +25,6 @@ template <class Vector>
   std::memcpy(to, &vector, sizeof vector);
 }
 
-/// The two numbers from an address on, again and again.
-template <class Vector>
-[[gnu::always_inline]] inline void load_two(Vector& vector, const float* from) {
-  typedef long long Twos [[gnu::vector_size(sizeof(Vector))]];
-  long long two;
-  std::memcpy(&two, from, sizeof two);
-  vector = reinterpret_cast<Vector>(two + Twos{});
-}
-
 /// The first `count` numbers, at most as many as there are lanes; zeros beside them. Memory behind them is
 /// not touched.
 [[gnu::target("arch=x86-64-v4")]] inline void load_few(Register<16>::Vector& vector, const float* from,
