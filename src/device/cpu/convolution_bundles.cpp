@@ -396,11 +396,12 @@ std::span<const ConvolutionBundles> convolution_bundles() {
 
 std::size_t samples_of_bundle() { return convolution_bundles().front().samples; }
 
-/// Where windows have more channels, registers of channels are as full; sums of more weights leave the cache.
+/// Registers of channels are as full where there are many of them, or 32; sums of more weights leave the
+/// cache.
 bool gains_in_bundles(const Windows& windows) {
   constexpr std::size_t most_channels = 63, most_weights = std::size_t{1} << 15;
   const std::size_t channels = windows.output.channels;
-  return channels <= most_channels && !winograd::suits(windows) &&
+  return channels <= most_channels && channels % 32 != 0 && !winograd::suits(windows) &&
          windows.side * windows.side * windows.input.channels * channels <= most_weights;
 }
 
