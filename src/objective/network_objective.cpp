@@ -38,7 +38,7 @@ std::filesystem::path data_file(const ObjectiveOptions& options, const Values& v
 std::size_t data_memory(const Values& values) {
   const std::string& text = values.text("data_memory");
   constexpr double most = 9e18;
-  return static_cast<std::size_t>(std::min(text == "auto" ? installed_memory() / 2 : *parse_bytes(text), most));
+  return static_cast<std::size_t>(std::min(text == "auto" ? system_memory().installed / 2 : *parse_bytes(text), most));
 }
 
 /// The names that `metrics` lists; the loss beside the study's metric for `auto`.
