@@ -1,6 +1,7 @@
 #include "regatta/objective/network_objective.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <optional>
 #include <set>
 #include <utility>
@@ -150,8 +151,20 @@ class DataCheck {
 
   /// Options that only make sense of images.
   void check_images() {
-    if (may_be("random_crop", is_positive)) add("random_crop", image_problem("random_crop", shape()));
-    if (may_be("random_flip", is_true)) add("random_flip", image_problem("random_flip", shape()));
+    check_change("random_crop", is_positive);
+    check_change("random_flip", is_true);
+  }
+
+  /// Trials of a model that cannot have its samples changed fail; refused is what leaves no others of it.
+  template <class Changes>
+  void check_change(const std::string& option, const Changes& changes) {
+    if (!may_be(option, changes)) return;
+    const auto models = possible_texts(network_options(), options_, space_, "model");
+    std::vector<std::string> problems;
+    for (const std::string& model : models)
+      if (const std::string problem = change_problem(option, model, shape()); !problem.empty()) problems.push_back(problem);
+    const bool always = !may_be(option, std::not_fn(changes));
+    if (!problems.empty() && (always || problems.size() == models.size())) add(option, problems.front());
   }
 
   /// Where the space leaves the depth of networks as it is.
