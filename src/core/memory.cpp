@@ -38,8 +38,8 @@ struct Names {
 constexpr Names version_1{"memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"};
 constexpr Names version_2{"memory.max", "memory.current", "inactive_file"};
 
-/// Lowers `memory` to what the group at `folder` has, whose parents stand above it. In a container the folder may be out of
-/// sight, and its files are those of the mount.
+/// Lowers `memory` to what the group at `folder` has, whose parents stand above it. In a container the folder
+/// may be out of sight, and its files are those of the mount.
 void take_limits(const path& mount, const path& group, const Names& names, SystemMemory& memory) {
   for (path inside = group.relative_path();; inside = inside.parent_path()) {
     const path folder = mount / inside;
