@@ -59,7 +59,8 @@ std::string lanes_text(const search::Note& note) {
   for (std::size_t i = 1; i < values.size(); i += 2)
     timed += concat(i > 1 ? ", " : "", values[i], ": ",
                     values[i + 1] > 0 ? in_short(values[i + 1]) + " steps/s" : "do not fit into memory");
-  return concat(values[0], " of each rank (", timed.empty() ? "by objective, shapes and trials" : "probe: " + timed, ")");
+  return concat(values[0], " of each rank (",
+                timed.empty() ? "by objective, shapes and trials" : "probe: " + timed, ")");
 }
 
 space::Space space_of(const search::StudyHeader& header) {

@@ -43,7 +43,8 @@ std::filesystem::path data_file(const ObjectiveOptions& options, const Values& v
 std::size_t data_memory(const Values& values) {
   const std::string& text = values.text("data_memory");
   constexpr double most = 9e18;
-  return static_cast<std::size_t>(std::min(text == "auto" ? system_memory().installed / 2 : *parse_bytes(text), most));
+  return static_cast<std::size_t>(
+      std::min(text == "auto" ? system_memory().installed / 2 : *parse_bytes(text), most));
 }
 
 /// The names that `metrics` lists; the loss beside the study's metric for `auto`.
@@ -166,7 +167,8 @@ class DataCheck {
     const auto models = possible_texts(network_options(), options_, space_, "model");
     std::vector<std::string> problems;
     for (const std::string& model : models)
-      if (const std::string problem = change_problem(option, model, shape()); !problem.empty()) problems.push_back(problem);
+      if (const std::string problem = change_problem(option, model, shape()); !problem.empty())
+        problems.push_back(problem);
     const bool always = !may_be(option, std::not_fn(changes));
     if (!problems.empty() && (always || problems.size() == models.size())) add(option, problems.front());
   }
@@ -272,7 +274,8 @@ class NetworkObjective final : public Objective {
     return kinds.size() > most_kinds ? 1 : static_cast<int>(kinds.size() == 1 ? lanes : lanes * most_kinds);
   }
 
-  /// The ends first; what lies between them, and all once more, where that leaves the time: others use the machine too.
+  /// The ends first; what lies between them, and all once more, where that leaves the time: others use the
+  /// machine too.
   std::vector<LaneSpeed> time_lanes(device::Backend& backend, int most, int sharing) const override {
     constexpr double each = 0.04, all = 0.3;  // [s]
     const Stopwatch clock;
@@ -286,7 +289,8 @@ class NetworkObjective final : public Objective {
     train::LaneProbe probe(backend, info, std::move(networks));
     std::vector<LaneSpeed> speeds{{1, steps_per_second(probe, 1, each)}};
     for (const int lanes : {most, most / 2, most / 4}) {
-      const bool pays = lanes > 1 && (on_gpu || fill_vectors(lanes)), time_left = lanes == most || clock.seconds() < all;
+      const bool pays = lanes > 1 && (on_gpu || fill_vectors(lanes)),
+                 time_left = lanes == most || clock.seconds() < all;
       if (!pays || !time_left) continue;
       speeds.push_back({lanes, lanes * largest <= room ? steps_per_second(probe, lanes, each) : 0});
     }
@@ -333,7 +337,9 @@ class NetworkObjective final : public Objective {
   }
 
  private:
-  static std::size_t rows_of(const train::DatasetInfo& info) { return info.train_rows + info.valid_rows + info.test_rows; }
+  static std::size_t rows_of(const train::DatasetInfo& info) {
+    return info.train_rows + info.valid_rows + info.test_rows;
+  }
 
   /// Of configurations from all over the space.
   std::vector<train::TrainingSpec> drawn_networks(const train::DatasetInfo& info) const {
@@ -353,9 +359,11 @@ class NetworkObjective final : public Objective {
   }
 
   /// What the trainings of a trial take [bytes].
-  double memory_of_largest(const std::vector<train::TrainingSpec>& networks, const train::DatasetInfo& info) const {
+  double memory_of_largest(const std::vector<train::TrainingSpec>& networks,
+                           const train::DatasetInfo& info) const {
     std::size_t most = 0;
-    for (const train::TrainingSpec& spec : networks) most = std::max(most, train::training_numbers(spec, rows_of(info)));
+    for (const train::TrainingSpec& spec : networks)
+      most = std::max(most, train::training_numbers(spec, rows_of(info)));
     return static_cast<double>(most * std::max<std::size_t>(study_.folds, 1)) * sizeof(float);
   }
 
@@ -369,7 +377,8 @@ class NetworkObjective final : public Objective {
     }
   }
 
-  /// A rank's part of the memory that the samples leave, of which there is one copy on a host, elsewhere one of each rank [bytes].
+  /// A rank's part of the memory that the samples leave, of which there is one copy on a host, elsewhere one
+  /// of each rank [bytes].
   static double room_for_lanes(device::Backend& backend, const train::DatasetInfo& info, int sharing) {
     constexpr double spared = 0.1;
     const std::size_t copies = backend.host_memory() ? 1 : static_cast<std::size_t>(sharing);
@@ -385,7 +394,8 @@ class NetworkObjective final : public Objective {
 
   bool fill_vectors(int own) const {
     const auto useful = static_cast<std::size_t>(lanes(false));
-    return useful > 1 && static_cast<std::size_t>(own) * train::widest_vector >= useful * device::lanes_of_vector();
+    return useful > 1 &&
+           static_cast<std::size_t>(own) * train::widest_vector >= useful * device::lanes_of_vector();
   }
 
   space::Space space_;

@@ -67,19 +67,20 @@ struct Job::Impl {
     if (plan.layout.lanes == 0) choose_among_lanes(options);
   }
 
-  /// By what a rank finds out, where shapes allow more than one and the proposals may depend on times.
+  /// By what a rank finds out, where shapes allow more than one and proposals may depend on times.
   void choose_among_lanes(LayoutOptions options) {
     TimedLanes timed;
-    if (options.lanes > 1 && !plan.deterministic) timed = time_lanes(plan, facts.ranks, facts.layout, session);
-    if (!timed.speeds.empty() && best_lanes(timed.speeds) != options.lanes) {
-      options.lanes = best_lanes(timed.speeds);
+    if (options.lanes > 1 && !plan.deterministic) {
+      timed = time_lanes(plan, facts.ranks, facts.layout, session);
+      if (timed.problem.empty()) options.lanes = best_lanes(timed.speeds);
       facts.layout = plan_layout(facts.ranks, options);
     }
-    facts.lanes = search::Note{log::Study::lanes_note, {static_cast<double>(options.lanes)}};
-    for (const objective::LaneSpeed& speed : timed.speeds)
-      facts.lanes->values.insert(facts.lanes->values.end(), {static_cast<double>(speed.lanes), speed.steps_per_second});
     if (!timed.problem.empty())
-      facts.layout.warnings.push_back(concat("lanes could not be timed, so shapes decide: ", timed.problem));
+      facts.layout.warnings.push_back("lanes could not be timed, so shapes decide: " + timed.problem);
+    std::vector<double> values{static_cast<double>(options.lanes)};
+    for (const objective::LaneSpeed& speed : timed.speeds)
+      values.insert(values.end(), {static_cast<double>(speed.lanes), speed.steps_per_second});
+    facts.lanes = search::Note{log::Study::lanes_note, std::move(values)};
   }
 
   void open_log() {

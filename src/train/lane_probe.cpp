@@ -86,8 +86,10 @@ double LaneProbe::steps_alone(double seconds) {
   std::vector<Training>& trainings = backend_.host_memory() ? alone_ : in_lanes_;
   const auto pack = backend_.host_memory() ? nullptr : &pack_;
   const std::size_t count = make(trainings, std::min(alone_at_most, networks_.size()), pack);
+  const Stopwatch clock;
   double per_sample = 0, steps = 0;
   for (Training& each : std::span(trainings).first(count)) {
+    if (steps > 0 && clock.seconds() > 2 * seconds) break;
     each.least = std::min(each.least, seconds_per_sample({&each, 1}, seconds / static_cast<double>(count)));
     per_sample += each.least;
     steps += 1 / each.batch;

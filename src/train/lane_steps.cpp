@@ -100,7 +100,8 @@ void LaneSteps::submit(std::int32_t* order, std::size_t next, std::size_t rows, 
   const std::size_t left = steps_of(rows - next);
   const auto most = static_cast<std::size_t>(std::max(1.0, pack_.operations_per_round(lane_) / step_work_));
   const std::size_t rounds = (left + most - 1) / most;
-  const std::size_t steps = (left + rounds - 1) / rounds;  // rounds as long as each other: lanes side by side wait for the longest
+  const std::size_t steps =
+      (left + rounds - 1) / rounds;  // rounds as long as each other: lanes side by side wait for the longest
   set_rates(steps, steps_done, steps_of(rows));
   lane_.order = order + next;
   lane_.rows = static_cast<std::uint32_t>(rows - next);

@@ -154,8 +154,9 @@ TEST_F(Results, HoldTheTimelineWorkersAndJobs) {
 
   Study study = sample_study();
   study.record(search::Note{Study::lanes_note, {16, 1, 600, 16, 3.14e6, 64, 0}});
-  EXPECT_THAT(written(study, folder_ / "lanes.h5").read_strings("/jobs/lanes"),
-              ElementsAre("16 of each rank (probe: 1: 600 steps/s, 16: 3.14 M steps/s, 64: do not fit into memory)"));
+  EXPECT_THAT(
+      written(study, folder_ / "lanes.h5").read_strings("/jobs/lanes"),
+      ElementsAre("16 of each rank (probe: 1: 600 steps/s, 16: 3.14 M steps/s, 64: do not fit into memory)"));
 }
 
 TEST_F(Results, AreReplacedAsAWhole) {

@@ -163,9 +163,11 @@ TEST_F(NetworkObjective, WantsLanesOfAProcessorForTheSmallestNetworks) {
   EXPECT_EQ(lanes("int(1, 1)", "int(2, 64)"), 1);
 }
 
-/// On a processor only numbers that fill vectors, elsewhere those that fit beside the data; the memory of two ranks is divided.
+/// On a processor only numbers that fill vectors, elsewhere those that fit beside the data; the memory of two
+/// ranks is divided.
 TEST_F(NetworkObjective, TimesTheLanesThatShapesAndMemoryAllow) {
-  const auto objective = make_objective(options({{"data", "three.h5"}, {"layers", "1"}, {"folds", "2"}}), space_of({{"units", "int(2, 16)"}}));
+  const auto objective = make_objective(options({{"data", "three.h5"}, {"layers", "1"}, {"folds", "2"}}),
+                                        space_of({{"units", "int(2, 16)"}}));
   const auto timed = [&](device::Backend& backend, int most, int sharing) {
     std::vector<int> fitting, others;
     for (const LaneSpeed& speed : objective->time_lanes(backend, most, sharing))
@@ -176,7 +178,8 @@ TEST_F(NetworkObjective, TimesTheLanesThatShapesAndMemoryAllow) {
   const auto host = timed(*device::make_cpu_backend(), 16, 1).first;
   EXPECT_EQ(host.front(), 1);
   EXPECT_EQ(host.back(), 16);
-  for (const int lanes : host) EXPECT_TRUE(lanes == 1 || lanes >= static_cast<int>(device::lanes_of_vector()));
+  for (const int lanes : host)
+    EXPECT_TRUE(lanes == 1 || lanes >= static_cast<int>(device::lanes_of_vector()));
 
   ASSERT_GE(objective->lanes(true), 8);
   EXPECT_THAT(timed(far, 8, 1).second, testing::IsEmpty());

@@ -230,9 +230,11 @@ TEST(StatusText, TellsTheLanesOfTheRanks) {
   log::Study study = sample_study();
   EXPECT_THAT(status_text(study, 0), Not(HasSubstr("\nlanes")));
   study.record(search::Note{log::Study::lanes_note, {1}});
-  EXPECT_THAT(status_text(study, 0), HasSubstr("\nlanes     1 of each rank (by objective, shapes and trials)\n"));
+  EXPECT_THAT(status_text(study, 0),
+              HasSubstr("\nlanes     1 of each rank (by objective, shapes and trials)\n"));
   study.record(search::Note{log::Study::lanes_note, {8, 1, 21000, 8, 123456}});
-  EXPECT_THAT(status_text(study, 0), HasSubstr("8 of each rank (probe: 1: 21 k steps/s, 8: 123 k steps/s)\n"));
+  EXPECT_THAT(status_text(study, 0),
+              HasSubstr("8 of each rank (probe: 1: 21 k steps/s, 8: 123 k steps/s)\n"));
   study.record(search::JobStarted{});
   EXPECT_THAT(status_text(study, 0), Not(HasSubstr("\nlanes")));
 }

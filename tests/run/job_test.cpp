@@ -594,17 +594,19 @@ TEST_F(JobTest, TimesLanesOnARankThatWorksAndTellsTheChoice) {
   const ProcessResult result = run(3, shipped("iris.ini"), many);
 
   ASSERT_EQ(result.exit_code, 0) << result;
-  EXPECT_THAT(result.out, testing::ContainsRegex("\n  lanes +[0-9]+ of each rank \\(probe: 1: [0-9.]+ [kM] steps/s, "));
+  EXPECT_THAT(result.out,
+              testing::ContainsRegex("\n  lanes +[0-9]+ of each rank \\(probe: 1: [0-9.]+ [kM] steps/s, "));
   const log::Study done = study();
   ASSERT_EQ(done.jobs.size(), 1u);
   EXPECT_THAT(result.out, HasSubstr(done.jobs[0].lanes));
   const int lanes = std::stoi(done.jobs[0].lanes);
   EXPECT_EQ(done.workers.size(), 2u * static_cast<std::size_t>(lanes));
   EXPECT_EQ(done.history.count(TrialState::Completed), 256u);
-  EXPECT_THAT(support::run_process({REGATTA_BINARY, "status", directory.string()}).out, HasSubstr("\nlanes     "));
+  EXPECT_THAT(support::run_process({REGATTA_BINARY, "status", directory.string()}).out,
+              HasSubstr("\nlanes     "));
 
-  const ProcessResult resumed =
-      support::run_process(support::mpirun(2, {REGATTA_BINARY, "resume", directory.string(), "study.trials=600"}));
+  const ProcessResult resumed = support::run_process(
+      support::mpirun(2, {REGATTA_BINARY, "resume", directory.string(), "study.trials=600"}));
   ASSERT_EQ(resumed.exit_code, 0) << resumed;
   EXPECT_EQ(study().history.count(TrialState::Completed), 600u);
   ASSERT_EQ(study().jobs.size(), 2u);
@@ -612,7 +614,9 @@ TEST_F(JobTest, TimesLanesOnARankThatWorksAndTellsTheChoice) {
 }
 
 TEST_F(JobTest, TellsThatRanksHaveOneLane) {
-  ASSERT_EQ(run(2, shipped("digits.ini"), {"study.trials=2", "objective.epochs=1", "workers.lanes=auto"}).exit_code, 0);
+  ASSERT_EQ(
+      run(2, shipped("digits.ini"), {"study.trials=2", "objective.epochs=1", "workers.lanes=auto"}).exit_code,
+      0);
   EXPECT_EQ(study().jobs.at(0).lanes, "1 of each rank (by objective, shapes and trials)") << "wide networks";
   directory = folder.path() / "function";
   const ProcessResult result = run(2, shipped("branin.ini"), {"study.trials=20", "workers.lanes=auto"});
@@ -625,8 +629,10 @@ TEST_F(JobTest, TellsThatRanksHaveOneLane) {
 
 /// Times differ from run to run.
 TEST_F(JobTest, TimesNoLanesWhereItIsDeterministic) {
-  ASSERT_EQ(run(2, shipped("iris.ini"), {"study.trials=128", "objective.epochs=1", "workers.lanes=auto",
-                                         "search.deterministic=true"}).exit_code, 0);
+  ASSERT_EQ(run(2, shipped("iris.ini"),
+                {"study.trials=128", "objective.epochs=1", "workers.lanes=auto", "search.deterministic=true"})
+                .exit_code,
+            0);
 
   EXPECT_EQ(study().jobs.at(0).lanes, "16 of each rank (by objective, shapes and trials)");
   EXPECT_EQ(study().workers.size(), 16u);

@@ -51,8 +51,8 @@ struct Study {
   /// {worker, 1: by messages, 2: in the memory of their node, on GPUs 3: by NCCL, 4: by MPI, 5: by way of the hosts}.
   static constexpr const char* sums_note = "workers/sums";
 
-  /// Key of the note on the lanes of each rank of a job, where it chose them: {lanes, then for each number that was timed
-  /// that number and optimizer steps per second [1/s], 0 where they do not fit into memory}.
+  /// Key of the note on the lanes of each rank of a job, where it chose them: {lanes, then for each number
+  /// that was timed that number and optimizer steps per second [1/s], 0 where they do not fit into memory}.
   static constexpr const char* lanes_note = "workers/lanes";
 
   Study() = default;

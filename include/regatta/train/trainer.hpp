@@ -94,7 +94,8 @@ class Trainer {
   std::size_t lane_capacity() const;
   std::int32_t epochs() const { return epoch_; }  ///< completed
   std::int64_t steps() const { return steps_; }   ///< of the optimizer, completed
-  /// Whether this rank adds up gradients with others; from the first step on, whether in the memory of their node.
+  /// Whether this rank adds up gradients with others; from the first step on, whether in the memory of their
+  /// node.
   bool sums() const { return team_.replicas != nullptr; }
   bool sums_in_memory() const { return shared_.connected(); }
   /// Where gradients lie on a GPU, from the first step on; before and elsewhere Auto.
@@ -175,7 +176,8 @@ class Trainer {
   std::unique_ptr<LaneSteps> lane_;  ///< null: one operation after another
 };
 
-/// Numbers that a Trainer of a rank alone and its lane take on the backend at most, where samples are in memory.
+/// Numbers that a Trainer of a rank alone and its lane take on the backend at most, where samples are in
+/// memory.
 /// @param rows  that it trains on or is judged by
 std::size_t training_numbers(const TrainingSpec& spec, std::size_t rows);
 
