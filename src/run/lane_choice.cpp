@@ -31,13 +31,19 @@ int sharing(const std::vector<RankInfo>& ranks, const Layout& layout, Rank rank)
   }));
 }
 
-TimedLanes time_here(const StudyPlan& plan, const std::vector<RankInfo>& ranks, const Layout& layout,
-                     Rank rank) {
+std::vector<objective::LaneSpeed> time_here(const StudyPlan& plan, const std::vector<RankInfo>& ranks,
+                                            const Layout& layout, Rank rank) {
+  const int gpu = layout.gpu[index(rank)];
+  const auto backend = gpu >= 0 ? device::make_cuda_backend(gpu) : device::make_cpu_backend();
+  const auto objective = objective::make_objective(plan.objective, plan.space);
+  return objective->time_lanes(*backend, layout.lanes, sharing(ranks, layout, rank));
+}
+
+/// By a thread of its own, since a backend may change how its thread computes.
+TimedLanes timed_here(const StudyPlan& plan, const std::vector<RankInfo>& ranks, const Layout& layout,
+                      Rank rank) {
   try {
-    const int gpu = layout.gpu[index(rank)];
-    const auto backend = gpu >= 0 ? device::make_cuda_backend(gpu) : device::make_cpu_backend();
-    const auto objective = objective::make_objective(plan.objective, plan.space);
-    return {objective->time_lanes(*backend, layout.lanes, sharing(ranks, layout, rank)), ""};
+    return {std::async(std::launch::async, [&] { return time_here(plan, ranks, layout, rank); }).get(), ""};
   } catch (const std::exception& error) {
     return {{}, error.what()};
   }
@@ -82,8 +88,7 @@ TimedLanes time_lanes(const StudyPlan& plan, const std::vector<RankInfo>& ranks,
                       comm::Session* session) {
   const Rank timing = timing_rank(layout), own = session ? session->world().rank() : Rank{0};
   TimedLanes timed;
-  if (own == timing)
-    timed = std::async(std::launch::async, [&] { return time_here(plan, ranks, layout, own); }).get();
+  if (own == timing) timed = timed_here(plan, ranks, layout, own);
   if (!session || session->world().size() == 1) return timed;
   if (own == timing)
     wake_others(session->world());

@@ -24,8 +24,7 @@ struct TimedLanes {
 };
 
 /// Times up to `layout.lanes` lanes. Collective; the ranks that wait sleep meanwhile, so that they disturb
-/// nothing. The objective is asked by a thread of its own, since a backend may change how its thread
-/// computes.
+/// nothing.
 TimedLanes time_lanes(const StudyPlan& plan, const std::vector<RankInfo>& ranks, const Layout& layout,
                       comm::Session* session);
 
