@@ -9,6 +9,7 @@
 #include "regatta/core/text.hpp"
 #include "regatta/device/devices.hpp"
 #include "regatta/h5/file.hpp"
+#include "regatta/log/study_reader.hpp"
 
 namespace regatta::app {
 namespace {
@@ -86,6 +87,7 @@ std::string banner_text(const run::StudyPlan& plan, const run::JobFacts& job, co
   append(facts, plan.header.software);
   append(facts, node_facts(job));
   facts.emplace_back("layout", layout_text(job));
+  if (job.lanes) facts.emplace_back("lanes", log::lanes_text(*job.lanes));
   facts.emplace_back("launcher", concat(plan.job.launcher, plan.job.job_id.empty() ? "" : ", job " + plan.job.job_id));
   append(facts, environment_facts());
   facts.emplace_back("command", plan.job.command_line);

@@ -91,10 +91,15 @@ std::vector<run::RankInfo> ranks_here(int ranks) {
 }
 
 std::string layout_text(const StudyInputs& inputs, int ranks, const run::Layout& layout) {
-  std::string text = concat("Layout: ", counted(static_cast<std::size_t>(ranks), "rank"),
-                            " on this machine, ", counted(layout.teams.size(), "worker"), " of ",
-                            counted(static_cast<std::size_t>(inputs.layout.ranks_per_trial), "rank"),
-                            layout.lanes > 1 ? concat(", ", layout.lanes, " lanes of each rank") : "", "\n");
+  const auto lanes = static_cast<std::size_t>(layout.lanes);
+  const bool chosen = inputs.layout.lanes == 0;
+  std::string text =
+      concat("Layout: ", counted(static_cast<std::size_t>(ranks), "rank"), " on this machine, ",
+             counted(layout.teams.size(), "worker"), " of ",
+             counted(static_cast<std::size_t>(inputs.layout.ranks_per_trial), "rank"),
+             lanes > 1 || chosen ? concat(", ", counted(lanes, "lane"), " of each rank") : "", "\n");
+  if (lanes > 1 && chosen && !inputs.deterministic)
+    text += concat("  a run times up to ", lanes, " lanes before it begins, and may take fewer\n");
   for (const std::string& warning : layout.warnings) text += "  warning: " + warning + "\n";
   return text;
 }

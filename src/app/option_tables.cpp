@@ -240,7 +240,7 @@ std::vector<Option> workers_options() {
            "launcher."),
       word("device", "auto", {"auto", "cpu", "cuda"}, "auto: a GPU where a rank has one of its own."),
       integer("lanes", "1", 1, comm::LaneGroup::most_lanes,
-              "Trials at once on each rank that trains, where they take turns; auto: as many as the objective trains faster so.", {"auto"}),
+              "Trials at once on each rank that trains, where they take turns; auto: by memory, shapes and a short probe.", {"auto"}),
       integer("prefetch", "auto", 0, 4,
               "Trials that wait at a worker; auto: some where messages take more than a hundredth of a trial (with a searcher that "
               "learns only up to 20 ms), none with search.deterministic.", {"auto"}),

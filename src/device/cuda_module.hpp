@@ -10,7 +10,7 @@
 namespace regatta::device {
 
 /// Raise it with every change of this table, of backend.hpp, device_team.hpp or evidence.hpp: a module of another number is refused.
-constexpr std::int32_t cuda_module_abi = 6;
+constexpr std::int32_t cuda_module_abi = 7;
 
 struct CudaModuleDevice {
   char name[256];

@@ -272,7 +272,8 @@ void write_jobs(h5::File& file, const Study& study) {
       .column<std::string>("job_id", [](const JobRow& j) { return j.start.job_id; })
       .column<std::string>("launcher", [](const JobRow& j) { return j.start.launcher; })
       .column<std::string>("command_line", [](const JobRow& j) { return j.start.command_line; })
-      .column<std::string>("git_commit", [](const JobRow& j) { return j.start.git_commit; });
+      .column<std::string>("git_commit", [](const JobRow& j) { return j.start.git_commit; })
+      .column<std::string>("lanes", [](const JobRow& j) { return j.lanes; });
 }
 
 /// The tree, where the searcher has one.

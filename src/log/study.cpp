@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "regatta/core/error.hpp"
+#include "regatta/core/text.hpp"
 #include "regatta/log/journal.hpp"
 #include "regatta/log/study_reader.hpp"
 
@@ -42,7 +43,25 @@ Promise promise_of(const search::Note& note, const search::History& history) {
   return {trial, note.values[1], best ? history[*best].objective : search::not_a_number};
 }
 
+/// "1.34 M", "980".
+std::string in_short(double number) {
+  const double million = 1e6, thousand = 1e3;
+  if (number >= million) return format_short(number / million, 3) + " M";
+  return number >= thousand ? format_short(number / thousand, 3) + " k" : format_short(number, 3);
+}
+
 }  // namespace
+
+std::string lanes_text(const search::Note& note) {
+  const std::vector<double>& values = note.values;
+  require(values.size() % 2 == 1, "a note of lanes has an odd number of values, got ", values.size());
+  std::string timed;
+  for (std::size_t i = 1; i < values.size(); i += 2)
+    timed += concat(i > 1 ? ", " : "", values[i], ": ",
+                    values[i + 1] > 0 ? in_short(values[i + 1]) + " steps/s" : "do not fit into memory");
+  return concat(values[0], " of each rank (",
+                timed.empty() ? "by objective, shapes and trials" : "probe: " + timed, ")");
+}
 
 space::Space space_of(const search::StudyHeader& header) {
   Problems problems;
@@ -110,6 +129,7 @@ void Study::record(search::Event event) {
     if (note->key == search::filled_note) filled_in.push_back(trial_of(*note, history));
     if (note->key == sums_note && note->values.size() == 2)
       sums[static_cast<std::int32_t>(note->values[0])] = static_cast<int>(note->values[1]);
+    if (note->key == lanes_note && !jobs.empty()) jobs.back().lanes = lanes_text(*note);
     if (note->key == search::team_note) attempts.at(place(trial_of(*note, history))).partners = partners_of(*note);
   }
 }

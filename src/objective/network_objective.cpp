@@ -1,17 +1,22 @@
 #include "regatta/objective/network_objective.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <new>
 #include <optional>
 #include <set>
 #include <utility>
 
 #include "network_trainable.hpp"
+#include "regatta/core/clock.hpp"
 #include "regatta/core/memory.hpp"
 #include "regatta/core/random.hpp"
 #include "regatta/core/text.hpp"
+#include "regatta/device/devices.hpp"
 #include "regatta/device/host_lanes.hpp"
 #include "regatta/train/dataset.hpp"
 #include "regatta/train/folds.hpp"
+#include "regatta/train/lane_probe.hpp"
 #include "settings.hpp"
 #include "training_spec.hpp"
 
@@ -38,7 +43,8 @@ std::filesystem::path data_file(const ObjectiveOptions& options, const Values& v
 std::size_t data_memory(const Values& values) {
   const std::string& text = values.text("data_memory");
   constexpr double most = 9e18;
-  return static_cast<std::size_t>(std::min(text == "auto" ? installed_memory() / 2 : *parse_bytes(text), most));
+  return static_cast<std::size_t>(
+      std::min(text == "auto" ? system_memory().installed / 2 : *parse_bytes(text), most));
 }
 
 /// The names that `metrics` lists; the loss beside the study's metric for `auto`.
@@ -150,8 +156,21 @@ class DataCheck {
 
   /// Options that only make sense of images.
   void check_images() {
-    if (may_be("random_crop", is_positive)) add("random_crop", image_problem("random_crop", shape()));
-    if (may_be("random_flip", is_true)) add("random_flip", image_problem("random_flip", shape()));
+    check_change("random_crop", is_positive);
+    check_change("random_flip", is_true);
+  }
+
+  /// Trials of a model that cannot have its samples changed fail; refused is what leaves no others of it.
+  template <class Changes>
+  void check_change(const std::string& option, const Changes& changes) {
+    if (!may_be(option, changes)) return;
+    const auto models = possible_texts(network_options(), options_, space_, "model");
+    std::vector<std::string> problems;
+    for (const std::string& model : models)
+      if (const std::string problem = change_problem(option, model, shape()); !problem.empty())
+        problems.push_back(problem);
+    const bool always = !may_be(option, std::not_fn(changes));
+    if (!problems.empty() && (always || problems.size() == models.size())) add(option, problems.front());
   }
 
   /// Where the space leaves the depth of networks as it is.
@@ -240,27 +259,46 @@ class NetworkObjective final : public Objective {
   /// As many as are useful for nearly all networks of the space; one where each would read its own samples. Processors train
   /// those together that have as many layers and the same batch: where these differ, more lanes so that vectors are full.
   int lanes(bool on_gpu) const override {
-    constexpr std::size_t samples = 64, most_kinds = 4;
+    constexpr std::size_t most_kinds = 4;
     const train::DatasetInfo info = train::inspect_dataset(file_);
-    if (info.train_rows + info.valid_rows + info.test_rows > data_memory_ / (info.features * sizeof(float))) return 1;
-    const DataShape shape = shape_of(info);
-    Random random(1);
+    if (rows_of(info) > data_memory_ / (info.features * sizeof(float))) return 1;
     std::vector<std::size_t> useful;
     std::set<std::pair<std::size_t, std::size_t>> kinds;
-    for (std::size_t i = 0; i < samples; ++i) {
-      std::vector<double> unit(space_.size());
-      for (double& x : unit) x = random.uniform();
-      try {
-        const train::TrainingSpec spec = training_spec(settings_.at(space_.decode(unit)), shape, 1);
-        useful.push_back(train::useful_lanes(spec, on_gpu));
-        kinds.emplace(spec.network.layers.size(), spec.batch);
-      } catch (const TrialFailure&) {  // such a trial fails at once
-      }
+    for (const train::TrainingSpec& spec : drawn_networks(info)) {
+      useful.push_back(train::useful_lanes(spec, on_gpu));
+      kinds.emplace(spec.network.layers.size(), spec.batch);
     }
     std::ranges::sort(useful);
     const std::size_t lanes = useful.empty() ? 1 : useful[useful.size() / 10];
     if (on_gpu || lanes == 1) return static_cast<int>(lanes);
     return kinds.size() > most_kinds ? 1 : static_cast<int>(kinds.size() == 1 ? lanes : lanes * most_kinds);
+  }
+
+  /// The ends first; what lies between them, and all once more, where that leaves the time: others use the
+  /// machine too.
+  std::vector<LaneSpeed> time_lanes(device::Backend& backend, int most, int sharing) const override {
+    constexpr double each = 0.04, all = 0.3;  // [s]
+    const Stopwatch clock;
+    const train::DatasetInfo info = train::inspect_dataset(file_);
+    const bool on_gpu = !backend.host_memory();
+    std::vector<train::TrainingSpec> networks = drawn_networks(info);
+    const double room = room_for_lanes(backend, info, sharing), largest = memory_of_largest(networks, info);
+    std::erase_if(networks, [&](const auto& spec) { return train::useful_lanes(spec, on_gpu) == 1; });
+    if (networks.empty()) return {};
+    for (std::size_t i = 0; std::ssize(networks) < most; ++i) networks.push_back(networks[i]);
+    train::LaneProbe probe(backend, info, std::move(networks));
+    std::vector<LaneSpeed> speeds{{1, steps_per_second(probe, 1, each)}};
+    for (const int lanes : {most, most / 2, most / 4}) {
+      const bool pays = lanes > 1 && (on_gpu || fill_vectors(lanes)),
+                 time_left = lanes == most || clock.seconds() < all;
+      if (!pays || !time_left) continue;
+      speeds.push_back({lanes, lanes * largest <= room ? steps_per_second(probe, lanes, each) : 0});
+    }
+    for (LaneSpeed& speed : speeds)
+      if (speed.steps_per_second > 0 && clock.seconds() < all)
+        speed.steps_per_second = std::max(speed.steps_per_second, steps_per_second(probe, speed.lanes, each));
+    std::ranges::sort(speeds, {}, &LaneSpeed::lanes);
+    return speeds;
   }
 
   void prepare(const WorkerContext& context) override {
@@ -299,12 +337,65 @@ class NetworkObjective final : public Objective {
   }
 
  private:
+  static std::size_t rows_of(const train::DatasetInfo& info) {
+    return info.train_rows + info.valid_rows + info.test_rows;
+  }
+
+  /// Of configurations from all over the space.
+  std::vector<train::TrainingSpec> drawn_networks(const train::DatasetInfo& info) const {
+    constexpr int samples = 64;
+    const DataShape shape = shape_of(info);
+    Random random(1);
+    std::vector<train::TrainingSpec> networks;
+    for (int i = 0; i < samples; ++i) {
+      std::vector<double> unit(space_.size());
+      for (double& x : unit) x = random.uniform();
+      try {
+        networks.push_back(training_spec(settings_.at(space_.decode(unit)), shape, 1));
+      } catch (const TrialFailure&) {  // such a trial fails at once
+      }
+    }
+    return networks;
+  }
+
+  /// What the trainings of a trial take [bytes].
+  double memory_of_largest(const std::vector<train::TrainingSpec>& networks,
+                           const train::DatasetInfo& info) const {
+    std::size_t most = 0;
+    for (const train::TrainingSpec& spec : networks)
+      most = std::max(most, train::training_numbers(spec, rows_of(info)));
+    return static_cast<double>(most * std::max<std::size_t>(study_.folds, 1)) * sizeof(float);
+  }
+
+  static double steps_per_second(train::LaneProbe& probe, int lanes, double seconds) {
+    try {
+      return probe.steps_per_second(static_cast<std::size_t>(lanes), seconds);
+    } catch (const std::bad_alloc&) {
+      return 0;
+    } catch (const device::OutOfDeviceMemory&) {
+      return 0;
+    }
+  }
+
+  /// A rank's part of the memory that the samples leave, of which there is one copy on a host, elsewhere one
+  /// of each rank [bytes].
+  static double room_for_lanes(device::Backend& backend, const train::DatasetInfo& info, int sharing) {
+    constexpr double spared = 0.1;
+    const std::size_t copies = backend.host_memory() ? 1 : static_cast<std::size_t>(sharing);
+    const std::size_t of_row = info.features + std::max(info.outputs, info.labels_per_sample);
+    const auto data = static_cast<double>(copies * rows_of(info) * of_row * sizeof(float));
+    return ((1 - spared) * backend.free_memory() - data) / sharing;
+  }
+
   /// A processor only with so many that few vectors are left half empty.
   bool trains_in_lanes(const WorkerContext& context) const {
-    if (!context.backend->host_memory()) return true;
-    if (context.lanes == 1) return false;
-    const auto useful = static_cast<std::size_t>(lanes(false)), own = static_cast<std::size_t>(context.lanes);
-    return useful > 1 && own * train::widest_vector >= useful * device::lanes_of_vector();
+    return !context.backend->host_memory() || (context.lanes > 1 && fill_vectors(context.lanes));
+  }
+
+  bool fill_vectors(int own) const {
+    const auto useful = static_cast<std::size_t>(lanes(false));
+    return useful > 1 &&
+           static_cast<std::size_t>(own) * train::widest_vector >= useful * device::lanes_of_vector();
   }
 
   space::Space space_;

@@ -143,7 +143,8 @@ void take_image_changes(const Values& values, const DataShape& shape, train::Tra
   spec.random_crop = values.count("random_crop");
   spec.random_flip = values.flag("random_flip");
   if (spec.random_crop == 0 && !spec.random_flip) return;
-  const std::string problem = image_problem("random_crop or random_flip", shape);
+  const std::string option = spec.random_crop > 0 ? "random_crop" : "random_flip";
+  const std::string problem = change_problem(option, values.text("model"), shape);
   if (!problem.empty()) throw TrialFailure(FailureKind::Invalid, problem);
   spec.network.input = image_shape(shape.shape);
 }
@@ -203,6 +204,11 @@ std::string image_problem(const std::string& what, const DataShape& shape) {
   if (shape.shape.size() == 2 || shape.shape.size() == 3) return "";
   return concat(what, " needs images: samples of height x width or height x width x channels numbers, got ",
                 lengths_text(shape.shape));
+}
+
+std::string change_problem(const std::string& option, const std::string& model, const DataShape& shape) {
+  if (model == "mlp" || model == "cnn") return image_problem(option, shape);
+  return concat(option, " changes images, but model = ", model, " reads sequences");
 }
 
 std::string weights_problem(const train::TrainingSpec& spec, const std::vector<train::ParameterCounts>& saved) {

@@ -31,6 +31,9 @@ std::string model_problem(const std::string& model, const DataShape& shape);
 /// Whether samples of this shape are images; else one sentence, which begins with `what` needs them.
 std::string image_problem(const std::string& what, const DataShape& shape);
 
+/// Whether an option that changes images suits a model and data of this shape; else one sentence.
+std::string change_problem(const std::string& option, const std::string& model, const DataShape& shape);
+
 /// Whether a network can be trained with this loss (a value of the option `loss`) on such data; else one
 /// sentence.
 std::string loss_problem(const std::string& loss, const DataShape& shape);

@@ -101,6 +101,7 @@ std::string status_text(const log::Study& study, double now) {
   };
   line("study", study.header.name + (study.directory.empty() ? "" : " in " + study.directory.string()));
   line("state", state_text(study, now));
+  if (!study.jobs.empty() && !study.jobs.back().lanes.empty()) line("lanes", study.jobs.back().lanes);
   line("trials", counts_text(study.history));
   line(alive ? "progress" : "reached", progress_line(progress));
   if (progress.best)

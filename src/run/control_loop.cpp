@@ -206,6 +206,7 @@ class ControlLoop {
     search::JobStarted job = plan_.job;
     job.time = wall_time();
     controller_.note(job);
+    if (facts_.lanes) controller_.note(*facts_.lanes);
     for (std::size_t i = 0; i < leaders_.size(); ++i) {
       const Rank leader = facts_.layout.teams[i].ranks.front();
       const RankInfo& rank = facts_.ranks[static_cast<std::size_t>(leader.value)];

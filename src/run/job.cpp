@@ -3,9 +3,11 @@
 
 #include "control_loop.hpp"
 #include "divided_proposals.hpp"
+#include "lane_choice.hpp"
 #include "regatta/comm/lane_group.hpp"
 #include "regatta/core/build_info.hpp"
 #include "regatta/device/devices.hpp"
+#include "regatta/log/study_reader.hpp"
 #include "regatta/run/agreement.hpp"
 #include "regatta/run/study.hpp"
 #include "signals.hpp"
@@ -62,6 +64,23 @@ struct Job::Impl {
     options.sub_controllers = sub_controllers(plan);
     options.lanes = choose_lanes(options, facts.ranks, plan.objective, plan.space, plan.controller.trials);
     facts.layout = plan_layout(facts.ranks, options);
+    if (plan.layout.lanes == 0) choose_among_lanes(options);
+  }
+
+  /// By what a rank finds out, where shapes allow more than one and proposals may depend on times.
+  void choose_among_lanes(LayoutOptions options) {
+    TimedLanes timed;
+    if (options.lanes > 1 && !plan.deterministic) {
+      timed = time_lanes(plan, facts.ranks, facts.layout, session);
+      if (timed.problem.empty()) options.lanes = best_lanes(timed.speeds);
+      facts.layout = plan_layout(facts.ranks, options);
+    }
+    if (!timed.problem.empty())
+      facts.layout.warnings.push_back("lanes could not be timed, so shapes decide: " + timed.problem);
+    std::vector<double> values{static_cast<double>(options.lanes)};
+    for (const objective::LaneSpeed& speed : timed.speeds)
+      values.insert(values.end(), {static_cast<double>(speed.lanes), speed.steps_per_second});
+    facts.lanes = search::Note{log::Study::lanes_note, std::move(values)};
   }
 
   void open_log() {

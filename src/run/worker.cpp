@@ -104,7 +104,8 @@ void Worker::handle(const comm::Envelope& envelope) {
       hand_on(*incumbent_);
       return;
     case Tag::Tree:
-      return;  // for sub-controllers
+    case Tag::Timed:
+      return;  // not for workers
     case Tag::Shutdown:
       hand_on(Shutdown{});
       store_->save_all();

@@ -98,7 +98,10 @@ void LaneSteps::set_rates(std::size_t steps, std::int64_t done, std::size_t per_
 void LaneSteps::submit(std::int32_t* order, std::size_t next, std::size_t rows, std::int64_t steps_done) {
   const auto steps_of = [this](std::size_t count) { return (count + lane_.batch - 1) / lane_.batch; };
   const std::size_t left = steps_of(rows - next);
-  const std::size_t steps = std::min(left, static_cast<std::size_t>(std::max(1.0, pack_.operations_per_round(lane_) / step_work_)));
+  const auto most = static_cast<std::size_t>(std::max(1.0, pack_.operations_per_round(lane_) / step_work_));
+  const std::size_t rounds = (left + most - 1) / most;
+  const std::size_t steps =
+      (left + rounds - 1) / rounds;  // rounds as long as each other: lanes side by side wait for the longest
   set_rates(steps, steps_done, steps_of(rows));
   lane_.order = order + next;
   lane_.rows = static_cast<std::uint32_t>(rows - next);

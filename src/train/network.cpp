@@ -1,8 +1,10 @@
 #include "regatta/train/network.hpp"
 
 #include <algorithm>
+#include <new>
 
 #include "regatta/core/error.hpp"
+#include "regatta/core/memory.hpp"
 
 namespace regatta::train {
 namespace {
@@ -23,8 +25,10 @@ struct FirstValues {
   std::vector<float> parameters, statistics;
 };
 
+/// @throws std::bad_alloc
 FirstValues first_values(const LayerChain& layers, std::uint64_t seed) {
   const ParameterCounts all = layers.counts();
+  if (!fits_memory((all.weights + all.biases) * sizeof(float))) throw std::bad_alloc();
   FirstValues values{std::vector<float>(all.weights + all.biases, 0.0f),
                      std::vector<float>(all.statistics, 0.0f)};
   const std::span<float> parameters(values.parameters);

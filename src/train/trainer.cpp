@@ -101,6 +101,15 @@ std::vector<float> balanced_class_weights(std::span<const std::int32_t> labels, 
   return weights;
 }
 
+std::size_t training_numbers(const TrainingSpec& spec, std::size_t rows) {
+  const Stage whole = stage_of(spec.network, nullptr);
+  const std::size_t chunk = std::max(std::min(spec.batch, rows), rows_per_chunk(spec.network));
+  const std::size_t kept = activation_count(spec.network), slopes = 2 * kept;
+  return ArenaLayout(parameter_count(spec.network)).size + whole.whole.statistics +
+         chunk * (size_of(spec.network.input) + kept + slopes + 2 * whole.outputs) +
+         rows * (2 + whole.outputs);
+}
+
 Trainer::Trainer(device::Backend& backend, const Part& part, std::size_t classes, const TrainingSpec& spec,
                  const Team& team, const LanePlace& lane)
     : backend_(backend),

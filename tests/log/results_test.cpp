@@ -150,6 +150,13 @@ TEST_F(Results, HoldTheTimelineWorkersAndJobs) {
   EXPECT_THAT(file_.read_doubles("/workers/last_seen"), ElementsAre(1010, 1011));
   EXPECT_THAT(file_.read_strings("/jobs/job_id"), ElementsAre("4711"));
   EXPECT_THAT(file_.read_doubles("/jobs/t_end"), is_row({nan}));
+  EXPECT_THAT(file_.read_strings("/jobs/lanes"), ElementsAre(""));
+
+  Study study = sample_study();
+  study.record(search::Note{Study::lanes_note, {16, 1, 600, 16, 3.14e6, 64, 0}});
+  EXPECT_THAT(
+      written(study, folder_ / "lanes.h5").read_strings("/jobs/lanes"),
+      ElementsAre("16 of each rank (probe: 1: 600 steps/s, 16: 3.14 M steps/s, 64: do not fit into memory)"));
 }
 
 TEST_F(Results, AreReplacedAsAWhole) {

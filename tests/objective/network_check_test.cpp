@@ -185,6 +185,24 @@ TEST_F(NetworkCheck, WantsImagesForConvolutionsAndTheirChanges) {
               ElementsAre(HasSubstr("label_smoothing needs data with classes")));
 }
 
+/// Their samples may have the shape of images.
+TEST_F(NetworkCheck, ChangesNoSequencesAsIfTheyWereImages) {
+  write_images(folder, "images.h5");
+  for (const std::string model : {"lstm", "gru", "rnn"}) {
+    EXPECT_THAT(
+        check({{"data", "images.h5"}, {"model", model}, {"random_crop", "1"}}),
+        ElementsAre("x.ini:103: random_crop changes images, but model = " + model + " reads sequences"));
+    EXPECT_THAT(check({{"data", "images.h5"}, {"model", model}}, {{"random_flip", "choice(true, false)"}}),
+                ElementsAre("x.ini: random_flip changes images, but model = " + model + " reads sequences"));
+  }
+  EXPECT_THAT(check({{"data", "images.h5"}, {"random_flip", "true"}}, {{"model", "choice(cnn, gru)"}}),
+              ElementsAre(HasSubstr("model = gru reads sequences")))
+      << "each trial of this model would fail";
+  EXPECT_THAT(check({{"data", "images.h5"}},
+                    {{"model", "choice(cnn, gru)"}, {"random_crop", "int(1, 2) if model == cnn"}}),
+              IsEmpty());
+}
+
 TEST_F(NetworkCheck, WantsALayerForEachStageOfAPipeline) {
   ObjectiveOptions options = options_of({{"data", "three.h5"}, {"layers", "2"}}, folder.path());
   options.stages = 4;

@@ -7,9 +7,11 @@
 #include "fixture.hpp"
 #include "regatta/comm/local_group.hpp"
 #include "regatta/core/error.hpp"
+#include "regatta/device/host_lanes.hpp"
 #include "regatta/train/folds.hpp"
 #include "regatta/train/generate.hpp"
 #include "regatta/train/saved_weights.hpp"
+#include "train/far_backend.hpp"
 
 namespace regatta::objective {
 namespace {
@@ -159,6 +161,33 @@ TEST_F(NetworkObjective, WantsLanesOfAProcessorForTheSmallestNetworks) {
   EXPECT_EQ(lanes("int(1, 2)", "int(2, 16)"), 64);
   EXPECT_EQ(lanes("int(1, 6)", "int(2, 16)"), 1);
   EXPECT_EQ(lanes("int(1, 1)", "int(2, 64)"), 1);
+}
+
+/// On a processor only numbers that fill vectors, elsewhere those that fit beside the data; the memory of two
+/// ranks is divided.
+TEST_F(NetworkObjective, TimesTheLanesThatShapesAndMemoryAllow) {
+  const auto objective = make_objective(options({{"data", "three.h5"}, {"layers", "1"}, {"folds", "2"}}),
+                                        space_of({{"units", "int(2, 16)"}}));
+  const auto timed = [&](device::Backend& backend, int most, int sharing) {
+    std::vector<int> fitting, others;
+    for (const LaneSpeed& speed : objective->time_lanes(backend, most, sharing))
+      (speed.steps_per_second > 0 ? fitting : others).push_back(speed.lanes);
+    return std::pair(fitting, others);
+  };
+  train::FarBackend far;
+  const auto host = timed(*device::make_cpu_backend(), 16, 1).first;
+  EXPECT_EQ(host.front(), 1);
+  EXPECT_EQ(host.back(), 16);
+  for (const int lanes : host)
+    EXPECT_TRUE(lanes == 1 || lanes >= static_cast<int>(device::lanes_of_vector()));
+
+  ASSERT_GE(objective->lanes(true), 8);
+  EXPECT_THAT(timed(far, 8, 1).second, testing::IsEmpty());
+  far.free = 1.6e6;
+  EXPECT_THAT(timed(far, 8, 1), testing::Pair(testing::Contains(4), testing::Contains(8)));
+  EXPECT_THAT(timed(far, 8, 2), testing::Pair(testing::Contains(1), testing::IsSupersetOf({4, 8})));
+  far.most = 1;
+  EXPECT_THAT(timed(far, 8, 1).first, testing::IsEmpty()) << "what shall be timed may find no memory either";
 }
 
 TEST_F(NetworkObjective, GivesInLanesOfAProcessorWhatItGivesAlone) {

@@ -225,6 +225,20 @@ TEST(SummaryText, TellsHowTeamsHaveAddedUpGradients) {
   EXPECT_THAT(summary_text(study), HasSubstr("by NCCL (1 team), by MPI in the memory of GPUs (1 team), by way of the hosts"));
 }
 
+/// That of the last job, where it chose them.
+TEST(StatusText, TellsTheLanesOfTheRanks) {
+  log::Study study = sample_study();
+  EXPECT_THAT(status_text(study, 0), Not(HasSubstr("\nlanes")));
+  study.record(search::Note{log::Study::lanes_note, {1}});
+  EXPECT_THAT(status_text(study, 0),
+              HasSubstr("\nlanes     1 of each rank (by objective, shapes and trials)\n"));
+  study.record(search::Note{log::Study::lanes_note, {8, 1, 21000, 8, 123456}});
+  EXPECT_THAT(status_text(study, 0),
+              HasSubstr("8 of each rank (probe: 1: 21 k steps/s, 8: 123 k steps/s)\n"));
+  study.record(search::JobStarted{});
+  EXPECT_THAT(status_text(study, 0), Not(HasSubstr("\nlanes")));
+}
+
 TEST(Csv, QuotesWhatNeedsQuotes) {
   EXPECT_EQ(csv_cell("plain text"), "plain text");
   EXPECT_EQ(csv_cell(""), "");

@@ -588,6 +588,56 @@ TEST_F(JobTest, GivesEachLaneOfEachRankTrials) {
   EXPECT_EQ(study().workers.size(), 10u);
 }
 
+/// Which number is faster is the machine's affair; all ranks have to agree on it, and people learn it.
+TEST_F(JobTest, TimesLanesOnARankThatWorksAndTellsTheChoice) {
+  const std::vector<std::string> many{"study.trials=256", "objective.epochs=2", "workers.lanes=auto"};
+  const ProcessResult result = run(3, shipped("iris.ini"), many);
+
+  ASSERT_EQ(result.exit_code, 0) << result;
+  EXPECT_THAT(result.out,
+              testing::ContainsRegex("\n  lanes +[0-9]+ of each rank \\(probe: 1: [0-9.]+ [kM] steps/s, "));
+  const log::Study done = study();
+  ASSERT_EQ(done.jobs.size(), 1u);
+  EXPECT_THAT(result.out, HasSubstr(done.jobs[0].lanes));
+  const int lanes = std::stoi(done.jobs[0].lanes);
+  EXPECT_EQ(done.workers.size(), 2u * static_cast<std::size_t>(lanes));
+  EXPECT_EQ(done.history.count(TrialState::Completed), 256u);
+  EXPECT_THAT(support::run_process({REGATTA_BINARY, "status", directory.string()}).out,
+              HasSubstr("\nlanes     "));
+
+  const ProcessResult resumed = support::run_process(
+      support::mpirun(2, {REGATTA_BINARY, "resume", directory.string(), "study.trials=600"}));
+  ASSERT_EQ(resumed.exit_code, 0) << resumed;
+  EXPECT_EQ(study().history.count(TrialState::Completed), 600u);
+  ASSERT_EQ(study().jobs.size(), 2u);
+  EXPECT_THAT(study().jobs[1].lanes, HasSubstr("(probe: 1: "));
+}
+
+TEST_F(JobTest, TellsThatRanksHaveOneLane) {
+  ASSERT_EQ(
+      run(2, shipped("digits.ini"), {"study.trials=2", "objective.epochs=1", "workers.lanes=auto"}).exit_code,
+      0);
+  EXPECT_EQ(study().jobs.at(0).lanes, "1 of each rank (by objective, shapes and trials)") << "wide networks";
+  directory = folder.path() / "function";
+  const ProcessResult result = run(2, shipped("branin.ini"), {"study.trials=20", "workers.lanes=auto"});
+  ASSERT_EQ(result.exit_code, 0);
+  EXPECT_THAT(result.out, HasSubstr("1 of each rank (by objective, shapes and trials)"));
+  directory = folder.path() / "given";
+  ASSERT_EQ(run(2, shipped("branin.ini"), {"study.trials=20"}).exit_code, 0);
+  EXPECT_EQ(study().jobs.at(0).lanes, "");
+}
+
+/// Times differ from run to run.
+TEST_F(JobTest, TimesNoLanesWhereItIsDeterministic) {
+  ASSERT_EQ(run(2, shipped("iris.ini"),
+                {"study.trials=128", "objective.epochs=1", "workers.lanes=auto", "search.deterministic=true"})
+                .exit_code,
+            0);
+
+  EXPECT_EQ(study().jobs.at(0).lanes, "16 of each rank (by objective, shapes and trials)");
+  EXPECT_EQ(study().workers.size(), 16u);
+}
+
 TEST_F(JobTest, PausesADividedNetworkAndGoesOnWithIt) {
   const std::string input = written(calm_training(shipped("data/digits.h5")));
   const std::vector<std::string> halving{"scheduler.algorithm=sh", "study.trials=6", "objective.epochs=9"};

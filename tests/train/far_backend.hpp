@@ -30,6 +30,7 @@ class FarBackend final : public device::Backend {
   }
   std::int32_t* allocate_indices(std::size_t count) override { return near_->allocate_indices(count); }
   void release(void* block) noexcept override { near_->release(block); }
+  double free_memory() override { return std::min(near_->free_memory(), free); }
   void upload(std::span<const float> host, float* block) override {
     uploaded += host.size();
     near_->upload(host, block);
@@ -107,6 +108,7 @@ class FarBackend final : public device::Backend {
   std::unique_ptr<device::LaneEngine> make_lane_engine() override { return nullptr; }
 
   std::size_t most = std::numeric_limits<std::size_t>::max();  ///< numbers of a block
+  double free = std::numeric_limits<double>::infinity();       ///< [bytes]
   bool readable = false;      ///< by the host after all: work passes as it does on the host's own backend
   std::size_t uploaded = 0;   ///< numbers so far, without those of an Uploader
   std::size_t allocated = 0;  ///< numbers so far

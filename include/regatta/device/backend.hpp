@@ -118,6 +118,7 @@ class Backend {
   virtual float* allocate(std::size_t count) = 0;  ///< zeroed, 64-byte aligned
   virtual std::int32_t* allocate_indices(std::size_t count) = 0;
   virtual void release(void* block) noexcept = 0;
+  virtual double free_memory() = 0;  ///< for blocks to come [bytes]
   /// Memory of the host that upload() takes fastest from.
   virtual float* allocate_host(std::size_t count) { return new float[count]; }
   virtual void release_host(float* block) noexcept { delete[] block; }

@@ -25,7 +25,11 @@ struct WorkerRow {
 struct JobRow {
   search::JobStarted start;
   std::optional<search::JobEnded> end;
+  std::string lanes = {};  ///< lanes_text() of its note, where it has one
 };
+
+/// What a note of the key Study::lanes_note says, for people.
+std::string lanes_text(const search::Note& note);
 
 /// One stay of a trial on a worker's lane.
 struct Attempt {
@@ -46,6 +50,10 @@ struct Study {
   /// Key of the note on how the ranks of a worker add up gradients, where its report tells so for the first time:
   /// {worker, 1: by messages, 2: in the memory of their node, on GPUs 3: by NCCL, 4: by MPI, 5: by way of the hosts}.
   static constexpr const char* sums_note = "workers/sums";
+
+  /// Key of the note on the lanes of each rank of a job, where it chose them: {lanes, then for each number
+  /// that was timed that number and optimizer steps per second [1/s], 0 where they do not fit into memory}.
+  static constexpr const char* lanes_note = "workers/lanes";
 
   Study() = default;
   /// @throws InvalidInputs  the header's space cannot be read

@@ -129,6 +129,12 @@ struct TrialContext {
   const Place* place = nullptr;
 };
 
+/// What came of timing a rank with so many trials at once.
+struct LaneSpeed {
+  int lanes = 1;
+  double steps_per_second = 0;  ///< of the optimizers of all; 0: they do not fit into memory
+};
+
 /// A parameter of the space that says how many ranks train a trial together.
 inline constexpr const char* width_parameter = "ranks_per_trial";
 
@@ -146,9 +152,18 @@ class Objective {
   virtual void prepare(const WorkerContext& context) = 0;
   /// Whether trials compute on the worker's backend; else it has none, and leaves the device to programs.
   virtual bool computes_here() const { return true; }
-  /// How many trials at once a rank trains faster than one after the other. It follows from the options and the space, so that
-  /// all ranks agree; asked before prepare().
+  /// How many trials at once a rank should train faster than one after the other. It follows from the options
+  /// and the space, so that all ranks agree; asked before prepare().
   virtual int lanes(bool /*on_gpu*/) const { return 1; }
+  /// Times trials that are drawn from the space, one after the other and in lanes, for some tenths of a
+  /// second. Before prepare(), which needs not follow.
+  /// @param most     lanes, not more than lanes() says
+  /// @param sharing  ranks that share the backend's memory
+  /// @return for 1, `most` and numbers between them, ascending; empty: it has no trials for that
+  virtual std::vector<LaneSpeed> time_lanes(device::Backend& /*backend*/, int /*most*/,
+                                            int /*sharing*/) const {
+    return {};
+  }
   /// Whether trials can run in virtual time: they only look up or compute what would take long in truth. One object then
   /// serves all workers of a simulation.
   virtual bool simulated() const { return false; }

@@ -20,7 +20,8 @@ enum class Tag : int {
   Weights = 6,
   Checkpoint = 7,
   Incumbent = 8,
-  Tree = 9  ///< between those that share a tree: search/divided_tree.hpp says what
+  Tree = 9,   ///< between those that share a tree: search/divided_tree.hpp says what
+  Timed = 10  ///< empty: lanes have been timed, before the job begins
 };
 
 /// Controller -> team leader -> its team: train one trial, or go on with it.

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,6 +51,7 @@ inline schedule::StudyFacts facts_of(const StudyPlan& plan) {
 struct JobFacts {
   std::vector<RankInfo> ranks;
   Layout layout;
+  std::optional<search::Note> lanes;  ///< of the key log::Study::lanes_note, where their number is left open
   std::string mpi_library;   ///< empty without MPI
   std::string thread_level;
 };

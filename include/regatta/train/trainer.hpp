@@ -93,7 +93,9 @@ class Trainer {
   /// How many such networks the device trains at once, each in a lane; 0: this one has none.
   std::size_t lane_capacity() const;
   std::int32_t epochs() const { return epoch_; }  ///< completed
-  /// Whether this rank adds up gradients with others; from the first step on, whether in the memory of their node.
+  std::int64_t steps() const { return steps_; }   ///< of the optimizer, completed
+  /// Whether this rank adds up gradients with others; from the first step on, whether in the memory of their
+  /// node.
   bool sums() const { return team_.replicas != nullptr; }
   bool sums_in_memory() const { return shared_.connected(); }
   /// Where gradients lie on a GPU, from the first step on; before and elsewhere Auto.
@@ -173,6 +175,11 @@ class Trainer {
   double wait_seconds_ = 0;
   std::unique_ptr<LaneSteps> lane_;  ///< null: one operation after another
 };
+
+/// Numbers that a Trainer of a rank alone and its lane take on the backend at most, where samples are in
+/// memory.
+/// @param rows  that it trains on or is judged by
+std::size_t training_numbers(const TrainingSpec& spec, std::size_t rows);
 
 /// rows / (classes that occur * rows of the class); 1 for a class without rows. Steps without a label do not count.
 std::vector<float> balanced_class_weights(std::span<const std::int32_t> labels, std::size_t classes);

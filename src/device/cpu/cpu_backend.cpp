@@ -79,6 +79,7 @@ class CpuBackend final : public Backend {
     return static_cast<std::int32_t*>(allocate_zeroed(bytes_of(count)));
   }
   void release(void* block) noexcept override { std::free(block); }
+  double free_memory() override { return system_memory().available; }
   void upload(std::span<const float> host, float* block) override { copy(host, block); }
   void upload(std::span<const std::int32_t> host, std::int32_t* block) override { copy(host, block); }
   void download(const float* block, std::span<float> host) override {

@@ -47,6 +47,12 @@ class CudaBackend final : public Backend {
     device_.use();
     memory_.release(block);
   }
+  double free_memory() override {
+    device_.use();
+    std::size_t free = 0, total = 0;
+    check(cudaMemGetInfo(&free, &total));
+    return static_cast<double>(free);
+  }
 
   float* allocate_host(std::size_t count) override {
     device_.use();
