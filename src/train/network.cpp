@@ -199,35 +199,42 @@ void Network::add_gradients() {
   backend_.forward(device::Sum{sum, {micro_gradients_.data(), 1, sum.columns}, sum});
 }
 
-/// Of the whole network: what all parts have alike counts on the first one.
-void Network::take_squared_norm() {
-  float* sum = squared_norm_.data();
-  backend_.zero(sum, 1);
+/// What all parts have alike counts on the first one.
+void Network::take_squared_norm(Share part, const std::function<void(float* squares)>& add_others) {
+  float* squares = squared_norm_.data();
+  backend_.zero(squares, 1);
   const bool first = !team_.parts || team_.parts->rank().value == 0;
-  const float *weights = gradients_.data(), *biases = weights + weights_;
+  std::size_t weight = 0, bias = weights_;
   layers().each([&](const Layer& layer) {
-    const ParameterCounts part = layer.counts(), whole = layer.whole_counts();
-    if (part.weights > 0 && (first || part.weights < whole.weights))
-      backend_.add_squares(weights, part.weights, sum);
-    if (part.biases > 0 && (first || part.biases < whole.biases))
-      backend_.add_squares(biases, part.biases, sum);
-    weights += part.weights;
-    biases += part.biases;
+    const ParameterCounts own = layer.counts(), whole = layer.whole_counts();
+    if (first || own.weights < whole.weights) add_squares(weight, weight + own.weights, part);
+    if (first || own.biases < whole.biases) add_squares(bias, bias + own.biases, part);
+    weight += own.weights;
+    bias += own.biases;
   });
+  if (add_others) add_others(squares);
   if (!divided()) return;
   std::vector<float> total = squared_norm_.download();
   divided()->begin_sum(total)->wait();
-  backend_.upload(total, sum);
+  backend_.upload(total, squares);
+}
+
+/// Of those gradients [first, end) that lie in `part`.
+void Network::add_squares(std::size_t first, std::size_t end, Share part) {
+  first = std::max(first, part.first);
+  end = std::min(end, part.end);
+  if (first < end) backend_.add_squares(gradients_.data() + first, end - first, squared_norm_.data());
 }
 
 void Network::update(const OptimizerSpec& optimizer, double rate, std::int64_t step, double clip) {
-  if (clip > 0) take_squared_norm();
-  update_trained(update_of(optimizer, rate, step, clip), 0, parameters_.size());
+  const Share all{0, parameters_.size()};
+  if (clip > 0) take_squared_norm(all, {});
+  update(optimizer, rate, step, clip, all);
 }
 
-void Network::update(const OptimizerSpec& optimizer, double rate, std::int64_t step, std::size_t first,
-                     std::size_t end) {
-  update_trained(update_of(optimizer, rate, step, 0), first, end);
+void Network::update(const OptimizerSpec& optimizer, double rate, std::int64_t step, double clip,
+                     Share part) {
+  update_trained(update_of(optimizer, rate, step, clip), part.first, part.end);
 }
 
 /// Those of [first, end) that are not frozen.

@@ -24,14 +24,28 @@ void SharedUpdate::wait() {
   wait_seconds_ += clock.seconds();
 }
 
-void SharedUpdate::step(Network& network, const OptimizerSpec& optimizer, double rate, std::int64_t step) {
+float SharedUpdate::sum_of(float own) {
+  const Stopwatch clock;
+  const float sum = memory_.sum_of(own);
+  wait_seconds_ += clock.seconds();
+  return sum;
+}
+
+/// Where gradients are clipped all of a slice is summed before any of it is updated, as the norm is that of
+/// all slices.
+void SharedUpdate::step(Network& network, const OptimizerSpec& optimizer, double rate, std::int64_t step,
+                        double clip) {
   constexpr std::size_t chunk = 4096;  ///< numbers that are still in the first cache when they are given away
   const auto [first, end] = memory_.slice_of(memory_.rank(), parameters_);
   wait();
+  if (clip > 0) {
+    memory_.sum(layout_.gradients + first, layout_.gradients + end);
+    network.take_squared_norm({first, end}, [this](float* squares) { *squares = sum_of(*squares); });
+  }
   for (std::size_t at = first; at < end; at += chunk) {
     const std::size_t next = std::min(at + chunk, end);
-    memory_.sum(layout_.gradients + at, layout_.gradients + next);
-    network.update(optimizer, rate, step, at, next);
+    if (clip == 0) memory_.sum(layout_.gradients + at, layout_.gradients + next);
+    network.update(optimizer, rate, step, clip, {at, next});
     memory_.give(at, next);
   }
   wait();

@@ -112,7 +112,7 @@ Trainer::Trainer(device::Backend& backend, const Part& part, std::size_t classes
       micro_(micro_batches_of(spec, team_, own_rows_)),
       chunk_(micro_.most > 1 ? divide_up(own_rows_, micro_.most)
                              : std::max(own_rows_, rows_per_chunk(spec.network))),
-      shared_(backend, spec.share_updates && spec.gradient_clip == 0 ? team_.replicas : nullptr,
+      shared_(backend, spec.share_updates ? team_.replicas : nullptr,
               team_.replicas ? parameter_count(spec.network, team_) : 0),
       network_(backend, spec.network, chunk_, derive_seed(spec.seed, initial_weights), team_, shared_.arena(),
                micro_),
@@ -277,7 +277,7 @@ void Trainer::train_batch() {
                       team_rate_factor(spec_.team_rate, ranks_of(team_.replicas));
   next_ = end;
   window_place_ += own.end - own.first;
-  if (shared_.active()) return shared_.step(network_, spec_.optimizer, rate, steps_);
+  if (shared_.active()) return shared_.step(network_, spec_.optimizer, rate, steps_, spec_.gradient_clip);
   reducer_.finish(network_.gradients().data());
   network_.update(spec_.optimizer, rate, steps_, spec_.gradient_clip);
 }

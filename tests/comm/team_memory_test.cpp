@@ -56,6 +56,18 @@ TEST_P(TeamMemoryOf, RanksTakeWhatAnotherHas) {
   });
 }
 
+TEST_P(TeamMemoryOf, RanksSumANumberEachAgainAndAgain) {
+  on_all_ranks(GetParam(), [](Communicator& team) {
+    TeamMemory memory(1);
+    ASSERT_TRUE(memory.connect(team));
+    for (int time = 0; time < 200; ++time) {
+      float wanted = 0;
+      for (int rank = 0; rank < team.size(); ++rank) wanted += static_cast<float>(time + rank);
+      ASSERT_EQ(memory.sum_of(static_cast<float>(time + team.rank().value)), wanted);
+    }
+  });
+}
+
 INSTANTIATE_TEST_SUITE_P(Sizes, TeamMemoryOf, testing::Values(1, 2, 3));
 
 TEST(TeamMemory, ConnectsAllRanksOrNone) {

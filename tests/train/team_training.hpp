@@ -95,6 +95,7 @@ struct TeamResult {
   std::vector<double> losses;
   std::vector<float> outputs, parameters;
   SumPath path = SumPath::Auto;
+  bool in_memory = false;
 };
 
 /// The parameters of a whole network.
@@ -139,6 +140,7 @@ inline TeamResult train_as_team(int replicas, const Samples& samples, const Trai
     result.outputs = trainer.outputs(bench.valid);
     result.parameters = parameters_of(trainer);
     result.path = trainer.sum_path();
+    result.in_memory = trainer.sums_in_memory();
   };
   std::vector<std::thread> threads;
   for (int rank = 0; rank < ranks; ++rank) threads.emplace_back(work, rank);
@@ -148,6 +150,7 @@ inline TeamResult train_as_team(int replicas, const Samples& samples, const Trai
     EXPECT_EQ(result.outputs, results[0].outputs);
     EXPECT_EQ(result.losses, results[0].losses);
     EXPECT_EQ(result.path, results[0].path);
+    EXPECT_EQ(result.in_memory, results[0].in_memory);
   }
   return results[0];
 }

@@ -499,13 +499,14 @@ TrainingSpec image_classifier(bool batch_norm = true) {
 
 TEST(Team, EqualsOneRankForImagesAlsoWhereRanksHaveNothing) {
   const Samples samples = clouds(101, 12, 3);  // the last batch has 5 rows
-  const TrainingSpec spec = image_classifier();
+  TrainingSpec spec = image_classifier();
 
   const TeamResult alone = train_as_team(1, samples, spec), team = train_as_team(7, samples, spec);
 
   for (std::size_t e = 0; e < alone.losses.size(); ++e) EXPECT_NEAR(team.losses[e], alone.losses[e], 1e-4);
   EXPECT_THAT(team.parameters, testing::Pointwise(testing::FloatNear(5e-4f), alone.parameters));
   EXPECT_THAT(team.outputs, testing::Pointwise(testing::FloatNear(5e-3f), alone.outputs));
+  spec.share_updates = false;
   EXPECT_EQ(train_as_team(3, samples, spec).outputs,
             train_as_team(3, samples, spec, make_far_backend).outputs);
 }
@@ -528,6 +529,30 @@ void expect_equal(const TeamResult& team, const TeamResult& alone, float toleran
   for (std::size_t e = 0; e < alone.losses.size(); ++e) EXPECT_NEAR(team.losses[e], alone.losses[e], tolerance);
   EXPECT_THAT(team.parameters, testing::Pointwise(testing::FloatNear(tolerance), alone.parameters));
   EXPECT_THAT(team.outputs, testing::Pointwise(testing::FloatNear(10 * tolerance), alone.outputs));
+}
+
+/// Each rank knows the sums of its slice only; the norm is that of all slices of all parts.
+TEST(Team, ClipsAsOneRankWhereItSharesUpdates) {
+  const Samples samples = clouds(101, 6, 3);
+  for (const device::OptimizerKind kind : {device::OptimizerKind::Sgd, device::OptimizerKind::Adam}) {
+    TrainingSpec spec = classifier(samples, {16, 13, 40}, 0.3f);
+    spec.optimizer.kind = kind;
+    spec.gradient_clip = 0.3;
+    const TeamResult alone = train_as_team(1, samples, spec);
+    for (const auto& [replicas, parts, divided] : {std::tuple{2, 1, Divided::ByWidth},
+                                                   {4, 1, Divided::ByWidth},
+                                                   {2, 2, Divided::ByWidth},
+                                                   {4, 2, Divided::ByWidth},
+                                                   {2, 2, Divided::ByDepth}}) {
+      const auto train = [&] {
+        return train_as_team(replicas, samples, spec, device::make_cpu_backend, parts, divided);
+      };
+      const TeamResult team = train();
+      EXPECT_TRUE(team.in_memory);
+      expect_equal(team, alone, 5e-5f);
+      EXPECT_EQ(train().parameters, team.parameters);
+    }
+  }
 }
 
 /// Pipelines of two and four stages; replicas of two stages; with activations computed again, where the host cannot read them.
@@ -585,7 +610,10 @@ TEST(Trainer, FreezesTheSameLayersInEveryTeam) {
     expect_equal(train_as_team(6, samples, spec), alone, 1e-4f);
     expect_equal(train_as_team(1, samples, spec, device::make_cpu_backend, 2), alone, 1e-4f);
     expect_equal(train_as_team(1, samples, spec, device::make_cpu_backend, 4, Divided::ByDepth), alone, 1e-4f);
-    spec.gradient_clip = 0;  // updates are shared
+    spec.share_updates = false;
+    expect_equal(train_as_team(6, samples, spec), alone, 1e-4f);
+    spec.share_updates = true;
+    spec.gradient_clip = 0;
     expect_equal(train_as_team(6, samples, spec), train_as_team(1, samples, spec), 1e-4f);
     const std::size_t frozen = layer_counts(spec.network)[0].weights;
     EXPECT_TRUE(std::equal(source.parameters.begin(), source.parameters.begin() + static_cast<std::ptrdiff_t>(frozen),

@@ -34,6 +34,8 @@ class TeamMemory {
 
   /// Collective once connected: returns after all ranks have called it, and shows what they wrote before.
   void wait_for_all();
+  /// The sum of a number of each rank, in their order; meets as wait_for_all() does.
+  float sum_of(float own);
 
   /// The part of `count` numbers that a rank is to work on; the parts of all ranks cover them once.
   struct Slice {

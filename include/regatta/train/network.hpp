@@ -102,8 +102,12 @@ class Network {
   /// @param clip  the gradient is scaled down to this norm if its own is larger; 0: never. Collective over
   ///              parts or stages.
   void update(const OptimizerSpec& optimizer, double rate, std::int64_t step, double clip = 0);
-  /// The same for parameters [first, end) only, without clipping.
-  void update(const OptimizerSpec& optimizer, double rate, std::int64_t step, std::size_t first, std::size_t end);
+  /// The same for some parameters only; where it clips, after take_squared_norm().
+  void update(const OptimizerSpec& optimizer, double rate, std::int64_t step, double clip, Share part);
+  /// Of the gradient of the whole network, of which this rank has the final numbers of `part` only. Collective over
+  /// parts or stages.
+  /// @param add_others  adds what those find that have the other numbers, to a number on the backend; empty: none do
+  void take_squared_norm(Share part, const std::function<void(float* squares)>& add_others);
 
   /// That step as an operation of the backend.
   device::Update step_of(const OptimizerSpec& optimizer, double rate, std::int64_t step, double clip);
@@ -140,7 +144,7 @@ class Network {
   comm::Communicator* divided() const { return team_.stages ? team_.stages : team_.parts; }
   void place_chains(const MicroBatches& micro);
   void add_gradients();
-  void take_squared_norm();
+  void add_squares(std::size_t first, std::size_t end, Share part);
   template <class Visit>
   void match(Visit visit) const;
   std::size_t whole_size() const;

@@ -25,7 +25,7 @@ class SharedUpdate {
   bool active();
   bool connected() const { return connected_; }  ///< what active() has found
   /// In place of Network::update, after the gradients of this rank's share of the batch are there.
-  void step(Network& network, const OptimizerSpec& optimizer, double rate, std::int64_t step);
+  void step(Network& network, const OptimizerSpec& optimizer, double rate, std::int64_t step, double clip);
   /// Takes over what the others have of the optimizer's state: until then each rank has its slice. Between two
   /// steps that no rank of the team may pass, as at the end of an epoch.
   void complete();
@@ -34,6 +34,7 @@ class SharedUpdate {
 
  private:
   void wait();
+  float sum_of(float own);
 
   comm::Communicator* team_;  ///< null: nothing to share
   std::size_t parameters_;
