@@ -34,7 +34,9 @@ FirstValues first_values(const LayerChain& layers, std::uint64_t seed) {
 
 }  // namespace
 
-std::size_t weight_count(const NetworkSpec& spec) { return chain_of(spec).counts().weights; }
+std::size_t weight_count(const NetworkSpec& spec, const Team& team) {
+  return chain_of(stage_of(spec, team.stages), team).counts().weights;
+}
 
 std::size_t parameter_count(const NetworkSpec& spec, const Team& team) {
   const ParameterCounts counts = chain_of(stage_of(spec, team.stages), team).counts();
@@ -200,17 +202,17 @@ void Network::add_gradients() {
 }
 
 /// What all parts have alike counts on the first one.
-void Network::take_squared_norm(Share part, const std::function<void(float* squares)>& add_others) {
+void Network::take_squared_norm(std::span<const Share> own, const std::function<void(float* squares)>& add_others) {
   float* squares = squared_norm_.data();
   backend_.zero(squares, 1);
   const bool first = !team_.parts || team_.parts->rank().value == 0;
   std::size_t weight = 0, bias = weights_;
   layers().each([&](const Layer& layer) {
-    const ParameterCounts own = layer.counts(), whole = layer.whole_counts();
-    if (first || own.weights < whole.weights) add_squares(weight, weight + own.weights, part);
-    if (first || own.biases < whole.biases) add_squares(bias, bias + own.biases, part);
-    weight += own.weights;
-    bias += own.biases;
+    const ParameterCounts part = layer.counts(), whole = layer.whole_counts();
+    if (first || part.weights < whole.weights) add_squares(weight, weight + part.weights, own);
+    if (first || part.biases < whole.biases) add_squares(bias, bias + part.biases, own);
+    weight += part.weights;
+    bias += part.biases;
   });
   if (add_others) add_others(squares);
   if (!divided()) return;
@@ -219,16 +221,17 @@ void Network::take_squared_norm(Share part, const std::function<void(float* squa
   backend_.upload(total, squares);
 }
 
-/// Of those gradients [first, end) that lie in `part`.
-void Network::add_squares(std::size_t first, std::size_t end, Share part) {
-  first = std::max(first, part.first);
-  end = std::min(end, part.end);
-  if (first < end) backend_.add_squares(gradients_.data() + first, end - first, squared_norm_.data());
+/// Of those gradients [first, end) that this rank has.
+void Network::add_squares(std::size_t first, std::size_t end, std::span<const Share> own) {
+  for (const Share part : own) {
+    const std::size_t begin = std::max(first, part.first), stop = std::min(end, part.end);
+    if (begin < stop) backend_.add_squares(gradients_.data() + begin, stop - begin, squared_norm_.data());
+  }
 }
 
 void Network::update(const OptimizerSpec& optimizer, double rate, std::int64_t step, double clip) {
   const Share all{0, parameters_.size()};
-  if (clip > 0) take_squared_norm(all, {});
+  if (clip > 0) take_squared_norm({&all, 1}, {});
   update(optimizer, rate, step, clip, all);
 }
 

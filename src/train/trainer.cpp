@@ -113,11 +113,12 @@ Trainer::Trainer(device::Backend& backend, const Part& part, std::size_t classes
       chunk_(micro_.most > 1 ? divide_up(own_rows_, micro_.most)
                              : std::max(own_rows_, rows_per_chunk(spec.network))),
       shared_(backend, spec.share_updates ? team_.replicas : nullptr,
-              team_.replicas ? parameter_count(spec.network, team_) : 0),
+              team_.replicas ? weight_count(spec.network, team_) : 0,
+              team_.replicas ? parameter_count(spec.network, team_) : 0, spec.bucket),
       network_(backend, spec.network, chunk_, derive_seed(spec.seed, initial_weights), team_, shared_.arena(),
                micro_),
       pipeline_(backend, team_.stages),
-      reducer_(backend, team_.replicas, network_.weights(), network_.parameters().size()),
+      reducer_(backend, team_.replicas, network_.weights(), network_.parameters().size(), spec.bucket),
       augmentation_(augmentation_of(spec)),
       window_batches_(pipeline_.first() ? window_batches_of(part, batch_, team_) : 0),
       counting_(backend, counting_to(window_batches_ * own_rows_)),
@@ -283,7 +284,8 @@ void Trainer::train_batch() {
 }
 
 void Trainer::gradients_ready(std::size_t first_weight) {
-  if (!shared_.active()) reducer_.ready(network_.gradients().data(), first_weight);
+  if (shared_.active()) return shared_.ready(first_weight);
+  reducer_.ready(network_.gradients().data(), first_weight);
 }
 
 std::uint64_t Trainer::step_key() const {

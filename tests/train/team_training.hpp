@@ -95,7 +95,8 @@ struct TeamResult {
   std::vector<double> losses;
   std::vector<float> outputs, parameters;
   SumPath path = SumPath::Auto;
-  bool in_memory = false;
+  bool in_memory = false, between_nodes = false;
+  std::vector<std::byte> saved;
 };
 
 /// The parameters of a whole network.
@@ -117,11 +118,13 @@ inline Team team_of(comm::Communicator* replicas, comm::Communicator& model, Div
 
 /// `replicas` networks, each divided among `parts` ranks.
 /// @param in_turns  for backends of which no two may work at the same time
+/// @param nodes     of the replicas; empty: all are on this computer
 inline TeamResult train_as_team(int replicas, const Samples& samples, const TrainingSpec& spec,
                                 MakeBackend make = device::make_cpu_backend, int parts = 1,
-                                Divided divided = Divided::ByWidth, bool in_turns = false) {
+                                Divided divided = Divided::ByWidth, bool in_turns = false,
+                                const std::vector<std::string>& nodes = {}) {
   std::deque<comm::LocalGroup> rows, columns;
-  for (int part = 0; part < parts; ++part) rows.emplace_back(replicas);
+  for (int part = 0; part < parts; ++part) rows.emplace_back(replicas, nodes);
   for (int replica = 0; replica < replicas; ++replica) columns.emplace_back(parts);
   const int ranks = replicas * parts;
   std::vector<TeamResult> results(static_cast<std::size_t>(ranks));
@@ -141,6 +144,10 @@ inline TeamResult train_as_team(int replicas, const Samples& samples, const Trai
     result.parameters = parameters_of(trainer);
     result.path = trainer.sum_path();
     result.in_memory = trainer.sums_in_memory();
+    result.between_nodes = trainer.sums_between_nodes();
+    ByteWriter writer;
+    trainer.save(writer);
+    result.saved = writer.take();
   };
   std::vector<std::thread> threads;
   for (int rank = 0; rank < ranks; ++rank) threads.emplace_back(work, rank);
@@ -150,7 +157,7 @@ inline TeamResult train_as_team(int replicas, const Samples& samples, const Trai
     EXPECT_EQ(result.outputs, results[0].outputs);
     EXPECT_EQ(result.losses, results[0].losses);
     EXPECT_EQ(result.path, results[0].path);
-    EXPECT_EQ(result.in_memory, results[0].in_memory);
+    EXPECT_EQ(result.saved, results[0].saved);
   }
   return results[0];
 }

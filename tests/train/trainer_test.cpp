@@ -555,6 +555,54 @@ TEST(Team, ClipsAsOneRankWhereItSharesUpdates) {
   }
 }
 
+struct Nodes {
+  std::vector<std::string> of_ranks;
+  int parts = 1;
+  bool share = true;  ///< ranks share a node
+};
+
+/// Buckets of a few cache lines, of which ranks of small nodes have slices; a node of one rank among larger ones.
+TEST(Team, OverSeveralNodesEqualsOneRank) {
+  const Samples samples = clouds(101, 6, 3);  // batches of 32, 32, 32 and 5
+  for (const double clip : {0.0, 0.3})
+    for (const device::OptimizerKind kind : {device::OptimizerKind::Sgd, device::OptimizerKind::Adam}) {
+      TrainingSpec spec = classifier(samples, {16, 13, 40}, 0.3f);
+      spec.optimizer.kind = kind;
+      spec.optimizer.weight_decay = 0.01;
+      spec.gradient_clip = clip;
+      const TeamResult alone = train_as_team(1, samples, spec);
+      for (const auto& [nodes, parts, share] : {Nodes{{"a", "b"}, 1, false},
+                                                {{"a", "b", "c"}, 2, false},
+                                                {{"a", "a", "b", "b"}},
+                                                {{"a", "b", "b", "a", "b"}, 2},
+                                                {{"a", "b", "b", "b", "b", "b", "b"}}})
+        for (const std::size_t bucket : {64, 1000, 1'000'000}) {
+          spec.bucket = bucket;
+          const auto train = [&, &of_ranks = nodes, divided = parts] {
+            return train_as_team(static_cast<int>(of_ranks.size()), samples, spec, device::make_cpu_backend, divided,
+                                 Divided::ByWidth, false, of_ranks);
+          };
+          const TeamResult team = train();
+          EXPECT_TRUE(team.between_nodes);
+          EXPECT_EQ(team.in_memory, share);
+          expect_equal(team, alone, 5e-5f);
+          EXPECT_EQ(train().saved, team.saved);
+        }
+    }
+}
+
+/// Batch normalization sums over all ranks in the middle of the way back, while buckets are in flight.
+TEST(Team, OverSeveralNodesEqualsOneRankForNormalizedImages) {
+  const Samples samples = clouds(101, 12, 3);
+  TrainingSpec spec = image_classifier();
+  const TeamResult alone = train_as_team(1, samples, spec);
+  spec.bucket = 100;
+  for (const std::vector<std::string>& nodes : {std::vector<std::string>{"a", "b"}, {"a", "a", "b", "a", "b", "b", "b"}})
+    expect_equal(train_as_team(static_cast<int>(nodes.size()), samples, spec, device::make_cpu_backend, 1, Divided::ByWidth,
+                               false, nodes),
+                 alone, 5e-4f);
+}
+
 /// Pipelines of two and four stages; replicas of two stages; with activations computed again, where the host cannot read them.
 void expect_pipelines_equal_one_rank(const Samples& samples, TrainingSpec spec, float tolerance) {
   const auto pipeline = [&](int replicas, int stages, MakeBackend make = device::make_cpu_backend) {

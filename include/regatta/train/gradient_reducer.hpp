@@ -25,7 +25,7 @@ class GradientReducer {
   /// @param team    null or of one rank: there is nothing to do
   /// @param bucket  least size of one sum [numbers]
   GradientReducer(device::Backend& backend, comm::Communicator* team, std::size_t weights,
-                  std::size_t parameters, std::size_t bucket = 256 * 1024);
+                  std::size_t parameters, std::size_t bucket = 128 * 1024);
 
   /// Sums go this way from now on, at first by way of the host; between two steps.
   /// @param way  lives longer

@@ -21,8 +21,8 @@ namespace regatta::train {
 std::vector<float> initial_parameters(const NetworkSpec& spec, std::uint64_t seed);
 
 /// Number of weights and of weights and biases.
-std::size_t weight_count(const NetworkSpec& spec);
 /// @param team  of what this rank has where parts or stages divide the network
+std::size_t weight_count(const NetworkSpec& spec, const Team& team = {});
 std::size_t parameter_count(const NetworkSpec& spec, const Team& team = {});
 
 /// Of each layer of the network that has parameters; a residual block is one layer.
@@ -104,10 +104,9 @@ class Network {
   void update(const OptimizerSpec& optimizer, double rate, std::int64_t step, double clip = 0);
   /// The same for some parameters only; where it clips, after take_squared_norm().
   void update(const OptimizerSpec& optimizer, double rate, std::int64_t step, double clip, Share part);
-  /// Of the gradient of the whole network, of which this rank has the final numbers of `part` only. Collective over
-  /// parts or stages.
+  /// Of the gradient of the whole network, of which this rank has some final numbers. Collective over parts or stages.
   /// @param add_others  adds what those find that have the other numbers, to a number on the backend; empty: none do
-  void take_squared_norm(Share part, const std::function<void(float* squares)>& add_others);
+  void take_squared_norm(std::span<const Share> own, const std::function<void(float* squares)>& add_others);
 
   /// That step as an operation of the backend.
   device::Update step_of(const OptimizerSpec& optimizer, double rate, std::int64_t step, double clip);
@@ -144,7 +143,7 @@ class Network {
   comm::Communicator* divided() const { return team_.stages ? team_.stages : team_.parts; }
   void place_chains(const MicroBatches& micro);
   void add_gradients();
-  void add_squares(std::size_t first, std::size_t end, Share part);
+  void add_squares(std::size_t first, std::size_t end, std::span<const Share> own);
   template <class Visit>
   void match(Visit visit) const;
   std::size_t whole_size() const;

@@ -33,7 +33,8 @@ struct TrainingSpec {
   device::Precision precision = device::Precision::Fp32;  ///< of products, where the backend has a choice
   std::size_t batch = 64;         ///< of the whole team; more than the rows counts as all rows
   SumPath sum_path = SumPath::Auto;  ///< of gradients that a team has on GPUs
-  bool share_updates = true;      ///< by a team in the memory of one node, where it can; false: all gradients are summed by messages
+  bool share_updates = true;      ///< by the ranks of each node in its memory, where they can; false: all gradients are summed by messages
+  std::size_t bucket = 128 * 1024;  ///< numbers of a message of a team's sum, at least
   std::size_t micro_batches = 0;  ///< of a pipeline, as MicroBatches::most; 0: two a stage. 1 with statistics
   bool recompute = false;         ///< as MicroBatches has it
   const SavedWeights* initial = nullptr;  ///< what the network starts from; null: weights are drawn. Outlives the training
@@ -93,9 +94,11 @@ class Trainer {
   /// How many such networks the device trains at once, each in a lane; 0: this one has none.
   std::size_t lane_capacity() const;
   std::int32_t epochs() const { return epoch_; }  ///< completed
-  /// Whether this rank adds up gradients with others; from the first step on, whether in the memory of their node.
+  /// Whether this rank adds up gradients with others; from the first step on, whether in the memory of their nodes, and
+  /// then whether also between nodes.
   bool sums() const { return team_.replicas != nullptr; }
-  bool sums_in_memory() const { return shared_.connected(); }
+  bool sums_in_memory() const { return shared_.in_memory(); }
+  bool sums_between_nodes() const { return shared_.between_nodes(); }
   /// Where gradients lie on a GPU, from the first step on; before and elsewhere Auto.
   SumPath sum_path() const { return path_found_ ? reducer_.path() : SumPath::Auto; }
   const Network& network() const { return network_; }
