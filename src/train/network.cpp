@@ -34,9 +34,7 @@ FirstValues first_values(const LayerChain& layers, std::uint64_t seed) {
 
 }  // namespace
 
-std::size_t weight_count(const NetworkSpec& spec, const Team& team) {
-  return chain_of(stage_of(spec, team.stages), team).counts().weights;
-}
+std::size_t weight_count(const NetworkSpec& spec) { return chain_of(spec).counts().weights; }
 
 std::size_t parameter_count(const NetworkSpec& spec, const Team& team) {
   const ParameterCounts counts = chain_of(stage_of(spec, team.stages), team).counts();
@@ -192,6 +190,16 @@ void Network::learn_nothing(std::uint64_t key, std::size_t batch,
   const bool pieces = micro_gradients_.size() > 0;
   chains_.front().backward_nothing(pieces ? nullptr : ready);
   if (pieces) ready(0);
+}
+
+std::vector<std::size_t> Network::layer_starts() const {
+  std::vector<std::size_t> starts;
+  std::size_t weight = 0;
+  layers().each([&](const Layer& layer) {
+    starts.push_back(weight);
+    weight += layer.counts().weights;
+  });
+  return starts;
 }
 
 /// Adds those of the micro-batch that has just gone back; the last one of a batch is the first to do so.

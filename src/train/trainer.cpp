@@ -113,7 +113,6 @@ Trainer::Trainer(device::Backend& backend, const Part& part, std::size_t classes
       chunk_(micro_.most > 1 ? divide_up(own_rows_, micro_.most)
                              : std::max(own_rows_, rows_per_chunk(spec.network))),
       shared_(backend, spec.share_updates ? team_.replicas : nullptr,
-              team_.replicas ? weight_count(spec.network, team_) : 0,
               team_.replicas ? parameter_count(spec.network, team_) : 0, spec.bucket),
       network_(backend, spec.network, chunk_, derive_seed(spec.seed, initial_weights), team_, shared_.arena(),
                micro_),
@@ -278,13 +277,13 @@ void Trainer::train_batch() {
                       team_rate_factor(spec_.team_rate, ranks_of(team_.replicas));
   next_ = end;
   window_place_ += own.end - own.first;
-  if (shared_.active()) return shared_.step(network_, spec_.optimizer, rate, steps_, spec_.gradient_clip);
+  if (shared_.active(network_)) return shared_.step(network_, spec_.optimizer, rate, steps_, spec_.gradient_clip);
   reducer_.finish(network_.gradients().data());
   network_.update(spec_.optimizer, rate, steps_, spec_.gradient_clip);
 }
 
 void Trainer::gradients_ready(std::size_t first_weight) {
-  if (shared_.active()) return shared_.ready(first_weight);
+  if (shared_.active(network_)) return shared_.ready(first_weight);
   reducer_.ready(network_.gradients().data(), first_weight);
 }
 

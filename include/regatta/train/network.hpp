@@ -21,8 +21,8 @@ namespace regatta::train {
 std::vector<float> initial_parameters(const NetworkSpec& spec, std::uint64_t seed);
 
 /// Number of weights and of weights and biases.
+std::size_t weight_count(const NetworkSpec& spec);
 /// @param team  of what this rank has where parts or stages divide the network
-std::size_t weight_count(const NetworkSpec& spec, const Team& team = {});
 std::size_t parameter_count(const NetworkSpec& spec, const Team& team = {});
 
 /// Of each layer of the network that has parameters; a residual block is one layer.
@@ -124,6 +124,7 @@ class Network {
   device::Buffer<float>& gradients() { return gradients_; }
   const device::Buffer<float>& parameters() const { return parameters_; }
   std::size_t weights() const { return weights_; }
+  std::vector<std::size_t> layer_starts() const;                ///< the first weight of each layer
   std::size_t inputs() const { return size_of(stage_.input); }  ///< of this rank's layers
   std::size_t outputs() const { return stage_.outputs; }        ///< of the whole network
   /// Floating-point operations of one sample in the forward pass of this rank's layers.

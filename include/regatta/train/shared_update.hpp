@@ -21,17 +21,16 @@ namespace regatta::train {
 /// all ranks of the node have its gradients, while they go on with their way back, and few are on their way at once.
 class SharedUpdate {
  public:
-  /// @param team     null: this rank is alone
-  /// @param weights  of the network, whose parameters begin with them
-  /// @param bucket   numbers of a message, or up to twice as many
-  SharedUpdate(const device::Backend& backend, comm::Communicator* team, std::size_t weights, std::size_t parameters,
-               std::size_t bucket);
+  /// @param team    null: this rank is alone
+  /// @param parameters  of the network
+  /// @param bucket  numbers of a message, or up to twice as many
+  SharedUpdate(const device::Backend& backend, comm::Communicator* team, std::size_t parameters, std::size_t bucket);
 
   /// Where the network is to keep its numbers; empty: anywhere.
   std::span<float> arena() const { return memory_.block(); }
 
   /// Whether steps are shared. Collective at its first call.
-  bool active();
+  bool active(const Network& network);
   /// What active() has found: ranks that share a node add up gradients in its memory, nodes by messages between them.
   bool in_memory() const { return connected_ && memory_.nodes().size() < static_cast<std::size_t>(team_->size()); }
   bool between_nodes() const { return connected_ && memory_.nodes().size() > 1; }
@@ -54,14 +53,14 @@ class SharedUpdate {
     Share numbers;
   };
 
-  void divide();
+  void divide(const Network& network);
   Share slice_of(int rank, Share bucket) const;
   void move();
   void wait_for_sum(std::size_t piece);
   void take_squared_norm(Network& network);
 
   comm::Communicator* team_;  ///< null: nothing to share
-  std::size_t weights_, parameters_, bucket_;
+  std::size_t bucket_;
   ArenaLayout layout_;
   comm::TeamMemory memory_;
   bool connected_ = false, tried_ = false;
@@ -76,8 +75,11 @@ class SharedUpdate {
   double wait_seconds_ = 0;
 };
 
-/// The parameters [weights | biases] in ranges of at least `size` numbers, in the order in which their gradients become final:
-/// weights from their end, then the biases, which are a range of their own unless there is only one.
-std::vector<Share> buckets_of(std::size_t weights, std::size_t parameters, std::size_t size);
+/// The parameters [weights | biases] in ranges of `size` to twice as many numbers, in the order in which their gradients become
+/// final: weights from their end, cut where a layer begins and within large layers, then the biases; all as one where they
+/// are few.
+/// @param layers  the first weight of each layer
+std::vector<Share> buckets_of(std::span<const std::size_t> layers, std::size_t weights, std::size_t parameters,
+                              std::size_t size);
 
 }  // namespace regatta::train
