@@ -74,11 +74,10 @@ Share SharedUpdate::slice_of(int rank, Share bucket) const {
 
 void SharedUpdate::ready(std::size_t first) {
   for (; final_ < buckets_.size() && buckets_[final_].first >= first; ++final_) memory_.arrive();
-  move();
+  progress();
 }
 
-/// Lets sums begin that can, and those in flight make progress.
-void SharedUpdate::move() {
+void SharedUpdate::progress() {
   if (!across_) return;
   for (; !in_flight_.empty() && in_flight_.front()->test(); ++summed_) in_flight_.pop_front();
   for (; begun_ < pieces_.size() && in_flight_.size() < most_in_flight; ++begun_) {
@@ -94,7 +93,7 @@ void SharedUpdate::move() {
 void SharedUpdate::wait_for_sum(std::size_t piece) {
   const Stopwatch clock;
   if (!across_) memory_.wait_for(arrivals_ + pieces_[piece].bucket + 1);
-  for (move(); across_ && summed_ <= piece; move()) {
+  for (progress(); across_ && summed_ <= piece; progress()) {
     if (begun_ == pieces_.size() || in_flight_.size() == most_in_flight)
       in_flight_.front()->wait();
     else if (in_flight_.empty())
@@ -135,7 +134,7 @@ void SharedUpdate::step(Network& network, const OptimizerSpec& optimizer, double
       if (sum) memory_.sum(layout_.gradients + at, layout_.gradients + next);
       network.update(optimizer, rate, step, clip, {at, next});
       memory_.give(at, next);
-      if ((next - first) % tile == 0) move();
+      if ((next - first) % tile == 0) progress();
     }
   }
   final_ = begun_ = summed_ = 0;

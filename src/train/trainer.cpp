@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <numeric>
+#include <optional>
 #include <utility>
 
 #include "image_shape.hpp"
@@ -57,6 +59,20 @@ constexpr Slice host_slice{5e8, std::numeric_limits<std::size_t>::max()}, device
 comm::Communicator* group_of(comm::Communicator* group) {
   return group && group->size() > 1 ? group : nullptr;
 }
+
+/// Lets the backend do something in the middle of its operations for as long as it lives.
+class Interlude {
+ public:
+  Interlude(device::Backend& backend, std::function<void()> work) : backend_(backend) {
+    backend_.set_interlude(std::move(work));
+  }
+  Interlude(const Interlude&) = delete;
+  Interlude& operator=(const Interlude&) = delete;
+  ~Interlude() { backend_.set_interlude({}); }
+
+ private:
+  device::Backend& backend_;
+};
 
 /// Batches whose samples are read together; 0: they all are in memory.
 std::size_t window_batches_of(const Part& part, std::size_t batch, const Team& team) {
@@ -267,6 +283,8 @@ void Trainer::step() {
 
 void Trainer::train_batch() {
   const std::size_t first = next_, end = std::min(first + batch_, order_.size());
+  std::optional<Interlude> interlude;
+  if (sends_gradients()) interlude.emplace(backend_, [this] { move_sums(); });
   const Share own = share_of(end - first, team_.replicas);
   if (own.end > own.first)
     learn({first, end - first, {first + own.first, first + own.end}});
@@ -285,6 +303,16 @@ void Trainer::train_batch() {
 void Trainer::gradients_ready(std::size_t first_weight) {
   if (shared_.active(network_)) return shared_.ready(first_weight);
   reducer_.ready(network_.gradients().data(), first_weight);
+}
+
+/// Whether sums of gradients may be on their way between nodes or ranks while this rank computes.
+bool Trainer::sends_gradients() const {
+  return team_.replicas && backend_.host_memory() && (shared_.between_nodes() || !shared_.in_memory());
+}
+
+void Trainer::move_sums() {
+  shared_.progress();
+  reducer_.progress();
 }
 
 std::uint64_t Trainer::step_key() const {

@@ -126,7 +126,7 @@ TEST(SharedUpdate, SendsABucketWhenAllOfItsNodeHaveItsGradients) {
     late.arrive_and_wait();
     if (!first) one.shared.ready(600);
     late.arrive_and_wait();
-    one.shared.ready(600);
+    one.shared.progress();
 
     EXPECT_THAT(sent, testing::ElementsAre(400));
     one.shared.step(one.network, plain_descent(), 0.25, 1, 0);

@@ -733,6 +733,42 @@ TEST(Pipeline, DividesTheMemoryOfANetwork) {
   }
 }
 
+/// Counts ways back of layers in which its caller is let in, and those in which it is not.
+struct ListeningBackend final : FarBackend {
+  ListeningBackend() { readable = true; }
+  void set_interlude(std::function<void()> interlude) override {
+    open = static_cast<bool>(interlude);
+    FarBackend::set_interlude(std::move(interlude));
+  }
+  void backward(const device::Dense& layer, const device::DenseGradient& gradient) override {
+    ++(open ? with : without);
+    FarBackend::backward(layer, gradient);
+  }
+
+  bool open = false;
+  int with = 0, without = 0;
+};
+
+TEST(Team, MovesSumsAlongWithinLayersWhichOneRankHasNoneOf) {
+  const Samples samples = clouds(64, 6, 3);
+  comm::LocalGroup group(2, {"a", "b"});
+  const auto train = [&](comm::Communicator* team) {
+    const Dataset data = samples.dataset();
+    ListeningBackend backend;
+    const DeviceData placed(backend, data);
+    const Part part(placed.train());
+    Trainer trainer(backend, part, 3, classifier(samples, {16}), {team});
+    epoch(trainer);
+    EXPECT_EQ(team ? backend.with : backend.without, 4);  // two steps of two layers
+    EXPECT_EQ(backend.with + backend.without, 4);
+    EXPECT_FALSE(backend.open);
+  };
+  train(nullptr);
+  std::thread other([&] { train(&group.at(Rank{1})); });
+  train(&group.at(Rank{0}));
+  other.join();
+}
+
 TEST(Trainer, GoesOnBitByBitWithTheStatisticsOfBatchNormalization) {
   const Samples samples = clouds(101, 12, 3);
   Bench bench(samples);

@@ -33,6 +33,8 @@ class GradientReducer {
 
   /// The gradients of all weights from number `first` on are final; with first = 0 those of the biases, too.
   void ready(float* gradients, std::size_t first);
+  /// Moves sums along, also in the middle of a layer.
+  void progress();
   /// Waits until all sums of this step have arrived.
   void finish(float* gradients);
 

@@ -35,9 +35,10 @@ class SharedUpdate {
   bool in_memory() const { return connected_ && memory_.nodes().size() < static_cast<std::size_t>(team_->size()); }
   bool between_nodes() const { return connected_ && memory_.nodes().size() > 1; }
 
-  /// The gradients of all weights from number `first` on are final; with first = 0 those of the biases, too. May be told again,
-  /// which moves sums along.
+  /// The gradients of all weights from number `first` on are final; with first = 0 those of the biases, too.
   void ready(std::size_t first);
+  /// Begins sums that can begin, and moves others along, also in the middle of a layer.
+  void progress();
   /// In place of Network::update, after all gradients of this rank's share of the batch are final.
   void step(Network& network, const OptimizerSpec& optimizer, double rate, std::int64_t step, double clip);
   /// Takes over what the others have of the optimizer's state: until then each rank has its slice. Between two
@@ -55,7 +56,6 @@ class SharedUpdate {
 
   void divide(const Network& network);
   Share slice_of(int rank, Share bucket) const;
-  void move();
   void wait_for_sum(std::size_t piece);
   void take_squared_norm(Network& network);
 

@@ -129,6 +129,8 @@ class Trainer {
   void backward(std::size_t micro, Share rows, float scale);
   void take_loss(device::MatrixView<const float> outputs, Share rows, float scale);
   void gradients_ready(std::size_t first_weight);
+  bool sends_gradients() const;
+  void move_sums();
   void gather_inputs(Share rows, std::size_t place, device::MatrixView<float> x);
   device::MatrixView<const float> chunk_of(const Part& part, std::size_t first, std::size_t count,
                                            SampleStream* stream);

@@ -137,7 +137,7 @@ void convolve(const Convolution& layer, ConvolutionScratch& scratch) {
 }
 
 void convolution_gradient(const Convolution& layer, const ConvolutionGradient& gradient,
-                          ConvolutionScratch& scratch) {
+                          ConvolutionScratch& scratch, const std::function<void()>& interlude) {
   const Windows& windows = layer.windows;
   const Dense lines = lines_of(layer, 0, layer.x.rows, nullptr);
   scratch.bias.resize(lines.z.columns);
@@ -146,7 +146,10 @@ void convolution_gradient(const Convolution& layer, const ConvolutionGradient& g
   for (std::size_t j = 0; j < lines.z.columns; ++j)
     gradient.bias[j % windows.output.channels] += scratch.bias[j];
   weight_gradient(layer, gradient, scratch);
-  if (gradient.x.data) input_gradient(layer, gradient, scratch);
+  if (interlude) interlude();
+  if (!gradient.x.data) return;
+  input_gradient(layer, gradient, scratch);
+  if (interlude) interlude();
 }
 
 }  // namespace regatta::device
