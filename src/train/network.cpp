@@ -66,13 +66,13 @@ std::vector<float> initial_parameters(const NetworkSpec& spec, std::uint64_t see
   return first_values(chain_of(spec), seed).parameters;
 }
 
-ArenaLayout::ArenaLayout(std::size_t parameters) {
+ArenaLayout::ArenaLayout(std::size_t parameters, std::size_t slices) {
   constexpr std::size_t line = 64 / sizeof(float);
-  const std::size_t padded = (parameters + line - 1) / line * line;
-  gradients = padded;
-  first_moment = 2 * padded;
-  second_moment = 3 * padded;
-  size = 4 * padded;
+  slice = (parameters + line * slices - 1) / (line * slices) * line;
+  gradients = slices * slice;
+  first_moment = 2 * gradients;
+  second_moment = 3 * gradients;
+  size = 4 * gradients;
 }
 
 Network::Network(device::Backend& backend, const NetworkSpec& spec, std::size_t most_samples,
@@ -87,7 +87,7 @@ Network::Network(device::Backend& backend, const NetworkSpec& spec, std::size_t 
   const ParameterCounts all = layers().counts();
   weights_ = all.weights;
   const std::size_t count = all.weights + all.biases;
-  const ArenaLayout layout(count);
+  const ArenaLayout layout(count, team.replicas ? static_cast<std::size_t>(team.replicas->size()) : 1);
   arena_ = arena.empty()
                ? device::Buffer<float>(backend, layout.size)  // asks before the host draws as many numbers
                : device::Buffer<float>::over(backend, arena);

@@ -35,7 +35,7 @@ SharedUpdate::SharedUpdate(const device::Backend& backend, comm::Communicator* t
                            std::size_t bucket)
     : team_(backend.host_memory() ? team : nullptr),
       bucket_(bucket),
-      layout_(parameters),
+      layout_(parameters, team_ ? static_cast<std::size_t>(team_->size()) : 1),
       memory_(team_ ? comm::TeamMemory(layout_.size) : comm::TeamMemory()) {}
 
 bool SharedUpdate::active(const Network& network) {

@@ -182,7 +182,10 @@ std::optional<EpochLoss> Trainer::advance() {
 void Trainer::find_path() {
   if (path_found_ || !team_.replicas || backend_.host_memory()) return;
   device::Buffer<float>& gradients = network_.gradients();
-  reducer_.take(team_.sums->way_of(*team_.replicas, spec_.sum_path, {gradients.data(), gradients.size()}));
+  const TeamSums::Way& way = team_.sums->way_of(*team_.replicas, spec_.sum_path, {gradients.data(), gradients.size()});
+  reducer_.take(way);
+  if (way.devices && gradients.size() >= spec_.sliced_from)
+    sliced_.emplace(*way.devices, static_cast<std::size_t>(team_.replicas->rank().value), ranks_of(team_.replicas), network_);
   path_found_ = true;
 }
 
@@ -266,6 +269,7 @@ EpochLoss Trainer::end_epoch(float loss_sum) {
   std::array<float, 1> total{loss_sum};
   sum(total);
   shared_.complete();
+  if (sliced_) sliced_->complete();
   EpochLoss result{++epoch_, static_cast<double>(total[0]) / static_cast<double>(targets_of(order_)), false};
   if (epoch_ == 1) first_loss_ = result.mean;
   const double limit = spec_.divergence_factor * std::max(first_loss_, 1e-6);
@@ -296,6 +300,7 @@ void Trainer::train_batch() {
   next_ = end;
   window_place_ += own.end - own.first;
   if (shared_.active(network_)) return shared_.step(network_, spec_.optimizer, rate, steps_, spec_.gradient_clip);
+  if (sliced_) return sliced_->step(spec_.optimizer, rate, steps_, spec_.gradient_clip);
   reducer_.finish(network_.gradients().data());
   network_.update(spec_.optimizer, rate, steps_, spec_.gradient_clip);
 }

@@ -36,10 +36,12 @@ std::size_t activation_count(const NetworkSpec& spec);
 
 /// Where parameters, gradients and both moments ([all weights | all biases] each) begin in one block of numbers.
 struct ArenaLayout {
-  explicit ArenaLayout(std::size_t parameters);
+  /// @param slices  of equal size can each of the four be cut into, with the zeros behind it
+  explicit ArenaLayout(std::size_t parameters, std::size_t slices = 1);
 
   std::size_t gradients, first_moment, second_moment;  ///< parameters begin at 0
   std::size_t size;
+  std::size_t slice;
 };
 
 /// The pieces of a batch that pass a network one after another; their gradients are added up.
@@ -55,7 +57,8 @@ class Network {
   /// @param most_samples  of one forward pass
   /// @param team          replicas: layers may sum over them in training; parts: pairs of dense layers and recurrent layers
   ///                      are divided among them, all other layers are the same on each; stages: each has some of the layers
-  /// @param arena         zeros for the network's numbers, as long as an ArenaLayout; empty: it takes its own
+  /// @param arena         zeros for the network's numbers, as long as an ArenaLayout with a slice for each replica; empty: it
+  ///                      takes its own
   /// @throws InvalidInput              layers that do not fit each other
   /// @throws device::OutOfDeviceMemory
   Network(device::Backend& backend, const NetworkSpec& spec, std::size_t most_samples, std::uint64_t seed,
@@ -121,6 +124,7 @@ class Network {
   std::vector<float> whole_parameters() const { return whole(parameters_); }
   std::vector<float> whole_statistics() const;
 
+  device::Buffer<float>& arena() { return arena_; }  ///< an ArenaLayout with a slice for each replica
   device::Buffer<float>& gradients() { return gradients_; }
   const device::Buffer<float>& parameters() const { return parameters_; }
   std::size_t weights() const { return weights_; }

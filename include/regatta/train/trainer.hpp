@@ -14,6 +14,7 @@
 #include "regatta/train/optimizer.hpp"
 #include "regatta/train/pipeline.hpp"
 #include "regatta/train/shared_update.hpp"
+#include "regatta/train/sliced_update.hpp"
 #include "regatta/train/team_sums.hpp"
 
 namespace regatta::train {
@@ -35,6 +36,7 @@ struct TrainingSpec {
   SumPath sum_path = SumPath::Auto;  ///< of gradients that a team has on GPUs
   bool share_updates = true;      ///< by the ranks of each node in its memory, where they can; false: all gradients are summed by messages
   std::size_t bucket = 128 * 1024;  ///< numbers of a message of a team's sum, at least
+  std::size_t sliced_from = std::size_t{1} << 22;  ///< parameters, of which each device of a team updates a slice where they are added up by NCCL
   std::size_t micro_batches = 0;  ///< of a pipeline, as MicroBatches::most; 0: two a stage. 1 with statistics
   bool recompute = false;         ///< as MicroBatches has it
   const SavedWeights* initial = nullptr;  ///< what the network starts from; null: weights are drawn. Outlives the training
@@ -155,6 +157,7 @@ class Trainer {
   Network network_;
   Pipeline pipeline_;
   GradientReducer reducer_;  ///< where updates are not shared
+  std::optional<SlicedUpdate> sliced_;  ///< among devices
   bool path_found_ = false;
   std::optional<device::Augmentation> augmentation_;
   float lane_loss_ = 0;      ///< of this epoch so far, in a lane
