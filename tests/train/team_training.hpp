@@ -162,4 +162,40 @@ inline TeamResult train_as_team(int replicas, const Samples& samples, const Trai
   return results[0];
 }
 
+inline TrainingSpec classifier(const Samples& samples, std::vector<std::size_t> hidden, float dropout = 0) {
+  TrainingSpec spec;
+  spec.network = mlp({samples.features, std::move(hidden), samples.classes, device::Activation::Relu, dropout});
+  spec.learning_rate.base = 0.01;
+  spec.batch = 32;
+  spec.seed = 5;
+  return spec;
+}
+
+/// Residual blocks with batch normalization over images of 2 x 3 x 2 numbers.
+inline TrainingSpec image_classifier(bool batch_norm = true) {
+  TrainingSpec spec;
+  CnnSpec network;
+  network.input = {2, 3, 2};
+  network.channels = 4;
+  network.residual = true;
+  network.batch_norm = batch_norm;
+  network.head = {12, {6}, 3, device::Activation::Tanh, 0.2f};
+  spec.network = cnn(network);
+  spec.optimizer.kind = device::OptimizerKind::Sgd;
+  spec.learning_rate.base = 0.05;
+  spec.batch = 32;
+  spec.label_smoothing = 0.1;
+  spec.gradient_clip = 0.5;
+  spec.random_crop = 1;
+  spec.random_flip = true;
+  spec.seed = 5;
+  return spec;
+}
+
+inline void expect_equal(const TeamResult& team, const TeamResult& alone, float tolerance) {
+  for (std::size_t e = 0; e < alone.losses.size(); ++e) EXPECT_NEAR(team.losses[e], alone.losses[e], tolerance);
+  EXPECT_THAT(team.parameters, testing::Pointwise(testing::FloatNear(tolerance), alone.parameters));
+  EXPECT_THAT(team.outputs, testing::Pointwise(testing::FloatNear(10 * tolerance), alone.outputs));
+}
+
 }  // namespace regatta::train
