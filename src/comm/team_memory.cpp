@@ -40,9 +40,8 @@ using Address = std::array<float, address_length>;
 Address address_of(const std::string& node, int file, std::uint64_t token) {
   const auto process = static_cast<std::uint64_t>(getpid());
   const std::uint64_t computer = std::hash<std::string>{}(node);
-  const std::uint64_t numbers[] = {computer % digit, computer / digit % digit,          // of the node
-                                   process % digit,  process / digit,                   //
-                                   token % digit,    token / digit % digit,    token / digit / digit,
+  const std::uint64_t numbers[] = {computer % digit, computer / digit % digit, process % digit, process / digit,
+                                   token % digit, token / digit % digit, token / digit / digit,
                                    static_cast<std::uint64_t>(file)};
   Address address;
   std::ranges::transform(numbers, address.begin(), [](std::uint64_t number) { return static_cast<float>(number); });

@@ -60,11 +60,13 @@ TEST_P(TeamMemoryOf, RanksSumANumberEachAgainAndAgain) {
   on_all_ranks(GetParam(), [](Communicator& team) {
     TeamMemory memory(1);
     ASSERT_TRUE(memory.connect(team));
-    for (int time = 0; time < 200; ++time) {
+    int wrong = 0;
+    for (int time = 0; time < 2000; ++time) {
       float wanted = 0;
       for (int rank = 0; rank < team.size(); ++rank) wanted += static_cast<float>(time + rank);
-      ASSERT_EQ(memory.sum_of(static_cast<float>(time + team.rank().value)), wanted);
+      if (memory.sum_of(static_cast<float>(time + team.rank().value)) != wanted) ++wrong;
     }
+    EXPECT_EQ(wrong, 0);
   });
 }
 

@@ -34,9 +34,9 @@ struct TrainingSpec {
   device::Precision precision = device::Precision::Fp32;  ///< of products, where the backend has a choice
   std::size_t batch = 64;         ///< of the whole team; more than the rows counts as all rows
   SumPath sum_path = SumPath::Auto;  ///< of gradients that a team has on GPUs
-  bool share_updates = true;      ///< by the ranks of each node in its memory, where they can; false: all gradients are summed by messages
+  bool share_updates = true;      ///< by the ranks of each node, in its memory; false: all gradients are summed by messages
   std::size_t bucket = 128 * 1024;  ///< numbers of a message of a team's sum, at least
-  std::size_t sliced_from = std::size_t{1} << 22;  ///< parameters, of which each device of a team updates a slice where they are added up by NCCL
+  std::size_t sliced_from = std::size_t{1} << 22;  ///< parameters: with NCCL each device of a team updates a slice of them
   std::size_t micro_batches = 0;  ///< of a pipeline, as MicroBatches::most; 0: two a stage. 1 with statistics
   bool recompute = false;         ///< as MicroBatches has it
   const SavedWeights* initial = nullptr;  ///< what the network starts from; null: weights are drawn. Outlives the training
