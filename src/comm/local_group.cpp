@@ -5,7 +5,9 @@
 #include <deque>
 #include <map>
 #include <mutex>
+#include <utility>
 
+#include "regatta/core/build_info.hpp"
 #include "regatta/core/error.hpp"
 
 namespace regatta::comm {
@@ -23,9 +25,14 @@ struct Sum {
 }  // namespace
 
 struct LocalGroup::Shared {
-  explicit Shared(int ranks) : size(ranks), boxes(static_cast<std::size_t>(ranks)) {}
+  Shared(int ranks, std::vector<std::string> of_ranks)
+      : size(ranks), nodes(std::move(of_ranks)), boxes(static_cast<std::size_t>(ranks)) {
+    nodes.resize(boxes.size(), host_name());
+  }
 
   int size;
+  std::vector<std::string> nodes;
+  std::map<std::vector<Rank>, std::unique_ptr<LocalGroup>> groups;
   std::mutex mutex;
   std::condition_variable changed;
   std::vector<std::deque<Envelope>> boxes;
@@ -92,6 +99,9 @@ class LocalGroup::Member final : public Communicator {
 
   std::unique_ptr<Pending> begin_sum(std::span<float> values) override;
 
+  std::string node() const override { return shared_.nodes[static_cast<std::size_t>(rank_.value)]; }
+  Communicator& group_of(const std::vector<Rank>& ranks) override;
+
  private:
   class PendingSum;
   Shared& shared_;
@@ -146,7 +156,18 @@ std::unique_ptr<Pending> LocalGroup::Member::begin_sum(std::span<float> values) 
   return std::make_unique<PendingSum>(shared_, sums_++, values);
 }
 
-LocalGroup::LocalGroup(int size) : shared_(std::make_unique<Shared>(size)) {
+Communicator& LocalGroup::Member::group_of(const std::vector<Rank>& ranks) {
+  std::vector<std::string> nodes;
+  for (const Rank rank : ranks) nodes.push_back(shared_.nodes.at(static_cast<std::size_t>(rank.value)));
+  const auto place = std::ranges::find(ranks, rank_) - ranks.begin();
+  const std::lock_guard lock(shared_.mutex);
+  auto& group = shared_.groups[ranks];
+  if (!group) group = std::make_unique<LocalGroup>(static_cast<int>(ranks.size()), std::move(nodes));
+  return group->at(Rank{static_cast<std::int32_t>(place)});
+}
+
+LocalGroup::LocalGroup(int size, std::vector<std::string> nodes)
+    : shared_(std::make_unique<Shared>(size, std::move(nodes))) {
   require(size > 0, "a group needs a rank, got ", size);
   for (int rank = 0; rank < size; ++rank) members_.push_back(std::make_unique<Member>(*shared_, Rank{rank}));
 }

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include "regatta/core/error.hpp"
 
@@ -71,21 +72,21 @@ struct MpiCommunicator::Outbox {
   }
 };
 
-MpiCommunicator::MpiCommunicator(MPI_Comm comm, Adopt) : comm_(comm) {
+MpiCommunicator::MpiCommunicator(MPI_Comm comm, std::string node, Adopt) : comm_(comm), node_(std::move(node)) {
   check_mpi(MPI_Comm_set_errhandler(comm_, MPI_ERRORS_RETURN), "set the error handler");
   check_mpi(MPI_Comm_rank(comm_, &rank_.value), "tell the rank");
   check_mpi(MPI_Comm_size(comm_, &size_), "tell the number of ranks");
   outboxes_.resize(static_cast<std::size_t>(size_));
 }
 
-MpiCommunicator::MpiCommunicator(MPI_Comm comm)
+MpiCommunicator::MpiCommunicator(MPI_Comm comm, std::string node)
     : MpiCommunicator(
           [comm] {
             MPI_Comm copy = MPI_COMM_NULL;
             check_mpi(MPI_Comm_dup(comm, &copy), "duplicate a communicator");
             return copy;
           }(),
-          Adopt{}) {}
+          std::move(node), Adopt{}) {}
 
 MpiCommunicator::~MpiCommunicator() {
   for (auto& outbox : outboxes_)
@@ -200,7 +201,15 @@ std::unique_ptr<MpiCommunicator> MpiCommunicator::subgroup(const std::vector<Ran
   check_mpi(MPI_Comm_create_group(comm_, some, tag, &team), "form a team");
   MPI_Group_free(&some);
   MPI_Group_free(&all);
-  return std::unique_ptr<MpiCommunicator>(new MpiCommunicator(team, Adopt{}));
+  return std::unique_ptr<MpiCommunicator>(new MpiCommunicator(team, node_, Adopt{}));
+}
+
+std::string MpiCommunicator::node() const { return node_.empty() ? Communicator::node() : node_; }
+
+Communicator& MpiCommunicator::group_of(const std::vector<Rank>& ranks) {
+  auto& group = groups_[ranks];
+  if (!group) group = subgroup(ranks);
+  return *group;
 }
 
 std::string MpiCommunicator::broadcast(const std::string& text) {

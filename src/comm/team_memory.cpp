@@ -11,6 +11,7 @@
 #include <array>
 #include <atomic>
 #include <cstring>
+#include <functional>
 #include <random>
 #include <string>
 #include <utility>
@@ -23,6 +24,7 @@ namespace regatta::comm {
 struct TeamMemory::Header {
   std::uint64_t token;  ///< proves that the file is the one that was told of
   alignas(64) std::atomic<std::uint64_t> arrivals;
+  float notes[2];  ///< for sum_of(), in turns: the last one may still be read when the next is written
   alignas(64) float numbers[1];
 };
 
@@ -32,14 +34,35 @@ constexpr std::size_t header_bytes = 128;
 constexpr std::uint64_t digit = 1 << 20;  ///< numbers below this travel as one float
 
 /// Where a rank's block is to be found, in numbers that a sum of floats carries exactly.
-constexpr std::size_t address_length = 6;
+constexpr std::size_t address_length = 8;
 using Address = std::array<float, address_length>;
 
-Address address_of(int file, std::uint64_t token) {
+Address address_of(const std::string& node, int file, std::uint64_t token) {
   const auto process = static_cast<std::uint64_t>(getpid());
-  return {static_cast<float>(process % digit),        static_cast<float>(process / digit),
-          static_cast<float>(file),                   static_cast<float>(token % digit),
-          static_cast<float>(token / digit % digit),  static_cast<float>(token / digit / digit)};
+  const std::uint64_t computer = std::hash<std::string>{}(node);
+  const std::uint64_t numbers[] = {computer % digit, computer / digit % digit, process % digit, process / digit,
+                                   token % digit, token / digit % digit, token / digit / digit,
+                                   static_cast<std::uint64_t>(file)};
+  Address address;
+  std::ranges::transform(numbers, address.begin(), [](std::uint64_t number) { return static_cast<float>(number); });
+  return address;
+}
+
+/// The ranks that have each first two numbers of their addresses.
+std::vector<std::vector<Rank>> by_node(std::span<const float> addresses) {
+  std::vector<std::vector<Rank>> nodes;
+  const auto same = [&](Rank rank, Rank other) {
+    const auto at = [&](Rank of) { return addresses.begin() + static_cast<std::ptrdiff_t>(address_length) * of.value; };
+    return std::equal(at(rank), at(rank) + 2, at(other));
+  };
+  for (Rank rank{0}; static_cast<std::size_t>(rank.value) < addresses.size() / address_length; ++rank.value) {
+    const auto node = std::ranges::find_if(nodes, [&](const auto& ranks) { return same(ranks.front(), rank); });
+    if (node == nodes.end())
+      nodes.push_back({rank});
+    else
+      node->push_back(rank);
+  }
+  return nodes;
 }
 
 std::uint64_t random_token() {
@@ -80,9 +103,11 @@ TeamMemory& TeamMemory::operator=(TeamMemory&& other) noexcept {
   std::swap(block_, other.block_);
   std::swap(file_, other.file_);
   std::swap(rank_, other.rank_);
+  std::swap(nodes_, other.nodes_);
   std::swap(headers_, other.headers_);
   std::swap(blocks_, other.blocks_);
-  std::swap(meetings_, other.meetings_);
+  std::swap(arrivals_, other.arrivals_);
+  std::swap(sums_, other.sums_);
   return *this;
 }
 
@@ -95,16 +120,20 @@ TeamMemory::~TeamMemory() {
 }
 
 bool TeamMemory::connect(Communicator& team) {
-  rank_ = team.rank().value;
-  const auto ranks = static_cast<std::size_t>(team.size()), mine = static_cast<std::size_t>(rank_);
-  std::vector<float> addresses(ranks * address_length, 0.0f);
-  const Address own = own_ ? address_of(file_, own_->token) : Address{};
-  std::ranges::copy(own, addresses.begin() + static_cast<std::ptrdiff_t>(mine * address_length));
+  std::vector<float> addresses(static_cast<std::size_t>(team.size()) * address_length, 0.0f);
+  const auto address_of_rank = [&](Rank rank) {
+    return std::span(addresses).subspan(static_cast<std::size_t>(rank.value) * address_length, address_length);
+  };
+  std::ranges::copy(address_of(team.node(), file_, own_ ? own_->token : 0), address_of_rank(team.rank()).begin());
   team.begin_sum(addresses)->wait();
 
-  headers_.assign(ranks, nullptr);
-  for (int rank = 0; rank < team.size(); ++rank)
-    attach(rank, std::span(addresses).subspan(static_cast<std::size_t>(rank) * address_length, address_length));
+  nodes_ = by_node(addresses);
+  for (const std::vector<Rank>& node : nodes_) {
+    const auto mine = std::ranges::find(node, team.rank());
+    if (mine == node.end()) continue;
+    rank_ = static_cast<int>(mine - node.begin());
+    for (const Rank rank : node) headers_.push_back(rank == *mine ? own_ : attach(address_of_rank(rank)));
+  }
   std::array<float, 1> missing{static_cast<float>(std::ranges::count(headers_, nullptr))};
   team.begin_sum(missing)->wait();  // all have opened the files, too
   if (file_ >= 0) close(file_);
@@ -114,48 +143,68 @@ bool TeamMemory::connect(Communicator& team) {
   return true;
 }
 
-void TeamMemory::attach(int rank, std::span<const float> address) {
-  auto& header = headers_[static_cast<std::size_t>(rank)];
-  if (!own_) return;
-  if (rank == rank_) {
-    header = own_;
-    return;
-  }
+/// The block of another rank of this node; null: it cannot be reached.
+TeamMemory::Header* TeamMemory::attach(std::span<const float> address) const {
+  if (!own_) return nullptr;
   const auto number = [&](std::size_t i) { return static_cast<std::uint64_t>(address[i]); };
-  const std::uint64_t token = number(3) + digit * (number(4) + digit * number(5));
-  const std::string path = "/proc/" + std::to_string(number(0) + digit * number(1)) + "/fd/" +
-                           std::to_string(number(2));
+  const std::uint64_t token = number(4) + digit * (number(5) + digit * number(6));
+  const std::string path = "/proc/" + std::to_string(number(2) + digit * number(3)) + "/fd/" +
+                           std::to_string(number(7));
   const int file = open(path.c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK);
-  if (file < 0) return;
+  if (file < 0) return nullptr;
   const std::size_t bytes = header_bytes + block_.size_bytes();
   struct stat status {};
   std::uint64_t found = 0;
+  Header* header = nullptr;
   if (token != 0 && fstat(file, &status) == 0 && S_ISREG(status.st_mode) &&
       static_cast<std::size_t>(status.st_size) == bytes && pread(file, &found, sizeof found, 0) == sizeof found &&
       found == token)
     header = static_cast<Header*>(map(file, bytes));
   close(file);
+  return header;
 }
 
-void TeamMemory::wait_for_all() {
+std::uint64_t TeamMemory::arrive() {
+  own_->arrivals.store(++arrivals_, std::memory_order_release);
+  return arrivals_;
+}
+
+bool TeamMemory::all_arrived(std::uint64_t times) const {
+  return std::ranges::all_of(
+      headers_, [times](const Header* header) { return header->arrivals.load(std::memory_order_acquire) >= times; });
+}
+
+void TeamMemory::wait_for(std::uint64_t times) const {
   constexpr int patience = 2000;  ///< looks before the core is given to others
-  own_->arrivals.store(++meetings_, std::memory_order_release);
   for (const Header* header : headers_)
-    for (int looks = 0; header->arrivals.load(std::memory_order_acquire) < meetings_; ++looks)
+    for (int looks = 0; header->arrivals.load(std::memory_order_acquire) < times; ++looks)
       if (looks < patience)
         _mm_pause();
       else
         sched_yield();
 }
 
-TeamMemory::Slice TeamMemory::slice_of(int rank, std::size_t count) const {
+float TeamMemory::sum_of(float own) {
+  const std::size_t note = ++sums_ % 2;
+  own_->notes[note] = own;
+  wait_for_all();
+  float sum = 0;
+  for (const Header* header : headers_) sum += header->notes[note];
+  return sum;
+}
+
+TeamMemory::Slice TeamMemory::slice_of(int part, int parts, Slice whole) {
   constexpr std::size_t line = 64 / sizeof(float);
-  const std::size_t ranks = blocks_.size(), place = static_cast<std::size_t>(rank), lines = (count + line - 1) / line;
-  return {std::min(count, lines * place / ranks * line), std::min(count, lines * (place + 1) / ranks * line)};
+  const std::size_t lines = (whole.end - whole.first + line - 1) / line, divisor = static_cast<std::size_t>(parts);
+  const auto border = [&](int before) {
+    return std::min(whole.end, whole.first + lines * static_cast<std::size_t>(before) / divisor * line);
+  };
+  return {border(part), border(part + 1)};
 }
 
 void TeamMemory::sum(std::size_t first, std::size_t end) {
   float* total = block_.data();
+  if (size() == 1) return;
   if (size() == 2) return add(blocks_[rank_ == 0 ? 1 : 0].data() + first, end - first, total + first);
   std::array<float, 1024> sums;
   for (; first < end; first += sums.size()) {

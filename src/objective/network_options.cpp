@@ -116,7 +116,7 @@ std::vector<Option> training_table() {
       {"recompute", OptionType::Flag, "false",
        "of a pipeline: each stage keeps the activations of one micro-batch only and computes those of the others again"},
       word("team_updates", "auto",
-           "of a team: auto: in the memory of its node, where each rank updates a share of the parameters; messages: sums by MPI",
+           "of a team: auto: in the memory of each node, where each rank updates a share of the parameters, and by MPI between nodes; messages: by MPI only",
            {"auto", "messages"}),
       word("team_sums", "auto",
            "of a team on GPUs, the way of its gradients: nccl from GPU to GPU; mpi that reads their memory; staged by way of the hosts; auto: nccl where "

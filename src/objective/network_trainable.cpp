@@ -240,7 +240,8 @@ Sums NetworkTrainable::sums() const {
     case train::SumPath::Staged: return Sums::Staged;
     case train::SumPath::Auto: break;
   }
-  return trainer.sums_in_memory() ? Sums::InMemory : Sums::ByMessages;
+  if (!trainer.sums_in_memory()) return Sums::ByMessages;
+  return trainer.sums_between_nodes() ? Sums::BetweenNodes : Sums::InMemory;
 }
 
 double NetworkTrainable::communicate_seconds() const {

@@ -132,6 +132,7 @@ std::string sums_text(const log::Study& study) {
     if (teams > 0) text += concat(text.empty() ? "added up " : ", ", words, teams == 1 ? " (1 team)" : concat(" (", teams, " teams)"));
   };
   add(2, "in the memory of their node");
+  add(6, "in the memory of their nodes and by messages between them");
   add(1, "by messages");
   add(3, "by NCCL");
   add(4, "by MPI in the memory of GPUs");

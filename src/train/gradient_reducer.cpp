@@ -28,7 +28,7 @@ void GradientReducer::take(const TeamSums::Way& way) {
 
 void GradientReducer::ready(float* gradients, std::size_t first) {
   if (!team_ || way_) return;
-  for (Sum& sum : in_flight_) sum.pending->test();
+  progress();
   if (first > 0) {
     if (unsent_ - first >= bucket_) start(gradients, first, unsent_);
     return;
@@ -37,6 +37,10 @@ void GradientReducer::ready(float* gradients, std::size_t first) {
   if (whole) return start(gradients, 0, parameters_);
   if (unsent_ > 0) start(gradients, 0, unsent_);
   start(gradients, weights_, parameters_);
+}
+
+void GradientReducer::progress() {
+  for (Sum& sum : in_flight_) sum.pending->test();
 }
 
 void GradientReducer::start(float* gradients, std::size_t first, std::size_t end) {

@@ -70,13 +70,13 @@ std::vector<float> initial_parameters(const NetworkSpec& spec, std::uint64_t see
   return first_values(chain_of(spec), seed).parameters;
 }
 
-ArenaLayout::ArenaLayout(std::size_t parameters) {
+ArenaLayout::ArenaLayout(std::size_t parameters, std::size_t slices) {
   constexpr std::size_t line = 64 / sizeof(float);
-  const std::size_t padded = (parameters + line - 1) / line * line;
-  gradients = padded;
-  first_moment = 2 * padded;
-  second_moment = 3 * padded;
-  size = 4 * padded;
+  slice = (parameters + line * slices - 1) / (line * slices) * line;
+  gradients = slices * slice;
+  first_moment = 2 * gradients;
+  second_moment = 3 * gradients;
+  size = 4 * gradients;
 }
 
 Network::Network(device::Backend& backend, const NetworkSpec& spec, std::size_t most_samples,
@@ -91,7 +91,7 @@ Network::Network(device::Backend& backend, const NetworkSpec& spec, std::size_t 
   const ParameterCounts all = layers().counts();
   weights_ = all.weights;
   const std::size_t count = all.weights + all.biases;
-  const ArenaLayout layout(count);
+  const ArenaLayout layout(count, team.replicas ? static_cast<std::size_t>(team.replicas->size()) : 1);
   arena_ = arena.empty()
                ? device::Buffer<float>(backend, layout.size)  // asks before the host draws as many numbers
                : device::Buffer<float>::over(backend, arena);
@@ -196,6 +196,16 @@ void Network::learn_nothing(std::uint64_t key, std::size_t batch,
   if (pieces) ready(0);
 }
 
+std::vector<std::size_t> Network::layer_starts() const {
+  std::vector<std::size_t> starts;
+  std::size_t weight = 0;
+  layers().each([&](const Layer& layer) {
+    starts.push_back(weight);
+    weight += layer.counts().weights;
+  });
+  return starts;
+}
+
 /// Adds those of the micro-batch that has just gone back; the last one of a batch is the first to do so.
 void Network::add_gradients() {
   if (current_ + 1 == pieces_) backend_.zero(gradients_.data(), gradients_.size());
@@ -203,35 +213,43 @@ void Network::add_gradients() {
   backend_.forward(device::Sum{sum, {micro_gradients_.data(), 1, sum.columns}, sum});
 }
 
-/// Of the whole network: what all parts have alike counts on the first one.
-void Network::take_squared_norm() {
-  float* sum = squared_norm_.data();
-  backend_.zero(sum, 1);
+/// What all parts have alike counts on the first one.
+void Network::take_squared_norm(std::span<const Share> own, const std::function<void(float* squares)>& add_others) {
+  float* squares = squared_norm_.data();
+  backend_.zero(squares, 1);
   const bool first = !team_.parts || team_.parts->rank().value == 0;
-  const float *weights = gradients_.data(), *biases = weights + weights_;
+  std::size_t weight = 0, bias = weights_;
   layers().each([&](const Layer& layer) {
     const ParameterCounts part = layer.counts(), whole = layer.whole_counts();
-    if (part.weights > 0 && (first || part.weights < whole.weights))
-      backend_.add_squares(weights, part.weights, sum);
-    if (part.biases > 0 && (first || part.biases < whole.biases))
-      backend_.add_squares(biases, part.biases, sum);
-    weights += part.weights;
-    biases += part.biases;
+    if (first || part.weights < whole.weights) add_squares(weight, weight + part.weights, own);
+    if (first || part.biases < whole.biases) add_squares(bias, bias + part.biases, own);
+    weight += part.weights;
+    bias += part.biases;
   });
+  if (add_others) add_others(squares);
   if (!divided()) return;
   std::vector<float> total = squared_norm_.download();
   divided()->begin_sum(total)->wait();
-  backend_.upload(total, sum);
+  backend_.upload(total, squares);
+}
+
+/// Of those gradients [first, end) that this rank has.
+void Network::add_squares(std::size_t first, std::size_t end, std::span<const Share> own) {
+  for (const Share part : own) {
+    const std::size_t begin = std::max(first, part.first), stop = std::min(end, part.end);
+    if (begin < stop) backend_.add_squares(gradients_.data() + begin, stop - begin, squared_norm_.data());
+  }
 }
 
 void Network::update(const OptimizerSpec& optimizer, double rate, std::int64_t step, double clip) {
-  if (clip > 0) take_squared_norm();
-  update_trained(update_of(optimizer, rate, step, clip), 0, parameters_.size());
+  const Share all{0, parameters_.size()};
+  if (clip > 0) take_squared_norm({&all, 1}, {});
+  update(optimizer, rate, step, clip, all);
 }
 
-void Network::update(const OptimizerSpec& optimizer, double rate, std::int64_t step, std::size_t first,
-                     std::size_t end) {
-  update_trained(update_of(optimizer, rate, step, 0), first, end);
+void Network::update(const OptimizerSpec& optimizer, double rate, std::int64_t step, double clip,
+                     Share part) {
+  update_trained(update_of(optimizer, rate, step, clip), part.first, part.end);
 }
 
 /// Those of [first, end) that are not frozen.

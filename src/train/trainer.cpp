@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <numeric>
+#include <optional>
 #include <utility>
 
 #include "image_shape.hpp"
@@ -57,6 +59,20 @@ constexpr Slice host_slice{5e8, std::numeric_limits<std::size_t>::max()}, device
 comm::Communicator* group_of(comm::Communicator* group) {
   return group && group->size() > 1 ? group : nullptr;
 }
+
+/// Lets the backend do something in the middle of its operations for as long as it lives.
+class Interlude {
+ public:
+  Interlude(device::Backend& backend, std::function<void()> work) : backend_(backend) {
+    backend_.set_interlude(std::move(work));
+  }
+  Interlude(const Interlude&) = delete;
+  Interlude& operator=(const Interlude&) = delete;
+  ~Interlude() { backend_.set_interlude({}); }
+
+ private:
+  device::Backend& backend_;
+};
 
 /// Batches whose samples are read together; 0: they all are in memory.
 std::size_t window_batches_of(const Part& part, std::size_t batch, const Team& team) {
@@ -121,12 +137,12 @@ Trainer::Trainer(device::Backend& backend, const Part& part, std::size_t classes
       micro_(micro_batches_of(spec, team_, own_rows_)),
       chunk_(micro_.most > 1 ? divide_up(own_rows_, micro_.most)
                              : std::max(own_rows_, rows_per_chunk(spec.network))),
-      shared_(backend, spec.share_updates && spec.gradient_clip == 0 ? team_.replicas : nullptr,
-              team_.replicas ? parameter_count(spec.network, team_) : 0),
+      shared_(backend, spec.share_updates ? team_.replicas : nullptr,
+              team_.replicas ? parameter_count(spec.network, team_) : 0, spec.bucket),
       network_(backend, spec.network, chunk_, derive_seed(spec.seed, initial_weights), team_, shared_.arena(),
                micro_),
       pipeline_(backend, team_.stages),
-      reducer_(backend, team_.replicas, network_.weights(), network_.parameters().size()),
+      reducer_(backend, team_.replicas, network_.weights(), network_.parameters().size(), spec.bucket),
       augmentation_(augmentation_of(spec)),
       window_batches_(pipeline_.first() ? window_batches_of(part, batch_, team_) : 0),
       counting_(backend, counting_to(window_batches_ * own_rows_)),
@@ -175,7 +191,10 @@ std::optional<EpochLoss> Trainer::advance() {
 void Trainer::find_path() {
   if (path_found_ || !team_.replicas || backend_.host_memory()) return;
   device::Buffer<float>& gradients = network_.gradients();
-  reducer_.take(team_.sums->way_of(*team_.replicas, spec_.sum_path, {gradients.data(), gradients.size()}));
+  const TeamSums::Way& way = team_.sums->way_of(*team_.replicas, spec_.sum_path, {gradients.data(), gradients.size()});
+  reducer_.take(way);
+  if (way.devices && gradients.size() >= spec_.sliced_from)
+    sliced_.emplace(*way.devices, static_cast<std::size_t>(team_.replicas->rank().value), ranks_of(team_.replicas), network_);
   path_found_ = true;
 }
 
@@ -259,6 +278,7 @@ EpochLoss Trainer::end_epoch(float loss_sum) {
   std::array<float, 1> total{loss_sum};
   sum(total);
   shared_.complete();
+  if (sliced_) sliced_->complete();
   EpochLoss result{++epoch_, static_cast<double>(total[0]) / static_cast<double>(targets_of(order_)), false};
   if (epoch_ == 1) first_loss_ = result.mean;
   const double limit = spec_.divergence_factor * std::max(first_loss_, 1e-6);
@@ -276,6 +296,8 @@ void Trainer::step() {
 
 void Trainer::train_batch() {
   const std::size_t first = next_, end = std::min(first + batch_, order_.size());
+  std::optional<Interlude> interlude;
+  if (sends_gradients()) interlude.emplace(backend_, [this] { move_sums(); });
   const Share own = share_of(end - first, team_.replicas);
   if (own.end > own.first)
     learn({first, end - first, {first + own.first, first + own.end}});
@@ -286,13 +308,25 @@ void Trainer::train_batch() {
                       team_rate_factor(spec_.team_rate, ranks_of(team_.replicas));
   next_ = end;
   window_place_ += own.end - own.first;
-  if (shared_.active()) return shared_.step(network_, spec_.optimizer, rate, steps_);
+  if (shared_.active(network_)) return shared_.step(network_, spec_.optimizer, rate, steps_, spec_.gradient_clip);
+  if (sliced_) return sliced_->step(spec_.optimizer, rate, steps_, spec_.gradient_clip);
   reducer_.finish(network_.gradients().data());
   network_.update(spec_.optimizer, rate, steps_, spec_.gradient_clip);
 }
 
 void Trainer::gradients_ready(std::size_t first_weight) {
-  if (!shared_.active()) reducer_.ready(network_.gradients().data(), first_weight);
+  if (shared_.active(network_)) return shared_.ready(first_weight);
+  reducer_.ready(network_.gradients().data(), first_weight);
+}
+
+/// Whether sums of gradients may be on their way between nodes or ranks while this rank computes.
+bool Trainer::sends_gradients() const {
+  return team_.replicas && backend_.host_memory() && (shared_.between_nodes() || !shared_.in_memory());
+}
+
+void Trainer::move_sums() {
+  shared_.progress();
+  reducer_.progress();
 }
 
 std::uint64_t Trainer::step_key() const {

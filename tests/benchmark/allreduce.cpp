@@ -50,7 +50,7 @@ double microseconds(int calls, const Call& call) {
 
 /// All numbers of all ranks are their sums afterwards.
 void sum_all(comm::TeamMemory& memory) {
-  const auto [first, end] = memory.slice_of(memory.rank(), memory.block().size());
+  const auto [first, end] = comm::TeamMemory::slice_of(memory.rank(), memory.size(), {0, memory.block().size()});
   memory.wait_for_all();
   memory.sum(first, end);
   memory.give(first, end);
@@ -83,18 +83,21 @@ void add_sums(benchmark::Report& report, comm::Communicator& team) {
 }
 
 /// Training of one size on rank 0 alone, by both in shared memory, and by both with sums by MPI.
-void add_training(benchmark::Report& report, comm::Communicator& team, const benchmark::TrainingSize& size,
-                  const std::string& target) {
+/// @param apart  the team, as if every other rank were on another node
+void add_training(benchmark::Report& report, comm::Communicator& team, comm::Communicator& apart,
+                  const benchmark::TrainingSize& size, const std::string& target) {
   // Few, because both ranks are seldom alone on a machine for long.
   const std::size_t steps = size.operations < 1e7 ? 128 : size.operations < 1e9 ? 8 : 2;
   const std::size_t rows = steps * size.batch;
-  benchmark::Training alone(size, rows), shared(size, rows, &team), summed(size, rows, &team, false);
-  for (auto* training : {&alone, &shared, &summed}) training->epoch();
+  benchmark::Training alone(size, rows), shared(size, rows, &team), summed(size, rows, &team, false),
+      between(size, rows, &apart);
+  for (auto* training : {&alone, &shared, &summed, &between}) training->epoch();
   const std::string title = concat("(", size.name, ") ", size.network, ", batch ", size.batch);
   benchmark::Figure one{title, {}, "us/step", "", "rank 0 alone"};
   benchmark::Figure two{"... by two ranks", {}, "us/step", "", "updates shared"};
   benchmark::Figure gain{"... times faster", {}, "", target, ""};
   benchmark::Figure mpi{"... with MPI_Iallreduce", {}, "us/step", "", "every rank updates all"};
+  benchmark::Figure nodes{"... as on two nodes", {}, "us/step", "", "updates bucket by bucket"};
   for (int i = 0; i < report.repeats(); ++i) {
     one.values.push_back(microseconds(1,
                                       [&] {
@@ -103,9 +106,10 @@ void add_training(benchmark::Report& report, comm::Communicator& team, const ben
                          static_cast<double>(steps));
     two.values.push_back(microseconds(1, [&] { shared.epoch(); }) / static_cast<double>(steps));
     mpi.values.push_back(microseconds(1, [&] { summed.epoch(); }) / static_cast<double>(steps));
+    nodes.values.push_back(microseconds(1, [&] { between.epoch(); }) / static_cast<double>(steps));
     gain.values.push_back(one.values.back() / two.values.back());
   }
-  for (const auto& figure : {one, two, gain, mpi}) report.add(figure);
+  for (const auto& figure : {one, two, gain, mpi, nodes}) report.add(figure);
 }
 
 }  // namespace
@@ -121,10 +125,11 @@ int main(int argc, char** argv) {
   benchmark::Report report("allreduce", argc, argv, 25);
   const comm::Session session(launch, argc, argv);
   comm::MpiCommunicator team(MPI_COMM_WORLD);
+  comm::MpiCommunicator apart(MPI_COMM_WORLD, team.rank().value % 2 == 0 ? "first" : "second");
   add_sums(report, team);
   const std::map<std::string, std::string> targets = {{"a", ""}, {"c", ">= 1.8"}, {"e", ">= 1.9"}};
   for (const auto& size : benchmark::training_sizes())
     if (const auto target = targets.find(size.name); target != targets.end())
-      add_training(report, team, size, target->second);
+      add_training(report, team, apart, size, target->second);
   if (team.rank().value == 0) report.finish();
 }

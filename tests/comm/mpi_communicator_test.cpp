@@ -90,7 +90,7 @@ TEST(TeamMemory, ConnectsProcesses) {
   for (float& number : memory.block()) number = static_cast<float>(comm.rank().value + 1);
 
   ASSERT_TRUE(memory.connect(comm));
-  const auto [first, end] = memory.slice_of(memory.rank(), memory.block().size());
+  const auto [first, end] = TeamMemory::slice_of(memory.rank(), memory.size(), {0, memory.block().size()});
   memory.wait_for_all();
   memory.sum(first, end);
   memory.give(first, end);
@@ -98,6 +98,28 @@ TEST(TeamMemory, ConnectsProcesses) {
 
   const float sum = static_cast<float>(comm.size() * (comm.size() + 1) / 2);
   for (const float number : memory.block()) ASSERT_EQ(number, sum);
+}
+
+TEST(TeamMemory, ConnectsTheProcessesOfANodeAndTheirGroupsSumBetweenNodes) {
+  int rank = 0;
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  MpiCommunicator comm(MPI_COMM_WORLD, rank % 2 == 0 ? "even" : "odd");
+  if (comm.size() != 4) GTEST_SKIP() << "is for 4 ranks";
+  TeamMemory memory(3);
+  ASSERT_TRUE(memory.connect(comm));
+  EXPECT_EQ(memory.size(), 2);
+  EXPECT_EQ(memory.rank(), rank / 2);
+  const std::vector<Rank> across{memory.nodes()[0].at(static_cast<std::size_t>(rank / 2)),
+                                 memory.nodes()[1].at(static_cast<std::size_t>(rank / 2))};
+
+  Communicator& group = comm.group_of(across);
+
+  EXPECT_EQ(&comm.group_of(across), &group);
+  EXPECT_EQ(group.size(), 2);
+  EXPECT_EQ(group.node(), comm.node());
+  std::vector<float> one{static_cast<float>(rank)};
+  group.begin_sum(one)->wait();
+  EXPECT_EQ(one[0], rank < 2 ? 1.0f : 5.0f);
 }
 
 TEST(MpiCommunicator, FormsATeamWithoutTheOthers) {

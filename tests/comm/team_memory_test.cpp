@@ -10,8 +10,8 @@ namespace regatta::comm {
 namespace {
 
 /// Runs `work` for each rank of a group in a thread of its own.
-void on_all_ranks(int ranks, const std::function<void(Communicator&)>& work) {
-  LocalGroup group(ranks);
+void on_all_ranks(int ranks, const std::function<void(Communicator&)>& work, std::vector<std::string> nodes = {}) {
+  LocalGroup group(ranks, std::move(nodes));
   std::vector<std::jthread> threads;
   for (int rank = 0; rank < ranks; ++rank) threads.emplace_back([&, rank] { work(group.at(Rank{rank})); });
 }
@@ -30,7 +30,7 @@ TEST_P(TeamMemoryOf, RanksSumTheirSlicesForAll) {
           if (rank == team.rank().value) memory.block()[i] = part;
           wanted[i] += part;
         }
-      const auto [first, end] = memory.slice_of(memory.rank(), count);
+      const auto [first, end] = TeamMemory::slice_of(memory.rank(), memory.size(), {0, count});
 
       memory.wait_for_all();
       memory.sum(first, end);
@@ -56,7 +56,53 @@ TEST_P(TeamMemoryOf, RanksTakeWhatAnotherHas) {
   });
 }
 
+TEST_P(TeamMemoryOf, RanksSumANumberEachAgainAndAgain) {
+  on_all_ranks(GetParam(), [](Communicator& team) {
+    TeamMemory memory(1);
+    ASSERT_TRUE(memory.connect(team));
+    int wrong = 0;
+    for (int time = 0; time < 2000; ++time) {
+      float wanted = 0;
+      for (int rank = 0; rank < team.size(); ++rank) wanted += static_cast<float>(time + rank);
+      if (memory.sum_of(static_cast<float>(time + team.rank().value)) != wanted) ++wrong;
+    }
+    EXPECT_EQ(wrong, 0);
+  });
+}
+
 INSTANTIATE_TEST_SUITE_P(Sizes, TeamMemoryOf, testing::Values(1, 2, 3));
+
+TEST(TeamMemory, ConnectsTheRanksOfEachNode) {
+  const auto work = [](Communicator& team) {
+    TeamMemory memory(1);
+    memory.block()[0] = static_cast<float>(team.rank().value);
+
+    ASSERT_TRUE(memory.connect(team));
+
+    using testing::ElementsAre;
+    EXPECT_THAT(memory.nodes(), ElementsAre(ElementsAre(Rank{0}, Rank{2}, Rank{3}), ElementsAre(Rank{1}, Rank{4})));
+    const bool first = team.node() == "first";
+    EXPECT_EQ(memory.size(), first ? 3 : 2);
+    EXPECT_EQ(memory.rank(), (std::vector{0, 0, 1, 2, 1})[static_cast<std::size_t>(team.rank().value)]);
+    memory.wait_for_all();
+    if (memory.rank() == 1) memory.sum(0, 1);
+    memory.wait_for_all();
+    if (memory.rank() == 1) {
+      EXPECT_EQ(memory.block()[0], 5.0f);
+    }
+  };
+  on_all_ranks(5, work, {"first", "second", "first", "first", "second"});
+}
+
+TEST(TeamMemory, TellsWhoHasArrived) {
+  TeamMemory memory(1);
+  LocalGroup alone(1);
+  ASSERT_TRUE(memory.connect(alone.at(Rank{0})));
+  EXPECT_FALSE(memory.all_arrived(1));
+  EXPECT_EQ(memory.arrive(), 1u);
+  EXPECT_TRUE(memory.all_arrived(1));
+  EXPECT_FALSE(memory.all_arrived(2));
+}
 
 TEST(TeamMemory, ConnectsAllRanksOrNone) {
   on_all_ranks(3, [](Communicator& team) {

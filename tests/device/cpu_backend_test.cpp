@@ -102,6 +102,35 @@ TEST_F(CpuBackend, GivesTheSameGradientsWhereYTakesThePlaceOfZ) {
     }
 }
 
+/// A thousand inputs are four strips of rows of the gradient of the weights, a hundred samples one.
+TEST_F(CpuBackend, LetsItsCallerInBetweenPartsOfALongWayBack) {
+  constexpr std::size_t samples = 100, inputs = 1000, outputs = 4500;
+  Floats x(samples * inputs), w(inputs * outputs), z(samples * outputs);
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] = std::sin(static_cast<float>(i));
+  for (std::size_t i = 0; i < w.size(); ++i) w[i] = std::cos(static_cast<float>(i));
+  const Dense dense{{x.data(), samples, inputs}, {w.data(), inputs, outputs}, nullptr, {z.data(), samples, outputs},
+                    {z.data(), samples, outputs}};
+  int calls = 0;
+  const auto gradients = [&] {
+    Floats slope(z.size()), weights(w.size()), bias(outputs), slope_x(x.size());
+    for (std::size_t i = 0; i < slope.size(); ++i) slope[i] = std::sin(static_cast<float>(2 * i));
+    backend->backward(dense, {{slope.data(), samples, outputs}, {weights.data(), inputs, outputs}, bias.data(), {slope_x.data(), samples, inputs}});
+    weights.insert(weights.end(), slope_x.begin(), slope_x.end());
+    return weights;
+  };
+  const Floats wanted = gradients();
+  EXPECT_EQ(calls, 0);
+  backend->set_interlude([&] { ++calls; });
+
+  const Floats got = gradients();
+
+  EXPECT_EQ(calls, 5);
+  EXPECT_THAT(got, Pointwise(FloatNear(1e-4f), wanted));
+  backend->set_interlude({});
+  gradients();
+  EXPECT_EQ(calls, 5);
+}
+
 TEST_F(CpuBackend, AppliesEachActivationToWholeRows) {
   for (const auto& [kind, wanted] : {std::pair{Activation::Tanh, std::tanh(0.5)},
                                      {Activation::Identity, 0.5},

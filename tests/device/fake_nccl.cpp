@@ -1,8 +1,10 @@
 #include "fake_nccl.hpp"
 
+#include <algorithm>
 #include <array>
 #include <condition_variable>
 #include <cstring>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <vector>
@@ -38,21 +40,31 @@ void meet(Team& team, std::unique_lock<std::mutex>& lock) {
   changed.wait(lock, [&] { return team.meetings > meeting; });
 }
 
-void sum(ncclComm* comm, float* numbers, std::size_t count) {
+/// Tells the others of `own`, lets `take` read what all have told, and returns when all have.
+void exchange(ncclComm* comm, const float* own, std::size_t count, const std::function<void(const Team& team)>& take) {
   tests.before_waiting();
   {
     std::unique_lock lock(mutex);
     Team& team = *comm->team;
-    team.parts[static_cast<std::size_t>(comm->rank)].assign(numbers, numbers + count);
+    team.parts[static_cast<std::size_t>(comm->rank)].assign(own, own + count);
     meet(team, lock);
-    for (std::size_t i = 0; i < count; ++i) {
-      numbers[i] = 0;
-      for (const auto& part : team.parts) numbers[i] += part.at(i);
-    }
+    take(team);
     meet(team, lock);
   }
   tests.after_waiting();
 }
+
+/// Adds up numbers from number `first` of each rank's on.
+void add_up(const Team& team, std::size_t first, float* numbers, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    numbers[i] = 0;
+    for (const auto& part : team.parts) numbers[i] += part.at(first + i);
+  }
+}
+
+std::size_t place_of(const ncclComm* comm, std::size_t slice) { return static_cast<std::size_t>(comm->rank) * slice; }
+
+constexpr int invalid_argument = 4, floats = 7, add = 0;
 
 }  // namespace
 
@@ -91,10 +103,40 @@ int ncclCommAbort(ncclComm* comm) { return delete comm, 0; }
 
 int ncclAllReduce(const void* from, void* to, std::size_t count, int type, int operation, ncclComm* comm,
                   cudaStream_t stream) {
-  constexpr int invalid_argument = 4, floats = 7, add = 0;
   if (from != to || type != floats || operation != add) return invalid_argument;
   ++tests.sums;
-  tests.put_on(stream, [=] { sum(comm, static_cast<float*>(to), count); });
+  auto* numbers = static_cast<float*>(to);
+  tests.put_on(stream, [=] {
+    exchange(comm, numbers, count, [=](const Team& team) { add_up(team, 0, numbers, count); });
+  });
+  return 0;
+}
+
+int ncclReduceScatter(const void* from, void* to, std::size_t slice, int type, int operation, ncclComm* comm,
+                      cudaStream_t stream) {
+  const auto* numbers = static_cast<const float*>(from);
+  auto* own = static_cast<float*>(to);
+  const std::size_t place = place_of(comm, slice);
+  if (own != numbers + place || type != floats || operation != add) return invalid_argument;
+  ++tests.scattered;
+  tests.put_on(stream, [=] {
+    exchange(comm, numbers, slice * static_cast<std::size_t>(comm->team->size),
+             [=](const Team& team) { add_up(team, place, own, slice); });
+  });
+  return 0;
+}
+
+int ncclAllGather(const void* from, void* to, std::size_t slice, int type, ncclComm* comm, cudaStream_t stream) {
+  const auto* own = static_cast<const float*>(from);
+  auto* numbers = static_cast<float*>(to);
+  if (own != numbers + place_of(comm, slice) || type != floats) return invalid_argument;
+  ++tests.gathered;
+  tests.put_on(stream, [=] {
+    exchange(comm, own, slice, [=](const Team& team) {
+      float* next = numbers;
+      for (const auto& part : team.parts) next = std::copy(part.begin(), part.end(), next);
+    });
+  });
   return 0;
 }
 }

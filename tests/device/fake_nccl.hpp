@@ -13,5 +13,6 @@ struct FakeNccl {
   void (*after_waiting)() = nullptr;
   int refused_rank = -1;  ///< that cannot join teams
   int sums = 0;           ///< that were started
+  int scattered = 0, gathered = 0;  ///< likewise: sums of slices, and slices for all
 };
 extern "C" FakeNccl* fake_nccl();

@@ -223,6 +223,8 @@ TEST(SummaryText, TellsHowTeamsHaveAddedUpGradients) {
   for (const auto& [worker, how] : {std::pair{0.0, 3.0}, {1.0, 4.0}, {2.0, 5.0}})
     study.record(search::Note{log::Study::sums_note, {worker, how}});
   EXPECT_THAT(summary_text(study), HasSubstr("by NCCL (1 team), by MPI in the memory of GPUs (1 team), by way of the hosts"));
+  study.record(search::Note{log::Study::sums_note, {0.0, 6.0}});
+  EXPECT_THAT(summary_text(study), HasSubstr("in the memory of their nodes and by messages between them (1 team)"));
 }
 
 /// That of the last job, where it chose them.

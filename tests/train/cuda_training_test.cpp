@@ -84,6 +84,8 @@ TEST(CudaTraining, RepeatsSumsByNccl) {
   for (int time = 0; time < 5; ++time)
     gpu->repeat(repetition, [&] {
       team->sum(numbers.data(), 3);
+      team->sum_slices(numbers.data(), 3);
+      team->share_slices(numbers.data(), 3);
       gpu->forward(device::Sum{all, all, all});
     });
 

@@ -16,7 +16,7 @@ namespace regatta::train {
 
 /// A backend whose memory the host cannot read, as an accelerator's: what reaches it must have been uploaded. It keeps nothing
 /// of work that is repeated.
-class FarBackend final : public device::Backend {
+class FarBackend : public device::Backend {
  public:
   explicit FarBackend(std::unique_ptr<device::Backend> near = device::make_cpu_backend()) : near_(std::move(near)) {}
 
@@ -43,6 +43,7 @@ class FarBackend final : public device::Backend {
   void download(const float* block, std::span<float> host) override { near_->download(block, host); }
   void zero(float* block, std::size_t count) override { near_->zero(block, count); }
   void synchronise() override { near_->synchronise(); }
+  void set_interlude(std::function<void()> interlude) override { near_->set_interlude(std::move(interlude)); }
   void repeat(std::unique_ptr<device::Repetition>&, const std::function<void()>& work) override {
     ++repeated;
     work();

@@ -24,12 +24,15 @@ class Mirror final : public comm::Communicator {
   void receive(Rank, std::span<float>) override {}
 
   std::vector<std::size_t> sizes;
-  int in_flight = 0, most_in_flight = 0;
+  int in_flight = 0, most_in_flight = 0, tests = 0;
 
  private:
   struct Sum final : comm::Pending {
     Sum(Mirror& owner, std::span<float> numbers) : mirror(owner), values(numbers) {}
-    bool test() override { return done; }
+    bool test() override {
+      ++mirror.tests;
+      return done;
+    }
     void wait() override {
       if (done) return;
       for (float& value : values) value *= 2;
@@ -86,6 +89,19 @@ TEST_F(Step, KeepsFewSumsInFlight) {
   EXPECT_LE(team.most_in_flight, 4);
   EXPECT_EQ(team.in_flight, 0);
   EXPECT_EQ(gradients, doubled);
+}
+
+TEST_F(Step, MovesSumsAlongWithinALayer) {
+  GradientReducer reducer(*backend, &team, 90, 100, 30);
+  reducer.progress();
+  reducer.ready(gradients.data(), 50);
+  EXPECT_EQ(team.tests, 0);
+
+  reducer.progress();
+
+  EXPECT_EQ(team.tests, 1);
+  reducer.ready(gradients.data(), 0);
+  reducer.finish(gradients.data());
 }
 
 TEST_F(Step, CanBeFollowedByAnother) {

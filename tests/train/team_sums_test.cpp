@@ -45,6 +45,8 @@ struct PlainTeams final : device::DeviceTeams {
     if (rank == refused) throw SystemFailure("no");
     struct Member final : device::DeviceTeam {
       void sum(float*, std::size_t) override {}
+      void sum_slices(float*, std::size_t) override {}
+      void share_slices(float*, std::size_t) override {}
     };
     return std::make_unique<Member>();
   }
@@ -175,9 +177,9 @@ class NcclTeamTest : public testing::Test {
   }
   ~NcclTeamTest() override { nccl->refused_rank = -1; }
 
-  TeamResult train(SumPath path) {
+  TeamResult train(SumPath path, int ranks = 2) {
     spec.sum_path = path;
-    return train_as_team(2, samples, spec, device::make_tested_backend, 1, Divided::ByWidth, true);
+    return train_as_team(ranks, samples, spec, device::make_tested_backend, 1, Divided::ByWidth, true);
   }
 
   FakeNccl* nccl;
@@ -199,6 +201,37 @@ TEST_F(NcclTeamTest, SumsWithinRecordedStepsAndGivesTheBitsOfStaging) {
   // others replayed.
   EXPECT_EQ(*device::tested_graph_launches() - before, 2 * (12 - 2));
   EXPECT_EQ(nccl->sums, 2 * (2 + 2));
+}
+
+/// Of 170 parameters: each of three ranks has 64, with the zeros behind them.
+TEST_F(NcclTeamTest, UpdatesASliceOnEachDeviceAndGivesTheBitsOfStaging) {
+  for (const device::OptimizerKind kind : {device::OptimizerKind::Sgd, device::OptimizerKind::Adam})
+    for (const int ranks : {2, 3})
+      for (const double clip : {0.0, 0.5}) {
+        spec.optimizer.kind = kind;
+        spec.optimizer.weight_decay = 0.01;
+        spec.gradient_clip = clip;
+        const TeamResult staged = train(SumPath::Staged, ranks);
+        spec.sliced_from = 170 + 1;
+        nccl->sums = nccl->scattered = nccl->gathered = 0;
+        train(SumPath::Nccl, ranks);
+        EXPECT_EQ(nccl->scattered, 0) << "of a network that is too small";
+        spec.sliced_from = 170;
+        nccl->sums = 0;
+        const int before = *device::tested_graph_launches();
+
+        const TeamResult sliced = train(SumPath::Nccl, ranks);
+
+        EXPECT_EQ(sliced.path, SumPath::Nccl);
+        if (clip == 0)
+          EXPECT_EQ(sliced.saved, staged.saved);
+        else
+          EXPECT_THAT(sliced.parameters, testing::Pointwise(testing::FloatNear(1e-5f), staged.parameters));
+        EXPECT_EQ(*device::tested_graph_launches() - before, ranks * (12 - 2));
+        EXPECT_EQ(nccl->scattered, ranks * (2 + 2));
+        EXPECT_EQ(nccl->sums, clip > 0 ? ranks * (2 + 2) : 0);
+        EXPECT_EQ(nccl->gathered, ranks * (2 + 2 + 4 * 2));  // parameters of each step, moments of each epoch
+      }
 }
 
 TEST_F(NcclTeamTest, GoesOnByWayOfTheHostWhereARankCannotJoin) {

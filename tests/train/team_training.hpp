@@ -95,6 +95,8 @@ struct TeamResult {
   std::vector<double> losses;
   std::vector<float> outputs, parameters;
   SumPath path = SumPath::Auto;
+  bool in_memory = false, between_nodes = false;
+  std::vector<std::byte> saved;
 };
 
 /// The parameters of a whole network.
@@ -116,11 +118,13 @@ inline Team team_of(comm::Communicator* replicas, comm::Communicator& model, Div
 
 /// `replicas` networks, each divided among `parts` ranks.
 /// @param in_turns  for backends of which no two may work at the same time
+/// @param nodes     of the replicas; empty: all are on this computer
 inline TeamResult train_as_team(int replicas, const Samples& samples, const TrainingSpec& spec,
                                 MakeBackend make = device::make_cpu_backend, int parts = 1,
-                                Divided divided = Divided::ByWidth, bool in_turns = false) {
+                                Divided divided = Divided::ByWidth, bool in_turns = false,
+                                const std::vector<std::string>& nodes = {}) {
   std::deque<comm::LocalGroup> rows, columns;
-  for (int part = 0; part < parts; ++part) rows.emplace_back(replicas);
+  for (int part = 0; part < parts; ++part) rows.emplace_back(replicas, nodes);
   for (int replica = 0; replica < replicas; ++replica) columns.emplace_back(parts);
   const int ranks = replicas * parts;
   std::vector<TeamResult> results(static_cast<std::size_t>(ranks));
@@ -139,6 +143,11 @@ inline TeamResult train_as_team(int replicas, const Samples& samples, const Trai
     result.outputs = trainer.outputs(bench.valid);
     result.parameters = parameters_of(trainer);
     result.path = trainer.sum_path();
+    result.in_memory = trainer.sums_in_memory();
+    result.between_nodes = trainer.sums_between_nodes();
+    ByteWriter writer;
+    trainer.save(writer);
+    result.saved = writer.take();
   };
   std::vector<std::thread> threads;
   for (int rank = 0; rank < ranks; ++rank) threads.emplace_back(work, rank);
@@ -148,8 +157,45 @@ inline TeamResult train_as_team(int replicas, const Samples& samples, const Trai
     EXPECT_EQ(result.outputs, results[0].outputs);
     EXPECT_EQ(result.losses, results[0].losses);
     EXPECT_EQ(result.path, results[0].path);
+    EXPECT_EQ(result.saved, results[0].saved);
   }
   return results[0];
+}
+
+inline TrainingSpec classifier(const Samples& samples, std::vector<std::size_t> hidden, float dropout = 0) {
+  TrainingSpec spec;
+  spec.network = mlp({samples.features, std::move(hidden), samples.classes, device::Activation::Relu, dropout});
+  spec.learning_rate.base = 0.01;
+  spec.batch = 32;
+  spec.seed = 5;
+  return spec;
+}
+
+/// Residual blocks with batch normalization over images of 2 x 3 x 2 numbers.
+inline TrainingSpec image_classifier(bool batch_norm = true) {
+  TrainingSpec spec;
+  CnnSpec network;
+  network.input = {2, 3, 2};
+  network.channels = 4;
+  network.residual = true;
+  network.batch_norm = batch_norm;
+  network.head = {12, {6}, 3, device::Activation::Tanh, 0.2f};
+  spec.network = cnn(network);
+  spec.optimizer.kind = device::OptimizerKind::Sgd;
+  spec.learning_rate.base = 0.05;
+  spec.batch = 32;
+  spec.label_smoothing = 0.1;
+  spec.gradient_clip = 0.5;
+  spec.random_crop = 1;
+  spec.random_flip = true;
+  spec.seed = 5;
+  return spec;
+}
+
+inline void expect_equal(const TeamResult& team, const TeamResult& alone, float tolerance) {
+  for (std::size_t e = 0; e < alone.losses.size(); ++e) EXPECT_NEAR(team.losses[e], alone.losses[e], tolerance);
+  EXPECT_THAT(team.parameters, testing::Pointwise(testing::FloatNear(tolerance), alone.parameters));
+  EXPECT_THAT(team.outputs, testing::Pointwise(testing::FloatNear(10 * tolerance), alone.outputs));
 }
 
 }  // namespace regatta::train

@@ -18,15 +18,6 @@ using device::LossKind;
 
 std::unique_ptr<device::Backend> make_far_backend() { return std::make_unique<FarBackend>(); }
 
-TrainingSpec classifier(const Samples& samples, std::vector<std::size_t> hidden, float dropout = 0) {
-  TrainingSpec spec;
-  spec.network = mlp({samples.features, std::move(hidden), samples.classes, Activation::Relu, dropout});
-  spec.learning_rate.base = 0.01;
-  spec.batch = 32;
-  spec.seed = 5;
-  return spec;
-}
-
 double accuracy(Trainer& trainer, const Part& part, std::size_t classes) {
   const auto outputs = trainer.outputs(part);
   return score(Measure::Accuracy, {outputs, classes, LossKind::CrossEntropy, part.labels(), classes, {}});
@@ -476,36 +467,16 @@ TEST(Team, GivesTheSameBitsWhereTheHostCannotReadTheBackend) {
                 train_as_team(ranks, *samples, spec, make_far_backend).outputs);
 }
 
-/// Residual blocks with batch normalization over images of 2 x 3 x 2 numbers.
-TrainingSpec image_classifier(bool batch_norm = true) {
-  TrainingSpec spec;
-  CnnSpec network;
-  network.input = {2, 3, 2};
-  network.channels = 4;
-  network.residual = true;
-  network.batch_norm = batch_norm;
-  network.head = {12, {6}, 3, Activation::Tanh, 0.2f};
-  spec.network = cnn(network);
-  spec.optimizer.kind = device::OptimizerKind::Sgd;
-  spec.learning_rate.base = 0.05;
-  spec.batch = 32;
-  spec.label_smoothing = 0.1;
-  spec.gradient_clip = 0.5;
-  spec.random_crop = 1;
-  spec.random_flip = true;
-  spec.seed = 5;
-  return spec;
-}
-
 TEST(Team, EqualsOneRankForImagesAlsoWhereRanksHaveNothing) {
   const Samples samples = clouds(101, 12, 3);  // the last batch has 5 rows
-  const TrainingSpec spec = image_classifier();
+  TrainingSpec spec = image_classifier();
 
   const TeamResult alone = train_as_team(1, samples, spec), team = train_as_team(7, samples, spec);
 
   for (std::size_t e = 0; e < alone.losses.size(); ++e) EXPECT_NEAR(team.losses[e], alone.losses[e], 1e-4);
   EXPECT_THAT(team.parameters, testing::Pointwise(testing::FloatNear(5e-4f), alone.parameters));
   EXPECT_THAT(team.outputs, testing::Pointwise(testing::FloatNear(5e-3f), alone.outputs));
+  spec.share_updates = false;
   EXPECT_THAT(train_as_team(3, samples, spec).outputs,
               testing::Pointwise(testing::FloatNear(1e-4f), train_as_team(3, samples, spec, make_far_backend).outputs));
 }
@@ -522,12 +493,6 @@ TEST(Team, EqualsOneRankForNormalizedImagesWithAdam) {
 
   for (const int ranks : {2, 3})
     EXPECT_THAT(train_as_team(ranks, samples, spec).outputs, testing::Pointwise(testing::FloatNear(1e-3f), alone));
-}
-
-void expect_equal(const TeamResult& team, const TeamResult& alone, float tolerance) {
-  for (std::size_t e = 0; e < alone.losses.size(); ++e) EXPECT_NEAR(team.losses[e], alone.losses[e], tolerance);
-  EXPECT_THAT(team.parameters, testing::Pointwise(testing::FloatNear(tolerance), alone.parameters));
-  EXPECT_THAT(team.outputs, testing::Pointwise(testing::FloatNear(10 * tolerance), alone.outputs));
 }
 
 /// Pipelines of two and four stages; replicas of two stages; with activations computed again, where the host cannot read them.
@@ -586,7 +551,10 @@ TEST(Trainer, FreezesTheSameLayersInEveryTeam) {
     expect_equal(train_as_team(6, samples, spec), alone, 1e-4f);
     expect_equal(train_as_team(1, samples, spec, device::make_cpu_backend, 2), alone, 1e-4f);
     expect_equal(train_as_team(1, samples, spec, device::make_cpu_backend, 4, Divided::ByDepth), alone, 1e-4f);
-    spec.gradient_clip = 0;  // updates are shared
+    spec.share_updates = false;
+    expect_equal(train_as_team(6, samples, spec), alone, 1e-4f);
+    spec.share_updates = true;
+    spec.gradient_clip = 0;
     expect_equal(train_as_team(6, samples, spec), train_as_team(1, samples, spec), 1e-4f);
     const std::size_t frozen = layer_counts(spec.network)[0].weights;
     EXPECT_TRUE(std::equal(source.parameters.begin(), source.parameters.begin() + static_cast<std::ptrdiff_t>(frozen),

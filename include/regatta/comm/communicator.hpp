@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "regatta/core/id.hpp"
@@ -62,6 +63,13 @@ class Communicator {
   virtual void send(Rank to, std::span<const float> values) = 0;
   /// Waits for the next numbers that rank `from` has sent.
   virtual void receive(Rank from, std::span<float> values) = 0;
+
+  /// The computer that this rank runs on, by a name that no other one of the group has.
+  virtual std::string node() const;
+  /// These ranks, this one among them, as a group of their own, which lives as long as this one. Collective over them when
+  /// they are first asked for.
+  /// @throws SystemFailure  this group has none
+  virtual Communicator& group_of(const std::vector<Rank>& ranks);
 };
 
 }  // namespace regatta::comm

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "regatta/comm/communicator.hpp"
@@ -11,7 +12,8 @@ namespace regatta::comm {
 /// used by a thread of its own.
 class LocalGroup {
  public:
-  explicit LocalGroup(int size);
+  /// @param nodes  where the ranks are to believe that they run; empty: on this computer
+  explicit LocalGroup(int size, std::vector<std::string> nodes = {});
   ~LocalGroup();
 
   /// The communicator of one rank; lives as long as the group.

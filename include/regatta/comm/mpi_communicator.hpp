@@ -3,6 +3,7 @@
 #include <mpi.h>
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,7 +19,8 @@ void check_mpi(int code, const char* what);
 class MpiCommunicator final : public Communicator {
  public:
   /// Collective over `comm`.
-  explicit MpiCommunicator(MPI_Comm comm);
+  /// @param node  where this rank is to believe that it runs; empty: the name of its host
+  explicit MpiCommunicator(MPI_Comm comm, std::string node = {});
   MpiCommunicator(const MpiCommunicator&) = delete;
   MpiCommunicator& operator=(const MpiCommunicator&) = delete;
   /// Does not wait: bytes still in flight are kept until the process ends, so that a peer that has died blocks nobody.
@@ -34,6 +36,8 @@ class MpiCommunicator final : public Communicator {
   void sum(std::span<float> values) override;
   void send(Rank to, std::span<const float> values) override;
   void receive(Rank from, std::span<float> values) override;
+  std::string node() const override;
+  Communicator& group_of(const std::vector<Rank>& ranks) override;
 
   /// Forms a communicator of some ranks without the others; collective over `ranks` only.
   std::unique_ptr<MpiCommunicator> subgroup(const std::vector<Rank>& ranks);
@@ -45,7 +49,7 @@ class MpiCommunicator final : public Communicator {
 
  private:
   struct Adopt {};
-  MpiCommunicator(MPI_Comm comm, Adopt);
+  MpiCommunicator(MPI_Comm comm, std::string node, Adopt);
   struct Outbox;
   void start_send(Outbox& outbox);
   void progress_sends();
@@ -54,9 +58,11 @@ class MpiCommunicator final : public Communicator {
   MPI_Comm comm_ = MPI_COMM_NULL;
   Rank rank_;
   int size_ = 0;
+  std::string node_;  ///< empty: that of the host
   std::vector<std::unique_ptr<Outbox>> outboxes_;  ///< by peer, made at first use
   std::vector<Outbox*> busy_;                      ///< with a send in flight
   std::deque<Envelope> arrived_;
+  std::map<std::vector<Rank>, std::unique_ptr<MpiCommunicator>> groups_;
 };
 
 }  // namespace regatta::comm

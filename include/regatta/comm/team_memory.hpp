@@ -9,7 +9,7 @@
 
 namespace regatta::comm {
 
-/// One block of numbers per rank of a team, which all of its ranks can read and write where they share a node.
+/// One block of numbers per rank of a team, which all of its ranks that share a node can read and write.
 ///
 /// A rank makes its block alone, so that one that fails leaves nobody waiting; connect() brings the blocks together.
 /// They are anonymous files that the others open through /proc, so nothing is left behind when a process dies.
@@ -25,21 +25,31 @@ class TeamMemory {
 
   std::span<float> block() const { return block_; }
 
-  /// Collective over the team, whose ranks have made blocks of the same size: true on all ranks or on none.
-  /// False: they are on different nodes, or the system does not let them share.
+  /// Collective over the team, whose ranks have made blocks of the same size: true on all ranks or on none. Afterwards all is
+  /// about the ranks of this node, which are counted in the order of the team.
+  /// False: the system does not let the ranks of a node share.
   bool connect(Communicator& team);
 
   int rank() const { return rank_; }
   int size() const { return static_cast<int>(blocks_.size()); }  ///< 0: not connected
+  /// Ranks of the team by node, the nodes in the order of their first ranks.
+  const std::vector<std::vector<Rank>>& nodes() const { return nodes_; }
 
-  /// Collective once connected: returns after all ranks have called it, and shows what they wrote before.
-  void wait_for_all();
+  /// Once connected: tells the others that this rank has come so far, and shows what it wrote before.
+  /// @return how often it has told them
+  std::uint64_t arrive();
+  /// Whether all have told so often; then what they wrote before is seen. Each tells the same number of times.
+  bool all_arrived(std::uint64_t times) const;
+  void wait_for(std::uint64_t times) const;
+  void wait_for_all() { wait_for(arrive()); }
+  /// The sum of a number of each rank, in their order; meets as wait_for_all() does.
+  float sum_of(float own);
 
-  /// The part of `count` numbers that a rank is to work on; the parts of all ranks cover them once.
+  /// The part of some numbers that one of several is to work on, at borders of cache lines; the parts cover them once.
   struct Slice {
     std::size_t first, end;
   };
-  Slice slice_of(int rank, std::size_t count) const;
+  static Slice slice_of(int part, int parts, Slice whole);
 
   /// Adds numbers [first, end) of all blocks, in the order of the ranks, into this rank's block.
   void sum(std::size_t first, std::size_t end);
@@ -50,15 +60,16 @@ class TeamMemory {
 
  private:
   struct Header;
-  void attach(int rank, std::span<const float> address);
+  Header* attach(std::span<const float> address) const;
 
   Header* own_ = nullptr;
   std::span<float> block_;
   int file_ = -1;  ///< until connected
   int rank_ = 0;
-  std::vector<Header*> headers_;  ///< by rank; null: not reached
+  std::vector<std::vector<Rank>> nodes_;
+  std::vector<Header*> headers_;  ///< by rank of the node; null: not reached
   std::vector<std::span<float>> blocks_;
-  std::uint64_t meetings_ = 0;
+  std::uint64_t arrivals_ = 0, sums_ = 0;  ///< of this rank
 };
 
 }  // namespace regatta::comm

@@ -133,6 +133,10 @@ class Backend {
   /// Of the products from now on, where the backend knows others than Fp32; lanes stay in that.
   virtual void set_precision(Precision /*precision*/) {}
 
+  /// What the caller's thread is to do now and then on the way back, where it computes itself: within operations that may
+  /// take long, after a millisecond or a few. It calls no operation. Empty: nothing.
+  virtual void set_interlude(std::function<void()> /*interlude*/) {}
+
   /// Calls `work` once. A device may keep the operations that it asks for and start them as a whole, once all are known,
   /// where they are the same each time but for numbers such as a rate or a key. Where they differ, or work downloads, uploads or
   /// allocates, they are started one by one, with the same results. It releases nothing.

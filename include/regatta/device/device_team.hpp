@@ -16,6 +16,11 @@ class DeviceTeam {
   /// in their order, it may return before the work is done, and it may be repeated with others. Collective:
   /// all ranks sum in the same order.
   virtual void sum(float* numbers, std::size_t count) = 0;
+
+  /// The two halves of a sum, in the same way, of `slice` numbers for each rank, one rank's after another's: sums of this
+  /// rank's slice, which leave the others as they come; and what each rank has in its slice, on all.
+  virtual void sum_slices(float* numbers, std::size_t slice) = 0;
+  virtual void share_slices(float* numbers, std::size_t slice) = 0;
 };
 
 /// How a backend's device joins teams. What it makes is to be destroyed before the backend.

@@ -51,8 +51,9 @@ enum class Rest {
   Waiting,  ///< it can be saved, and may go on as it is: go_on()
 };
 
-/// How ranks add up the gradients of a network; the numbers are logged. The last three: that lie on GPUs.
-enum class Sums : std::uint8_t { None, ByMessages, InMemory, ByNccl, ByMpiOnGpus, Staged };
+/// How ranks add up the gradients of a network; the numbers are logged. ByNccl to Staged: that lie on GPUs. BetweenNodes: in the
+/// memory of each node, and by messages between them.
+enum class Sums : std::uint8_t { None, ByMessages, InMemory, ByNccl, ByMpiOnGpus, Staged, BetweenNodes };
 
 /// One trial at work.
 class Trainable {

@@ -25,7 +25,7 @@ class GradientReducer {
   /// @param team    null or of one rank: there is nothing to do
   /// @param bucket  least size of one sum [numbers]
   GradientReducer(device::Backend& backend, comm::Communicator* team, std::size_t weights,
-                  std::size_t parameters, std::size_t bucket = 256 * 1024);
+                  std::size_t parameters, std::size_t bucket = 128 * 1024);
 
   /// Sums go this way from now on, at first by way of the host; between two steps.
   /// @param way  lives longer
@@ -33,6 +33,8 @@ class GradientReducer {
 
   /// The gradients of all weights from number `first` on are final; with first = 0 those of the biases, too.
   void ready(float* gradients, std::size_t first);
+  /// Moves sums along, also in the middle of a layer.
+  void progress();
   /// Waits until all sums of this step have arrived.
   void finish(float* gradients);
 

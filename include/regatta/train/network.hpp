@@ -36,10 +36,12 @@ std::size_t activation_count(const NetworkSpec& spec);
 
 /// Where parameters, gradients and both moments ([all weights | all biases] each) begin in one block of numbers.
 struct ArenaLayout {
-  explicit ArenaLayout(std::size_t parameters);
+  /// @param slices  of equal size can each of the four be cut into, with the zeros behind it
+  explicit ArenaLayout(std::size_t parameters, std::size_t slices = 1);
 
   std::size_t gradients, first_moment, second_moment;  ///< parameters begin at 0
   std::size_t size;
+  std::size_t slice;
 };
 
 /// The pieces of a batch that pass a network one after another; their gradients are added up.
@@ -55,7 +57,8 @@ class Network {
   /// @param most_samples  of one forward pass
   /// @param team          replicas: layers may sum over them in training; parts: pairs of dense layers and recurrent layers
   ///                      are divided among them, all other layers are the same on each; stages: each has some of the layers
-  /// @param arena         zeros for the network's numbers, as long as an ArenaLayout; empty: it takes its own
+  /// @param arena         zeros for the network's numbers, as long as an ArenaLayout with a slice for each replica; empty: it
+  ///                      takes its own
   /// @throws InvalidInput              layers that do not fit each other
   /// @throws device::OutOfDeviceMemory
   Network(device::Backend& backend, const NetworkSpec& spec, std::size_t most_samples, std::uint64_t seed,
@@ -102,8 +105,11 @@ class Network {
   /// @param clip  the gradient is scaled down to this norm if its own is larger; 0: never. Collective over
   ///              parts or stages.
   void update(const OptimizerSpec& optimizer, double rate, std::int64_t step, double clip = 0);
-  /// The same for parameters [first, end) only, without clipping.
-  void update(const OptimizerSpec& optimizer, double rate, std::int64_t step, std::size_t first, std::size_t end);
+  /// The same for some parameters only; where it clips, after take_squared_norm().
+  void update(const OptimizerSpec& optimizer, double rate, std::int64_t step, double clip, Share part);
+  /// Of the gradient of the whole network, of which this rank has some final numbers. Collective over parts or stages.
+  /// @param add_others  adds what those find that have the other numbers, to a number on the backend; empty: none do
+  void take_squared_norm(std::span<const Share> own, const std::function<void(float* squares)>& add_others);
 
   /// That step as an operation of the backend.
   device::Update step_of(const OptimizerSpec& optimizer, double rate, std::int64_t step, double clip);
@@ -118,9 +124,11 @@ class Network {
   std::vector<float> whole_parameters() const { return whole(parameters_); }
   std::vector<float> whole_statistics() const;
 
+  device::Buffer<float>& arena() { return arena_; }  ///< an ArenaLayout with a slice for each replica
   device::Buffer<float>& gradients() { return gradients_; }
   const device::Buffer<float>& parameters() const { return parameters_; }
   std::size_t weights() const { return weights_; }
+  std::vector<std::size_t> layer_starts() const;                ///< the first weight of each layer
   std::size_t inputs() const { return size_of(stage_.input); }  ///< of this rank's layers
   std::size_t outputs() const { return stage_.outputs; }        ///< of the whole network
   /// Floating-point operations of one sample in the forward pass of this rank's layers.
@@ -140,7 +148,7 @@ class Network {
   comm::Communicator* divided() const { return team_.stages ? team_.stages : team_.parts; }
   void place_chains(const MicroBatches& micro);
   void add_gradients();
-  void take_squared_norm();
+  void add_squares(std::size_t first, std::size_t end, std::span<const Share> own);
   template <class Visit>
   void match(Visit visit) const;
   std::size_t whole_size() const;

@@ -14,6 +14,7 @@
 #include "regatta/train/optimizer.hpp"
 #include "regatta/train/pipeline.hpp"
 #include "regatta/train/shared_update.hpp"
+#include "regatta/train/sliced_update.hpp"
 #include "regatta/train/team_sums.hpp"
 
 namespace regatta::train {
@@ -33,7 +34,9 @@ struct TrainingSpec {
   device::Precision precision = device::Precision::Fp32;  ///< of products, where the backend has a choice
   std::size_t batch = 64;         ///< of the whole team; more than the rows counts as all rows
   SumPath sum_path = SumPath::Auto;  ///< of gradients that a team has on GPUs
-  bool share_updates = true;      ///< by a team in the memory of one node, where it can; false: all gradients are summed by messages
+  bool share_updates = true;      ///< by the ranks of each node, in its memory; false: all gradients are summed by messages
+  std::size_t bucket = 128 * 1024;  ///< numbers of a message of a team's sum, at least
+  std::size_t sliced_from = std::size_t{1} << 22;  ///< parameters: with NCCL each device of a team updates a slice of them
   std::size_t micro_batches = 0;  ///< of a pipeline, as MicroBatches::most; 0: two a stage. 1 with statistics
   bool recompute = false;         ///< as MicroBatches has it
   const SavedWeights* initial = nullptr;  ///< what the network starts from; null: weights are drawn. Outlives the training
@@ -94,10 +97,11 @@ class Trainer {
   std::size_t lane_capacity() const;
   std::int32_t epochs() const { return epoch_; }  ///< completed
   std::int64_t steps() const { return steps_; }   ///< of the optimizer, completed
-  /// Whether this rank adds up gradients with others; from the first step on, whether in the memory of their
-  /// node.
+  /// Whether this rank adds up gradients with others; from the first step on, whether in the memory of their nodes, and
+  /// then whether also between nodes.
   bool sums() const { return team_.replicas != nullptr; }
-  bool sums_in_memory() const { return shared_.connected(); }
+  bool sums_in_memory() const { return shared_.in_memory(); }
+  bool sums_between_nodes() const { return shared_.between_nodes(); }
   /// Where gradients lie on a GPU, from the first step on; before and elsewhere Auto.
   SumPath sum_path() const { return path_found_ ? reducer_.path() : SumPath::Auto; }
   const Network& network() const { return network_; }
@@ -128,6 +132,8 @@ class Trainer {
   void backward(std::size_t micro, Share rows, float scale);
   void take_loss(device::MatrixView<const float> outputs, Share rows, float scale);
   void gradients_ready(std::size_t first_weight);
+  bool sends_gradients() const;
+  void move_sums();
   void gather_inputs(Share rows, std::size_t place, device::MatrixView<float> x);
   device::MatrixView<const float> chunk_of(const Part& part, std::size_t first, std::size_t count,
                                            SampleStream* stream);
@@ -152,6 +158,7 @@ class Trainer {
   Network network_;
   Pipeline pipeline_;
   GradientReducer reducer_;  ///< where updates are not shared
+  std::optional<SlicedUpdate> sliced_;  ///< among devices
   bool path_found_ = false;
   std::optional<device::Augmentation> augmentation_;
   float lane_loss_ = 0;      ///< of this epoch so far, in a lane

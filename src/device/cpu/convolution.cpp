@@ -90,10 +90,17 @@ void convolve_samples(const Windows& windows, MatrixView<const float> weights, s
   }
 }
 
+/// dL/dz, and of it the gradients of weights and biases.
 void weight_gradient(const Convolution& layer, const ConvolutionGradient& gradient,
                      ConvolutionScratch& scratch) {
   const ConvolutionLoops& loops = convolution_loops().front();
   const Windows& windows = layer.windows;
+  const Dense lines = lines_of(layer, 0, layer.x.rows, nullptr);
+  scratch.bias.resize(lines.z.columns);
+  activation_gradient(lines, {gradient.y.data, lines.z.rows, lines.z.columns}, scratch.bias.data());
+  std::fill_n(gradient.bias, windows.output.channels, 0.0f);
+  for (std::size_t j = 0; j < lines.z.columns; ++j)
+    gradient.bias[j % windows.output.channels] += scratch.bias[j];
   if (winograd::suits(windows))
     return winograd::weight_gradient(windows, layer.x.rows, layer.x.data, gradient.y.data,
                                      gradient.weights.data, scratch.winograd);
@@ -139,25 +146,31 @@ void convolve_bundles(const Convolution& layer, BundleScratch& scratch) {
   activate(lines_of_bundles(layer, loops.samples));
 }
 
-void gradient_of_bundles(const Convolution& layer, const ConvolutionGradient& gradient,
-                         ConvolutionScratch& scratch) {
+/// As weight_gradient() and input_gradient().
+void weight_gradient_of_bundles(const Convolution& layer, const ConvolutionGradient& gradient,
+                                BundleScratch& scratch) {
   const ConvolutionBundles& loops = convolution_bundles().front();
   const Windows& windows = layer.windows;
-  const std::size_t in = windows.input.size(), out = windows.output.size();
   const Dense lines = lines_of_bundles(layer, loops.samples);
-  scratch.bundles.sums.resize(lines.z.columns);
-  activation_gradient(lines, {gradient.y.data, lines.z.rows, lines.z.columns}, scratch.bundles.sums.data());
-  loops.add_lanes(scratch.bundles.sums.data(), windows.output.channels, gradient.bias);
+  scratch.sums.resize(lines.z.columns);
+  activation_gradient(lines, {gradient.y.data, lines.z.rows, lines.z.columns}, scratch.sums.data());
+  loops.add_lanes(scratch.sums.data(), windows.output.channels, gradient.bias);
   const std::size_t weights = layer.weights.rows * layer.weights.columns;
-  scratch.bundles.sums.assign(weights * loops.samples, 0.0f);
+  scratch.sums.assign(weights * loops.samples, 0.0f);
   for (std::size_t first = 0; first < layer.x.rows; first += loops.samples)
-    loops.add_gradient(windows, layer.x.data + first * in, gradient.y.data + first * out, scratch.bundles);
-  loops.add_lanes(scratch.bundles.sums.data(), weights, gradient.weights.data);
-  if (!gradient.x.data) return;
+    loops.add_gradient(windows, layer.x.data + first * windows.input.size(),
+                       gradient.y.data + first * windows.output.size(), scratch);
+  loops.add_lanes(scratch.sums.data(), weights, gradient.weights.data);
+}
+
+void input_gradient_of_bundles(const Convolution& layer, const ConvolutionGradient& gradient,
+                               ConvolutionScratch& scratch) {
+  const ConvolutionBundles& loops = convolution_bundles().front();
+  const Windows& windows = layer.windows;
   const float* turned = turn_lines(windows, layer.weights.data, scratch.turned).data;
   for (std::size_t first = 0; first < layer.x.rows; first += loops.samples)
-    loops.spread(windows, gradient.y.data + first * out, turned, gradient.x.data + first * in,
-                 scratch.bundles);
+    loops.spread(windows, gradient.y.data + first * windows.output.size(), turned,
+                 gradient.x.data + first * windows.input.size(), scratch.bundles);
 }
 
 }  // namespace
@@ -178,17 +191,18 @@ void convolve(const Convolution& layer, ConvolutionScratch& scratch) {
 }
 
 void convolution_gradient(const Convolution& layer, const ConvolutionGradient& gradient,
-                          ConvolutionScratch& scratch) {
-  if (layer.bundled) return gradient_of_bundles(layer, gradient, scratch);
-  const Windows& windows = layer.windows;
-  const Dense lines = lines_of(layer, 0, layer.x.rows, nullptr);
-  scratch.bias.resize(lines.z.columns);
-  activation_gradient(lines, {gradient.y.data, lines.z.rows, lines.z.columns}, scratch.bias.data());
-  std::fill_n(gradient.bias, windows.output.channels, 0.0f);
-  for (std::size_t j = 0; j < lines.z.columns; ++j)
-    gradient.bias[j % windows.output.channels] += scratch.bias[j];
-  weight_gradient(layer, gradient, scratch);
-  if (gradient.x.data) input_gradient(layer, gradient, scratch);
+                          ConvolutionScratch& scratch, const std::function<void()>& interlude) {
+  if (layer.bundled)
+    weight_gradient_of_bundles(layer, gradient, scratch.bundles);
+  else
+    weight_gradient(layer, gradient, scratch);
+  if (interlude) interlude();
+  if (!gradient.x.data) return;
+  if (layer.bundled)
+    input_gradient_of_bundles(layer, gradient, scratch);
+  else
+    input_gradient(layer, gradient, scratch);
+  if (interlude) interlude();
 }
 
 }  // namespace regatta::device

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -40,7 +41,8 @@ std::span<const ConvolutionLoops> convolution_loops();
 
 /// As Backend::forward and Backend::backward.
 void convolve(const Convolution& layer, ConvolutionScratch& scratch);
+/// @param interlude  as Backend::set_interlude has it
 void convolution_gradient(const Convolution& layer, const ConvolutionGradient& gradient,
-                          ConvolutionScratch& scratch);
+                          ConvolutionScratch& scratch, const std::function<void()>& interlude);
 
 }  // namespace regatta::device

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "../blas.hpp"
@@ -88,6 +90,8 @@ class CpuBackend final : public Backend {
   void zero(float* block, std::size_t count) override { std::fill_n(block, count, 0.0f); }
   void synchronise() override {}
 
+  void set_interlude(std::function<void()> interlude) override { interlude_ = std::move(interlude); }
+
   void gather(MatrixView<const float> source, const std::int32_t* rows, MatrixView<float> batch) override {
     gather_rows(source, rows, batch);
   }
@@ -110,18 +114,16 @@ class CpuBackend final : public Backend {
   void backward(const Dense& layer, const DenseGradient& gradient) override {
     const std::size_t inputs = layer.weights.rows, outputs = layer.weights.columns, samples = layer.x.rows;
     activation_gradient(layer, gradient.y, gradient.bias);
-    multiply({layer.x.data, 1, inputs, gradient.y.data, outputs, 1, gradient.weights.data, inputs, outputs,
-              samples},
-             scratch_);
+    multiply_in_strips({layer.x.data, 1, inputs, gradient.y.data, outputs, 1, gradient.weights.data, inputs, outputs,
+                        samples});
     if (gradient.x.data)
-      multiply({gradient.y.data, outputs, 1, layer.weights.data, 1, outputs, gradient.x.data, samples, inputs,
-                outputs},
-               scratch_);
+      multiply_in_strips({gradient.y.data, outputs, 1, layer.weights.data, 1, outputs, gradient.x.data, samples, inputs,
+                          outputs});
   }
 
   void forward(const Recurrence& layer) override { device::forward(layer, recurrence_); }
   void backward(const Recurrence& layer, const RecurrenceGradient& gradient) override {
-    device::backward(layer, gradient, recurrence_);
+    device::backward(layer, gradient, recurrence_, interlude_);
   }
   void forward(const Embedding& layer) override { device::forward(layer); }
   void backward(const Embedding& layer, MatrixView<const float> y, MatrixView<float> table) override {
@@ -138,7 +140,7 @@ class CpuBackend final : public Backend {
   }
   void forward(const Convolution& layer) override { convolve(layer, convolution_scratch_); }
   void backward(const Convolution& layer, const ConvolutionGradient& gradient) override {
-    convolution_gradient(layer, gradient, convolution_scratch_);
+    convolution_gradient(layer, gradient, convolution_scratch_, interlude_);
   }
   void sum_moments(const BatchNorm& layer) override { device::sum_moments(layer, scratch_); }
   void forward(const BatchNorm& layer) override { normalise(layer, scratch_); }
@@ -170,6 +172,24 @@ class CpuBackend final : public Backend {
   std::unique_ptr<LaneEngine> make_lane_engine() override { return make_cpu_lane_engine(); }
 
  private:
+  /// With an interlude after each strip of rows, where there is one. Strips are so high that packing the other operand for
+  /// each costs nothing beside the work.
+  void multiply_in_strips(const Product& product) {
+    if (!interlude_) return multiply(product, scratch_);
+    constexpr std::size_t least = 256;   ///< rows
+    constexpr double work = 1e8;         ///< multiply-adds, about a millisecond
+    const double of_row = static_cast<double>(product.columns) * static_cast<double>(product.depth);
+    const std::size_t height = std::max(least, static_cast<std::size_t>(work / of_row) / least * least);
+    for (std::size_t first = 0; first < product.rows; first += height) {
+      Product strip = product;
+      strip.a += first * product.a_row;
+      strip.c += first * product.columns;
+      strip.rows = std::min(height, product.rows - first);
+      multiply(strip, scratch_);
+      interlude_();
+    }
+  }
+
   static double loss_sum(LossKind kind, MatrixView<const float> outputs, const Targets& targets, float scale,
                          float* gradient) {
     if (kind == LossKind::CrossEntropy) return cross_entropy(outputs, targets, scale, gradient);
@@ -180,6 +200,7 @@ class CpuBackend final : public Backend {
   std::vector<float> scratch_;  ///< of multiply() and of batch normalization
   ConvolutionScratch convolution_scratch_;
   RecurrenceScratch recurrence_;
+  std::function<void()> interlude_;
 };
 
 }  // namespace

@@ -115,7 +115,7 @@ class Walk {
     }
   }
 
-  void backward(const RecurrenceGradient& gradient) {
+  void backward(const RecurrenceGradient& gradient, const std::function<void()>& interlude) {
     const std::size_t samples = layer_.x.rows, numbers = samples * units_;
     float* dh = room(scratch_.state, numbers);
     float* carry = room(scratch_.carry, numbers);
@@ -126,6 +126,7 @@ class Walk {
     float* recurrent = kept_.gates;
     if (layer_.kind == CellKind::Gru) recurrent = room(scratch_.recurrent, schedule_.rows() * columns_);
     for (std::size_t k = schedule_.steps(); k-- > 0;) {
+      if (interlude) interlude();
       const std::size_t t = schedule_.time(k), rows = schedule_.active(t);
       add_output_gradient(gradient.y, t, dh);
       CellRows cells = cells_at(t, recurrent + schedule_.first(t) * columns_);
@@ -284,8 +285,9 @@ class Walk {
 
 void forward(const Recurrence& layer, RecurrenceScratch& scratch) { Walk(layer, scratch).forward(); }
 
-void backward(const Recurrence& layer, const RecurrenceGradient& gradient, RecurrenceScratch& scratch) {
-  Walk(layer, scratch).backward(gradient);
+void backward(const Recurrence& layer, const RecurrenceGradient& gradient, RecurrenceScratch& scratch,
+              const std::function<void()>& interlude) {
+  Walk(layer, scratch).backward(gradient, interlude);
 }
 
 void forward(const Embedding& layer) {

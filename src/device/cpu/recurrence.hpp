@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "regatta/device/recurrence.hpp"
@@ -16,7 +17,9 @@ struct RecurrenceScratch {
 /// As Backend::forward and Backend::backward. Only steps that a sequence has are worked on: the samples are
 /// sorted by length, so that those with a step t are the first ones of all.
 void forward(const Recurrence& layer, RecurrenceScratch& scratch);
-void backward(const Recurrence& layer, const RecurrenceGradient& gradient, RecurrenceScratch& scratch);
+/// @param interlude  as Backend::set_interlude has it
+void backward(const Recurrence& layer, const RecurrenceGradient& gradient, RecurrenceScratch& scratch,
+              const std::function<void()>& interlude);
 
 void forward(const Embedding& layer);
 /// @param table  dL/dtable

@@ -26,9 +26,31 @@ struct AllReduce {
   }
 };
 
+/// In place: a rank's part of the result is where its part of the operand was.
+struct ReduceScatter {
+  NcclComm comm;
+  float *numbers, *own;
+  std::size_t slice;
+
+  NcclStatus make(cudaStream_t stream) const {
+    return nccl().reduce_scatter(numbers, own, slice, nccl_float, nccl_add, comm, stream);
+  }
+};
+
+struct AllGather {
+  NcclComm comm;
+  float *numbers, *own;
+  std::size_t slice;
+
+  NcclStatus make(cudaStream_t stream) const {
+    return nccl().all_gather(own, numbers, slice, nccl_float, comm, stream);
+  }
+};
+
 class NcclTeam final : public DeviceTeam {
  public:
-  NcclTeam(int ordinal, NcclComm comm, Stream& stream) : device_(ordinal), comm_(comm), stream_(stream) {}
+  NcclTeam(int ordinal, NcclComm comm, int rank, Stream& stream)
+      : device_(ordinal), comm_(comm), rank_(static_cast<std::size_t>(rank)), stream_(stream) {}
   NcclTeam(const NcclTeam&) = delete;
   NcclTeam& operator=(const NcclTeam&) = delete;
   /// ncclCommDestroy() would wait for the other ranks, whose team may live longer than this one.
@@ -38,10 +60,19 @@ class NcclTeam final : public DeviceTeam {
     device_.use();
     check(stream_.run(AllReduce{comm_, numbers, count}));
   }
+  void sum_slices(float* numbers, std::size_t slice) override {
+    device_.use();
+    check(stream_.run(ReduceScatter{comm_, numbers, numbers + rank_ * slice, slice}));
+  }
+  void share_slices(float* numbers, std::size_t slice) override {
+    device_.use();
+    check(stream_.run(AllGather{comm_, numbers, numbers + rank_ * slice, slice}));
+  }
 
  private:
   Device device_;
   NcclComm comm_;
+  std::size_t rank_;
   Stream& stream_;
 };
 
@@ -55,6 +86,8 @@ Nccl load_nccl(const std::string& file) {
   find(library, "ncclCommInitRank", file, functions.comm_init_rank);
   find(library, "ncclCommAbort", file, functions.comm_abort);
   find(library, "ncclAllReduce", file, functions.all_reduce);
+  find(library, "ncclReduceScatter", file, functions.reduce_scatter);
+  find(library, "ncclAllGather", file, functions.all_gather);
   find(library, "ncclGetErrorString", file, functions.get_error_string);
   return functions;
 }
@@ -102,7 +135,7 @@ std::unique_ptr<DeviceTeam> NcclTeams::join(const Meeting& meeting, int rank, in
   const Device device(ordinal_);
   NcclComm comm = nullptr;
   check(nccl().comm_init_rank(&comm, size, {meeting}, rank));
-  return std::make_unique<NcclTeam>(ordinal_, comm, stream_);
+  return std::make_unique<NcclTeam>(ordinal_, comm, rank, stream_);
 }
 
 }  // namespace regatta::device::cuda

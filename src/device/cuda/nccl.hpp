@@ -27,6 +27,10 @@ struct Nccl {
   NcclStatus (*comm_abort)(NcclComm comm);
   NcclStatus (*all_reduce)(const void* from, void* to, std::size_t count, int type, int operation,
                            NcclComm comm, cudaStream_t stream);
+  NcclStatus (*reduce_scatter)(const void* from, void* to, std::size_t slice, int type, int operation,
+                               NcclComm comm, cudaStream_t stream);
+  NcclStatus (*all_gather)(const void* from, void* to, std::size_t slice, int type, NcclComm comm,
+                           cudaStream_t stream);
   const char* (*get_error_string)(NcclStatus status);
 };
 

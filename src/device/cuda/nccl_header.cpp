@@ -16,6 +16,10 @@ static_assert(std::is_same_v<decltype(ncclCommInitRank), ncclResult_t(ncclComm_t
 static_assert(std::is_same_v<decltype(ncclCommAbort), ncclResult_t(ncclComm_t)>);
 static_assert(std::is_same_v<decltype(ncclAllReduce), ncclResult_t(const void*, void*, size_t, ncclDataType_t,
                                                                    ncclRedOp_t, ncclComm_t, cudaStream_t)>);
+static_assert(std::is_same_v<decltype(ncclReduceScatter), ncclResult_t(const void*, void*, size_t, ncclDataType_t,
+                                                                       ncclRedOp_t, ncclComm_t, cudaStream_t)>);
+static_assert(std::is_same_v<decltype(ncclAllGather), ncclResult_t(const void*, void*, size_t, ncclDataType_t, ncclComm_t,
+                                                                   cudaStream_t)>);
 static_assert(std::is_same_v<decltype(ncclGetErrorString), const char*(ncclResult_t)>);
 
 }  // namespace regatta::device::cuda
