@@ -86,14 +86,18 @@ void add_sums(benchmark::Report& report, comm::Communicator& team) {
 /// @param apart  the team, as if every other rank were on another node
 void add_training(benchmark::Report& report, comm::Communicator& team, comm::Communicator& apart,
                   const benchmark::TrainingSize& size, const std::string& target) {
-  // Few, because both ranks are seldom alone on a machine for long.
-  const std::size_t steps = size.operations < 1e7 ? 128 : size.operations < 1e9 ? 8 : 2;
+  // As many that ends of epochs do not weigh more than in a training, but few, because both ranks are seldom alone on a machine
+  // for long.
+  const std::size_t steps = size.operations < 1e7 ? 128 : size.operations < 1e9 ? 32 : 8;
   const std::size_t rows = steps * size.batch;
-  benchmark::Training alone(size, rows), shared(size, rows, &team), summed(size, rows, &team, false),
-      between(size, rows, &apart);
-  for (auto* training : {&alone, &shared, &summed, &between}) training->epoch();
+  benchmark::TrainingSize half_batch = size;
+  half_batch.batch /= 2;
+  benchmark::Training alone(size, rows), half(half_batch, rows / 2), shared(size, rows, &team),
+      summed(size, rows, &team, false), between(size, rows, &apart);
+  for (auto* training : {&alone, &half, &shared, &summed, &between}) training->epoch();
   const std::string title = concat("(", size.name, ") ", size.network, ", batch ", size.batch);
   benchmark::Figure one{title, {}, "us/step", "", "rank 0 alone"};
+  benchmark::Figure each{"... both ranks, half a batch each", {}, "us/step", "", "without sums: what the machine allows"};
   benchmark::Figure two{"... by two ranks", {}, "us/step", "", "updates shared"};
   benchmark::Figure gain{"... times faster", {}, "", target, ""};
   benchmark::Figure mpi{"... with MPI_Iallreduce", {}, "us/step", "", "every rank updates all"};
@@ -104,12 +108,13 @@ void add_training(benchmark::Report& report, comm::Communicator& team, comm::Com
                                         if (team.rank().value == 0) alone.epoch();
                                       }) /
                          static_cast<double>(steps));
+    each.values.push_back(microseconds(1, [&] { half.epoch(); }) / static_cast<double>(steps));
     two.values.push_back(microseconds(1, [&] { shared.epoch(); }) / static_cast<double>(steps));
     mpi.values.push_back(microseconds(1, [&] { summed.epoch(); }) / static_cast<double>(steps));
     nodes.values.push_back(microseconds(1, [&] { between.epoch(); }) / static_cast<double>(steps));
     gain.values.push_back(one.values.back() / two.values.back());
   }
-  for (const auto& figure : {one, two, gain, mpi, nodes}) report.add(figure);
+  for (const auto& figure : {one, each, two, gain, mpi, nodes}) report.add(figure);
 }
 
 }  // namespace
