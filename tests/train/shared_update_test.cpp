@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "regatta/comm/local_group.hpp"
+#include "relayed_communicator.hpp"
 
 namespace regatta::train {
 namespace {
@@ -28,22 +29,14 @@ TEST(Buckets, FollowGradientsAsTheyBecomeFinal) {
 }
 
 /// A rank of a group and of those within it; counts the sums that it begins there.
-class Watched final : public comm::Communicator {
+class Watched final : public RelayedCommunicator {
  public:
-  explicit Watched(comm::Communicator& group) : group_(group) {}
+  using RelayedCommunicator::RelayedCommunicator;
 
-  Rank rank() const override { return group_.rank(); }
-  int size() const override { return group_.size(); }
-  void post(Rank to, int tag, std::span<const std::byte> payload) override { group_.post(to, tag, payload); }
-  std::optional<comm::Envelope> poll() override { return group_.poll(); }
-  bool drained() override { return group_.drained(); }
   std::unique_ptr<comm::Pending> begin_sum(std::span<float> values) override {
     sizes.push_back(values.size());
     return group_.begin_sum(values);
   }
-  void send(Rank to, std::span<const float> values) override { group_.send(to, values); }
-  void receive(Rank from, std::span<float> values) override { group_.receive(from, values); }
-  std::string node() const override { return group_.node(); }
   comm::Communicator& group_of(const std::vector<Rank>& ranks) override {
     within = std::make_unique<Watched>(group_.group_of(ranks));
     return *within;
@@ -51,9 +44,6 @@ class Watched final : public comm::Communicator {
 
   std::vector<std::size_t> sizes;
   std::unique_ptr<Watched> within;
-
- private:
-  comm::Communicator& group_;
 };
 
 /// Runs `work` for each rank of a team on such nodes in a thread of its own.

@@ -11,6 +11,7 @@
 #include "regatta/core/bytes.hpp"
 #include "regatta/train/generate.hpp"
 #include "regatta/train/trainer.hpp"
+#include "relayed_communicator.hpp"
 #include "samples.hpp"
 
 // Trainings of several ranks, each a thread.
@@ -56,19 +57,13 @@ inline TrainingSpec recaller() {
 inline std::mutex turns;
 
 /// A rank of a group that lets others take their turns while it waits.
-class TurnTaker final : public comm::Communicator {
+class TurnTaker final : public RelayedCommunicator {
  public:
-  explicit TurnTaker(comm::Communicator& group) : group_(group) {}
+  using RelayedCommunicator::RelayedCommunicator;
 
-  Rank rank() const override { return group_.rank(); }
-  int size() const override { return group_.size(); }
-  void post(Rank to, int tag, std::span<const std::byte> payload) override { group_.post(to, tag, payload); }
-  std::optional<comm::Envelope> poll() override { return group_.poll(); }
-  bool drained() override { return group_.drained(); }
   std::unique_ptr<comm::Pending> begin_sum(std::span<float> values) override {
     return std::make_unique<Sum>(group_.begin_sum(values));
   }
-  void send(Rank to, std::span<const float> values) override { group_.send(to, values); }
   void receive(Rank from, std::span<float> values) override {
     turns.unlock();
     group_.receive(from, values);
@@ -86,8 +81,6 @@ class TurnTaker final : public comm::Communicator {
     }
     std::unique_ptr<comm::Pending> inner;
   };
-
-  comm::Communicator& group_;
 };
 
 /// What a team makes of a training: losses of the epochs, outputs, and the whole network as it is saved.
