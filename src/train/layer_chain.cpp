@@ -203,7 +203,8 @@ device::MatrixView<const float> LayerChain::forward(device::MatrixView<const flo
     own.training = pass.training && run.first >= frozen_;
     own.team = run.first >= frozen_ ? pass.team : nullptr;
     own.bundled = run.in_bundles && bundled_;
-    x = forward_in_groups(run, x, own);
+    x = run.end > run.first + 1 || own.bundled ? forward_in_groups(run, x, own)
+                                               : links_[run.first].layer->forward(x, own);
   }
   return x;
 }
@@ -244,7 +245,10 @@ void LayerChain::backward(device::MatrixView<float> y, device::MatrixView<float>
     device::MatrixView<float> before =
         r > 0 ? device::MatrixView<float>{slopes_[(r - 1) % 2].data(), y.rows, links_[first].inputs} : x;
     if (first > 0 && first == frozen_) before.data = nullptr;
-    backward_in_groups(run, first, y, before);
+    if (run.end > run.first + 1 || (run.in_bundles && bundled_))
+      backward_in_groups(run, first, y, before);
+    else
+      links_[first].layer->backward(y, before);
     for (std::size_t l = run.end; ready && l-- > first;) ready(links_[l].first_weight);
     y = before;
   }
