@@ -25,14 +25,10 @@ class Lines {
     scratch.resize(std::max(scratch.size(), most * channels_ * lanes_));
   }
 
-  float* sums() { return scratch_.data(); }
-  /// Line 2, 3, 4 or 5 with value(c) in all lanes of channel c.
-  template <class Value>
-  [[gnu::always_inline]] inline const float* fill(std::size_t line, const Value& value) {
-    float* to = scratch_.data() + line * channels_ * lanes_;
-    for (std::size_t c = 0; c < channels_; ++c) std::fill_n(to + c * lanes_, lanes_, value(c));
-    return to;
-  }
+  float* sums() { return line(0); }
+  float* line(std::size_t number) { return scratch_.data() + number * channels_ * lanes_; }
+  /// The same number in all lanes of channel c.
+  void put(float* line, std::size_t c, float value) { std::fill_n(line + c * lanes_, lanes_, value); }
 
  private:
   std::size_t channels_, lanes_;
@@ -74,10 +70,13 @@ template <Activation kind>
                                                      std::vector<float>& scratch) {
   const std::size_t channels = layer.x.columns, width = width_of(layer);
   Lines lines(layer, scratch);
-  const float* mean = lines.fill(2, [&](std::size_t c) { return layer.moments[c]; });
-  const float* inverse = lines.fill(3, [&](std::size_t c) { return layer.moments[channels + c]; });
-  const float* shift = lines.fill(4, [&](std::size_t c) { return layer.parameters[c]; });
-  const float* scale = lines.fill(5, [&](std::size_t c) { return layer.parameters[channels + c]; });
+  float *mean = lines.line(2), *inverse = lines.line(3), *shift = lines.line(4), *scale = lines.line(5);
+  for (std::size_t c = 0; c < channels; ++c) {
+    lines.put(mean, c, layer.moments[c]);
+    lines.put(inverse, c, layer.moments[channels + c]);
+    lines.put(shift, c, layer.parameters[c]);
+    lines.put(scale, c, layer.parameters[channels + c]);
+  }
   const auto terms = [&](std::size_t i, float* sum, float* product) __attribute__((always_inline)) {
     const float* x = layer.x.data + i * width;
     const float* y = layer.y.data + i * width;
@@ -99,7 +98,8 @@ template <Activation kind>
     const BatchNorm& layer, std::vector<float>& scratch) {
   const std::size_t width = width_of(layer);
   Lines lines(layer, scratch);
-  const float* mean = lines.fill(2, [&](std::size_t c) { return layer.running[c]; });
+  float* mean = lines.line(2);
+  for (std::size_t c = 0; c < layer.x.columns; ++c) lines.put(mean, c, layer.running[c]);
   const auto terms = [&](std::size_t i, float* sum, float* square) __attribute__((always_inline)) {
     const float* x = layer.x.data + i * width;
 #pragma GCC ivdep
@@ -114,12 +114,14 @@ template <Activation kind>
 
 [[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]] void normalise(
     const BatchNorm& layer, std::vector<float>& scratch) {
-  for (std::size_t c = 0; c < layer.x.columns; ++c) formulas::take_moments(layer, c);
   Lines lines(layer, scratch);
-  const float* a = lines.fill(
-      2, [&](std::size_t c) { return formulas::affinity(layer, c).a * formulas::normalisation(layer, c).a; });
-  const float* b = lines.fill(
-      3, [&](std::size_t c) { return formulas::affinity(layer, c).at(formulas::normalisation(layer, c).b); });
+  float *a = lines.line(2), *b = lines.line(3);
+  for (std::size_t c = 0; c < layer.x.columns; ++c) {
+    formulas::take_moments(layer, c);
+    const formulas::Line n = formulas::normalisation(layer, c), y = formulas::affinity(layer, c);
+    lines.put(a, c, y.a * n.a);
+    lines.put(b, c, y.at(n.b));
+  }
   with_constant(
       layer.activation, [&](auto kind) __attribute__((always_inline)) { normalise_rows<kind>(layer, a, b); });
 }
@@ -136,10 +138,13 @@ template <Activation kind>
     const BatchNorm& layer, const BatchNormGradient& gradient, std::vector<float>& scratch) {
   const std::size_t width = width_of(layer), full = layer.x.rows - layer.partial_rows;
   Lines lines(layer, scratch);
-  const float* factor =
-      lines.fill(2, [&](std::size_t c) { return formulas::norm_gradient(layer, c).g_factor; });
-  const float* a = lines.fill(3, [&](std::size_t c) { return formulas::norm_gradient(layer, c).line.a; });
-  const float* b = lines.fill(4, [&](std::size_t c) { return formulas::norm_gradient(layer, c).line.b; });
+  float *factor = lines.line(2), *a = lines.line(3), *b = lines.line(4);
+  for (std::size_t c = 0; c < layer.x.columns; ++c) {
+    const formulas::NormGradient line = formulas::norm_gradient(layer, c);
+    lines.put(factor, c, line.g_factor);
+    lines.put(a, c, line.line.a);
+    lines.put(b, c, line.line.b);
+  }
   for (std::size_t i = 0; i < layer.x.rows; ++i) {
     const float* x = layer.x.data + i * width;
     const float* g = gradient.y.data + i * width;
