@@ -48,7 +48,7 @@ struct Promise {
 /// The fold of all events of a study: what reports and the results file are made of.
 struct Study {
   /// Key of the note on how the ranks of a worker add up gradients, where its report tells so for the first time:
-  /// {worker, 1: by messages, 2: in the memory of their node, on GPUs 3: by NCCL, 4: by MPI, 5: by way of the hosts}.
+  /// {worker, 1: by messages, 2: in the memory of their node, on GPUs 3: by NCCL, 4: by MPI, 5: by way of the hosts, 6: by messages between nodes}.
   static constexpr const char* sums_note = "workers/sums";
 
   /// Key of the note on the lanes of each rank of a job, where it chose them: {lanes, then for each number
