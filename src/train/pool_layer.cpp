@@ -37,16 +37,12 @@ void PoolLayer::place(device::Backend& backend, const Places&, std::size_t most_
   y_ = {backend, most_samples * windows_.output.size()};
 }
 
-/// Samples [first, first + count) of the last batch. Bundles are images whose channels are those of all their
-/// samples.
+/// Samples [first, first + count) of the last batch.
 device::Pool PoolLayer::group(std::size_t first, std::size_t count) {
   const std::size_t inputs = windows_.input.size(), outputs = windows_.output.size();
   const std::size_t images = (count + lanes_ - 1) / lanes_;
-  device::Windows windows = windows_;
-  windows.input.channels *= lanes_;
-  windows.output.channels *= lanes_;
   return {kind_,
-          windows,
+          device::of_bundle(windows_, lanes_),
           {x_ + first * inputs, images, lanes_ * inputs},
           {y_.data() + first * outputs, images, lanes_ * outputs}};
 }

@@ -25,6 +25,15 @@ struct Windows {
   std::size_t side = 1;
   std::size_t stride = 1;
   std::size_t above = 0, left = 0;  ///< rows and columns outside the image that the first window covers; below `side`
+
+  /// What all windows together see, zeros around the image included.
+  constexpr Image seen() const {
+    return {(output.height - 1) * stride + side, (output.width - 1) * stride + side, input.channels};
+  }
+  /// Whether its lines are those of the image.
+  constexpr bool see_the_image() const {
+    return above == 0 && left == 0 && input.width == seen().width && input.height >= seen().height;
+  }
 };
 
 /// z = x * W + b, y = activation(z). Inputs outside the image are 0. As is usual for networks, W is not mirrored.

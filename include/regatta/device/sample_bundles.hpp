@@ -13,6 +13,13 @@ std::size_t samples_of_bundle();
 /// Whether this processor convolves bundles faster than samples one after another.
 bool gains_in_bundles(const Windows& windows);
 
+/// The same windows of a bundle, which is an image whose channels are those of all its samples.
+constexpr Windows of_bundle(Windows windows, std::size_t samples) {
+  windows.input.channels *= samples;
+  windows.output.channels *= samples;
+  return windows;
+}
+
 /// Rows of samples into bundles, one after another; zeros in the lanes of the last one that have none.
 void bundle(MatrixView<const float> rows, float* bundles);
 /// And back.

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "convolution_bundles.hpp"
+#include "frame.hpp"
 #include "regatta/device/image.hpp"
 #include "winograd.hpp"
 
@@ -13,7 +14,8 @@ namespace regatta::device {
 
 /// Kept between calls, so that a training step allocates nothing.
 struct ConvolutionScratch {
-  std::vector<float> turned, weights, image, bias;
+  std::vector<float> turned, weights, bias;
+  Lines image;
   winograd::Scratch winograd;
   BundleScratch bundles;
 };

@@ -104,58 +104,13 @@ template <int lanes, Sums sums, int rows = tile_rows<lanes>, int columns = tile_
   tile<lanes, rows, columns, sums>(terms, places, b, initial, c_first);
 }
 
-/// The image that all windows together see.
-struct Frame {
-  std::size_t height, width;
-
-  explicit Frame(const Windows& windows)
-      : height((windows.output.height - 1) * windows.stride + windows.side),
-        width((windows.output.width - 1) * windows.stride + windows.side) {}
-
-  /// Whether its lines are those of the image.
-  bool is_image(const Windows& windows) const {
-    const Image& in = windows.input;
-    return windows.above == 0 && windows.left == 0 && in.width == width && in.height >= height;
-  }
-  /// Whether line `i` of it is one of the image, which ends before `columns` of its numbers.
-  bool has_line(const Windows& windows, std::size_t i) const {
-    return i >= windows.above && i - windows.above < windows.input.height;
-  }
-  std::size_t columns(const Windows& windows) const {
-    return std::min(windows.input.width, width - windows.left);
-  }
-};
-
-/// The frame with zeros outside of x.
-template <int lanes>
-[[gnu::always_inline]] inline const float* framed(const Windows& windows, const Frame& frame, const float* x,
-                                                  BundleScratch::Lines& memory) {
-  if (frame.is_image(windows)) return x;
-  const std::size_t pixel = windows.input.channels * lanes;
-  const std::size_t left = windows.left * pixel, middle = frame.columns(windows) * pixel,
-                    line = frame.width * pixel;
-  memory.resize(frame.height * line);
-  for (std::size_t i = 0; i < frame.height; ++i) {
-    float* to = memory.data() + i * line;
-    if (!frame.has_line(windows, i)) {
-      std::fill_n(to, line, 0.0f);
-      continue;
-    }
-    std::fill_n(to, left, 0.0f);
-    std::copy_n(x + (i - windows.above) * windows.input.width * pixel, middle, to + left);
-    std::fill_n(to + left + middle, line - left - middle, 0.0f);
-  }
-  return memory.data();
-}
-
 template <int lanes>
 [[gnu::always_inline]] inline void convolve_bundle(const Windows& windows, const float* x,
                                                    const float* weights, const float* bias, float* z,
                                                    BundleScratch& scratch) {
   constexpr std::size_t most_rows = tile_rows<lanes>, most = tile_columns<lanes>;
   const Image& out = windows.output;
-  const Frame frame(windows);
-  const float* image = framed<lanes>(windows, frame, x, scratch.frame);
+  const Frame frame = frame_of(of_bundle(windows, lanes), 1, x, scratch.frame);
   const std::size_t in = windows.input.channels;
   const Terms terms{windows.side, windows.side * in, lanes, frame.width * in * lanes, out.channels};
   std::size_t line = 0, column = 0;
@@ -163,7 +118,7 @@ template <int lanes>
     const std::size_t count = std::min(most_rows, out.pixels() - first);
     Rows<lanes> rows;
     for (std::size_t r = 0; r < count; ++r) {
-      rows.a[r] = image + (line * frame.width + column) * windows.stride * in * lanes;
+      rows.a[r] = frame.data + (line * frame.width + column) * windows.stride * in * lanes;
       rows.c[r] = z + (first + r) * out.channels * lanes;
       if (++column == out.width) column = 0, ++line;
     }
@@ -181,8 +136,7 @@ template <int lanes>
                                                        const float* dz, BundleScratch& scratch) {
   constexpr std::size_t most_rows = tile_rows<lanes>, most = tile_columns<lanes>, cached = 4096;
   const Image& out = windows.output;
-  const Frame frame(windows);
-  const float* image = framed<lanes>(windows, frame, x, scratch.frame);
+  const Frame frame = frame_of(of_bundle(windows, lanes), 1, x, scratch.frame);
   const std::size_t in = windows.input.channels, of_line = windows.side * in, depth = windows.side * of_line;
   const std::size_t pixel = out.channels * lanes, jump = frame.width * in * lanes;
   const std::size_t lines = std::max<std::size_t>(1, cached / (out.width * most * lanes));
@@ -196,7 +150,7 @@ template <int lanes>
         Rows<lanes> rows;
         for (std::size_t r = 0; r < weights.count; ++r) {
           const std::size_t k = weights.first + r;
-          rows.a[r] = image + (top * windows.stride + k / of_line) * jump + k % of_line * lanes;
+          rows.a[r] = frame.data + (top * windows.stride + k / of_line) * jump + k % of_line * lanes;
           rows.c[r] = scratch.sums.data() + k * pixel;
         }
         tile_of<lanes, Sums::OfVectorsAdded>(weights.count, part.count, terms, rows,
@@ -213,15 +167,14 @@ template <int lanes>
                                                  const float* weights, float* dx, BundleScratch& scratch) {
   constexpr std::size_t most_rows = tile_rows<lanes>, most = tile_columns<lanes>;
   const Image &in = windows.input, &out = windows.output;
-  const Frame frame(windows);
-  const std::size_t pixel = in.channels * lanes, frame_line = frame.width * pixel;
+  const bool in_place = windows.see_the_image();
+  const std::size_t pixel = in.channels * lanes, frame_line = windows.seen().width * pixel;
   const std::size_t of_line = windows.side * in.channels;
-  std::fill_n(dx, in.size() * lanes, 0.0f);
-  float* sums = dx;
-  if (!frame.is_image(windows)) {
-    scratch.frame.assign(frame.height * frame_line, 0.0f);
-    sums = scratch.frame.data();
-  }
+  if (in_place)
+    std::fill_n(dx, in.size() * lanes, 0.0f);
+  else
+    scratch.frame.assign(windows.seen().height * frame_line, 0.0f);
+  float* sums = in_place ? dx : scratch.frame.data();
   const Terms terms{1, out.channels, lanes, 0, of_line};
   for (std::size_t line = 0; line < windows.side; ++line)
     for (std::size_t t = 0; t < parts_of(out.height, most_rows); ++t) {
@@ -241,11 +194,7 @@ template <int lanes>
         }
       }
     }
-  if (sums == dx) return;
-  for (std::size_t i = 0; i < frame.height; ++i)
-    if (frame.has_line(windows, i))
-      std::copy_n(sums + i * frame_line + windows.left * pixel, frame.columns(windows) * pixel,
-                  dx + (i - windows.above) * in.width * pixel);
+  if (!in_place) take_image(of_bundle(windows, lanes), sums, dx);
 }
 
 template <int lanes>

@@ -1,17 +1,15 @@
 #pragma once
 
 #include <span>
-#include <vector>
 
+#include "frame.hpp"
 #include "regatta/device/image.hpp"
-#include "regatta/device/large_pages.hpp"
 
 // Convolutions of bundles of samples (regatta/device/sample_bundles.hpp), one bundle at a time.
 namespace regatta::device {
 
 /// Kept between calls, so that a training step allocates nothing.
 struct BundleScratch {
-  using Lines = std::vector<float, LargePages<float>>;  ///< which begin with a line of the cache
   Lines frame;  ///< an image and the zeros around it
   Lines sums;   ///< of dL/dW, one for each lane
 };

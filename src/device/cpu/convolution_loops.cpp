@@ -108,32 +108,6 @@ template <int lanes>
       pack_panel<lanes, 2>(matrix, j, packed.data());
 }
 
-/// The image that all windows together see, zeros outside of x.
-struct Frame {
-  std::size_t height, width;
-  const float* data;
-};
-
-Frame frame_of(const Windows& windows, std::size_t dilation, const float* x, std::vector<float>& memory) {
-  const Image& in = windows.input;
-  const std::size_t height = (windows.output.height - 1) * windows.stride + windows.side;
-  const std::size_t width = (windows.output.width - 1) * windows.stride + windows.side;
-  if (windows.above == 0 && windows.left == 0 && dilation == 1 && in.height >= height && in.width == width)
-    return {height, width, x};
-  memory.assign(height * width * in.channels, 0.0f);
-  for (std::size_t i = 0; i < in.height && windows.above + i * dilation < height; ++i) {
-    const float* from = x + i * in.width * in.channels;
-    float* to = memory.data() + ((windows.above + i * dilation) * width + windows.left) * in.channels;
-    const std::size_t columns = std::min(in.width, (width - windows.left + dilation - 1) / dilation);
-    if (dilation == 1)
-      std::copy_n(from, columns * in.channels, to);
-    else
-      for (std::size_t j = 0; j < columns; ++j)
-        std::copy_n(from + j * in.channels, in.channels, to + j * dilation * in.channels);
-  }
-  return {height, width, memory.data()};
-}
-
 template <int lanes, int vectors>
 [[gnu::always_inline]] inline void convolve_panel(const Windows& windows, const Frame& frame,
                                                   const float* weights, std::size_t j, float* z) {
@@ -244,11 +218,9 @@ template <int lanes, int vectors>
 template <int lanes>
 [[gnu::always_inline]] inline void spread_sample(const Windows& windows, const float* dz, float* dx,
                                                  ConvolutionScratch& scratch) {
-  const Image &in = windows.input, &out = windows.output;
-  const std::size_t height = (out.height - 1) * windows.stride + windows.side;
-  const std::size_t width = (out.width - 1) * windows.stride + windows.side;
-  const std::size_t line = width * in.channels, terms = windows.side * in.channels;
-  scratch.image.assign(height * line + padded<lanes>(terms), 0.0f);
+  const Image &in = windows.input, &out = windows.output, seen = windows.seen();
+  const std::size_t line = seen.width * in.channels, terms = windows.side * in.channels;
+  scratch.image.assign(seen.height * line + padded<lanes>(terms), 0.0f);
   for (std::size_t j = 0; j < terms; j += 2 * lanes) {
     const float* weights = scratch.weights.data() + windows.side * out.channels * j;
     if (terms - j <= lanes)
@@ -256,11 +228,7 @@ template <int lanes>
     else
       spread_panel<lanes, 2>(windows, weights, j, dz, scratch.image.data(), line);
   }
-  std::fill_n(dx, in.size(), 0.0f);
-  const std::size_t columns = std::min(in.width, width - windows.left);
-  for (std::size_t i = 0; i < in.height && windows.above + i < height; ++i)
-    std::copy_n(scratch.image.data() + (windows.above + i) * line + windows.left * in.channels,
-                columns * in.channels, dx + i * in.width * in.channels);
+  take_image(windows, scratch.image.data(), dx);
 }
 
 [[gnu::target("arch=x86-64-v4")]] void pack_avx512(MatrixView<const float> matrix,
